@@ -1,0 +1,20 @@
+"""Pictures made with neural networks, on the machine you already have."""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["stylize"]
+
+if TYPE_CHECKING:
+    from limner.style.stylize import stylize
+
+_ROOMS = {"stylize": "limner.style.stylize"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a verb's room, and torch with it, when the verb is first used."""
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'limner' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_ROOMS[name]), name)

@@ -1,0 +1,399 @@
+"""Pictures in: files and PIL images become tensors, upright and in sRGB; tensors become pictures.
+
+Inside limner a picture is a float32 tensor [N, 3, H, W], sRGB in 0..1. :mod:`limner.output` writes
+what :func:`to_picture` makes.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import stat
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from io import BufferedReader, BytesIO
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL.ExifTags import IFD, Base
+from torch import Tensor
+from torch.nn import functional
+
+from limner.errors import InputError
+
+Source = str | os.PathLike[str] | Image.Image
+
+# Pictures only, and only those with a decoder of their own: no PostScript, no PDF, no WMF, nothing
+# that calls another program. MPO, which many cameras write, opens as JPEG.
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "JPEG2000", "PPM")
+PIXEL_LIMIT = 100_000_000
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # EXIF orientation → what turns the picture upright
+_PILLOW = threading.Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture that was read.
+
+    Attributes
+    ----------
+    rgb : Tensor
+        Float32 [1, 3, H, W], sRGB in 0..1, upright.
+    alpha : Tensor or None
+        Float32 [1, 1, H, W], 0 transparent to 1 opaque; None where the file has none.
+    name : str
+        The file's name as the user gave it; ``"picture"`` for a PIL image.
+    sha256 : str
+        Of the file's bytes, in hexadecimal; for a PIL image of its mode, size and pixels.
+    dpi : tuple of float or None
+        Dots per inch across and down, where stated.
+    exif : bytes or None
+        The EXIF data, GPS included, without orientation and thumbnail.
+    notes : tuple of str
+        Remarks for the user: ``"anim.gif: the first of 12 frames is used"``.
+    """
+
+    rgb: Tensor
+    alpha: Tensor | None
+    name: str
+    sha256: str
+    dpi: tuple[float, float] | None = None
+    exif: bytes | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read(source: Source, *, allow_huge: bool = False) -> Picture:
+    """Read a picture: upright, in sRGB, the first frame if there are several.
+
+    An embedded colour profile is converted to sRGB (relative colorimetric, with black point
+    compensation). Grey of 16 bits keeps its depth; colour of 16 bits is read at 8. Values of
+    32-bit grey count in 65535ths, and those above are clipped.
+
+    Parameters
+    ----------
+    source : str, path or PIL image
+        A file in one of `FORMATS`, or a picture in memory (as it stands: its current frame).
+    allow_huge : bool
+        Read also what has more than `PIXEL_LIMIT` pixels.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged, too large, of floating-point values, or no picture.
+    """
+    if isinstance(source, Image.Image):
+        with _guarded("picture"):
+            _check_size(source, "picture", allow_huge)
+            source.load()
+            palette = source.getpalette("RGBA")
+            content = f"{source.mode} {source.size} {palette} ".encode() + source.tobytes()
+            return _picture(source, "picture", hashlib.sha256(content).hexdigest())
+    with opened(source) as (image, file):
+        _check_size(image, printable(source), allow_huge)
+        # From here on for what a decoder makes on its way, such as the tiles of a TIFF.
+        Image.MAX_IMAGE_PIXELS = None if allow_huge else PIXEL_LIMIT
+        image.load()
+        if image.format == "PNG":
+            Image.open(file, formats=["PNG"]).verify()  # the checksums, which `load` passes over
+        file.seek(0)
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        picture = _picture(image, os.fspath(source), sha256)
+        frames = _count_frames(image)
+        note = f"{printable(source)}: the first of {frames} frames is used"
+        return replace(picture, notes=(*picture.notes, note)) if frames > 1 else picture
+
+
+def read_grey(source: Source, *, allow_huge: bool = False) -> Tensor:
+    """Read a mask: how light the picture is, transparent parts counting as 0.
+
+    Takes and raises what `read` does.
+
+    Returns
+    -------
+    Tensor
+        Float32 [1, 1, H, W] in 0..1: luma of ITU-R BT.601, times alpha.
+    """
+    picture = read(source, allow_huge=allow_huge)
+    grey = 0.299 * picture.rgb[:, :1] + 0.587 * picture.rgb[:, 1:2] + 0.114 * picture.rgb[:, 2:]
+    return grey if picture.alpha is None else grey * picture.alpha
+
+
+def to_picture(
+    rgb: Tensor,
+    alpha: Tensor | None = None,
+    *,
+    like: Picture | None = None,
+    recipe: Mapping[str, object] | None = None,
+) -> Image.Image:
+    """Make a PIL image of 8 bits, ready for `limner.output.write`.
+
+    Parameters
+    ----------
+    rgb : Tensor
+        Float [1, 3, H, W], sRGB; values outside 0..1 are clipped.
+    alpha : Tensor or None
+        Float [1, 1, H, W], for a picture with transparency.
+    like : Picture or None
+        Whose resolution and camera data go along.
+    recipe : mapping or None
+        How the picture was made, fit for JSON; any other value is kept as its ``str()``.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB or RGBA. Its ``info`` holds ``icc_profile`` (sRGB) and, where given, ``dpi``, ``exif``
+        and ``limner``, the recipe as JSON.
+    """
+    assert rgb.ndim == 4 and rgb.shape[:2] == (1, 3), rgb.shape
+    planes = rgb.detach()
+    if alpha is not None:
+        assert alpha.shape == (1, 1, *rgb.shape[2:]), (alpha.shape, rgb.shape)
+        planes = torch.cat((planes, alpha.detach().to(planes)), dim=1)
+    pixels = planes[0].float().clamp(0, 1).mul(255).round().to(torch.uint8)
+    picture = Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
+    picture.info["icc_profile"] = srgb_profile()
+    if like is not None:
+        beside = {"dpi": like.dpi, "exif": like.exif}
+        picture.info.update({key: value for key, value in beside.items() if value is not None})
+    if recipe is not None:
+        picture.info["limner"] = json.dumps(dict(recipe), sort_keys=True, default=str)
+    return picture
+
+
+def resize(rgb: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize pictures: bicubic, with a wider kernel when shrinking; differentiable.
+
+    Parameters
+    ----------
+    rgb : Tensor
+        Float [N, C, H, W] in 0..1.
+    size : tuple of int
+        Height and width wanted, each at least 1.
+
+    Returns
+    -------
+    Tensor
+        [N, C, height, width], clipped to 0..1: bicubic overshoots at edges.
+    """
+    assert min(size) >= 1, size
+    return functional.interpolate(rgb, size, mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def fit(height: int, width: int, longest: int) -> tuple[int, int]:
+    """Return height and width of the same aspect whose longer side is `longest`.
+
+    Parameters
+    ----------
+    height, width, longest : int
+        In pixels, each at least 1; so is what is returned.
+    """
+    assert min(height, width, longest) >= 1, (height, width, longest)
+    scale = longest / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+@cache
+def srgb_profile() -> bytes:
+    """Return the ICC profile every output carries: the same bytes at any time."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    # ICC.1:2022, 7.2.8: year, month, day, hour, minute, second of creation. LittleCMS puts the
+    # clock here, and leaves the checksum (bytes 84 to 99) at zero, "not computed".
+    profile[24:36] = bytes((2000 >> 8, 2000 & 255, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0))
+    return bytes(profile)
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """Return a path fit for a message of one line, whatever its characters."""
+    return "".join(c if c.isprintable() else "?" for c in os.fspath(path)) or "(empty name)"
+
+
+def reason(error: Exception) -> str:
+    """Return what an exception says, on one line."""
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return printable(" ".join(text.split()) or type(error).__name__)
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[tuple[ImageFile.ImageFile, BufferedReader]]:
+    """Open a picture file: its image, the header read and the pixels not, and the file itself.
+
+    Whatever goes wrong, in the body of the ``with`` too, is raised as an InputError.
+    """
+    name = printable(path)
+    with _guarded(name):
+        status = Path(path).stat()  # before opening: to open a pipe is to wait for its other end
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(f"{name}: is a folder, a pipe or a device; name a picture file")
+        if status.st_size == 0:
+            raise InputError(f"{name}: is empty (0 bytes); copy or download it again")
+        with Path(path).open("rb") as file:
+            yield Image.open(file, formats=FORMATS), file
+
+
+@contextmanager
+def _guarded(name: str) -> Iterator[None]:
+    """Let Pillow work in silence, without its own limit of size; turn what it raises to InputError.
+
+    The limit, the warning filters and the log level belong to the whole process. They are changed
+    only in here, behind a lock, and put back: a program that uses Pillow beside limner keeps its
+    own. For the same reason pictures are decoded one at a time.
+    """
+    logger = logging.getLogger("PIL")
+    with _PILLOW, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        limit, level = Image.MAX_IMAGE_PIXELS, logger.level
+        logger.setLevel(logging.CRITICAL)
+        Image.MAX_IMAGE_PIXELS = None  # or it would speak before ours, and of "decompression bombs"
+        try:
+            yield
+        except InputError:
+            raise
+        except Exception as error:  # damaged files make decoders raise nearly anything
+            raise InputError(f"{name}: {_explain(error)}") from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+            logger.setLevel(level)
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file; check its name and folder"
+    if isinstance(error, UnidentifiedImageError):
+        return f"is damaged, or none of {', '.join(FORMATS)}; convert it to PNG"
+    return f"cannot be read ({reason(error)}); copy or download it again, or convert it to PNG"
+
+
+def _check_size(image: Image.Image, name: str, allow_huge: bool) -> None:
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise InputError(f"{name}: is {width} × {height} pixels; use one of at least 1 × 1")
+    if width * height > PIXEL_LIMIT and not allow_huge:
+        raise InputError(
+            f"{name}: is {width} × {height} = {width * height / 1e6:.0f} megapixels, more than "
+            f"{PIXEL_LIMIT / 1e6:.0f}; make it smaller, or pass --allow-huge"
+        )
+
+
+def _count_frames(image: ImageFile.ImageFile) -> int:
+    if image.format == "MPO":
+        return 1  # what follows in a camera's MPO is previews and gain maps, which nobody misses
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:  # a later frame is damaged: no matter, the first was read
+        return 1
+
+
+def _picture(image: Image.Image, name: str, sha256: str) -> Picture:
+    """Turn a loaded image upright and into tensors."""
+    notes: list[str] = []
+    shown = printable(name)
+    orientation, exif = _read_exif(image, shown, notes)
+    dpi, profile = _read_dpi(image), image.info.get("icc_profile")
+    if orientation in _UPRIGHT:
+        image = image.transpose(_UPRIGHT[orientation])
+    if image.mode == "F":
+        raise InputError(f"{shown}: holds floating-point values; save it as PNG of 8 or 16 bits")
+    if image.mode.startswith("I"):
+        rgb, alpha = _deep_grey(image, profile, shown, notes)
+        return Picture(rgb, alpha, name, sha256, dpi, exif, tuple(notes))
+    if image.mode in ("La", "RGBa"):  # colours already multiplied by alpha
+        image = image.convert(image.mode.upper())
+    alpha = _tensor(image.convert("RGBA").getchannel("A")) if image.has_transparency_data else None
+    plain = "L" if image.mode in ("1", "L", "LA") else "RGB"
+    base = image if image.mode in ("CMYK", "LAB") else image.convert(plain)
+    rgb = _tensor(_to_srgb(base, profile, shown, notes))
+    return Picture(rgb, alpha, name, sha256, dpi, exif, tuple(notes))
+
+
+def _deep_grey(
+    image: Image.Image, profile: object, shown: str, notes: list[str]
+) -> tuple[Tensor, Tensor | None]:
+    """Grey of 16 or 32 bits, all of it."""
+    values = np.array(image.convert("I"))
+    if values.max() > 65535:
+        notes.append(f"{shown}: values above 65535 are clipped to white")
+    grey = values.clip(0, 65535) / 65535
+    ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+    curve = np.array(_to_srgb(ramp, profile, shown, notes))[0]  # [256, 3]: LittleCMS takes 8 bits
+    planes = [np.interp(grey * 255, np.arange(256), c / 255).astype(np.float32) for c in curve.T]
+    rgb = torch.from_numpy(np.stack(planes))[None]
+    transparent = image.info.get("transparency")
+    if not isinstance(transparent, int):
+        return rgb, None
+    return rgb, torch.from_numpy(values != transparent).float()[None, None]
+
+
+def _to_srgb(base: Image.Image, profile: object, shown: str, notes: list[str]) -> Image.Image:
+    """Convert L, RGB, CMYK or LAB to RGB in sRGB, through the embedded profile if it is sound."""
+    if isinstance(profile, bytes) and profile != srgb_profile() and base.mode != "LAB":
+        try:
+            source = ImageCms.ImageCmsProfile(BytesIO(profile))
+            grey_in_rgb = base.mode == "L" and source.profile.xcolor_space.strip() == "RGB"
+            converted = ImageCms.profileToProfile(
+                base.convert("RGB") if grey_in_rgb else base,
+                source,
+                ImageCms.ImageCmsProfile(BytesIO(srgb_profile())),
+                renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+                outputMode="RGB",
+                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            )
+            assert converted is not None  # None is for conversion in place
+            return converted
+        except Exception:
+            notes.append(f"{shown}: its colour profile does not fit and is left out")
+    return base.convert("RGB")
+
+
+def _tensor(image: Image.Image) -> Tensor:
+    """L or RGB of 8 bits → float32 [1, 1 or 3, H, W] in 0..1."""
+    planes = torch.from_numpy(np.atleast_3d(np.array(image))).permute(2, 0, 1)
+    return planes.contiguous()[None].float().div_(255)
+
+
+def _read_exif(image: Image.Image, shown: str, notes: list[str]) -> tuple[int, bytes | None]:
+    """Orientation, and the EXIF data without it."""
+    orientation = 1
+    try:
+        found = image.getexif()
+        orientation = found.get(Base.Orientation, 1)
+        exif = Image.Exif()  # a copy: what `getexif` returned belongs to the image
+        tables = {IFD.Exif, IFD.GPSInfo} & found.keys()
+        exif.update({tag: found[tag] for tag in found.keys() - tables - {Base.Orientation}})
+        for table in tables:
+            exif.get_ifd(table).update(found.get_ifd(table))
+        return orientation, exif.tobytes() if exif or tables else None
+    except Exception:
+        notes.append(f"{shown}: its EXIF data is damaged and left out")
+        return orientation, None
+
+
+def _read_dpi(image: Image.Image) -> tuple[float, float] | None:
+    """Dots per inch in steps of 0.1 (PNG counts per metre, and would say 299.9994)."""
+    try:
+        stated = image.info.get("dpi")
+        if stated is None and image.getexif().get(Base.ResolutionUnit) == 2:  # inch
+            stated = [image.getexif()[tag] for tag in (Base.XResolution, Base.YResolution)]
+        across, down = (round(float(value), 1) for value in stated or ())
+    except Exception:  # damaged, or there is none
+        return None
+    # 65535 is the most a JPEG can state. Also false for NaN.
+    return (across, down) if 1 <= min(across, down) <= max(across, down) <= 65535 else None

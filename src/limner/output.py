@@ -1,0 +1,298 @@
+"""Pictures out: a file written whole or not at all, with its recipe inside."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from PIL import Image
+from PIL.ExifTags import IFD, Base
+from PIL.PngImagePlugin import PngInfo
+
+from limner.errors import InputError, OptionError, OutputError
+from limner.images import opened, printable, reason
+
+# suffix → Pillow's name of the format, and the longest side it can hold, in pixels
+FORMATS = {
+    ".png": ("PNG", 2**31 - 1),
+    ".jpg": ("JPEG", 65500),
+    ".jpeg": ("JPEG", 65500),
+    ".webp": ("WEBP", 16383),
+    ".avif": ("AVIF", 32768),
+    ".tif": ("TIFF", 2**31 - 1),
+    ".tiff": ("TIFF", 2**31 - 1),
+}
+QUALITY = 95  # of 100, for JPEG, WebP and AVIF
+_EXIF_LIMIT = 65533  # bytes that one segment of a JPEG holds
+_COMMENT = b"ASCII\0\0\0limner "  # EXIF 2.32, 4.6.5: UserComment begins with its encoding
+# Of the EXIF data this goes along, with the tables of exposure and place; the rest (size, layout,
+# profile) is about the file that was read.
+_CAMERA_TAGS = (
+    Base.ImageDescription,
+    Base.Make,
+    Base.Model,
+    Base.DateTime,
+    Base.Artist,
+    Base.Copyright,
+)
+_RECIPE_LIMIT = 1_000_000  # characters; a recipe is some hundreds, a file from elsewhere anything
+
+
+def check_output(
+    path: str | os.PathLike[str], *, overwrite: bool = False, size: tuple[int, int] | None = None
+) -> None:
+    """Make sure, before hours of work, that `write` will be able to write there.
+
+    Parameters
+    ----------
+    path : str or path
+        The file to be written.
+    overwrite : bool
+        Whether it may be there already.
+    size : tuple of int or None
+        Height and width of the picture in pixels, where known.
+
+    Raises
+    ------
+    OptionError
+        The suffix names no format that is written.
+    OutputError
+        The folder is missing or read-only, the file exists, or the format cannot hold the size.
+    """
+    target, name = Path(path), printable(path)
+    form, longest = _format_of(target)
+    if size is not None and max(size) > longest:
+        raise OutputError(
+            f"{name}: {form} holds at most {longest} pixels a side, and the picture has "
+            f"{max(size)}; write a .png or .tif"
+        )
+    if not target.parent.is_dir():
+        raise OutputError(
+            f"{name}: the folder {printable(target.parent)} is missing; make it first"
+        )
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise OutputError(
+            f"{name}: the folder {printable(target.parent)} is read-only; choose another"
+        )
+    try:
+        target.lstat()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:  # too long a name, for one
+        raise OutputError(f"{name}: {reason(error)}; choose another name") from error
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{name}: is a folder or a device; choose another name")
+    if not overwrite:
+        raise _refusal(name)
+
+
+def write(
+    picture: Image.Image,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    keep_exif: bool = False,
+) -> tuple[str, ...]:
+    """Write a picture whole or not at all: to a temporary file beside it, which is then renamed.
+
+    Colour profile, resolution, recipe and camera data in ``picture.info`` go along; see
+    `limner.images.to_picture`. JPEG has no transparency: it gets the picture on white. The same
+    picture gives the same bytes.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        RGB or RGBA; any other mode is converted.
+    path : str or path
+        Its suffix, one of `FORMATS`, says the format.
+    overwrite : bool
+        Replace the file if there is one.
+    keep_exif : bool
+        Keep also what may tell where the picture was taken: GPS data and the maker's notes.
+
+    Returns
+    -------
+    tuple of str
+        Remarks for the user on what the format could not hold.
+
+    Raises
+    ------
+    OptionError
+        The suffix names no format that is written.
+    OutputError
+        The file exists, or cannot be written; nothing is left behind.
+    """
+    target, name = Path(path), printable(path)
+    check_output(target, overwrite=overwrite, size=(picture.height, picture.width))
+    form, _ = _format_of(target)
+    notes: list[str] = []
+    temporary = target.with_name(f".limner-{secrets.token_hex(8)}.part")
+    try:
+        options = _options(picture.info, form, keep_exif, name, notes)
+        image = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+        image.info = {}  # Pillow would write some of it unasked
+        if form == "JPEG" and image.mode == "RGBA":
+            if image.getchannel("A").getextrema() != (255, 255):
+                notes.append(f"{name}: JPEG has no transparency; the picture is laid on white")
+            image = _on_white(image)
+        with temporary.open("xb") as file:
+            image.save(file, form, **options)
+            file.flush()
+            os.fsync(file.fileno())
+        if overwrite:
+            temporary.replace(target)
+        else:
+            _rename_to_new(temporary, target)
+    except FileExistsError as error:
+        raise _refusal(name) from error
+    except Exception as error:  # encoders raise more than OSError
+        raise OutputError(
+            f"{name}: cannot be written ({reason(error)}); choose another place or format"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return tuple(notes)
+
+
+def recipe_of(path: str | os.PathLike[str]) -> dict[str, object]:
+    """Read the recipe that `write` put into a picture. It may come from anybody: check its values.
+
+    Parameters
+    ----------
+    path : str or path
+        A picture that limner wrote.
+
+    Returns
+    -------
+    dict
+        What was given to `limner.images.to_picture` as `recipe`, as JSON holds it.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or carries no recipe, or a damaged one.
+    """
+    name = printable(path)
+    with opened(path) as (image, _):
+        text = image.info.get("limner")  # PNG
+        if text is None:
+            comment = image.getexif().get_ifd(IFD.Exif).get(Base.UserComment)
+            if _is_recipe(comment):
+                text = comment.removeprefix(_COMMENT).decode("ascii", "replace")
+    if not isinstance(text, str):
+        raise InputError(
+            f"{name}: carries no limner recipe; use a picture as limner wrote it, not edited since"
+        )
+    try:
+        recipe = json.loads(text) if len(text) <= _RECIPE_LIMIT else None
+    except (ValueError, RecursionError):
+        recipe = None
+    if not isinstance(recipe, dict):
+        raise InputError(
+            f"{name}: its limner recipe is damaged; use a picture as limner wrote it, "
+            "not edited since"
+        )
+    return recipe
+
+
+def _format_of(target: Path) -> tuple[str, int]:
+    try:
+        return FORMATS[target.suffix.lower()]
+    except KeyError:
+        raise OptionError(
+            f"{printable(target)}: pictures are not written as {printable(target.suffix)!r}; "
+            f"end the name in {', '.join(FORMATS)}"
+        ) from None
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture).convert("RGB")
+
+
+def _options(
+    info: dict[str | tuple[int, int], Any], form: str, keep_exif: bool, name: str, notes: list[str]
+) -> dict[str, object]:
+    """What to tell Pillow when it saves a picture with this ``info``."""
+    recipe, dpi, camera = info.get("limner", ""), info.get("dpi"), info.get("exif", b"")
+    options: dict[str, object] = {"icc_profile": info.get("icc_profile")}
+    if dpi:
+        options["dpi"] = dpi
+    if form == "PNG":
+        text = PngInfo()
+        if recipe:
+            text.add_text("limner", recipe)
+        options["pnginfo"] = text
+    elif form == "TIFF":
+        options["compression"] = "raw"  # libtiff, which compresses, cannot write the Exif table
+    else:
+        options["quality"] = QUALITY
+    if form in ("JPEG", "AVIF"):
+        options["subsampling"] = "4:4:4"  # WebP knows only 4:2:0
+    comment = _COMMENT + recipe.encode("ascii", "replace") if recipe and form != "PNG" else b""
+    limit = _EXIF_LIMIT if form == "JPEG" else 2**31
+    exif = _pack_exif(camera, comment, dpi, keep_exif, limit)
+    if exif is None and camera:
+        notes.append(f"{name}: the camera's data is damaged or too long, and left out")
+        exif = _pack_exif(b"", comment, dpi, keep_exif, limit)
+    if exif is None:
+        notes.append(f"{name}: the recipe is too long for {form} and left out; a .png holds it")
+    if exif:
+        options["exif"] = exif
+    return options
+
+
+def _pack_exif(
+    camera: bytes, comment: bytes, dpi: tuple[float, float] | None, keep_exif: bool, limit: int
+) -> bytes | None:
+    """Camera data, recipe and resolution as EXIF; None if damaged or longer than `limit` bytes."""
+    try:
+        found, exif = Image.Exif(), Image.Exif()
+        found.load(camera)
+        exif.update({tag: found[tag] for tag in _CAMERA_TAGS if tag in found})
+        details = dict(found.get_ifd(IFD.Exif))
+        for tag in (Base.ExifImageWidth, Base.ExifImageHeight, Base.ExifInteroperabilityOffset):
+            details.pop(tag, None)
+        if Base.ColorSpace in details:
+            details[Base.ColorSpace] = 1  # sRGB
+        if _is_recipe(details.get(Base.UserComment)):
+            del details[Base.UserComment]  # of the picture that this one was made from
+        if comment:
+            details[Base.UserComment] = comment
+        if keep_exif and IFD.GPSInfo in found:
+            exif.get_ifd(IFD.GPSInfo).update(found.get_ifd(IFD.GPSInfo))
+        if not keep_exif:
+            details.pop(IFD.MakerNote, None)
+        if details:
+            exif.get_ifd(IFD.Exif).update(details)
+        if dpi:  # WebP and AVIF have no other place for it
+            exif[Base.XResolution], exif[Base.YResolution] = dpi
+            exif[Base.ResolutionUnit] = 2  # inch
+        packed = exif.tobytes() if camera or comment or dpi else b""
+    except Exception:
+        return None
+    return packed if len(packed) <= limit else None
+
+
+def _is_recipe(comment: object) -> TypeGuard[bytes]:
+    return isinstance(comment, bytes) and comment.startswith(_COMMENT)
+
+
+def _rename_to_new(temporary: Path, target: Path) -> None:
+    """Rename, but raise FileExistsError rather than replace a file, even one made just now."""
+    try:
+        target.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links, such as a USB stick's
+        target.open("xb").close()
+        try:
+            temporary.replace(target)
+        except OSError:
+            target.unlink()
+            raise
+
+
+def _refusal(name: str) -> OutputError:
+    return OutputError(f"{name}: exists already; choose another name, or pass --overwrite")

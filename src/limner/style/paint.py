@@ -1,0 +1,199 @@
+"""The algorithm: a photo becomes a painting, scale by scale, step by step."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from limner import features, images
+from limner.features import VGG
+from limner.style import objective
+from limner.style.canvas import Canvas
+from limner.style.colors import move_colors
+from limner.style.losses import Moments, blend
+from limner.style.method import Method
+from limner.style.objective import Objective, Region, feature_map, style_moments
+from limner.style.plan import Plan
+from limner.tiles import cover
+
+
+@dataclass(frozen=True)
+class Moment:
+    """After a step: the canvas, the steps done at each scale, the loss before the step."""
+
+    canvas: Canvas
+    done: tuple[int, ...]
+    loss: float | None
+
+
+def paint(
+    photo: Tensor,
+    paintings: Sequence[Tensor],
+    shares: Sequence[float],
+    masks: Sequence[Tensor],
+    network: VGG,
+    method: Method,
+    plan: Plan,
+    *,
+    strength: float,
+    style_scale: float,
+    start: Tensor | None,
+    seed: int,
+    budget: float,
+    resumed: Moment | None = None,
+) -> Iterator[Moment]:
+    """Paint a photo, and give every moment of it: one before the first step, one after each.
+
+    Parameters
+    ----------
+    photo : Tensor
+        [1, 3, H, W], sRGB in 0..1, as are the paintings and the start, each of its own size.
+    paintings : sequence of Tensor
+        The styles.
+    shares : sequence of float
+        Weight of each painting.
+    masks : sequence of Tensor
+        [1, 1, H', W'] for each painting, 1 where it is wanted; none for everywhere.
+    network, method, plan
+        Whose features, which losses, what sizes.
+    strength : float
+        0 to 2. Up to 1 the style's part grows; beyond, the content's part falls.
+    style_scale : float
+        Longest side at which a painting is looked at, relative to the picture's.
+    start : Tensor or None
+        What to begin with; None for the photo.
+    seed : int
+        Of the random windows.
+    budget : float
+        Seconds for everything, shared out to the scales by their cost; infinite for no limit.
+    resumed : Moment or None
+        Go on from here.
+    """
+    began = time.monotonic()
+    costs = [scale.height * scale.width * scale.steps for scale in plan.scales]
+    deepest = max((*method.style_taps, method.content_tap))
+    grid = objective.stride(deepest)
+    margin = features.receptive_radius(network.shape, deepest)
+    style_weight = method.style_weight * min(1.0, strength)
+    content_weight = method.content_weight * 10 ** min(0.0, 1 - strength)
+    smoothness = method.smoothness_weight * min(1.0, strength)
+    done = list(resumed.done) if resumed else [0] * len(plan.scales)
+    canvas = resumed.canvas if resumed else None
+    unfinished = next((i for i in reversed(range(len(done))) if done[i]), 0)
+
+    for index, scale in enumerate(plan.scales):
+        if index < unfinished:
+            continue
+        size = (scale.height, scale.width)
+        end = began + budget * sum(costs[: index + 1]) / max(1, sum(costs))
+        tiles = cover(*size, side=plan.tile, margin=margin, multiple=grid)
+
+        # what is wanted at this scale
+        here = images.resize(photo, size)
+        areas = [images.resize(mask, size) for mask in masks]
+        looks = [look(painting, round(max(size) * style_scale)) for painting in paintings]
+        wanted = recolor(here, looks, shares, areas, strength) if method.recolor else here
+        styles = []
+        for picture in looks:
+            cuts = cover(*picture.shape[-2:], side=plan.tile, margin=margin, multiple=grid)
+            styles.append(style_moments(network, picture, method.style_taps, cuts, method.ring))
+        regions = regions_of(styles, shares, areas, size, method)
+        content = feature_map(network, wanted, method.content_tap, tiles)
+        goal = Objective(
+            network,
+            tiles,
+            content,
+            method.content_tap,
+            style_weight,
+            content_weight / (content.var().item() if method.relative_content else 1.0),
+            smoothness,
+            method.style_loss,
+        )
+
+        # and the way there
+        if canvas is None:
+            canvas = Canvas(wanted if start is None else images.resize(start, size))
+        elif done[index] == 0:
+            canvas = Canvas(images.resize(canvas.result(method.keep), size))
+        if index == unfinished:
+            yield Moment(canvas, tuple(done), None)
+        while done[index] < scale.steps and time.monotonic() < end:
+            random = torch.Generator().manual_seed(seed * 1_000_003 + index * 10_007 + done[index])
+            seen = [*regions, *windows(regions, method.window_weight, random)]
+            loss, gradient = goal.gradient(canvas.picture, seen)
+            canvas.step(loss, gradient, scale.rate, method.betas, method.epsilon)
+            done[index] += 1
+            yield Moment(canvas, tuple(done), loss)
+
+
+def look(painting: Tensor, longest: int) -> Tensor:
+    """A painting at the size at which it is looked at, its short side no less than 32 pixels."""
+    height, width = images.fit(*painting.shape[-2:], longest)
+    return images.resize(painting, (max(32, height), max(32, width)))
+
+
+def recolor(
+    photo: Tensor,
+    paintings: Sequence[Tensor],
+    shares: Sequence[float],
+    areas: Sequence[Tensor],
+    strength: float,
+) -> Tensor:
+    """The photo in the paintings' colours: each where its mask is, or all in their shares.
+
+    A picture that starts from there, and whose content is taken from there, need not trade its
+    colours against its edges.
+    """
+    total = sum(shares)
+    parts = areas or [share / total for share in shares]
+    covered = sum(areas) if areas else 1.0
+    moved = photo * (1 - covered)  # type: ignore[operator]
+    for painting, part in zip(paintings, parts, strict=True):
+        moved = moved + part * move_colors(photo, painting)
+    return torch.lerp(photo, moved, min(1.0, strength)).clamp(0, 1)
+
+
+def regions_of(
+    styles: Sequence[dict[str, Moments]],
+    shares: Sequence[float],
+    areas: Sequence[Tensor],
+    size: tuple[int, int],
+    method: Method,
+) -> list[Region]:
+    """One region for each masked style, or one of all styles blended."""
+    taps = method.style_taps
+    if areas:
+        return [
+            Region(
+                style,
+                objective.weights_at_taps(area, taps, method.ring),
+                share * area.mean().item(),
+            )
+            for style, share, area in zip(styles, shares, areas, strict=True)
+        ]
+    blended = {tap: blend([style[tap] for style in styles], shares) for tap in taps}
+    everywhere = torch.ones((1, 1, *size), device=blended[taps[0]].mean.device)
+    return [Region(blended, objective.weights_at_taps(everywhere, taps, method.ring), 1.0)]
+
+
+def windows(regions: Sequence[Region], weight: float, random: torch.Generator) -> list[Region]:
+    """The same regions seen through a random window of half the height and half the width."""
+    if not weight:
+        return []
+    top, left = (torch.rand(2, generator=random) / 2).tolist()
+    found = []
+    for region in regions:
+        seen = {}
+        for tap, full in region.weights.items():
+            height, width = full.shape[-2:]
+            rows = slice(int(top * height), int(top * height) + -(-height // 2))
+            columns = slice(int(left * width), int(left * width) + -(-width // 2))
+            seen[tap] = torch.zeros_like(full)
+            seen[tap][..., rows, columns] = full[..., rows, columns]
+        if (
+            min(part.sum().item() for part in seen.values()) > 0.5
+        ):  # a masked style may be elsewhere
+            found.append(Region(region.targets, seen, region.share * weight))
+    return found

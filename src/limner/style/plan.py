@@ -1,0 +1,144 @@
+"""What a run will do, before it does it: scales, steps, memory, tiles."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+
+from limner import devices
+from limner.errors import OptionError
+from limner.images import fit
+from limner.style.method import Method
+
+# Peak bytes per pixel of one step in one piece, and what is there before: see benchmarks/memory.py.
+BYTES_PER_PIXEL = {"compact": 1100, "vgg16": 3700, "vgg19": 3700}
+BASE_BYTES = 350 * 2**20
+# The picture, its gradient, the solver's four, the start, the photo and the content's features are
+# held whole, tiles or not.
+WHOLE_BYTES_PER_PIXEL = 150
+
+Number = TypeVar("Number", int, float)
+
+SHORTEST = 16  # pixels: one position on the coarsest grid of a VGG
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One size at which the picture is painted."""
+
+    height: int
+    width: int
+    steps: int
+    rate: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The scales of a run from the coarsest on, the memory of the largest, and how it is cut.
+
+    Attributes
+    ----------
+    scales : tuple of Scale
+    memory : int
+        Forecast of the peak, in bytes.
+    tile : int
+        Longest side of a tile in pixels; the longest side of the picture for no tiles.
+    """
+
+    scales: tuple[Scale, ...]
+    memory: int
+    tile: int
+
+    @property
+    def steps(self) -> int:
+        """Steps in all."""
+        return sum(scale.steps for scale in self.scales)
+
+    def __str__(self) -> str:
+        """One line for the user."""
+        last = self.scales[-1]
+        sizes = " → ".join(str(max(scale.height, scale.width)) for scale in self.scales)
+        cut = f", in tiles of {self.tile} px" if self.tile < max(last.height, last.width) else ""
+        return (
+            f"{last.width}×{last.height} px by way of {sizes}; {self.steps} steps; "
+            f"about {self.memory / 2**30:.1f} GiB of memory{cut}"
+        )
+
+
+def make_plan(
+    height: int,
+    width: int,
+    size: int | None,
+    steps: int | Sequence[int] | None,
+    method: Method,
+    shape: str,
+    device: torch.device,
+) -> Plan:
+    """Plan a run for a photo of this height and width.
+
+    Raises
+    ------
+    OptionError
+        The size is below 64 or makes the picture too narrow; steps do not fit the scales.
+    """
+    size = method.size if size is None else size
+    if size < 64:
+        raise OptionError(f"--size {size}: must be at least 64 pixels")
+    if min(fit(height, width, size)) < SHORTEST:
+        narrow = min(fit(height, width, size))
+        needed = -(-SHORTEST * max(height, width) // min(height, width))
+        raise OptionError(
+            f"--size {size}: the short side of {width}×{height} would be {narrow} pixels, less "
+            f"than {SHORTEST}; use --size {needed} or more, or crop the photo"
+        )
+    sides = [size]
+    if method.coarsest:
+        narrowest = SHORTEST * max(height, width) / min(height, width)
+        while sides[0] / 2 >= max(method.coarsest, narrowest):
+            sides.insert(0, round(sides[0] / 2))
+    counts = _share_out(steps, [_nth(method.steps, i) for i in range(len(sides))])
+    scales = tuple(
+        Scale(*fit(height, width, side), count, _nth(method.rates, i))
+        for i, (side, count) in enumerate(zip(sides, counts, strict=True))
+    )
+    return _within_memory(scales, shape, devices.memory(device) // 4)
+
+
+def _within_memory(scales: tuple[Scale, ...], shape: str, budget: int) -> Plan:
+    """Halve the tile until the forecast is within the budget, or tiles are too small to pay."""
+    pixels = scales[-1].height * scales[-1].width
+    longest = max(scales[-1].height, scales[-1].width)
+    tile = longest
+
+    def forecast() -> int:
+        held = BASE_BYTES + pixels * WHOLE_BYTES_PER_PIXEL
+        looked_at = min(pixels, (tile + 160) ** 2)  # a margin of 80 on each side
+        return held + looked_at * BYTES_PER_PIXEL[shape]
+
+    while forecast() > budget and tile > 512:
+        tile = max(512, -(-tile // 32) * 16)
+    return Plan(scales, forecast(), tile)
+
+
+def _nth(values: tuple[Number, ...], index: int) -> Number:
+    return values[min(index, len(values) - 1)]
+
+
+def _share_out(steps: int | Sequence[int] | None, usual: list[int]) -> list[int]:
+    """Steps of each scale: as usual, as given, or a total in the usual proportions."""
+    if steps is None:
+        return usual
+    if isinstance(steps, int):
+        if steps < len(usual):
+            raise OptionError(f"--steps {steps}: must be at least {len(usual)}, one for each scale")
+        return [max(1, round(steps * count / sum(usual))) for count in usual]
+    given = list(steps)
+    if len(given) == 1:
+        return _share_out(given[0], usual)
+    if len(given) != len(usual) or min(given) < 0:
+        raise OptionError(
+            f"--steps {','.join(map(str, given))}: give one number, or {len(usual)}, one for each "
+            "scale from the coarsest on"
+        )
+    return given

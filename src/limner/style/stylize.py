@@ -1,0 +1,289 @@
+"""`stylize`: a photo, painted after one or more paintings.
+
+Neural style transfer by optimising the picture itself (Gatys, Ecker & Bethge 2016), coarse to fine.
+"""
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from limner import __version__, devices, images, weights
+from limner import features as networks
+from limner.errors import OptionError, WeightsError
+from limner.images import Picture, Source
+from limner.progress import OnStep, Progress, Stop, silent, to_seconds
+from limner.style.canvas import Canvas
+from limner.style.colors import keep_chroma, luma, move_colors
+from limner.style.method import METHODS
+from limner.style.paint import Moment, paint
+from limner.style.plan import make_plan
+
+Style = Source | tuple[Source, float]
+
+_ASPECT = 0.02  # by this share may a mask's shape differ from the photo's, for rounding
+
+
+def stylize(
+    photo: Source,
+    *styles: Style,
+    strength: float = 1.0,
+    size: int | None = None,
+    style_scale: float = 1.0,
+    keep_colors: bool = False,
+    mask: Sequence[Source] = (),
+    init: Source | Literal["content", "noise"] = "content",
+    steps: int | Sequence[int] | None = None,
+    time_budget: float | str | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    features: str | None = None,
+    preset: Literal["limner", "gatys"] = "limner",
+    allow_huge: bool = False,
+    checkpoint: Path | None = None,
+    save_every: int = 0,
+    resume: bool = False,
+    on_step: OnStep = silent,
+) -> Image.Image:
+    """Paint a photo in the style of one or more paintings.
+
+    Parameters
+    ----------
+    photo : str, path or PIL image
+        What to paint.
+    *styles : str, path, PIL image, or one of these with a weight
+        Paintings. A weight stands behind a colon, ``wave.jpg:0.7``, or in a pair, ``(wave, 0.7)``.
+    strength : float
+        From 0, the photo itself, to 2, hardly the photo any more.
+    size : int
+        Longest side of the result in pixels, at least 64. Left out: 1024, or the preset's own.
+    style_scale : float
+        Size of the strokes, 0.25 to 4: the size at which the painting is looked at, relative to the
+        result.
+    keep_colors : bool
+        Take the strokes of the paintings and keep the colours of the photo.
+    mask : sequence of str, path or PIL image
+        A grey picture for each style, white where it is wanted, of the photo's aspect. Where all
+        are black, the photo stays.
+    init : "content", "noise", or a picture
+        What to start from.
+    steps : int or sequence of int
+        Steps in all, or of each scale from the coarsest on. Left out: the preset's own.
+    time_budget : float or str
+        Seconds, or ``"30s"``, ``"2m"``, ``"1h"``: the steps are cut short to end in this time.
+    seed : int
+        Of all that is random. The same seed gives the same bytes on one CPU.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    features : str
+        The perceptual network: ``compact``, ``vgg16``, ``vgg19`` or the path of a weights file.
+        Left out: the preset's own.
+    preset : str
+        ``limner``, or ``gatys`` for the original way: VGG-19, Gram matrices, one scale of 512
+        pixels, 1000 steps.
+    allow_huge : bool
+        Read pictures of more than 100 megapixels too.
+    checkpoint : path
+        Where the unfinished picture and the solver's state are kept, as safetensors.
+    save_every : int
+        Steps between two checkpoints; 0 for none.
+    resume : bool
+        Go on from the checkpoint, to the same bits as without the stop.
+    on_step : callable
+        Called with a `Progress` before the first and after every step. Raise `Stop` in it to end
+        early and have the picture so far.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, or RGBA where the photo has alpha, with sRGB profile, resolution and recipe.
+
+    Raises
+    ------
+    InputError
+        A picture that cannot be read.
+    OptionError
+        An option out of its range, or no style.
+    WeightsError
+        The perceptual network cannot be had, or the checkpoint is another call's.
+    """
+    began = time.monotonic()
+    if preset not in METHODS:
+        raise OptionError(f"--preset {preset}: must be one of {', '.join(METHODS)}")
+    if not styles:
+        raise OptionError("no painting: name one at least after the photo")
+    _check_range("strength", strength, 0, 2)
+    _check_range("style-scale", style_scale, 0.25, 4)
+    method = METHODS[preset]
+    where = devices.pick(device)
+
+    budget = math.inf if time_budget is None else to_seconds(time_budget)
+    method = METHODS[preset]
+    where = devices.pick(device)
+
+    named = [_named(style) for style in styles]
+    shares = [share for _, share in named]
+    subject = images.read(photo, allow_huge=allow_huge)
+    paintings = [images.read(source, allow_huge=allow_huge) for source, _ in named]
+    masks = [images.read(source, allow_huge=allow_huge) for source in mask]
+    if masks and len(masks) != len(paintings):
+        raise OptionError(f"--mask: {len(masks)} for {len(paintings)} paintings; give one for each")
+    begun = [] if init in ("content", "noise") else [images.read(init, allow_huge=allow_huge)]
+    for other in (*masks, *begun):
+        _check_aspect(other, subject)
+    network = networks.load(features or method.features, where, padding=method.padding)
+    plan = make_plan(*subject.rgb.shape[-2:], size, steps, method, network.shape, where)
+    final = (plan.scales[-1].height, plan.scales[-1].width)
+
+    sources = [subject, *paintings, *masks, *begun]
+    recipe: dict[str, object] = {
+        "verb": "stylize",
+        "version": __version__,
+        "inputs": [
+            subject.name,
+            *(f"{p.name}:{s:g}" for p, s in zip(paintings, shares, strict=True)),
+        ],
+        "options": {
+            "strength": strength,
+            "size": max(final),
+            "style_scale": style_scale,
+            "keep_colors": keep_colors,
+            "mask": [source.name for source in masks],
+            "init": begun[0].name if begun else init,
+            "seed": seed,
+            "features": features,
+            "preset": preset,
+            "allow_huge": allow_huge,
+        },
+        "files": {source.name: source.sha256 for source in sources},
+    }
+
+    def tell(moment: Moment | None, note: str = "") -> None:
+        """Report, with a preview once there is something to see."""
+        done = moment.done if moment else (0,)
+        index = max((i for i, n in enumerate(done) if n), default=0)
+        stage = f"{max(plan.scales[index].height, plan.scales[index].width)} px"
+        on_step(
+            Progress(
+                "stylize",
+                stage,
+                sum(done),
+                plan.steps,
+                time.monotonic() - began,
+                moment.loss if moment else None,
+                (lambda: images.to_picture(picture_of(moment))) if moment else None,
+                note,
+            )
+        )
+
+    def picture_of(moment: Moment) -> Tensor:
+        """The picture at a moment, in its final size."""
+        whole = images.resize(moment.canvas.result(method.keep), final)
+        return keep_chroma(whole, images.resize(photograph, final)) if keep_colors else whole
+
+    for note in (str(plan), *(note for source in sources for note in source.notes)):
+        tell(None, note)
+
+    photograph = subject.rgb.to(where)
+    looks = [_on_white(painting).to(where) for painting in paintings]
+    if keep_colors:
+        looks = [move_colors(painting, photograph) for painting in looks]
+    start = begun[0].rgb.to(where) if begun else None
+    if init == "noise":
+        random = torch.Generator().manual_seed(seed)
+        start = torch.rand(photograph.shape, generator=random).to(where)
+    fingerprint = json.dumps(
+        recipe | {"steps": [scale.steps for scale in plan.scales]}, sort_keys=True
+    )
+    resumed = _load(checkpoint, fingerprint, where) if resume else None
+    moments = paint(
+        photograph,
+        looks,
+        shares,
+        [_grey(source).to(where) for source in masks],
+        network,
+        method,
+        plan,
+        strength=strength,
+        style_scale=style_scale,
+        start=start,
+        seed=seed,
+        budget=budget - (time.monotonic() - began),
+        resumed=resumed,
+    )
+    with suppress(Stop):
+        for moment in moments:
+            if checkpoint and save_every and moment.loss and sum(moment.done) % save_every == 0:
+                _save(checkpoint, moment, fingerprint)
+            tell(moment)
+
+    recipe["options"]["steps"] = list(moment.done)
+    alpha = subject.alpha if subject.alpha is None else images.resize(subject.alpha, final)
+    return images.to_picture(picture_of(moment), alpha, like=subject, recipe=recipe)
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise OptionError(f"--{name} {value:g}: must be from {low:g} to {high:g}")
+
+
+def _named(style: Style) -> tuple[Source, float]:
+    """Tell a painting from its weight: ``(wave, 0.7)``, or ``wave.jpg:0.7``."""
+    source, weight = style if isinstance(style, tuple) else (style, 1.0)
+    if isinstance(source, str) and not Path(source).exists():
+        name, colon, number = source.rpartition(":")
+        with suppress(ValueError):
+            source, weight = (name, float(number)) if colon else (source, weight)
+    if not 0 < weight < math.inf:
+        raise OptionError(f"weight {weight:g} of a painting: must be above 0")
+    return source, weight
+
+
+def _check_aspect(other: Picture, subject: Picture) -> None:
+    height, width = other.rgb.shape[-2:]
+    wanted_height, wanted_width = subject.rgb.shape[-2:]
+    if abs(math.log(width / height * wanted_height / wanted_width)) > _ASPECT:
+        raise OptionError(
+            f"{other.name}: is {width}×{height}, of another shape than the photo's "
+            f"{wanted_width}×{wanted_height}; crop it to the same aspect"
+        )
+
+
+def _on_white(painting: Picture) -> Tensor:
+    """A painting without transparency: what shows through is paper."""
+    if painting.alpha is None:
+        return painting.rgb
+    return painting.rgb * painting.alpha + 1 - painting.alpha
+
+
+def _grey(mask: Picture) -> Tensor:
+    grey = luma(mask.rgb)
+    return grey if mask.alpha is None else grey * mask.alpha
+
+
+def _save(path: Path, moment: Moment, fingerprint: str) -> None:
+    about = {"kind": "stylize checkpoint", "call": fingerprint}
+    weights.write(path, moment.canvas.state() | {"done": torch.tensor(moment.done)}, about)
+
+
+def _load(path: Path | None, fingerprint: str, device: torch.device) -> Moment:
+    if path is None or not path.is_file():
+        raise OptionError(
+            f"--resume: there is no checkpoint {path or ''}; leave it out to begin anew"
+        )
+    if weights.describe(path).get("call") != fingerprint:
+        raise WeightsError(
+            f"{path}: is the checkpoint of another call; give the same options, or begin anew"
+        )
+    state = {name: tensor.to(device) for name, tensor in weights.read(path).items()}
+    done = tuple(state.pop("done").tolist())
+    canvas = Canvas(state["picture"])
+    canvas.restore(state)
+    return Moment(canvas, done, None)

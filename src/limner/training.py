@@ -1,0 +1,218 @@
+"""What every training needs: a run folder, its log, checkpoints that resume bit for bit, crops.
+
+The loop itself stays in the room's own ``train.py``. A step draws its randomness from
+``generator(seed, step)`` and from nothing else, so a resumed run needs no sampler state: step 900
+sees the same batch whether or not the run was stopped at 899.
+"""
+
+import csv
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from limner import images
+from limner.errors import InputError, LimnerError, OptionError, OutputError
+
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp"})
+
+
+def generator(seed: int, step: int) -> torch.Generator:
+    """Give the random numbers of one step: the same for the same seed and step."""
+    return torch.Generator().manual_seed(seed * 1_000_003 + step)
+
+
+def cosine(step: int, steps: int, *, warmup: int = 200) -> float:
+    """Share of the learning rate at a step: a linear warm-up, then half a cosine down to zero."""
+    return min(1.0, (step + 1) / warmup) * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+class Run:
+    """A folder that holds one training: its options, log, checkpoint and result.
+
+    ::
+
+        run/options.json       the options it was started with
+        run/log.csv            one row each time something is logged
+        run/events.*           the same for TensorBoard, where it is installed
+        run/checkpoint.pt      everything needed to go on
+        run/model.safetensors  the result
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is missing.
+    options : mapping
+        What the training was asked for; a resumed run must be asked for the same.
+    resume : bool
+        Go on from the checkpoint, or start anew. A run is never replaced by accident.
+
+    Raises
+    ------
+    OutputError
+        There is a run in the folder already, or none to resume, or it cannot be written.
+    OptionError
+        The run to be resumed was started with other options.
+    """
+
+    def __init__(self, folder: Path, options: Mapping[str, object], *, resume: bool) -> None:
+        self.folder = folder
+        self.checkpoint = folder / "checkpoint.pt"
+        self.model = folder / "model.safetensors"
+        self._options = json.loads(json.dumps(options))
+        self._events: Any = None
+        known = folder / "options.json"
+        if resume:
+            if not self.checkpoint.is_file():
+                raise OutputError(f"{folder}: holds no checkpoint to resume; leave out --resume")
+            self._refuse_other_options(json.loads(known.read_text()))
+            return
+        if known.exists():
+            raise OutputError(f"{folder}: holds a run already; use --resume or another folder")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            known.write_text(json.dumps(self._options, indent=2) + "\n")
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
+
+    def _refuse_other_options(self, started: dict[str, object]) -> None:
+        for name, value in self._options.items():
+            if started.get(name) != value:
+                raise OptionError(
+                    f"--{name.replace('_', '-')} {value}: this run was started with "
+                    f"{started.get(name)}; resume it with the same, or start another"
+                )
+
+    def __enter__(self) -> Self:
+        """Open the run."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        """Close TensorBoard's file."""
+        if self._events is not None:
+            self._events.close()
+
+    def save(self, state: Mapping[str, object]) -> None:
+        """Write the checkpoint, whole or not at all: tensors, numbers, text and their nests."""
+        temporary = self.checkpoint.with_suffix(".tmp")
+        torch.save(dict(state), temporary)
+        temporary.replace(self.checkpoint)
+
+    def load(self) -> dict[str, Any]:
+        """Read the checkpoint, and forget what was logged after it.
+
+        Raises
+        ------
+        InputError
+            The checkpoint is damaged.
+        """
+        try:
+            state: dict[str, Any] = torch.load(self.checkpoint, weights_only=True)
+        except Exception as error:
+            raise InputError(f"{self.checkpoint}: damaged; start the run anew") from error
+        log = self.folder / "log.csv"
+        if log.exists():
+            head, *rows = log.read_text().splitlines(keepends=True)
+            log.write_text(head + "".join(r for r in rows if int(r.split(",")[0]) <= state["step"]))
+        return state
+
+    def log(self, step: int, **numbers: float) -> None:
+        """Add one row to ``log.csv``, and the same to TensorBoard where it is installed."""
+        path = self.folder / "log.csv"
+        new = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(["step", *numbers])
+            writer.writerow([step, *(f"{number:.6g}" for number in numbers.values())])
+        if self._events is None:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError:  # the extra "train" is not installed: the CSV has it all
+                return
+            self._events = SummaryWriter(str(self.folder), purge_step=step)
+        for name, number in numbers.items():
+            self._events.add_scalar(name, number, step)
+
+
+class Crops:
+    """Random square crops out of folders of pictures, at mixed scales, a tenth held out.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Searched with everything below them. Each folder gives the same share of the crops, however
+        many pictures it holds.
+    size : int
+        Side of a crop in pixels.
+    longest : int
+        Pictures are kept in memory with at most this longest side, in 8 bits.
+    held_out : bool
+        Draw from the tenth of the pictures, chosen by a hash of their names, that is never drawn
+        otherwise.
+
+    Raises
+    ------
+    InputError
+        A folder is missing or holds no picture.
+    """
+
+    def __init__(
+        self, folders: Sequence[Path], size: int, *, longest: int = 1024, held_out: bool = False
+    ) -> None:
+        self.size = size
+        self._shelves: list[list[Tensor]] = []
+        for folder in folders:
+            found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
+            shelf = []
+            for path in found:
+                if (hashlib.sha256(path.name.encode()).digest()[0] % 10 == 0) != held_out:
+                    continue
+                try:
+                    rgb = images.read(path).rgb
+                except LimnerError:
+                    continue
+                if max(rgb.shape[-2:]) > longest:
+                    rgb = images.resize(rgb, images.fit(*rgb.shape[-2:], longest))
+                if min(rgb.shape[-2:]) >= size:
+                    shelf.append((rgb[0] * 255).round().to(torch.uint8))
+            if not shelf:
+                raise InputError(f"{folder}: holds no picture of at least {size}×{size} pixels")
+            self._shelves.append(shelf)
+
+    def batch(self, count: int, random: torch.Generator) -> Tensor:
+        """Draw crops [count, 3, size, size] in 0..1: mixed scales, mirrored, colours varied."""
+        return torch.cat([self._crop(random) for _ in range(count)])
+
+    def _crop(self, random: torch.Generator) -> Tensor:
+        def uniform(low: float, high: float) -> float:
+            return low + (high - low) * torch.rand((), generator=random).item()
+
+        shelf = self._shelves[int(uniform(0, len(self._shelves)))]
+        picture = shelf[int(uniform(0, len(shelf)))]
+        height, width = picture.shape[-2:]
+        # side: log-uniform between the crop itself and the whole short side
+        side = int(self.size * (min(height, width) / self.size) ** uniform(0, 1))
+        top, left = int(uniform(0, height - side)), int(uniform(0, width - side))
+        crop = picture[None, :, top : top + side, left : left + side].float() / 255
+        crop = F.interpolate(crop, (self.size, self.size), mode="bilinear", antialias=True)
+        if uniform(0, 1) < 0.5:
+            crop = crop.flip(-1)
+        if uniform(0, 1) < 0.5:  # contrast, brightness and the balance of the channels
+            gains = torch.rand((1, 3, 1, 1), generator=random) * 0.8 + 0.6
+            crop = ((crop - 0.5) * gains + 0.5 + uniform(-0.15, 0.15)).clamp(0, 1)
+        if uniform(0, 1) < 0.1:
+            crop = crop[:, torch.randperm(3, generator=random)]
+        if uniform(0, 1) < 0.3:
+            noise = torch.randn(crop.shape, generator=random)
+            crop = (crop + noise * uniform(0, 0.1)).clamp(0, 1)
+        return crop

@@ -1,0 +1,138 @@
+"""Shipped and user weights: find, check, load, save.
+
+A weights file is safetensors; its metadata holds, as text, what it is and how to use it: ``kind``,
+``licence``, ``recipe``, ``version`` and whatever its network needs to be built. ``.pth`` files of
+others are read with ``weights_only=True``. Nothing else is ever unpickled.
+"""
+
+import json
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from limner import __version__
+from limner.errors import WeightsError
+
+SHIPPED = Path(__file__).parent / "shipped"
+SUFFIXES = (".safetensors", ".pth", ".pt")
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a weights file, in float32 where they are floating point.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.safetensors`` file, or a ``.pth``/``.pt`` one that holds nothing but tensors.
+
+    Raises
+    ------
+    WeightsError
+        The file is missing, damaged, or would run code when unpickled.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file; `limner models` lists those that ship")
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt") as file:
+                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path}: holds more than tensors and could run code, so it was not opened; "
+            "ask its maker for safetensors"
+        ) from error
+    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
+        raise WeightsError(f"{path}: damaged, or no weights file; get it again") from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise WeightsError(f"{path}: is no plain table of tensors; save the state_dict alone")
+    return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+
+
+def describe(path: Path) -> dict[str, str]:
+    """Read what a safetensors file says of itself: its metadata, empty where it has none.
+
+    Raises
+    ------
+    WeightsError
+        The file is missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"{path}: missing, damaged, or no safetensors file; get it again"
+        ) from error
+
+
+def fetch(url: str) -> dict[str, Tensor]:
+    """Read a file of torch's cache, fetched on first use and checked against the hash in its name.
+
+    Raises
+    ------
+    WeightsError
+        It is neither in the cache nor to be had.
+    """
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    try:
+        state: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
+            url, map_location="cpu", check_hash=True, progress=False, weights_only=True
+        )
+    except (URLError, OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise WeightsError(
+            f"{cached.name}: not in torch's cache and not to be fetched; put it into "
+            f"{cached.parent}, give its path, or use --features compact, which ships with limner"
+        ) from error
+    return state
+
+
+def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
+    """Put the tensors into the network, or say which do not fit.
+
+    Raises
+    ------
+    WeightsError
+        A tensor is missing or has another shape.
+    """
+    expected = network.state_dict()
+    for key, tensor in expected.items():
+        if key not in state:
+            raise WeightsError(f"{name}: not weights of this network: {key} is missing")
+        if state[key].shape != tensor.shape:
+            found, wanted = tuple(state[key].shape), tuple(tensor.shape)
+            raise WeightsError(
+                f"{name}: not weights of this network: {key} is {found}, not {wanted}"
+            )
+    network.load_state_dict({key: state[key] for key in expected})
+
+
+def write(path: Path, state: Mapping[str, Tensor], about: Mapping[str, object]) -> None:
+    """Write a weights file, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.safetensors``. An existing file is replaced.
+    state : mapping of str to Tensor
+        The tensors, in the precision wanted on disk.
+    about : mapping
+        What the file is and how to use it; each value becomes text, in JSON unless it is text.
+    """
+    described = {"version": __version__} | dict(about)
+    metadata = {k: v if isinstance(v, str) else json.dumps(v) for k, v in described.items()}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
+        temporary.write_bytes(save(tensors, metadata))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
