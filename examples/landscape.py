@@ -111,7 +111,7 @@ class Landscape:
 
         Land closer than nearest, in metres, is left out.
         """
-        across: Array = (np.arange(WIDTH) + 0.5 - WIDTH / 2) / FOCAL
+        across: Array = (np.arange(WIDTH, dtype=float) + 0.5 - WIDTH / 2) / FOCAL
         z = self.cast(eye, across, up, nearest)
         picture = self.sky(across + 0 * up[:, None], up[:, None] + 0 * across)
         land = np.isfinite(z)
@@ -157,7 +157,7 @@ class Landscape:
         """Lay the lake into picture, reflecting mirror: the world seen from below its surface."""
         first = int(np.searchsorted(-up, 1e-4))
         down = -up[first:, None]
-        across: Array = (np.arange(WIDTH) + 0.5 - WIDTH / 2) / FOCAL
+        across: Array = (np.arange(WIDTH, dtype=float) + 0.5 - WIDTH / 2) / FOCAL
         away = EYE / down
         x = across * away
         gust = 0.35 + 1.1 * step(-0.4, 1.6, sample(self.cloud, x / 500, away / 160 + 0 * x))

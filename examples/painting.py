@@ -186,7 +186,7 @@ class Canvas:
                 ahead = spot + way * length / 16
                 k, m = int(ahead[1]), int(ahead[0])
                 if not (0 <= k < HEIGHT and 0 <= m < WIDTH) or (
-                    travelled > 1 and np.abs(motif.colour[k, m] - wanted).max() > 0.30
+                    travelled and np.abs(motif.colour[k, m] - wanted).max() > 0.30
                 ):
                     break
                 spot = ahead
@@ -238,7 +238,7 @@ class Canvas:
             return
         u, t = u[near], t[near]
         place = self.rng.random(2)
-        hair = sample(self.bristles, place[0] + t * width / 512 * 1.6, place[1] + u / 512)
+        hair = sample(self.bristles, place[0] + t * width / 512 * 0.42, place[1] + u / 512)
         patch = sample(self.bristles, place[1] + t * 0.012, place[0] + u / 1024)
         # the brush is pressed in round, and leaves in a ragged edge where it runs dry
         start = (u - reach[0]) / width + 0.45 - 0.35 * t**2
@@ -271,7 +271,13 @@ def paint(rng: np.random.Generator) -> Array:
     """Return the painting [H, W, 3] in sRGB 0..1."""
     motif, canvas = Motif(rng), Canvas(rng)
     busy = motif.detail / np.quantile(motif.detail, 0.95)
-    for width, length, plain in ((40, 190, 1.0), (24, 130, 0.9), (14, 85, 0.42), (8, 48, 0.08)):
-        keep = np.clip(plain + (1 - plain) * busy * 1.2, 0, 1)
-        canvas.layer(motif, width, length, keep)
+    for width, length, plain, fuss in (
+        (40, 190, 1.0, 0.0),
+        (25, 140, 0.9, 0.0),
+        (15, 90, 0.40, 0.25),
+        (9, 54, 0.06, 0.45),
+        (6, 32, 0.0, 0.75),
+    ):
+        # plain places keep the broad strokes; the finer the brush, the more must happen there
+        canvas.layer(motif, width, length, np.maximum(plain, step(fuss, fuss + 0.4, busy)))
     return canvas.lit()

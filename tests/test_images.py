@@ -132,7 +132,7 @@ def test_16_bit_grey_keeps_its_depth(tmp_path: Path, suffix: str) -> None:
 def test_16_bit_grey_of_a_pgm(tmp_path: Path) -> None:
     (tmp_path / "deep.pgm").write_bytes(b"P5 3 1 65535\n" + struct.pack(">3H", 0, 32768, 65535))
     np.testing.assert_allclose(
-        images.read_grey(tmp_path / "deep.pgm"), [[[[0, 32768 / 65535, 1]]]], atol=1e-6
+        images.grey(images.read(tmp_path / "deep.pgm")), [[[[0, 32768 / 65535, 1]]]], atol=1e-6
     )
 
 
@@ -200,7 +200,7 @@ def test_an_animation_gives_its_first_frame_and_says_so(tmp_path: Path) -> None:
 
 
 def test_a_mask_counts_transparent_parts_as_black() -> None:
-    mask = images.read_grey(Image.new("RGBA", (2, 2), (0, 255, 0, 51)))
+    mask = images.grey(images.read(Image.new("RGBA", (2, 2), (0, 255, 0, 51))))
     assert mask.shape == (1, 1, 2, 2)
     np.testing.assert_allclose(mask, 0.587 * 0.2, atol=1e-6)
 

@@ -84,7 +84,7 @@ class Student(nn.Module):
         self.network = features.VGG("compact")
         # batch normalisation makes deep VGG networks trainable in minutes; `plain` folds it away
         for tap, convolution in self.network.convolutions.items():
-            normalised = nn.BatchNorm2d(len(convolution.weight), momentum=0.02)
+            normalised = nn.BatchNorm2d(WIDTHS[int(tap[0]) - 1], momentum=0.02)
             self.network.convolutions[tap] = nn.Sequential(convolution, normalised)
         self.heads = nn.ModuleList()
         self.taps: list[list[str]] = []
@@ -104,9 +104,13 @@ class Student(nn.Module):
     def plain(self) -> features.VGG:
         """The network alone, its batch normalisation folded into its convolutions."""
         network = features.VGG("compact")
-        for tap, (convolution, normalised) in self.network.convolutions.items():
-            network.convolutions[tap] = fuse_conv_bn_eval(convolution.eval(), normalised.eval())
-        self.train()
+        for tap, layers in self.network.eval().convolutions.items():
+            assert isinstance(layers, nn.Sequential)
+            convolution, normalised = layers
+            assert isinstance(convolution, nn.Conv2d)
+            assert isinstance(normalised, nn.BatchNorm2d)
+            network.convolutions[tap] = fuse_conv_bn_eval(convolution, normalised)
+        self.network.train()
         return network.eval()
 
     def explained(self, picture: Tensor, teachers: Sequence[Teacher]) -> dict[str, Tensor]:
@@ -115,14 +119,15 @@ class Student(nn.Module):
         A full-width teacher costs more than all else together, so it sees a quarter of the batch.
         """
         found = {}
-        features_ = self.network(picture, TEACHERS_TAP)
+        seen = self.network(picture, TEACHERS_TAP)
         for number, teacher in enumerate(teachers):
             heads = self.heads[number]
+            assert isinstance(heads, nn.ModuleDict)
             part = -(-len(picture) // 4) if heads else len(picture)
             with torch.no_grad():
                 theirs = teacher(picture[:part])
             for tap in self.taps[number]:
-                ours = features_[tap][:part]
+                ours = seen[tap][:part]
                 ours = heads[tap](ours) if tap in heads else ours
                 found[f"{number}/{tap}"] = explained(ours, theirs[TEACHERS_TAP[tap]])
         return found
@@ -219,7 +224,7 @@ def train_features(
             scores = student.explained(batch, teachers)
             loss = torch.stack([1 - score for score in scores.values()]).mean()
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(student.parameters(), 1.0)
             optimiser.step()
             done = step + 1

@@ -3,10 +3,15 @@
 All three are VGG networks (Simonyan & Zisserman 2015, configurations D and E): blocks of 3×3
 convolutions with ReLU, the picture halved between blocks. They differ in width and depth alone.
 A *tap* is the output of one ReLU, named as in the literature: ``"4_2"`` is block 4, convolution 2.
+
+The two of the paper pool by maximum, whose gradient falls on one pixel of four and leaves a
+grain in the picture. ``compact`` pools by average, as Gatys, Ecker & Bethge (2016) recommend, and
+is trained that way.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +34,9 @@ URLS = {
 }
 
 
+Padding = Literal["replicate", "zeros", "reflect"]
+
+
 class VGG(nn.Module):
     """A VGG network without its classifier.
 
@@ -41,7 +49,10 @@ class VGG(nn.Module):
         then paints; replicate does not, and is our default. VGG was trained with zeros.
     """
 
-    def __init__(self, shape: str, padding: str = "replicate") -> None:
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, shape: str, padding: Padding = "replicate") -> None:
         super().__init__()
         self.shape = shape
         widths, depths = SHAPES[shape]
@@ -52,6 +63,7 @@ class VGG(nn.Module):
         self.register_buffer(
             "deviation", torch.tensor(deviation).view(1, 3, 1, 1), persistent=False
         )
+        self.pool = F.avg_pool2d if shape == "compact" else F.max_pool2d
         self.convolutions = nn.ModuleDict()
         channels = 3
         for block, (width, depth) in enumerate(zip(widths, depths, strict=True), 1):
@@ -83,7 +95,7 @@ class VGG(nn.Module):
         x = (picture - self.mean) / self.deviation
         for name, convolution in self.convolutions.items():
             if name != "1_1" and name.endswith("_1"):
-                x = F.max_pool2d(x, 2)
+                x = self.pool(x, 2)
             x = F.relu(convolution(x))
             if name in wanted:
                 found[name] = x
@@ -113,7 +125,7 @@ def receptive_radius(shape: str, tap: str) -> int:
     raise AssertionError(tap)
 
 
-def load(name: str, device: torch.device | str = "cpu", *, padding: str = "replicate") -> VGG:
+def load(name: str, device: torch.device | str = "cpu", *, padding: Padding = "replicate") -> VGG:
     """Give a perceptual network, ready and frozen.
 
     Parameters
@@ -150,7 +162,7 @@ def load(name: str, device: torch.device | str = "cpu", *, padding: str = "repli
     network = VGG(shape, padding)
     weights.fill(network, _own_names(state, shape), name)
     network.requires_grad_(False)
-    return network.eval().to(device, memory_format=torch.channels_last)
+    return network.eval().to(device)
 
 
 def _shape_of(state: dict[str, Tensor]) -> str:

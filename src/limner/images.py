@@ -122,19 +122,14 @@ def read(source: Source, *, allow_huge: bool = False) -> Picture:
         return replace(picture, notes=(*picture.notes, note)) if frames > 1 else picture
 
 
-def read_grey(source: Source, *, allow_huge: bool = False) -> Tensor:
-    """Read a mask: how light the picture is, transparent parts counting as 0.
+def luma(rgb: Tensor) -> Tensor:
+    """Return the lightness [N, 1, H, W] of sRGB [N, 3, H, W], after ITU-R BT.601."""
+    return 0.299 * rgb[:, :1] + 0.587 * rgb[:, 1:2] + 0.114 * rgb[:, 2:]
 
-    Takes and raises what `read` does.
 
-    Returns
-    -------
-    Tensor
-        Float32 [1, 1, H, W] in 0..1: luma of ITU-R BT.601, times alpha.
-    """
-    picture = read(source, allow_huge=allow_huge)
-    grey = 0.299 * picture.rgb[:, :1] + 0.587 * picture.rgb[:, 1:2] + 0.114 * picture.rgb[:, 2:]
-    return grey if picture.alpha is None else grey * picture.alpha
+def grey(mask: Picture) -> Tensor:
+    """Return a mask [1, 1, H, W] in 0..1: its lightness, transparent parts counting as 0."""
+    return luma(mask.rgb) if mask.alpha is None else luma(mask.rgb) * mask.alpha
 
 
 def to_picture(
@@ -196,6 +191,11 @@ def resize(rgb: Tensor, size: tuple[int, int]) -> Tensor:
     """
     assert min(size) >= 1, size
     return functional.interpolate(rgb, size, mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def size_of(tensor: Tensor) -> tuple[int, int]:
+    """Return height and width of a tensor [..., H, W]."""
+    return tensor.shape[-2], tensor.shape[-1]
 
 
 def fit(height: int, width: int, longest: int) -> tuple[int, int]:

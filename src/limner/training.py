@@ -182,7 +182,7 @@ class Crops:
                 except LimnerError:
                     continue
                 if max(rgb.shape[-2:]) > longest:
-                    rgb = images.resize(rgb, images.fit(*rgb.shape[-2:], longest))
+                    rgb = images.resize(rgb, images.fit(*images.size_of(rgb), longest))
                 if min(rgb.shape[-2:]) >= size:
                     shelf.append((rgb[0] * 255).round().to(torch.uint8))
             if not shelf:

@@ -34,6 +34,7 @@ class Canvas:
         rate: float,
         betas: tuple[float, float],
         epsilon: float,
+        floor: float,
     ) -> None:
         """Move the picture once, and clip it to 0..1; loss and gradient are those before."""
         if loss < self.least:
@@ -44,7 +45,8 @@ class Canvas:
         self.second = torch.lerp(gradient.square(), self.second, betas[1])
         first = self.first / (1 - betas[0] ** count)
         second = self.second / (1 - betas[1] ** count)
-        self.picture = (self.picture - rate * first / (second.sqrt() + epsilon)).clamp(0, 1)
+        least = epsilon + floor * second.mean().sqrt()
+        self.picture = (self.picture - rate * first / (second.sqrt() + least)).clamp(0, 1)
         self.average = torch.lerp(self.picture, self.average, AVERAGE)
 
     def result(self, keep: str) -> Tensor:

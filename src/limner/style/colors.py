@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from limner.images import luma
+
 
 def move_colors(picture: Tensor, target: Tensor) -> Tensor:
     """Give a picture the mean and covariance of another's colours.
@@ -27,7 +29,7 @@ def move_colors(picture: Tensor, target: Tensor) -> Tensor:
     root = _root(torch.cov(ours) + little)
     inverse = torch.linalg.inv(root)
     change = inverse @ _root(root @ (torch.cov(theirs) + little) @ root) @ inverse
-    moved = change @ (ours - mean) + wanted
+    moved: Tensor = change @ (ours - mean) + wanted
     return moved.clamp(0, 1).to(picture.dtype).view_as(picture)
 
 
@@ -40,13 +42,7 @@ def keep_chroma(picture: Tensor, photo: Tensor) -> Tensor:
     return (photo + luma(picture) - luma(photo)).clamp(0, 1)
 
 
-def luma(picture: Tensor) -> Tensor:
-    """Lightness [N, 1, H, W] of sRGB [N, 3, H, W] after ITU-R BT.601."""
-    weights = torch.tensor([0.299, 0.587, 0.114]).to(picture)
-    return torch.einsum("nchw,c->nhw", picture, weights)[:, None]
-
-
 def _root(matrix: Tensor) -> Tensor:
     """Symmetric square root of a positive definite matrix."""
     values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.T
+    return torch.einsum("ik,k,jk->ij", vectors, values.clamp(min=0).sqrt(), vectors)

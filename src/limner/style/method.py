@@ -6,6 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from limner.features import Padding
 from limner.style import losses
 from limner.style.losses import Moments
 
@@ -27,6 +28,10 @@ class Method:
         Adam's learning rate of each scale likewise, in units of the full range of a channel.
     betas, epsilon : float
         Adam's.
+    floor : float
+        Added to the root of Adam's second moment, as a share of its root mean over the picture.
+        Adam alone moves every pixel as far as any other: where the gradient is next to nothing, at
+        borders and in flat skies, that is noise.
     style_taps, content_tap : str
         Where features are compared.
     style_weight, content_weight, smoothness_weight : float
@@ -48,13 +53,14 @@ class Method:
     """
 
     features: str
-    padding: str
+    padding: Padding
     size: int
     steps: tuple[int, ...]
     coarsest: int
     rates: tuple[float, ...]
     betas: tuple[float, float]
     epsilon: float
+    floor: float
     style_taps: tuple[str, ...]
     content_tap: str
     style_weight: float
@@ -77,7 +83,8 @@ METHODS = {
         coarsest=112,
         rates=(0.03, 0.02, 0.015, 0.012),
         betas=(0.9, 0.99),
-        epsilon=1e-8,
+        epsilon=1e-12,
+        floor=0.0,
         style_taps=("1_1", "2_1", "3_1", "4_1", "5_1"),
         content_tap="4_2",
         style_weight=1.0,
@@ -102,6 +109,7 @@ METHODS = {
         rates=(5 / 255,),
         betas=(0.99, 0.999),
         epsilon=0.1 * 255,
+        floor=0.0,
         style_taps=("1_1", "2_1", "3_1", "4_1", "5_1"),
         content_tap="5_2",
         style_weight=1e-2,

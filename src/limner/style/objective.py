@@ -25,7 +25,8 @@ def weights_at_taps(weight: Tensor, taps: Iterable[str], ring: int) -> dict[str,
     found = {}
     for tap in taps:
         coarse = F.avg_pool2d(weight, stride(tap))
-        border = losses.border_weight(*coarse.shape[-2:], -(-ring // stride(tap)))
+        height, width = coarse.shape[-2:]
+        border = losses.border_weight(height, width, -(-ring // stride(tap)))
         found[tap] = coarse * border.to(coarse)
     return found
 

@@ -97,7 +97,7 @@ def paint(
         wanted = recolor(here, looks, shares, areas, strength) if method.recolor else here
         styles = []
         for picture in looks:
-            cuts = cover(*picture.shape[-2:], side=plan.tile, margin=margin, multiple=grid)
+            cuts = cover(*images.size_of(picture), side=plan.tile, margin=margin, multiple=grid)
             styles.append(style_moments(network, picture, method.style_taps, cuts, method.ring))
         regions = regions_of(styles, shares, areas, size, method)
         content = feature_map(network, wanted, method.content_tap, tiles)
@@ -123,14 +123,14 @@ def paint(
             random = torch.Generator().manual_seed(seed * 1_000_003 + index * 10_007 + done[index])
             seen = [*regions, *windows(regions, method.window_weight, random)]
             loss, gradient = goal.gradient(canvas.picture, seen)
-            canvas.step(loss, gradient, scale.rate, method.betas, method.epsilon)
+            canvas.step(loss, gradient, scale.rate, method.betas, method.epsilon, method.floor)
             done[index] += 1
             yield Moment(canvas, tuple(done), loss)
 
 
 def look(painting: Tensor, longest: int) -> Tensor:
     """A painting at the size at which it is looked at, its short side no less than 32 pixels."""
-    height, width = images.fit(*painting.shape[-2:], longest)
+    height, width = images.fit(*images.size_of(painting), longest)
     return images.resize(painting, (max(32, height), max(32, width)))
 
 
@@ -146,12 +146,14 @@ def recolor(
     A picture that starts from there, and whose content is taken from there, need not trade its
     colours against its edges.
     """
-    total = sum(shares)
-    parts = areas or [share / total for share in shares]
-    covered = sum(areas) if areas else 1.0
-    moved = photo * (1 - covered)  # type: ignore[operator]
+    if areas:
+        covered = torch.stack(list(areas)).sum(0).clamp(min=1)  # where masks meet, they share
+        parts = [area / covered for area in areas]
+    else:
+        parts = [torch.full_like(photo[:, :1], share / sum(shares)) for share in shares]
+    moved = photo
     for painting, part in zip(paintings, parts, strict=True):
-        moved = moved + part * move_colors(photo, painting)
+        moved = moved + part * (move_colors(photo, painting) - photo)
     return torch.lerp(photo, moved, min(1.0, strength)).clamp(0, 1)
 
 

@@ -21,7 +21,7 @@ from limner.errors import OptionError, WeightsError
 from limner.images import Picture, Source
 from limner.progress import OnStep, Progress, Stop, silent, to_seconds
 from limner.style.canvas import Canvas
-from limner.style.colors import keep_chroma, luma, move_colors
+from limner.style.colors import keep_chroma, move_colors
 from limner.style.method import METHODS
 from limner.style.paint import Moment, paint
 from limner.style.plan import make_plan
@@ -139,10 +139,22 @@ def stylize(
     for other in (*masks, *begun):
         _check_aspect(other, subject)
     network = networks.load(features or method.features, where, padding=method.padding)
-    plan = make_plan(*subject.rgb.shape[-2:], size, steps, method, network.shape, where)
+    plan = make_plan(*images.size_of(subject.rgb), size, steps, method, network.shape, where)
     final = (plan.scales[-1].height, plan.scales[-1].width)
 
     sources = [subject, *paintings, *masks, *begun]
+    options: dict[str, object] = {
+        "strength": strength,
+        "size": max(final),
+        "style_scale": style_scale,
+        "keep_colors": keep_colors,
+        "mask": [source.name for source in masks],
+        "init": begun[0].name if begun else init,
+        "seed": seed,
+        "features": features,
+        "preset": preset,
+        "allow_huge": allow_huge,
+    }
     recipe: dict[str, object] = {
         "verb": "stylize",
         "version": __version__,
@@ -150,18 +162,7 @@ def stylize(
             subject.name,
             *(f"{p.name}:{s:g}" for p, s in zip(paintings, shares, strict=True)),
         ],
-        "options": {
-            "strength": strength,
-            "size": max(final),
-            "style_scale": style_scale,
-            "keep_colors": keep_colors,
-            "mask": [source.name for source in masks],
-            "init": begun[0].name if begun else init,
-            "seed": seed,
-            "features": features,
-            "preset": preset,
-            "allow_huge": allow_huge,
-        },
+        "options": options,
         "files": {source.name: source.sha256 for source in sources},
     }
 
@@ -207,7 +208,7 @@ def stylize(
         photograph,
         looks,
         shares,
-        [_grey(source).to(where) for source in masks],
+        [images.grey(source).to(where) for source in masks],
         network,
         method,
         plan,
@@ -224,7 +225,7 @@ def stylize(
                 _save(checkpoint, moment, fingerprint)
             tell(moment)
 
-    recipe["options"]["steps"] = list(moment.done)
+    options["steps"] = list(moment.done)
     alpha = subject.alpha if subject.alpha is None else images.resize(subject.alpha, final)
     return images.to_picture(picture_of(moment), alpha, like=subject, recipe=recipe)
 
@@ -261,11 +262,6 @@ def _on_white(painting: Picture) -> Tensor:
     if painting.alpha is None:
         return painting.rgb
     return painting.rgb * painting.alpha + 1 - painting.alpha
-
-
-def _grey(mask: Picture) -> Tensor:
-    grey = luma(mask.rgb)
-    return grey if mask.alpha is None else grey * mask.alpha
 
 
 def _save(path: Path, moment: Moment, fingerprint: str) -> None:

@@ -1,0 +1,389 @@
+"""The command line: commands out of signatures, progress and remarks on stderr, exit codes.
+
+Standard output holds the path of what was written, or one JSON object, and nothing else.
+"""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from glob import escape
+from importlib import import_module
+from json import dumps, loads
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from cyclopts import App, CycloptsError
+from rich import progress as bars
+from rich.console import Console
+from rich.table import Table
+
+from limner import __version__
+from limner.errors import LimnerError, OptionError
+
+if TYPE_CHECKING:  # Pillow comes with it, and `limner --help` does without
+    from limner.progress import Progress
+
+# command: where it is, and the first line of its docstring, which `limner --help` shows unseen
+VERBS = {
+    "stylize": (
+        "limner.style.stylize:stylize",
+        "Paint a photo in the style of one or more paintings.",
+    ),
+    "replay": (
+        "limner.replay:replay",
+        "Make a picture again from the recipe it carries.",
+    ),
+}
+TRAININGS = {
+    "features": (
+        "limner.distillation:train_features",
+        "Train the compact perceptual network from random weights.",
+    ),
+}
+
+DONE, FAILED, MISUSED, CUT_SHORT, INTERRUPTED = 0, 1, 2, 4, 130  # exit codes
+
+app = App(
+    name="limner",
+    help="Pictures made with neural networks, on the machine you already have.",
+    version=f"limner {__version__}",
+    help_format="plaintext",
+    suppress_keyboard_interrupt=False,
+)
+training = App(name="train", help="Train a network that the verbs use.")
+app.command(training)
+app.register_install_completion_command(help="Let your shell complete commands and options.")
+for _name, (_, _line) in VERBS.items():
+    app.command(f"limner.cli:{_name}", name=_name, help=_line)
+for _name, (_, _line) in TRAININGS.items():
+    training.command(f"limner.cli:train_{_name}", name=_name, help=_line)
+
+console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+def __getattr__(name: str) -> Callable[..., int]:
+    """Make the command of a verb, importing its room and torch, when cyclopts asks for it."""
+    trained = name.removeprefix("train_")
+    if name not in VERBS and trained not in TRAININGS:
+        raise AttributeError(f"module 'limner.cli' has no attribute {name!r}")
+    from limner.options import command
+
+    where, _ = VERBS[name] if name in VERBS else TRAININGS[trained]
+    module, _, function = where.partition(":")
+    return command(getattr(import_module(module), function), paint if name in VERBS else train)
+
+
+def main(tokens: Sequence[str] | None = None) -> int:
+    """Run one command line and give its exit code.
+
+    Parameters
+    ----------
+    tokens : sequence of str or None
+        What follows ``limner``; None for the command line of this process.
+
+    Returns
+    -------
+    int
+        0 done, 1 failed, 2 used wrongly, 4 cut short by the time budget, 130 interrupted.
+    """
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be Unicode
+    try:
+        code = app(
+            sys.argv[1:] if tokens is None else tokens,
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+        sys.stdout.flush()
+        return code or DONE
+    except CycloptsError as error:
+        command = " ".join(("limner", *(error.command_chain or ())))
+        return _fail(f"{error} See {command} --help", MISUSED)
+    except LimnerError as error:
+        return _fail(str(error), MISUSED if isinstance(error, OptionError) else FAILED)
+    except KeyboardInterrupt:
+        say("interrupted at once; nothing was written by halves")
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read us has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if _is_out_of_memory(error):
+            return _fail("there is not enough memory; use a smaller --size")
+        if os.environ.get("LIMNER_TRACEBACK"):
+            traceback.print_exc()
+        return _fail(
+            f"{type(error).__name__}: {error} (a bug in limner: please set LIMNER_TRACEBACK=1, "
+            "run it again and report what it prints)"
+        )
+
+
+def say(text: str) -> None:
+    """Print one line for the user."""
+    console.print(f"limner: {' '.join(text.split())}")
+
+
+def _fail(message: str, code: int = FAILED) -> int:
+    say(f"error: {message}")
+    return code
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    text = str(error).lower()  # torch raises RuntimeError
+    return isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text
+
+
+class Watch:
+    """What a command does at every step: it shows, keeps pictures, and stops when asked to.
+
+    The first Ctrl-C ends the verb at its next step, the second ends everything at once. With
+    ``dry_run`` the verb ends as soon as its plan is said. ``keep`` is called ``every`` so many
+    steps.
+    """
+
+    def __init__(
+        self,
+        *,
+        dry_run: bool = False,
+        every: int = 0,
+        keep: Callable[["Progress"], None] | None = None,
+    ) -> None:
+        from limner.progress import Progress
+
+        self.dry_run = dry_run
+        self.every = every
+        self.keep = keep
+        self.last = Progress("", "", 0, 0, 0.0)
+        self.asked_to_stop = False
+        self._bar = bars.Progress(
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TextColumn("{task.fields[loss]}"),
+            bars.TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._task = self._bar.add_task("", total=None, loss="")
+
+    def __enter__(self) -> Self:
+        """Take over Ctrl-C, and show the bar."""
+        self._handlers = {
+            number: signal.signal(number, self._ask_to_stop)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        """Give both back."""
+        self._bar.stop()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
+        if self.asked_to_stop:
+            raise KeyboardInterrupt
+        self.asked_to_stop = True
+        # not through Python's stderr, in the midst of which the signal may have come
+        os.write(2, b"\nlimner: stopping after this step; Ctrl-C again stops at once\n")
+
+    def __call__(self, progress: "Progress") -> None:
+        """Take note of a moment of the verb."""
+        from limner.progress import Stop
+
+        self.last = progress
+        if progress.note:
+            say(progress.note)
+        self._bar.update(
+            self._task,
+            description=progress.stage,
+            completed=progress.step,
+            total=progress.steps,
+            loss="" if progress.loss is None else f"loss {progress.loss:.4g}",
+        )
+        # a resumed run begins by giving its checkpoint's moment again, without a loss
+        if self.keep and self.every and progress.loss and progress.step % self.every == 0:
+            self.keep(progress)
+        if progress.step < progress.steps and (self.asked_to_stop or self.dry_run):
+            raise Stop
+
+    @property
+    def cut_by(self) -> str | None:
+        """What cut the verb short, if anything did."""
+        if self.last.step >= self.last.steps:
+            return None
+        return "interrupted" if self.asked_to_stop else "time budget"
+
+
+def paint(
+    verb: Callable[..., Any],
+    inputs: Sequence[object],
+    options: Mapping[str, Any],
+    *,
+    output: Path,
+    overwrite: bool = False,
+    keep_exif: bool = False,
+    json: bool = False,
+    dry_run: bool = False,
+) -> int:
+    """Make a picture with a verb, and write it; give the exit code.
+
+    Parameters
+    ----------
+    verb : callable
+        It takes ``on_step`` and returns a PIL image that carries its recipe.
+    inputs, options
+        What it is given.
+    output : path
+        The picture to write. Its ending says the format: .png, .jpg, .webp, .avif or .tif.
+    overwrite : bool
+        Replace files that are there already.
+    keep_exif : bool
+        Keep also what may tell where the photo was taken: GPS data and the maker's notes.
+    json : bool
+        Print one JSON object instead of the path.
+    dry_run : bool
+        Say what would be done, and write nothing.
+    """
+    from limner.output import check_output, write
+    from limner.progress import Stop
+
+    size, every, resume = (options.get(name) for name in ("size", "save_every", "resume"))
+    check_output(output, overwrite=overwrite, size=(size, size) if size else None)
+    if every and not resume:
+        for path in output.parent.glob(f"{escape(output.stem)}-[0-9]*{output.suffix}"):
+            check_output(path, overwrite=overwrite)
+    checkpoint = output.with_name(f"{output.name}.checkpoint.safetensors")
+    if every or resume:
+        options = {**options, "checkpoint": checkpoint}
+
+    def keep(progress: "Progress") -> None:
+        assert progress.preview is not None
+        name = f"{output.stem}-{progress.step:06d}{output.suffix}"
+        write(progress.preview(), output.with_name(name), overwrite=overwrite)
+
+    with Watch(dry_run=dry_run, every=every or 0, keep=keep) as watch:
+        try:
+            picture = verb(*inputs, **options, on_step=watch)
+        except Stop:
+            picture = None
+        done, cut = watch.last, watch.cut_by
+        if dry_run:
+            if json:
+                print(dumps({"output": str(output), "steps": done.steps, "plan": done.note}))
+            return DONE
+        if picture is None or (cut == "interrupted" and done.step == 0):
+            say("interrupted before the first step; there is nothing to keep")
+            return INTERRUPTED
+        for note in write(picture, output, overwrite=overwrite, keep_exif=keep_exif):
+            say(note)
+
+    if cut:
+        message = f"{cut}: {output} is the picture after {done.step} of {done.steps} steps"
+        if "checkpoint" in options and checkpoint.is_file():
+            message += "; the same command with --resume --overwrite goes on from its checkpoint"
+        say(message)
+    elif "checkpoint" in options:
+        checkpoint.unlink(missing_ok=True)
+    about = {
+        "output": str(output),
+        "width": picture.width,
+        "height": picture.height,
+        "seconds": round(done.seconds, 3),
+        "steps": done.step,
+        "loss": done.loss,
+        "recipe": loads(picture.info["limner"]),
+        "stopped": cut,
+    }
+    print(dumps(about) if json else output)
+    return {None: DONE, "time budget": CUT_SHORT, "interrupted": INTERRUPTED}[cut]
+
+
+def train(
+    verb: Callable[..., Mapping[str, float]],
+    inputs: Sequence[object],
+    options: Mapping[str, Any],
+    *,
+    output: Path,
+    json: bool = False,
+) -> int:
+    """Train a network, and say how it does on what it has not seen; give the exit code.
+
+    Parameters
+    ----------
+    verb : callable
+        It takes the run folder after its inputs, and ``on_step``; it returns scores by name.
+    inputs, options
+        What it is given.
+    output : path
+        The run folder: its log, its checkpoint and, as model.safetensors, the result.
+    json : bool
+        Print one JSON object instead of the path of the result.
+    """
+    from limner.progress import Stop
+
+    with Watch() as watch:
+        try:
+            scores = verb(*inputs, output, **options, on_step=watch)
+        except Stop:
+            message = f"interrupted after {watch.last.step} of {watch.last.steps} steps; "
+            if (output / "checkpoint.pt").is_file():
+                say(message + "the same command with --resume goes on from the last checkpoint")
+            else:
+                say(message + f"there is no checkpoint yet, remove {output} to begin anew")
+            return INTERRUPTED
+    for name, score in scores.items():
+        say(f"{name}: {score:.4f}")
+    model = output / "model.safetensors"
+    print(dumps({"output": str(model), "scores": dict(scores)}) if json else model)
+    return DONE
+
+
+@app.command
+def models(*, json: bool = False) -> int:
+    """List the weights: those that ship with limner, and those it looks for in torch's cache.
+
+    Parameters
+    ----------
+    json : bool
+        Print a JSON list instead of a table.
+    """
+    weights = _weights()
+    if json:
+        print(dumps(weights))
+        return DONE
+    table = Table("name", "kind", "licence", "MB", "recipe", box=None, pad_edge=False)
+    for one in weights:
+        size = f"{one['megabytes']:.1f}" if one["megabytes"] else "not here"
+        table.add_row(*(one[column] for column in ("name", "kind", "licence")), size, one["recipe"])
+    Console(markup=False, highlight=False, soft_wrap=True).print(table)
+    return DONE
+
+
+def _weights() -> list[dict[str, Any]]:
+    """What ships says of itself; what does not is known by its name."""
+    import torch
+
+    from limner import features, weights
+
+    found: list[dict[str, Any]] = []
+    for path in sorted(weights.SHIPPED.glob("*.safetensors")):
+        about = weights.describe(path)
+        said = {key: about.get(key, "") for key in ("kind", "licence", "recipe")}
+        found.append({"name": path.stem, **said, "path": str(path)})
+    for name, url in features.URLS.items():
+        path = Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
+        said = {"kind": "features", "licence": "torchvision's", "recipe": url}
+        found.append({"name": name, **said, "path": str(path)})
+    for one in found:
+        there = Path(one["path"]).is_file()
+        one["megabytes"] = Path(one["path"]).stat().st_size / 1e6 if there else None
+    return found
