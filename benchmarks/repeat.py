@@ -1,6 +1,6 @@
 """The same seed gives the same bytes, in two processes.
 
-    python benchmarks/repeat.py
+python benchmarks/repeat.py
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """Gradient of the style and content loss at 1024 px: in tiles against in one piece.
 
-    python benchmarks/tiles.py
+python benchmarks/tiles.py
 """
 
 from pathlib import Path
@@ -25,10 +25,8 @@ def gradient(tiles: list[Tile]) -> tuple[float, torch.Tensor]:
     whole = cover(800, 1000, side=1024, margin=80, multiple=16)
     style = objective.style_moments(network, painting, method.style_taps, whole, method.ring)
     regions = paint.regions_of([style], [1.0], [], images.size_of(photo), method)
-    content = objective.feature_map(network, photo.flip(-1), method.content_tap, tiles)
-    goal = objective.Objective(
-        network, tiles, content, method.content_tap, 1.0, 0.1, 3.0, method.style_loss
-    )
+    content = objective.feature_maps(network, photo.flip(-1), method.content_taps, tiles)
+    goal = objective.Objective(network, tiles, method, content, 1.0, 1.0, 3.0)
     return goal.gradient(photo, regions)
 
 

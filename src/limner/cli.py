@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from glob import escape
 from importlib import import_module
@@ -66,14 +67,21 @@ console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_
 
 def __getattr__(name: str) -> Callable[..., int]:
     """Make the command of a verb, importing its room and torch, when cyclopts asks for it."""
-    trained = name.removeprefix("train_")
-    if name not in VERBS and trained not in TRAININGS:
+    found = VERBS.get(name) or TRAININGS.get(name.removeprefix("train_"))
+    if found is None:
         raise AttributeError(f"module 'limner.cli' has no attribute {name!r}")
+    module, _, function = found[0].partition(":")
+    pressed: list[int] = []  # torch does not bear Ctrl-C while it is imported, so that waits
+    handler = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        verb = getattr(import_module(module), function)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if pressed:
+        raise KeyboardInterrupt
     from limner.options import command
 
-    where, _ = VERBS[name] if name in VERBS else TRAININGS[trained]
-    module, _, function = where.partition(":")
-    return command(getattr(import_module(module), function), paint if name in VERBS else train)
+    return command(verb, paint if name in VERBS else train)
 
 
 def main(tokens: Sequence[str] | None = None) -> int:
@@ -91,6 +99,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
     """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be Unicode
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # torch's are for programmers
     try:
         code = app(
             sys.argv[1:] if tokens is None else tokens,
@@ -106,7 +116,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
     except LimnerError as error:
         return _fail(str(error), MISUSED if isinstance(error, OptionError) else FAILED)
     except KeyboardInterrupt:
-        say("interrupted at once; nothing was written by halves")
+        say("interrupted at once; nothing is left half-written")
         return INTERRUPTED
     except BrokenPipeError:  # whoever read us has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -141,16 +151,12 @@ class Watch:
     """What a command does at every step: it shows, keeps pictures, and stops when asked to.
 
     The first Ctrl-C ends the verb at its next step, the second ends everything at once. With
-    ``dry_run`` the verb ends as soon as its plan is said. ``keep`` is called ``every`` so many
-    steps.
+    ``dry_run`` the verb ends as soon as its plan is said. ``keep`` is called whenever
+    ``every`` more steps are done.
     """
 
     def __init__(
-        self,
-        *,
-        dry_run: bool = False,
-        every: int = 0,
-        keep: Callable[["Progress"], None] | None = None,
+        self, dry_run: bool, every: int = 0, keep: Callable[["Progress"], None] | None = None
     ) -> None:
         from limner.progress import Progress
 
@@ -173,10 +179,8 @@ class Watch:
 
     def __enter__(self) -> Self:
         """Take over Ctrl-C, and show the bar."""
-        self._handlers = {
-            number: signal.signal(number, self._ask_to_stop)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        signals = (signal.SIGINT, signal.SIGTERM)
+        self._handlers = {number: signal.signal(number, self._ask_to_stop) for number in signals}
         self._bar.start()
         return self
 
@@ -210,7 +214,8 @@ class Watch:
             loss="" if progress.loss is None else f"loss {progress.loss:.4g}",
         )
         # a resumed run begins by giving its checkpoint's moment again, without a loss
-        if self.keep and self.every and progress.loss and progress.step % self.every == 0:
+        fresh = progress.loss is not None
+        if self.keep and self.every and fresh and progress.step % self.every == 0:
             self.keep(progress)
         if progress.step < progress.steps and (self.asked_to_stop or self.dry_run):
             raise Stop
@@ -259,7 +264,8 @@ def paint(
     size, every, resume = (options.get(name) for name in ("size", "save_every", "resume"))
     check_output(output, overwrite=overwrite, size=(size, size) if size else None)
     if every and not resume:
-        for path in output.parent.glob(f"{escape(output.stem)}-[0-9]*{output.suffix}"):
+        numbered = f"{escape(output.stem)}-{'[0-9]' * 6}{output.suffix}"
+        for path in sorted(output.parent.glob(numbered)):
             check_output(path, overwrite=overwrite)
     checkpoint = output.with_name(f"{output.name}.checkpoint.safetensors")
     if every or resume:
@@ -270,7 +276,7 @@ def paint(
         name = f"{output.stem}-{progress.step:06d}{output.suffix}"
         write(progress.preview(), output.with_name(name), overwrite=overwrite)
 
-    with Watch(dry_run=dry_run, every=every or 0, keep=keep) as watch:
+    with Watch(dry_run, every or 0, keep) as watch:
         try:
             picture = verb(*inputs, **options, on_step=watch)
         except Stop:
@@ -330,16 +336,18 @@ def train(
     """
     from limner.progress import Stop
 
-    with Watch() as watch:
+    with Watch(dry_run=False) as watch:
         try:
             scores = verb(*inputs, output, **options, on_step=watch)
         except Stop:
-            message = f"interrupted after {watch.last.step} of {watch.last.steps} steps; "
-            if (output / "checkpoint.pt").is_file():
-                say(message + "the same command with --resume goes on from the last checkpoint")
-            else:
-                say(message + f"there is no checkpoint yet, remove {output} to begin anew")
-            return INTERRUPTED
+            scores = None
+    if scores is None:
+        message = f"interrupted after {watch.last.step} of {watch.last.steps} steps; "
+        if (output / "checkpoint.pt").is_file():
+            say(message + "the same command with --resume goes on from the last checkpoint")
+        else:
+            say(message + f"there is no checkpoint yet: remove {output} to begin anew")
+        return INTERRUPTED
     for name, score in scores.items():
         say(f"{name}: {score:.4f}")
     model = output / "model.safetensors"
@@ -360,11 +368,13 @@ def models(*, json: bool = False) -> int:
     if json:
         print(dumps(weights))
         return DONE
-    table = Table("name", "kind", "licence", "MB", "recipe", box=None, pad_edge=False)
+    table = Table("name", "kind", "licence", "MB", box=None, pad_edge=False)
+    table.add_column("recipe, or place", overflow="fold")
     for one in weights:
         size = f"{one['megabytes']:.1f}" if one["megabytes"] else "not here"
-        table.add_row(*(one[column] for column in ("name", "kind", "licence")), size, one["recipe"])
-    Console(markup=False, highlight=False, soft_wrap=True).print(table)
+        said = [one[column] for column in ("name", "kind", "licence")]
+        table.add_row(*said, size, one["recipe"] or one["path"])
+    Console(markup=False, highlight=False).print(table)
     return DONE
 
 
@@ -374,16 +384,15 @@ def _weights() -> list[dict[str, Any]]:
 
     from limner import features, weights
 
+    cache = Path(torch.hub.get_dir(), "checkpoints")
+    places = {path.stem: path for path in sorted(weights.SHIPPED.glob("*.safetensors"))}
+    places |= {name: cache / url.rpartition("/")[2] for name, url in features.URLS.items()}
     found: list[dict[str, Any]] = []
-    for path in sorted(weights.SHIPPED.glob("*.safetensors")):
-        about = weights.describe(path)
+    for name, path in places.items():
+        about = {"kind": "features", "licence": "torchvision's"}
+        if name not in features.URLS:
+            about = weights.describe(path)
         said = {key: about.get(key, "") for key in ("kind", "licence", "recipe")}
-        found.append({"name": path.stem, **said, "path": str(path)})
-    for name, url in features.URLS.items():
-        path = Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
-        said = {"kind": "features", "licence": "torchvision's", "recipe": url}
-        found.append({"name": name, **said, "path": str(path)})
-    for one in found:
-        there = Path(one["path"]).is_file()
-        one["megabytes"] = Path(one["path"]).stat().st_size / 1e6 if there else None
+        size = path.stat().st_size / 1e6 if path.is_file() else None
+        found.append({"name": name, **said, "path": str(path), "megabytes": size})
     return found

@@ -111,6 +111,9 @@ def _parameter(option: Option) -> inspect.Parameter:
         show_default=option.default is not False and option.default != (),
         negative=None if option.default is True else (),
     )
+    if option.picture and option.choices:
+        words = Parameter(metavar="|".join((*option.choices, "PATH")))
+        settings = Parameter.combine(settings, words)
     if kind == list[int]:
         commas = Parameter(converter=_numbers, n_tokens=1, metavar="INT[,INT...]")
         settings = Parameter.combine(settings, commas)
@@ -125,7 +128,10 @@ def _parameter(option: Option) -> inspect.Parameter:
 
 
 def _numbers(_: object, tokens: Sequence[Token]) -> list[int]:
-    return [int(number) for number in tokens[0].value.split(",")]
+    try:
+        return [int(number) for token in tokens for number in token.value.split(",")]
+    except ValueError:
+        raise ValueError("Give a whole number, or several with commas between.") from None
 
 
 def _text(value: Any) -> Any:

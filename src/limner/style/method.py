@@ -32,7 +32,7 @@ class Method:
         Added to the root of Adam's second moment, as a share of its root mean over the picture.
         Adam alone moves every pixel as far as any other: where the gradient is next to nothing, at
         borders and in flat skies, that is noise.
-    style_taps, content_tap : str
+    style_taps, content_taps : tuple of str
         Where features are compared.
     style_weight, content_weight, smoothness_weight : float
         At strength 1.
@@ -43,6 +43,9 @@ class Method:
     window_weight : float
         Of the same style loss over a random window of half the width and height each step, so that
         every region carries the style and none is painted at another's expense.
+    bleed : float
+        The picture is painted this much larger on every side, as a share of its longest, and cut:
+        pixels at the rim act on few features, so they go to extremes that a viewer sees.
     ring : int
         Pixels along the border left out of the style's statistics.
     recolor : bool
@@ -62,13 +65,14 @@ class Method:
     epsilon: float
     floor: float
     style_taps: tuple[str, ...]
-    content_tap: str
+    content_taps: tuple[str, ...]
     style_weight: float
     content_weight: float
     relative_content: bool
     smoothness_weight: float
     style_loss: Callable[[Moments, Moments], Tensor]
     window_weight: float
+    bleed: float
     ring: int
     recolor: bool
     keep: Literal["average", "best"]
@@ -86,13 +90,14 @@ METHODS = {
         epsilon=1e-12,
         floor=0.0,
         style_taps=("1_1", "2_1", "3_1", "4_1", "5_1"),
-        content_tap="4_2",
+        content_taps=("3_1", "4_2"),
         style_weight=1.0,
         content_weight=0.3,
         relative_content=True,
         smoothness_weight=3.0,
         style_loss=losses.style_loss,
         window_weight=1.0,
+        bleed=1 / 40,
         ring=8,
         recolor=True,
         keep="average",
@@ -111,13 +116,14 @@ METHODS = {
         epsilon=0.1 * 255,
         floor=0.0,
         style_taps=("1_1", "2_1", "3_1", "4_1", "5_1"),
-        content_tap="5_2",
+        content_taps=("5_2",),
         style_weight=1e-2,
         content_weight=1e3 * losses.KERAS_RANGE**2,
         relative_content=False,
         smoothness_weight=0.0,
         style_loss=losses.gram_loss,
         window_weight=0.0,
+        bleed=0.0,
         ring=0,
         recolor=False,
         keep="best",

@@ -1,6 +1,6 @@
 """The quantity that is made small, and its gradient: exact in one piece and exact in tiles."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 from limner.features import VGG
 from limner.style import losses
 from limner.style.losses import Moments
+from limner.style.method import Method
 from limner.tiles import Tile
 
 Sums = dict[str, tuple[Tensor, Tensor]]  # by tap: the sums of `losses.sums`
@@ -60,22 +61,22 @@ class Objective:
         Whose features are compared.
     tiles : list of Tile
         How the picture is cut; one tile is the whole.
-    content : Tensor
-        [1, C, H', W'], the features to keep at ``content_tap``.
+    method : Method
+        Which taps, and how their distance is measured.
+    content : dict of str to Tensor
+        [1, C, H', W'], the features to keep, by tap.
     style_weight, content_weight, smoothness_weight : float
-        Of the three parts. The style part is a mean over taps and regions.
-    style_loss : callable
-        Distance of two moments.
+        Of the three parts. The first is a mean over taps, summed over regions; the second a mean
+        over taps.
     """
 
     network: VGG
     tiles: list[Tile]
-    content: Tensor
-    content_tap: str
+    method: Method
+    content: dict[str, Tensor]
     style_weight: float
     content_weight: float
     smoothness_weight: float
-    style_loss: Callable[[Moments, Moments], Tensor]
 
     def gradient(self, picture: Tensor, regions: list[Region]) -> tuple[float, Tensor]:
         """Loss of a picture [1, 3, H, W] and its gradient, of the same shape.
@@ -128,7 +129,7 @@ class Objective:
         top, bottom, left, right = tile.outer
         part = picture[..., top:bottom, left:right].detach().requires_grad_()
         laid = part.contiguous(memory_format=torch.channels_last)
-        return part, self.network(laid, {*regions[0].targets, self.content_tap})
+        return part, self.network(laid, {*regions[0].targets, *self.content})
 
     def _sums(self, features: Mapping[str, Tensor], tile: Tile, region: Region) -> Sums:
         return {
@@ -146,13 +147,16 @@ class Objective:
             for tap, target in region.targets.items():
                 mass = region.weights[tap].sum()
                 ours = losses.moments(*sums[tap], mass, target.mean)
-                found.append(region.share * self.style_loss(ours, target))
+                found.append(region.share * self.method.style_loss(ours, target))
         return torch.stack(found).sum() / len(regions[0].targets)
 
     def _content(self, features: Mapping[str, Tensor], tile: Tile) -> Tensor:
-        wanted = on_core(self.content, tile, self.content_tap)
-        found = in_core(features[self.content_tap], tile, self.content_tap)
-        return (found - wanted).square().sum() / self.content.numel()
+        found = []
+        for tap, whole in self.content.items():
+            difference = in_core(features[tap], tile, tap) - on_core(whole, tile, tap)
+            size = whole.numel() * (whole.var() if self.method.relative_content else 1)
+            found.append(difference.square().sum() / size)
+        return torch.stack(found).mean()
 
 
 def in_core(feature: Tensor, tile: Tile, tap: str) -> Tensor:
@@ -169,16 +173,19 @@ def on_core(field: Tensor, tile: Tile, tap: str) -> Tensor:
 
 
 @torch.no_grad()
-def feature_map(network: VGG, picture: Tensor, tap: str, tiles: list[Tile]) -> Tensor:
-    """Features of a whole picture [1, 3, H, W] at one tap, computed tile by tile."""
-    found: Tensor | None = None
-    for tile, features in _each(network, picture, [tap], tiles):
-        part = in_core(features[tap], tile, tap)
-        if found is None:
-            height, width = (length // stride(tap) for length in picture.shape[-2:])
-            found = part.new_empty(1, part.shape[1], height, width)
-        on_core(found, tile, tap).copy_(part)
-    assert found is not None
+def feature_maps(
+    network: VGG, picture: Tensor, taps: Iterable[str], tiles: list[Tile]
+) -> dict[str, Tensor]:
+    """Features of a whole picture [1, 3, H, W] at some taps, computed tile by tile."""
+    found: dict[str, Tensor] = {}
+    height, width = picture.shape[-2:]
+    for tile, features in _each(network, picture, taps, tiles):
+        for tap, seen in features.items():
+            part = in_core(seen, tile, tap)
+            if tap not in found:
+                shape = (1, part.shape[1], height // stride(tap), width // stride(tap))
+                found[tap] = part.new_empty(shape)
+            on_core(found[tap], tile, tap).copy_(part)
     return found
 
 

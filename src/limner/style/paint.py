@@ -14,7 +14,7 @@ from limner.style.canvas import Canvas
 from limner.style.colors import move_colors
 from limner.style.losses import Moments, blend
 from limner.style.method import Method
-from limner.style.objective import Objective, Region, feature_map, style_moments
+from limner.style.objective import Objective, Region, feature_maps, style_moments
 from limner.style.plan import Plan
 from limner.tiles import cover
 
@@ -73,7 +73,7 @@ def paint(
     """
     began = time.monotonic()
     costs = [scale.height * scale.width * scale.steps for scale in plan.scales]
-    deepest = max((*method.style_taps, method.content_tap))
+    deepest = max((*method.style_taps, *method.content_taps))
     grid = objective.stride(deepest)
     margin = features.receptive_radius(network.shape, deepest)
     style_weight = method.style_weight * min(1.0, strength)
@@ -81,6 +81,7 @@ def paint(
     smoothness = method.smoothness_weight * min(1.0, strength)
     done = list(resumed.done) if resumed else [0] * len(plan.scales)
     canvas = resumed.canvas if resumed else None
+    before = photo  # what was wanted at the scale before
     unfinished = next((i for i in reversed(range(len(done))) if done[i]), 0)
 
     for index, scale in enumerate(plan.scales):
@@ -100,23 +101,18 @@ def paint(
             cuts = cover(*images.size_of(picture), side=plan.tile, margin=margin, multiple=grid)
             styles.append(style_moments(network, picture, method.style_taps, cuts, method.ring))
         regions = regions_of(styles, shares, areas, size, method)
-        content = feature_map(network, wanted, method.content_tap, tiles)
-        goal = Objective(
-            network,
-            tiles,
-            content,
-            method.content_tap,
-            style_weight,
-            content_weight / (content.var().item() if method.relative_content else 1.0),
-            smoothness,
-            method.style_loss,
-        )
+        content = feature_maps(network, wanted, method.content_taps, tiles)
+        goal = Objective(network, tiles, method, content, style_weight, content_weight, smoothness)
 
         # and the way there
         if canvas is None:
             canvas = Canvas(wanted if start is None else images.resize(start, size))
         elif done[index] == 0:
-            canvas = Canvas(images.resize(canvas.result(method.keep), size))
+            # below strength 1, part of the photo's detail comes along; at 0 all of it
+            detail = wanted - images.resize(before, size)
+            enlarged = images.resize(canvas.result(method.keep), size)
+            canvas = Canvas((enlarged + max(0.0, 1 - strength) * detail).clamp(0, 1))
+        before = wanted
         if index == unfinished:
             yield Moment(canvas, tuple(done), None)
         while done[index] < scale.steps and time.monotonic() < end:

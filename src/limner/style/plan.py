@@ -25,8 +25,19 @@ SHORTEST = 16  # pixels: one position on the coarsest grid of a VGG
 
 @dataclass(frozen=True)
 class Scale:
-    """One size at which the picture is painted."""
+    """One size at which the picture is painted.
 
+    Attributes
+    ----------
+    side : int
+        Longest side of the picture in pixels, bleed not counted.
+    height, width : int
+        Of what is painted, bleed included.
+    steps, rate
+        How many, and Adam's learning rate.
+    """
+
+    side: int
     height: int
     width: int
     steps: int
@@ -40,6 +51,10 @@ class Plan:
     Attributes
     ----------
     scales : tuple of Scale
+    size : tuple of int
+        Height and width of the result.
+    bleed : int
+        Pixels painted beyond it on every side of the last scale.
     memory : int
         Forecast of the peak, in bytes.
     tile : int
@@ -47,6 +62,8 @@ class Plan:
     """
 
     scales: tuple[Scale, ...]
+    size: tuple[int, int]
+    bleed: int
     memory: int
     tile: int
 
@@ -57,11 +74,11 @@ class Plan:
 
     def __str__(self) -> str:
         """One line for the user."""
+        sizes = " → ".join(str(scale.side) for scale in self.scales)
         last = self.scales[-1]
-        sizes = " → ".join(str(max(scale.height, scale.width)) for scale in self.scales)
         cut = f", in tiles of {self.tile} px" if self.tile < max(last.height, last.width) else ""
         return (
-            f"{last.width}×{last.height} px by way of {sizes}; {self.steps} steps; "
+            f"{self.size[1]}×{self.size[0]} px by way of {sizes}; {self.steps} steps; "
             f"about {self.memory / 2**30:.1f} GiB of memory{cut}"
         )
 
@@ -85,12 +102,12 @@ def make_plan(
     size = method.size if size is None else size
     if size < 64:
         raise OptionError(f"--size {size}: must be at least 64 pixels")
-    if min(fit(height, width, size)) < SHORTEST:
-        narrow = min(fit(height, width, size))
+    final = fit(height, width, size)
+    if min(final) < SHORTEST:
         needed = -(-SHORTEST * max(height, width) // min(height, width))
         raise OptionError(
-            f"--size {size}: the short side of {width}×{height} would be {narrow} pixels, less "
-            f"than {SHORTEST}; use --size {needed} or more, or crop the photo"
+            f"--size {size}: the short side of {width}×{height} would be {min(final)} pixels, "
+            f"less than {SHORTEST}; use --size {needed} or more, or crop the photo"
         )
     sides = [size]
     if method.coarsest:
@@ -98,18 +115,20 @@ def make_plan(
         while sides[0] / 2 >= max(method.coarsest, narrowest):
             sides.insert(0, round(sides[0] / 2))
     counts = _share_out(steps, [_nth(method.steps, i) for i in range(len(sides))])
+    bleed = min(round(size * method.bleed), min(final) - 1)  # as far as reflection goes
+    outer = (final[0] + 2 * bleed, final[1] + 2 * bleed)
     scales = tuple(
-        Scale(*fit(height, width, side), count, _nth(method.rates, i))
+        Scale(side, *fit(*outer, round(max(outer) * side / size)), count, _nth(method.rates, i))
         for i, (side, count) in enumerate(zip(sides, counts, strict=True))
     )
-    return _within_memory(scales, shape, devices.memory(device) // 4)
+    memory, tile = _within_memory(*outer, shape, devices.memory(device) // 4)
+    return Plan(scales, final, bleed, memory, tile)
 
 
-def _within_memory(scales: tuple[Scale, ...], shape: str, budget: int) -> Plan:
-    """Halve the tile until the forecast is within the budget, or tiles are too small to pay."""
-    pixels = scales[-1].height * scales[-1].width
-    longest = max(scales[-1].height, scales[-1].width)
-    tile = longest
+def _within_memory(height: int, width: int, shape: str, budget: int) -> tuple[int, int]:
+    """Halve the tile until the forecast is within the budget; give the forecast and the tile."""
+    pixels = height * width
+    tile = max(height, width)
 
     def forecast() -> int:
         held = BASE_BYTES + pixels * WHOLE_BYTES_PER_PIXEL
@@ -118,7 +137,7 @@ def _within_memory(scales: tuple[Scale, ...], shape: str, budget: int) -> Plan:
 
     while forecast() > budget and tile > 512:
         tile = max(512, -(-tile // 32) * 16)
-    return Plan(scales, forecast(), tile)
+    return forecast(), tile
 
 
 def _nth(values: tuple[Number, ...], index: int) -> Number:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -140,12 +141,11 @@ def stylize(
         _check_aspect(other, subject)
     network = networks.load(features or method.features, where, padding=method.padding)
     plan = make_plan(*images.size_of(subject.rgb), size, steps, method, network.shape, where)
-    final = (plan.scales[-1].height, plan.scales[-1].width)
 
     sources = [subject, *paintings, *masks, *begun]
     options: dict[str, object] = {
         "strength": strength,
-        "size": max(final),
+        "size": max(plan.size),
         "style_scale": style_scale,
         "keep_colors": keep_colors,
         "mask": [source.name for source in masks],
@@ -170,7 +170,7 @@ def stylize(
         """Report, with a preview once there is something to see."""
         done = moment.done if moment else (0,)
         index = max((i for i, n in enumerate(done) if n), default=0)
-        stage = f"{max(plan.scales[index].height, plan.scales[index].width)} px"
+        stage = f"{plan.scales[index].side} px"
         on_step(
             Progress(
                 "stylize",
@@ -185,18 +185,26 @@ def stylize(
         )
 
     def picture_of(moment: Moment) -> Tensor:
-        """The picture at a moment, in its final size."""
-        whole = images.resize(moment.canvas.result(method.keep), final)
-        return keep_chroma(whole, images.resize(photograph, final)) if keep_colors else whole
+        """The picture at a moment, in its final size and cut to it."""
+        last = plan.scales[-1]
+        whole = images.resize(moment.canvas.result(method.keep), (last.height, last.width))
+        whole = keep_chroma(whole, photograph) if keep_colors else whole
+        (height, width), bleed = plan.size, plan.bleed
+        return whole[..., bleed : bleed + height, bleed : bleed + width]
+
+    def bled(tensor: Tensor) -> Tensor:
+        """A picture of the photo's aspect in its final size, reflected into the bleed."""
+        sized = images.resize(tensor.to(where), plan.size)
+        return F.pad(sized, (plan.bleed,) * 4, mode="reflect") if plan.bleed else sized
 
     for note in (str(plan), *(note for source in sources for note in source.notes)):
         tell(None, note)
 
-    photograph = subject.rgb.to(where)
+    photograph = bled(subject.rgb)
     looks = [_on_white(painting).to(where) for painting in paintings]
     if keep_colors:
         looks = [move_colors(painting, photograph) for painting in looks]
-    start = begun[0].rgb.to(where) if begun else None
+    start = bled(begun[0].rgb) if begun else None
     if init == "noise":
         random = torch.Generator().manual_seed(seed)
         start = torch.rand(photograph.shape, generator=random).to(where)
@@ -208,7 +216,7 @@ def stylize(
         photograph,
         looks,
         shares,
-        [images.grey(source).to(where) for source in masks],
+        [bled(images.grey(source)) for source in masks],
         network,
         method,
         plan,
@@ -226,7 +234,7 @@ def stylize(
             tell(moment)
 
     options["steps"] = list(moment.done)
-    alpha = subject.alpha if subject.alpha is None else images.resize(subject.alpha, final)
+    alpha = subject.alpha if subject.alpha is None else images.resize(subject.alpha, plan.size)
     return images.to_picture(picture_of(moment), alpha, like=subject, recipe=recipe)
 
 

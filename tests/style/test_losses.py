@@ -1,0 +1,193 @@
+"""Losses and statistics of style, against NumPy and finite differences."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from limner.style import losses
+from limner.style.losses import Moments
+
+RANDOM = np.random.default_rng
+
+
+def field(channels: int = 5, height: int = 6, width: int = 7, seed: int = 0) -> torch.Tensor:
+    values = RANDOM(seed).normal(2, 1, (1, channels, height, width))
+    return torch.tensor(values * np.arange(1, channels + 1)[:, None, None])
+
+
+def area(height: int = 6, width: int = 7, seed: int = 1) -> torch.Tensor:
+    return torch.tensor(RANDOM(seed).uniform(0, 1, (1, 1, height, width)))
+
+
+def some_moments(seed: int, channels: int = 4) -> Moments:
+    random = RANDOM(seed)
+    root = random.normal(0, 1, (channels, channels))
+    return Moments(torch.tensor(random.normal(1, 1, channels)), torch.tensor(root @ root.T))
+
+
+def numerical(function, x: torch.Tensor, step: float = 1e-5) -> np.ndarray:  # type: ignore[no-untyped-def]
+    """Gradient of a scalar function by central differences."""
+    found = np.zeros(x.numel())
+    for place in range(x.numel()):
+        moved = torch.zeros(x.numel(), dtype=x.dtype)
+        moved[place] = step
+        moved = moved.view_as(x)
+        found[place] = (function(x + moved) - function(x - moved)).item() / (2 * step)
+    return found.reshape(x.shape)
+
+
+def exact(function, x: torch.Tensor) -> np.ndarray:  # type: ignore[no-untyped-def]
+    leaf = x.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(function(leaf), leaf)
+    return slope.numpy()
+
+
+# --- moments ---------------------------------------------------------------------------------
+
+
+def test_moments_are_weighted_mean_and_covariance() -> None:
+    feature, weight = field(), area()
+    found = losses.of_picture(feature, weight)
+    flat, weights = feature[0].flatten(1).numpy(), weight.flatten().numpy()
+    np.testing.assert_allclose(found.mean, np.average(flat, axis=1, weights=weights), rtol=1e-12)
+    covariance = np.cov(flat, aweights=weights, bias=True)
+    np.testing.assert_allclose(found.covariance, covariance, rtol=1e-9, atol=1e-12)
+
+
+def test_moments_under_equal_weights_are_the_plain_ones() -> None:
+    feature = field()
+    found = losses.of_picture(feature, torch.full((1, 1, 6, 7), 0.3, dtype=torch.float64))
+    flat = feature[0].flatten(1).numpy()
+    np.testing.assert_allclose(found.mean, flat.mean(1), rtol=1e-12)
+    np.testing.assert_allclose(found.covariance, np.cov(flat, bias=True), rtol=1e-9)
+
+
+def test_a_weight_of_zero_takes_a_position_out() -> None:
+    feature, weight = field(), torch.ones((1, 1, 6, 7), dtype=torch.float64)
+    weight[..., 2:, :] = 0
+    found = losses.of_picture(feature, weight)
+    flat = feature[0, :, :2].flatten(1).numpy()
+    np.testing.assert_allclose(found.mean, flat.mean(1), rtol=1e-12)
+    np.testing.assert_allclose(found.covariance, np.cov(flat, bias=True), rtol=1e-9)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 5), st.integers(1, 6), st.integers(0, 999))
+def test_sums_of_parts_add_up(row: int, column: int, seed: int) -> None:
+    feature, weight = field(seed=seed), area(seed=seed + 1)
+    centre = torch.tensor(RANDOM(seed).normal(0, 3, 5))
+    parts = [
+        losses.sums(feature[..., rows, columns], weight[..., rows, columns], centre)
+        for rows in (slice(row), slice(row, None))
+        for columns in (slice(column), slice(column, None))
+    ]
+    flat = feature[0].flatten(1).numpy() - centre.numpy()[:, None]
+    weights = weight.flatten().numpy()
+    np.testing.assert_allclose(sum(a for a, _ in parts), flat @ weights, rtol=1e-9, atol=1e-9)
+    second = np.einsum("ci,di,i->cd", flat, flat, weights)
+    np.testing.assert_allclose(sum(b for _, b in parts), second, rtol=1e-9, atol=1e-9)
+    # and no centre changes the moments
+    found = losses.moments(sum(a for a, _ in parts), sum(b for _, b in parts), weight.sum(), centre)
+    covariance = np.cov(feature[0].flatten(1).numpy(), aweights=weights, bias=True)
+    np.testing.assert_allclose(found.covariance, covariance, rtol=1e-7, atol=1e-7)
+
+
+def test_covariance_survives_large_means_in_float32() -> None:
+    values = RANDOM(0).normal(0, 1, (1, 3, 40, 40)) + 1000
+    feature = torch.tensor(values, dtype=torch.float32)
+    found = losses.of_picture(feature, torch.ones(1, 1, 40, 40)).covariance
+    flat = feature[0].flatten(1).double().numpy()
+    np.testing.assert_allclose(found, np.cov(flat, bias=True), atol=0.01)
+
+
+def test_a_blend_is_the_weighted_mean_of_moments() -> None:
+    parts = [some_moments(seed) for seed in range(3)]
+    found = losses.blend(parts, [1.0, 2.0, 5.0])
+    for name in ("mean", "covariance"):
+        values = [getattr(part, name).numpy() for part in parts]
+        wanted = np.average(values, axis=0, weights=[1, 2, 5])
+        np.testing.assert_allclose(getattr(found, name), wanted, rtol=1e-6)
+    alone = losses.blend([parts[0]], [0.3])
+    np.testing.assert_allclose(alone.mean, parts[0].mean, rtol=1e-6)
+
+
+# --- losses ----------------------------------------------------------------------------------
+
+
+def test_style_loss_is_relative_to_the_target() -> None:
+    ours, target = some_moments(0), some_moments(1)
+    wanted = 0.0
+    for name in ("mean", "covariance"):
+        one, other = (getattr(moments, name).numpy() for moments in (ours, target))
+        wanted += np.square(one - other).sum() / np.square(other).sum()
+    assert losses.style_loss(ours, target).item() == pytest.approx(wanted, rel=1e-9)
+    assert losses.style_loss(target, target).item() == 0
+    # of the target at twice its size, mean and covariance are each once the target away
+    double = Moments(2 * target.mean, 2 * target.covariance)
+    assert losses.style_loss(double, target).item() == pytest.approx(2, rel=1e-9)
+
+
+def test_style_loss_does_not_depend_on_the_range_of_the_features() -> None:
+    ours, target = some_moments(0), some_moments(1)
+    larger = [Moments(9 * m.mean, 81 * m.covariance) for m in (ours, target)]
+    at_first, then = losses.style_loss(ours, target), losses.style_loss(*larger)
+    assert then.item() == pytest.approx(at_first.item(), rel=1e-9)
+
+
+def test_gram_loss_is_that_of_the_features_themselves() -> None:
+    """Gatys, Ecker & Bethge (2016), equations 3 and 4, over positions, as TensorFlow has it."""
+    grams, moments = [], []
+    for feature in (field(seed=0), field(seed=2, height=5, width=9)):
+        flat = feature[0].flatten(1).numpy()
+        grams.append(flat @ flat.T / flat.shape[1])
+        weight = torch.ones_like(feature[:, :1])
+        moments.append(losses.of_picture(feature, weight))
+    # features of pictures in 0..255 rather than over ImageNet's deviation of 0.226
+    wanted = np.square((255 * 0.226) ** 2 * (grams[0] - grams[1])).mean()
+    assert losses.gram_loss(*moments).item() == pytest.approx(float(wanted), rel=1e-9)
+    assert losses.gram_loss(moments[0], moments[0]).item() == 0
+
+
+def test_total_variation() -> None:
+    picture = RANDOM(0).uniform(0, 1, (2, 3, 5, 7))
+    across, down = np.diff(picture, axis=3), np.diff(picture, axis=2)
+    wanted = np.square(across).mean() + np.square(down).mean()
+    assert losses.total_variation(torch.tensor(picture)).item() == pytest.approx(wanted, rel=1e-12)
+    assert losses.total_variation(torch.full((1, 3, 4, 4), 0.3)).item() == 0
+    ramp = torch.arange(5.0).expand(1, 1, 4, 5)  # 1 from pixel to pixel across, 0 down
+    assert losses.total_variation(ramp).item() == 1
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "ring", "left"),
+    [(10, 12, 2, 2), (10, 12, 0, 0), (10, 12, 5, 2), (9, 40, 8, 2), (4, 4, 3, 0), (1, 1, 1, 0)],
+)
+def test_border_weight(height: int, width: int, ring: int, left: int) -> None:
+    wanted = np.zeros((1, 1, height, width), np.float32)
+    wanted[..., left : height - left, left : width - left] = 1
+    found = losses.border_weight(height, width, ring)
+    assert found.shape == (1, 1, height, width)
+    np.testing.assert_array_equal(found, wanted)
+    assert found.sum() >= height * width / 4  # half of each side always counts
+
+
+# --- gradients -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", [losses.style_loss, losses.gram_loss])
+def test_gradients_of_style_by_finite_differences(loss) -> None:  # type: ignore[no-untyped-def]
+    feature, weight, target = field(4, 3, 3), area(3, 3), some_moments(0)
+
+    def value(x: torch.Tensor) -> torch.Tensor:
+        return loss(losses.of_picture(x, weight), target)
+
+    slopes = numerical(value, feature)
+    np.testing.assert_allclose(exact(value, feature), slopes, rtol=1e-5, atol=1e-7 * abs(slopes).max())
+
+
+def test_gradient_of_smoothness_by_finite_differences() -> None:
+    picture = torch.tensor(RANDOM(0).uniform(0, 1, (1, 3, 4, 5)))
+    slopes = numerical(losses.total_variation, picture)
+    np.testing.assert_allclose(exact(losses.total_variation, picture), slopes, rtol=1e-6, atol=1e-9)

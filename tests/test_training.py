@@ -1,0 +1,306 @@
+"""Run folders that can be trusted, and crops that depend on seed and step alone."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from limner import training
+from limner.errors import InputError, OptionError, OutputError
+from limner.training import Crops, Run
+
+OPTIONS = {"steps": 10, "learning_rate": 0.002, "photos": ["a", "b"]}
+
+
+# --- the rate --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("step", "steps", "warmup", "share"),
+    [
+        (0, 1000, 1, 1.0),
+        (0, 1000, 200, 1 / 200),
+        (99, 1_000_000, 200, 1 / 2),  # half of the warm-up, so early that the cosine is 1
+        (250, 1000, 1, (1 + math.sqrt(1 / 2)) / 2),
+        (500, 1000, 200, 1 / 2),
+        (2000, 3000, 200, 1 / 4),  # cos 120° = -1/2
+        (1000, 1000, 200, 0.0),
+    ],
+)
+def test_the_rate_at_known_points(step: int, steps: int, warmup: int, share: float) -> None:
+    assert training.cosine(step, steps, warmup=warmup) == pytest.approx(share, abs=1e-7)
+
+
+def test_the_rate_rises_and_falls_once() -> None:
+    shares = np.array([training.cosine(step, 2000) for step in range(2000)])
+    # where warm-up and cosine meet: before 200 of 2000 the cosine is still above 0.97
+    assert np.diff(shares)[:190].min() > 0 and np.diff(shares)[200:].max() < 0
+    assert 0 < shares.min() and shares.max() < 1
+
+
+def test_random_numbers_belong_to_seed_and_step() -> None:
+    drawn = {
+        (seed, step): torch.rand(4, generator=training.generator(seed, step))
+        for seed in range(3)
+        for step in range(3)
+    }
+    again = torch.rand(4, generator=training.generator(1, 2))
+    np.testing.assert_array_equal(drawn[1, 2], again)
+    assert len({tuple(numbers.tolist()) for numbers in drawn.values()}) == 9
+
+
+# --- the run folder --------------------------------------------------------------------------
+
+
+def test_a_run_notes_its_options(tmp_path: Path) -> None:
+    Run(tmp_path / "deep" / "run", OPTIONS, resume=False)
+    assert json.loads((tmp_path / "deep" / "run" / "options.json").read_text()) == OPTIONS
+
+
+def test_a_run_is_not_replaced_by_accident(tmp_path: Path) -> None:
+    Run(tmp_path, OPTIONS, resume=False)
+    with pytest.raises(OutputError, match="holds a run already; use --resume or another folder$"):
+        Run(tmp_path, OPTIONS, resume=False)
+
+
+def test_a_run_without_checkpoint_cannot_be_resumed(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="holds no checkpoint to resume"):
+        Run(tmp_path / "none", OPTIONS, resume=True)
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("steps", 11, "--steps 11: this run was started with 10; resume it with the same"),
+        ("learning_rate", 0.1, "--learning-rate 0.1: this run was started with 0.002"),
+        ("photos", ["a"], r"--photos \['a'\]: this run was started with \['a', 'b'\]"),
+        ("seed", 1, "--seed 1: this run was started with None"),
+    ],
+)
+def test_a_run_is_resumed_with_the_same_options_only(
+    tmp_path: Path, name: str, value: object, says: str
+) -> None:
+    Run(tmp_path, OPTIONS, resume=False).save({"step": 1})
+    with pytest.raises(OptionError, match=f"^{says}"):
+        Run(tmp_path, OPTIONS | {name: value}, resume=True)
+    assert Run(tmp_path, OPTIONS, resume=True).load() == {"step": 1}
+    # a tuple is what JSON makes of it
+    assert Run(tmp_path, OPTIONS | {"photos": ("a", "b")}, resume=True).load() == {"step": 1}
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"run: cannot be written \(Not a directory\)$"):
+        Run(tmp_path / "file" / "run", OPTIONS, resume=False)
+
+
+def test_a_checkpoint_gives_back_what_was_put_in(tmp_path: Path) -> None:
+    run = Run(tmp_path, OPTIONS, resume=False)
+    layer = torch.nn.Linear(3, 2)
+    optimiser = torch.optim.AdamW(layer.parameters(), lr=0.1)
+    layer(torch.ones(3)).sum().backward()
+    optimiser.step()
+    run.save({"step": 7, "layer": layer.state_dict(), "optimiser": optimiser.state_dict()})
+    state = Run(tmp_path, OPTIONS, resume=True).load()
+    assert state["step"] == 7
+    np.testing.assert_array_equal(state["layer"]["weight"], layer.weight.detach())
+    (moment, _) = state["optimiser"]["state"].values()
+    # Adam after one step: a tenth of the gradient, which is 1 everywhere
+    np.testing.assert_allclose(moment["exp_avg"], np.full((2, 3), 0.1), rtol=1e-6)
+
+
+@contextmanager
+def full_disk(limit: int) -> Iterator[None]:
+    """No file may grow beyond so many bytes: the system then fails to write, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="Windows cannot limit a file's size")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_checkpoint_that_fails_midway_leaves_the_last_one(tmp_path: Path) -> None:
+    run = Run(tmp_path, OPTIONS, resume=False)
+    run.save({"step": 1, "picture": torch.zeros(10)})
+    with full_disk(4000), pytest.raises((OSError, RuntimeError)):
+        run.save({"step": 2, "picture": torch.zeros(100_000)})
+    assert Run(tmp_path, OPTIONS, resume=True).load()["step"] == 1
+
+
+class Hostile:
+    """Unpickled by a careless reader, it makes a file."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.target,)
+
+
+def test_a_checkpoint_with_code_in_it_is_refused(tmp_path: Path) -> None:
+    run = Run(tmp_path, OPTIONS, resume=False)
+    target = tmp_path / "was here"
+    run.save({"step": 1, "more": Hostile(target)})
+    with pytest.raises(InputError, match=r"checkpoint\.pt: damaged; start the run anew$"):
+        run.load()
+    assert not target.exists()
+    torch.load(run.checkpoint, weights_only=False)  # and it would have
+    assert target.exists()
+
+
+@pytest.mark.parametrize("kept", [0, 10, 300, -1])
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path, kept: int) -> None:
+    run = Run(tmp_path, OPTIONS, resume=False)
+    run.save({"step": 1, "picture": torch.zeros(100)})
+    run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:kept])
+    with pytest.raises(InputError, match=r"checkpoint\.pt: damaged; start the run anew$"):
+        run.load()
+
+
+def test_the_log_goes_back_to_the_checkpoint(tmp_path: Path) -> None:
+    with Run(tmp_path, OPTIONS, resume=False) as run:
+        for step in (50, 100, 150, 1000):
+            run.log(step, loss=1 / step, score=0.5)
+        run.save({"step": 100})
+    with Run(tmp_path, OPTIONS, resume=True) as run:
+        run.load()
+        run.log(150, loss=0.25, score=0.75)
+    assert (tmp_path / "log.csv").read_text().splitlines() == [
+        "step,loss,score",
+        "50,0.02,0.5",
+        "100,0.01,0.5",
+        "150,0.25,0.75",
+    ]
+
+
+def test_numbers_in_the_log_have_six_digits(tmp_path: Path) -> None:
+    with Run(tmp_path, OPTIONS, resume=False) as run:
+        run.log(1, third=1 / 3, many=123456789.0, small=1.23456789e-7)
+    (_, row) = (tmp_path / "log.csv").read_text().splitlines()
+    assert row == "1,0.333333,1.23457e+08,1.23457e-07"
+
+
+# --- crops -----------------------------------------------------------------------------------
+
+
+def is_held_out(name: str) -> bool:
+    """A tenth, by the first byte of the SHA-256 of the name."""
+    return int(hashlib.sha256(name.encode()).hexdigest()[:2], 16) % 10 == 0
+
+
+def names(held_out: bool, count: int) -> list[str]:
+    every = (f"{number}.png" for number in range(10_000))
+    return [name for name, _ in zip((n for n in every if is_held_out(n) == held_out), range(count))]
+
+
+def flat(folder: Path, names: list[str], size: tuple[int, int] = (64, 64)) -> None:
+    """Pictures of one colour each: however their colours are varied, they stay flat."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(names):
+        colour = (40 + 25 * number % 180, 60, 200 - 20 * number % 150)
+        Image.new("RGB", size, colour).save(folder / name)
+
+
+def striped(folder: Path, names: list[str], size: int = 64) -> None:
+    """Pictures of black and white stripes: however their colours are varied, they stay striped."""
+    folder.mkdir(parents=True, exist_ok=True)
+    bars = np.arange(size) // 8 % 2 * 255
+    picture = np.broadcast_to(bars[None, :, None], (size, size, 3)).astype(np.uint8)
+    for name in names:
+        Image.fromarray(picture).save(folder / name)
+
+
+def contrasts(crops: Crops, count: int) -> np.ndarray:
+    """Standard deviation over the positions of each crop; noise makes at most 0.1 of it."""
+    drawn = crops.batch(count, training.generator(0, 0)).numpy()
+    return drawn.std((2, 3)).mean(1)
+
+
+def test_crops_belong_to_seed_and_step(tmp_path: Path) -> None:
+    flat(tmp_path, names(False, 4))
+    striped(tmp_path / "below", names(False, 8)[4:])
+    one, other = Crops([tmp_path], 32), Crops([tmp_path], 32)
+    first = one.batch(3, training.generator(5, 7))
+    assert first.shape == (3, 3, 32, 32) and first.dtype == torch.float32
+    one.batch(2, training.generator(5, 8))  # what was drawn before does not matter
+    np.testing.assert_array_equal(one.batch(3, training.generator(5, 7)), first)
+    np.testing.assert_array_equal(other.batch(3, training.generator(5, 7)), first)
+    assert (one.batch(3, training.generator(5, 8)) - first).abs().max() > 0.01
+    assert (one.batch(3, training.generator(6, 7)) - first).abs().max() > 0.01
+
+
+def test_crops_are_within_range_and_use_it(tmp_path: Path) -> None:
+    striped(tmp_path, names(False, 2))
+    drawn = Crops([tmp_path], 32).batch(60, training.generator(0, 0))
+    assert drawn.shape == (60, 3, 32, 32)
+    assert -1e-6 < drawn.min() < 0.01 and 0.99 < drawn.max() < 1 + 1e-6
+
+
+def test_what_is_held_out_is_never_drawn_and_nothing_else_is(tmp_path: Path) -> None:
+    flat(tmp_path, names(False, 12))
+    striped(tmp_path, names(True, 5))
+    assert contrasts(Crops([tmp_path], 32), 60).max() < 0.12
+    assert contrasts(Crops([tmp_path], 32, held_out=True), 60).min() > 0.2
+
+
+def test_every_folder_has_the_same_share(tmp_path: Path) -> None:
+    flat(tmp_path / "few", names(False, 1))
+    striped(tmp_path / "many", names(False, 15))
+    share = (contrasts(Crops([tmp_path / "few", tmp_path / "many"], 32), 200) > 0.16).mean()
+    assert 0.35 < share < 0.65  # 200 draws: four standard deviations are 0.14
+
+
+def test_every_picture_is_drawn(tmp_path: Path) -> None:
+    flat(tmp_path, names(False, 5))
+    striped(tmp_path, names(False, 6)[5:])
+    share = (contrasts(Crops([tmp_path], 32), 200) > 0.16).mean()
+    assert 0.06 < share < 0.29  # one of six, four standard deviations
+
+
+def test_scales_are_mixed_and_crops_mirrored(tmp_path: Path) -> None:
+    tmp_path.mkdir(exist_ok=True)
+    ramp = np.broadcast_to(np.arange(256)[None, :, None], (256, 256, 3)).astype(np.uint8)
+    Image.fromarray(ramp).save(tmp_path / names(False, 1)[0])
+    drawn = Crops([tmp_path], 32).batch(100, training.generator(0, 0)).mean((1, 2)).numpy()
+    slopes = drawn[:, 24] - drawn[:, 8]  # over half a crop's width
+    assert 0.3 < (slopes > 0).mean() < 0.7
+    # the whole picture gives 0.5 and a crop of its own size 16/256
+    assert np.abs(slopes).max() > 0.3 and np.abs(slopes).min() < 0.09
+
+
+def test_large_pictures_are_kept_smaller(tmp_path: Path) -> None:
+    flat(tmp_path, names(False, 1), size=(400, 100))
+    with pytest.raises(InputError, match=r"holds no picture of at least 64×64 pixels$"):
+        Crops([tmp_path], 64, longest=200)  # 200×50
+    assert Crops([tmp_path], 50, longest=200).batch(1, training.generator(0, 0)).shape[-1] == 50
+
+
+def test_what_cannot_be_read_or_is_too_small_is_passed_over(tmp_path: Path) -> None:
+    flat(tmp_path, names(False, 1))
+    striped(tmp_path, names(False, 3)[1:])
+    for name in names(False, 3)[1:]:
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    striped(tmp_path, names(False, 5)[3:], size=31)
+    (tmp_path / "notes.txt").write_text("no picture")
+    assert contrasts(Crops([tmp_path], 32), 40).max() < 0.12
+
+
+def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
+    flat(tmp_path / "full", names(False, 2))
+    (tmp_path / "empty").mkdir()
+    for folder in ("empty", "missing"):
+        with pytest.raises(InputError, match=rf"{folder}: holds no picture of at least 32×32"):
+            Crops([tmp_path / "full", tmp_path / folder], 32)
+    with pytest.raises(InputError, match="holds no picture"):  # two names, and no tenth of them
+        Crops([tmp_path / "full"], 32, held_out=True)
