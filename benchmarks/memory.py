@@ -37,7 +37,6 @@ if __name__ == "__main__":
         plan, _, peak = measured(forecast, size)
         said = float(plan.split("about ")[1].split(" GiB")[0])
         gigabytes = peak / 2**30
-        print(
-            f"{size:5} px: forecast {said:.2f} GiB, held {gigabytes:.2f}: {said / gigabytes - 1:+.0%}"
-        )
+        off = f"{said / gigabytes - 1:+.0%}"
+        print(f"{size:5} px: forecast {said:.2f} GiB, held {gigabytes:.2f}: {off}")
         print(f"          ({plan})")

@@ -69,9 +69,8 @@ if __name__ == "__main__":
     article_seconds, _, article_peak = measured(article, 512)
     small, _, small_peak = measured(ours, 512)
     large, _, large_peak = measured(ours, 1024)
-    print(
-        f"article, 512 px, 1000 steps: {article_seconds:6.0f} s, peak {article_peak / 2**30:.2f} GiB"
-    )
+    of_it = f"{article_seconds:.0f} s, peak {article_peak / 2**30:.2f} GiB"
+    print(f"article, 512 px, 1000 steps: {of_it}")
     print(f"limner,  512 px, default:    {small:6.1f} s, peak {small_peak / 2**30:.2f} GiB")
     print(f"limner, 1024 px, default:    {large:6.1f} s, peak {large_peak / 2**30:.2f} GiB")
     print(f"article : limner at 512 px = {article_seconds / small:.0f} : 1")

@@ -247,6 +247,7 @@ def train_features(
                     steps,
                     time.monotonic() - begun,
                     loss.item(),
+                    share=done / steps,
                 )
             )
         return held_out_scores(student, teachers, photos)

@@ -31,6 +31,8 @@ class Progress:
         Makes the picture so far. It costs something, so call it only to show the picture.
     note : str
         A remark for the user ("the first of 12 frames is used"), or empty.
+    share : float
+        Of the work, done: 0 to 1. Steps differ in cost, so this tells the time left.
     """
 
     verb: str
@@ -41,6 +43,7 @@ class Progress:
     loss: float | None = None
     preview: Callable[[], Image.Image] | None = None
     note: str = ""
+    share: float = 0.0
 
 
 OnStep = Callable[[Progress], None]

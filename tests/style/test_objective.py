@@ -1,6 +1,8 @@
 """One gradient, three ways: in one piece, in tiles, and written down plainly for autograd."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from limner import features
 from limner.features import VGG
 from limner.style import losses, objective
 from limner.style.losses import Moments
+from limner.style.method import METHODS
 from limner.style.objective import Objective, Region
 from limner.tiles import cover
 
@@ -60,12 +63,13 @@ def goal(
     network: VGG,
     size: tuple[int, int],
     taps: tuple[str, ...] = TAPS,
-    content_tap: str = "3_2",
+    content_taps: tuple[str, ...] = ("2_2", "3_2"),
     side: int = 10_000,
     margin: int | None = None,
-    style_loss: Callable[[Moments, Moments], Tensor] = losses.style_loss,
+    weights: tuple[float, float, float] = (0.7, 0.4, 3.0),
+    **method: Any,
 ) -> Objective:
-    deepest = max((*taps, content_tap))
+    deepest = max((*taps, *content_taps))
     tiles = cover(
         *size,
         side=side,
@@ -73,13 +77,21 @@ def goal(
         multiple=2 ** (int(deepest[0]) - 1),
     )
     with torch.no_grad():
-        content = network(noise(*size, 9).to(network.mean.dtype), [content_tap])[content_tap]
-    return Objective(network, tiles, content, content_tap, 0.7, 0.4, 3.0, style_loss)
+        content = network(noise(*size, 9).to(network.mean.dtype), content_taps)
+    return Objective(
+        network=network,
+        tiles=tiles,
+        method=replace(METHODS["limner"], **method),
+        content=content,
+        style_weight=weights[0],
+        content_weight=weights[1],
+        smoothness_weight=weights[2],
+    )
 
 
 def plainly(aim: Objective, picture: Tensor, regions: list[Region]) -> Tensor:
     """The whole loss in the words of the paper, for autograd to differentiate."""
-    found = aim.network(picture, {*regions[0].targets, aim.content_tap})
+    found = aim.network(picture, {*regions[0].targets, *aim.content})
     style = []
     for region in regions:
         for tap, target in region.targets.items():
@@ -88,7 +100,7 @@ def plainly(aim: Objective, picture: Tensor, regions: list[Region]) -> Tensor:
             mean = x @ weight
             centred = x - mean[:, None]
             covariance = torch.einsum("ci,di,i->cd", centred, centred, weight)
-            if aim.style_loss is losses.style_loss:
+            if aim.method.style_loss is losses.style_loss:
                 part = ((mean - target.mean) ** 2).sum() / (target.mean**2).sum()
                 difference = covariance - target.covariance
                 part = part + (difference**2).sum() / (target.covariance**2).sum()
@@ -97,12 +109,16 @@ def plainly(aim: Objective, picture: Tensor, regions: list[Region]) -> Tensor:
                 theirs = target.covariance + target.mean[:, None] * target.mean[None]
                 part = ((gram - theirs) ** 2).mean() * 57.63**4
             style.append(region.share * part / len(region.targets))
-    content = ((found[aim.content_tap] - aim.content) ** 2).mean()
+    content = []
+    for tap, wanted in aim.content.items():
+        error = ((found[tap] - wanted) ** 2).mean()
+        relative = np.var(wanted.numpy(), ddof=1) if aim.method.relative_content else 1.0
+        content.append(error / relative)
     across = ((picture[..., 1:] - picture[..., :-1]) ** 2).mean()
     down = ((picture[..., 1:, :] - picture[..., :-1, :]) ** 2).mean()
     return (
         aim.style_weight * torch.stack(style).sum()
-        + aim.content_weight * content
+        + aim.content_weight * torch.stack(content).mean()
         + aim.smoothness_weight * (across + down)
     )
 
@@ -111,11 +127,15 @@ def plainly(aim: Objective, picture: Tensor, regions: list[Region]) -> Tensor:
 
 
 @pytest.mark.parametrize("style_loss", [losses.style_loss, losses.gram_loss])
+@pytest.mark.parametrize("relative", [False, True])
 @pytest.mark.parametrize("size", [(32, 40), (37, 51)])
 def test_loss_and_gradient_are_those_of_the_plain_formula(
-    network: VGG, size: tuple[int, int], style_loss: Callable[[Moments, Moments], Tensor]
+    network: VGG,
+    size: tuple[int, int],
+    relative: bool,
+    style_loss: Callable[[Moments, Moments], Tensor],
 ) -> None:
-    aim = goal(network, size, style_loss=style_loss)
+    aim = goal(network, size, style_loss=style_loss, relative_content=relative)
     regions = some_regions(network, *size, TAPS)
     picture = noise(*size)
     value, gradient = aim.gradient(picture, regions)
@@ -148,37 +168,34 @@ def test_each_part_counts_as_much_as_its_weight(network: VGG) -> None:
     regions, picture, whole = some_regions(network, *size, TAPS), noise(*size), goal(network, size)
     total = 0.0
     for weights in ((0.7, 0.0, 0.0), (0.0, 0.4, 0.0), (0.0, 0.0, 3.0)):
-        alone = Objective(
-            network, whole.tiles, whole.content, "3_2", *weights, whole.style_loss
-        )
-        value, gradient = alone.gradient(picture, regions)
+        value, gradient = goal(network, size, weights=weights).gradient(picture, regions)
         assert value > 1e-3 and gradient.abs().max() > 0
         total += value
     assert whole.gradient(picture, regions)[0] == pytest.approx(total, rel=1e-9)
 
 
-def test_where_nothing_is_wanted_nothing_pulls(network: VGG) -> None:
-    """The content itself, without style and smoothness, is where the gradient is zero."""
+def test_where_nothing_else_is_wanted_the_content_is_at_rest(network: VGG) -> None:
     size = (32, 32)
-    aim = goal(network, size)
-    alone = Objective(network, aim.tiles, aim.content, "3_2", 0.0, 1.0, 0.0, aim.style_loss)
+    alone = goal(network, size, weights=(0.0, 1.0, 0.0))
     regions = some_regions(network, *size, TAPS)
     value, gradient = alone.gradient(noise(*size, 9), regions)
     assert value == pytest.approx(0, abs=1e-12) and gradient.abs().max() < 1e-12
+    value, gradient = alone.gradient(noise(*size, 8), regions)
+    assert value > 0.01 and gradient.abs().max() > 1e-6
 
 
 # --- in tiles --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("size", "taps", "content_tap", "side"),
+    ("size", "taps", "content_taps", "side"),
     [
-        ((61, 83), TAPS, "2_2", 16),
-        ((61, 83), TAPS, "3_2", 24),
-        ((64, 64), TAPS, "3_1", 32),
-        ((40, 97), ("1_1", "3_3"), "2_1", 20),
-        ((33, 301), ("1_1", "2_1", "3_1", "4_1", "5_1"), "4_2", 48),
-        ((250, 19), ("1_1", "4_1"), "4_3", 16),
+        ((61, 83), TAPS, ("2_2",), 16),
+        ((61, 83), TAPS, ("1_2", "3_2"), 24),
+        ((64, 64), TAPS, ("3_1",), 32),
+        ((40, 97), ("1_1", "3_3"), ("2_1",), 20),
+        ((33, 301), ("1_1", "2_1", "3_1", "4_1", "5_1"), ("3_1", "4_2"), 48),
+        ((250, 19), ("1_1", "4_1"), ("4_3",), 16),
     ],
 )
 @pytest.mark.parametrize("precision", [torch.float64, torch.float32])
@@ -186,7 +203,7 @@ def test_tiles_give_the_gradient_of_the_whole(
     network: VGG,
     size: tuple[int, int],
     taps: tuple[str, ...],
-    content_tap: str,
+    content_taps: tuple[str, ...],
     side: int,
     precision: torch.dtype,
 ) -> None:
@@ -204,8 +221,8 @@ def test_tiles_give_the_gradient_of_the_whole(
     ]  # fmt: skip
     network.to(precision)
     picture = noise(*size).to(precision)
-    whole = goal(network, size, taps, content_tap)
-    parts = goal(network, size, taps, content_tap, side)
+    whole = goal(network, size, taps, content_taps)
+    parts = goal(network, size, taps, content_taps, side)
     assert len(whole.tiles) == 1 and len(parts.tiles) > 2
     # some tile does not see everything, or nothing is shown
     assert min((t.outer[1] - t.outer[0]) * (t.outer[3] - t.outer[2]) for t in parts.tiles) < (
@@ -237,14 +254,18 @@ def test_features_in_tiles_are_those_of_the_whole(
     picture = noise(*size)
     tiles = cover(*size, side=side, margin=margin, multiple=stride)
     assert len(tiles) > 2
+    taps = ["1_2", tap]
     with torch.no_grad():
-        whole = network(picture, [tap])[tap]
-    found = objective.feature_map(network, picture, tap, tiles)
-    assert found.shape == (1, whole.shape[1], size[0] // stride, size[1] // stride)
-    np.testing.assert_allclose(found, whole, rtol=1e-9, atol=1e-12)
+        whole = network(picture, taps)
+    found = objective.feature_maps(network, picture, taps, tiles)
+    assert set(found) == set(taps)
+    shape = (1, whole[tap].shape[1], size[0] // stride, size[1] // stride)
+    assert found[tap].shape == shape
+    for name, feature in whole.items():
+        np.testing.assert_allclose(found[name], feature, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize(("size", "side"), [((61, 83), 1000), ((61, 83), 20), ((48, 33), 16)])
+@pytest.mark.parametrize(("size", "side"), [((61, 83), 1000), ((61, 83), 20), ((48, 45), 16)])
 def test_moments_of_a_painting_are_numpy_s(network: VGG, size: tuple[int, int], side: int) -> None:
     margin = features.receptive_radius("compact", "3_1")
     tiles = cover(*size, side=side, margin=margin, multiple=4)

@@ -72,6 +72,12 @@ class Plan:
         """Steps in all."""
         return sum(scale.steps for scale in self.scales)
 
+    def share(self, done: Sequence[int]) -> float:
+        """How much of the work is done, 0 to 1, after so many steps of each scale."""
+        costs = [scale.height * scale.width for scale in self.scales]
+        whole = sum(cost * scale.steps for cost, scale in zip(costs, self.scales, strict=True))
+        return sum(cost * steps for cost, steps in zip(costs, done, strict=False)) / max(1, whole)
+
     def __str__(self) -> str:
         """One line for the user."""
         sizes = " → ".join(str(scale.side) for scale in self.scales)

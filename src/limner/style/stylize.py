@@ -3,6 +3,7 @@
 Neural style transfer by optimising the picture itself (Gatys, Ecker & Bethge 2016), coarse to fine.
 """
 
+import hashlib
 import json
 import math
 import time
@@ -122,6 +123,8 @@ def stylize(
         raise OptionError("no painting: name one at least after the photo")
     _check_range("strength", strength, 0, 2)
     _check_range("style-scale", style_scale, 0.25, 4)
+    _check_range("save-every", save_every, 0, math.inf)
+    _check_range("seed", seed, 0, 2**31 - 1)
     method = METHODS[preset]
     where = devices.pick(device)
 
@@ -143,10 +146,13 @@ def stylize(
     plan = make_plan(*images.size_of(subject.rgb), size, steps, method, network.shape, where)
 
     sources = [subject, *paintings, *masks, *begun]
+    files = {source.name: source.sha256 for source in sources}
+    if features and Path(features).is_file():
+        files[features] = hashlib.sha256(Path(features).read_bytes()).hexdigest()
     options: dict[str, object] = {
-        "strength": strength,
+        "strength": float(strength),
         "size": max(plan.size),
-        "style_scale": style_scale,
+        "style_scale": float(style_scale),
         "keep_colors": keep_colors,
         "mask": [source.name for source in masks],
         "init": begun[0].name if begun else init,
@@ -160,10 +166,10 @@ def stylize(
         "version": __version__,
         "inputs": [
             subject.name,
-            *(f"{p.name}:{s:g}" for p, s in zip(paintings, shares, strict=True)),
+            *(f"{p.name}:{s!r}" for p, s in zip(paintings, shares, strict=True)),
         ],
         "options": options,
-        "files": {source.name: source.sha256 for source in sources},
+        "files": files,
     }
 
     def tell(moment: Moment | None, note: str = "") -> None:
@@ -181,6 +187,7 @@ def stylize(
                 moment.loss if moment else None,
                 (lambda: images.to_picture(picture_of(moment))) if moment else None,
                 note,
+                plan.share(done),
             )
         )
 
@@ -240,7 +247,7 @@ def stylize(
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        raise OptionError(f"--{name} {value:g}: must be from {low:g} to {high:g}")
+        raise OptionError(f"--{name} {value:.10g}: must be from {low:.10g} to {high:.10g}")
 
 
 def _named(style: Style) -> tuple[Source, float]:
@@ -252,7 +259,7 @@ def _named(style: Style) -> tuple[Source, float]:
             source, weight = (name, float(number)) if colon else (source, weight)
     if not 0 < weight < math.inf:
         raise OptionError(f"weight {weight:g} of a painting: must be above 0")
-    return source, weight
+    return source, float(weight)
 
 
 def _check_aspect(other: Picture, subject: Picture) -> None:
