@@ -15,7 +15,7 @@ from limner.progress import Progress, Stop
 
 NARROW = (16, 32, 64, 128, 128)
 FULL = (64, 128, 256, 512, 512)
-LAYERS = "1_1 1_2 2_1 2_2 3_1 3_2 3_3 3_4 4_1 4_2 4_3 4_4 5_1".split()
+LAYERS = ["1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "3_4", "4_1", "4_2", "4_3", "4_4", "5_1"]
 
 
 def state_of(widths: tuple[int, ...], layers: list[str]) -> dict[str, torch.Tensor]:
@@ -149,9 +149,7 @@ def test_other_weights_are_no_teacher(tmp_path: Path, photos: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(
-    ("key", "shape"), [("conv1_1.weight", (16, 27)), ("conv2_1.bias", (5,))]
-)
+@pytest.mark.parametrize(("key", "shape"), [("conv1_1.weight", (16, 27)), ("conv2_1.bias", (5,))])
 def test_a_teacher_of_odd_shapes_is_refused(narrow: Path, key: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(WeightsError, match="^odd: "):
         Teacher(weights.read(narrow) | {key: torch.zeros(shape)}, "odd")
@@ -225,7 +223,7 @@ def test_folding_leaves_the_network_as_it_was(narrow: Path) -> None:
         np.testing.assert_allclose(found[tap], feature, rtol=1e-5, atol=1e-5 * float(feature.max()))
 
 
-LAYERS_OF_COMPACT = "1_1 1_2 2_1 2_2 3_1 3_2 3_3 4_1 4_2 4_3 5_1".split()
+LAYERS_OF_COMPACT = ["1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_2", "4_3", "5_1"]
 
 
 # --- training --------------------------------------------------------------------------------

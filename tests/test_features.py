@@ -19,9 +19,9 @@ TORCHVISION = {
     "vgg19": (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34),
 }
 NAMES = {
-    "vgg16": "1_1 1_2 2_1 2_2 3_1 3_2 3_3 4_1 4_2 4_3 5_1 5_2 5_3".split(),
-    "vgg19": "1_1 1_2 2_1 2_2 3_1 3_2 3_3 3_4 4_1 4_2 4_3 4_4 5_1 5_2 5_3 5_4".split(),
-    "compact": "1_1 1_2 2_1 2_2 3_1 3_2 3_3 4_1 4_2 4_3 5_1".split(),
+    "vgg16": ["1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_2", "4_3", "5_1", "5_2", "5_3"],
+    "vgg19": ["1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "3_4", "4_1", "4_2", "4_3", "4_4", "5_1", "5_2", "5_3", "5_4"],
+    "compact": ["1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_2", "4_3", "5_1"],
 }
 STATISTICS = {  # of the ImageNet pictures, as torchvision publishes them
     "vgg16": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -228,14 +228,14 @@ def test_a_compact_file_loads_as_it_was_written(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read.state_dict()[key], tensor)
     picture = torch.rand(1, 3, 20, 20)
     with torch.no_grad():
-        np.testing.assert_array_equal(read(picture, ["5_1"])["5_1"], written(picture, ["5_1"])["5_1"])
+        np.testing.assert_array_equal(
+            read(picture, ["5_1"])["5_1"], written(picture, ["5_1"])["5_1"]
+        )
 
 
 @pytest.mark.parametrize("name", ["vgg", "VGG19", "alexnet", "", "weights.bin"])
 def test_an_unknown_name_is_refused_with_the_choices(name: str) -> None:
-    says = (
-        f"features {name!r}: must be one of compact, vgg16, vgg19, or the path of a weights file"
-    )
+    says = f"features {name!r}: must be one of compact, vgg16, vgg19, or the path of a weights file"
     with pytest.raises(OptionError, match=f"^{re.escape(says)}$"):
         features.load(name)
 

@@ -42,7 +42,7 @@ def test_the_rate_rises_and_falls_once() -> None:
     shares = np.array([training.cosine(step, 2000) for step in range(2000)])
     # where warm-up and cosine meet: before 200 of 2000 the cosine is still above 0.97
     assert np.diff(shares)[:190].min() > 0 and np.diff(shares)[200:].max() < 0
-    assert 0 < shares.min() and shares.max() < 1
+    assert shares.min() > 0 and shares.max() < 1
 
 
 def test_random_numbers_belong_to_seed_and_step() -> None:

@@ -184,7 +184,9 @@ def test_gradients_of_style_by_finite_differences(loss) -> None:  # type: ignore
         return loss(losses.of_picture(x, weight), target)
 
     slopes = numerical(value, feature)
-    np.testing.assert_allclose(exact(value, feature), slopes, rtol=1e-5, atol=1e-7 * abs(slopes).max())
+    np.testing.assert_allclose(
+        exact(value, feature), slopes, rtol=1e-5, atol=1e-7 * abs(slopes).max()
+    )
 
 
 def test_gradient_of_smoothness_by_finite_differences() -> None:

@@ -43,7 +43,7 @@ def targets(network: VGG, taps: tuple[str, ...], seed: int) -> dict[str, Moments
 
 
 def some_regions(network: VGG, height: int, width: int, taps: tuple[str, ...]) -> list[Region]:
-    """Two soft masks that overlap, and a window of one of them."""
+    """Two soft masks that overlap, and a window of one of them with fewer taps."""
     ramp = torch.linspace(0, 1, width).double().expand(1, 1, height, width)
     masks = [ramp, (1.3 - ramp).clamp(0, 1)]
     found = [
@@ -53,10 +53,11 @@ def some_regions(network: VGG, height: int, width: int, taps: tuple[str, ...]) -
         for i, mask in enumerate(masks)
     ]
     seen = {}
-    for tap, full in found[0].weights.items():
+    for tap in taps[-2:]:
+        full = found[0].weights[tap]
         seen[tap] = torch.zeros_like(full)
         seen[tap][..., : full.shape[-2] // 2, full.shape[-1] // 3 :] = 1.5
-    return [*found, Region(found[0].targets, seen, 0.25)]
+    return [*found, Region({tap: found[0].targets[tap] for tap in seen}, seen, 0.25)]
 
 
 def goal(
@@ -108,7 +109,7 @@ def plainly(aim: Objective, picture: Tensor, regions: list[Region]) -> Tensor:
                 gram = torch.einsum("ci,di,i->cd", x, x, weight)
                 theirs = target.covariance + target.mean[:, None] * target.mean[None]
                 part = ((gram - theirs) ** 2).mean() * 57.63**4
-            style.append(region.share * part / len(region.targets))
+            style.append(region.share * part / len(regions[0].targets))
     content = []
     for tap, wanted in aim.content.items():
         error = ((found[tap] - wanted) ** 2).mean()

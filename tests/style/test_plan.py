@@ -238,8 +238,7 @@ def test_a_plan_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     found = plan()
     gibibytes = found.memory / 2**30
     assert str(found) == (
-        "512×384 px by way of 128 → 256 → 512; 190 steps; "
-        f"about {gibibytes:.1f} GiB of memory"
+        f"512×384 px by way of 128 → 256 → 512; 190 steps; about {gibibytes:.1f} GiB of memory"
     )
     monkeypatch.setattr(devices, "memory", lambda _: 2**30)
     cut = plan(size=2048)

@@ -40,9 +40,10 @@ class Method:
         Divide the content loss by the variance of the content's features.
     style_loss : callable
         Distance of two `Moments`.
-    window_weight : float
-        Of the same style loss over a random window of half the width and height each step, so that
-        every region carries the style and none is painted at another's expense.
+    window_taps, window_weight : tuple of str, float
+        Taps and weight of the same style loss over a random window of half the width and height
+        each step, so that every region is painted. Texture only: were colours (tap 1_1) and things
+        (4_1, 5_1) asked for in every window, there would be a field of wheat in the sky.
     bleed : float
         The picture is painted this much larger on every side, as a share of its longest, and cut:
         pixels at the rim act on few features, so they go to extremes that a viewer sees.
@@ -71,6 +72,7 @@ class Method:
     relative_content: bool
     smoothness_weight: float
     style_loss: Callable[[Moments, Moments], Tensor]
+    window_taps: tuple[str, ...]
     window_weight: float
     bleed: float
     ring: int
@@ -92,10 +94,11 @@ METHODS = {
         style_taps=("1_1", "2_1", "3_1", "4_1", "5_1"),
         content_taps=("3_1", "4_2"),
         style_weight=1.0,
-        content_weight=0.3,
+        content_weight=0.35,
         relative_content=True,
         smoothness_weight=3.0,
         style_loss=losses.style_loss,
+        window_taps=("2_1", "3_1"),
         window_weight=1.0,
         bleed=1 / 40,
         ring=8,
@@ -122,6 +125,7 @@ METHODS = {
         relative_content=False,
         smoothness_weight=0.0,
         style_loss=losses.gram_loss,
+        window_taps=(),
         window_weight=0.0,
         bleed=0.0,
         ring=0,

@@ -117,7 +117,7 @@ def paint(
             yield Moment(canvas, tuple(done), None)
         while done[index] < scale.steps and time.monotonic() < end:
             random = torch.Generator().manual_seed(seed * 1_000_003 + index * 10_007 + done[index])
-            seen = [*regions, *windows(regions, method.window_weight, random)]
+            seen = [*regions, *windows(regions, method, random)]
             loss, gradient = goal.gradient(canvas.picture, seen)
             canvas.step(loss, gradient, scale.rate, method.betas, method.epsilon, method.floor)
             done[index] += 1
@@ -176,22 +176,21 @@ def regions_of(
     return [Region(blended, objective.weights_at_taps(everywhere, taps, method.ring), 1.0)]
 
 
-def windows(regions: Sequence[Region], weight: float, random: torch.Generator) -> list[Region]:
+def windows(regions: Sequence[Region], method: Method, random: torch.Generator) -> list[Region]:
     """The same regions seen through a random window of half the height and half the width."""
-    if not weight:
-        return []
     top, left = (torch.rand(2, generator=random) / 2).tolist()
     found = []
     for region in regions:
         seen = {}
-        for tap, full in region.weights.items():
+        for tap in method.window_taps:
+            full = region.weights[tap]
             height, width = full.shape[-2:]
             rows = slice(int(top * height), int(top * height) + -(-height // 2))
             columns = slice(int(left * width), int(left * width) + -(-width // 2))
             seen[tap] = torch.zeros_like(full)
             seen[tap][..., rows, columns] = full[..., rows, columns]
-        if (
-            min(part.sum().item() for part in seen.values()) > 0.5
-        ):  # a masked style may be elsewhere
-            found.append(Region(region.targets, seen, region.share * weight))
+        # a masked style may be elsewhere
+        if seen and min(part.sum().item() for part in seen.values()) > 0.5:
+            targets = {tap: region.targets[tap] for tap in seen}
+            found.append(Region(targets, seen, region.share * method.window_weight))
     return found
