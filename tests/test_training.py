@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from PIL import Image
 
 from limner import training
-from limner.errors import InputError, OptionError, OutputError
+from limner.errors import InputError, LimnerError, OptionError, OutputError
 from limner.training import Crops, Run
 
 OPTIONS = {"steps": 10, "learning_rate": 0.002, "photos": ["a", "b"]}
@@ -65,8 +66,8 @@ def test_a_run_notes_its_options(tmp_path: Path) -> None:
 
 
 def test_a_run_is_not_replaced_by_accident(tmp_path: Path) -> None:
-    Run(tmp_path, OPTIONS, resume=False)
-    with pytest.raises(OutputError, match="holds a run already; use --resume or another folder$"):
+    Run(tmp_path, OPTIONS, resume=False).save({"step": 1})
+    with pytest.raises(OutputError, match="holds a run already; use --resume or another"):
         Run(tmp_path, OPTIONS, resume=False)
 
 
@@ -183,6 +184,46 @@ def test_the_log_goes_back_to_the_checkpoint(tmp_path: Path) -> None:
     ]
 
 
+def test_a_log_that_went_back_is_the_same_to_the_byte(tmp_path: Path) -> None:
+    for name in ("whole", "broken"):
+        with Run(tmp_path / name, OPTIONS, resume=False) as run:
+            run.log(50, loss=0.5)
+            run.save({"step": 50})
+            run.log(100, loss=0.25)
+    with Run(tmp_path / "broken", OPTIONS, resume=True) as run:
+        run.load()
+        run.log(100, loss=0.25)
+    whole, broken = ((tmp_path / name / "log.csv").read_bytes() for name in ("whole", "broken"))
+    assert whole == broken
+
+
+@pytest.mark.parametrize("left", ["", "step,loss\n50,0.5\n10", "step,loss\n50,0.5\n\n"])
+def test_a_log_cut_off_midway_does_not_stop_a_run(tmp_path: Path, left: str) -> None:
+    run = Run(tmp_path, OPTIONS, resume=False)
+    run.save({"step": 50})
+    (tmp_path / "log.csv").write_text(left)
+    assert Run(tmp_path, OPTIONS, resume=True).load() == {"step": 50}
+
+
+@pytest.mark.parametrize("left", [None, "{", "[]"])
+def test_a_run_whose_options_are_lost_is_refused(tmp_path: Path, left: str | None) -> None:
+    Run(tmp_path, OPTIONS, resume=False).save({"step": 50})
+    if left is None:
+        (tmp_path / "options.json").unlink()
+    else:
+        (tmp_path / "options.json").write_text(left)
+    with pytest.raises(LimnerError):
+        Run(tmp_path, OPTIONS, resume=True)
+
+
+def test_a_run_stopped_before_its_first_checkpoint_is_no_dead_end(tmp_path: Path) -> None:
+    """It cannot be resumed, so what is said of it must not be to resume it."""
+    Run(tmp_path, OPTIONS, resume=False)
+    with pytest.raises(OutputError) as raised:
+        Run(tmp_path, OPTIONS, resume=False)
+    assert "--resume" not in str(raised.value)
+
+
 def test_numbers_in_the_log_have_six_digits(tmp_path: Path) -> None:
     with Run(tmp_path, OPTIONS, resume=False) as run:
         run.log(1, third=1 / 3, many=123456789.0, small=1.23456789e-7)
@@ -200,7 +241,7 @@ def is_held_out(name: str) -> bool:
 
 def names(held_out: bool, count: int) -> list[str]:
     every = (f"{number}.png" for number in range(10_000))
-    return [name for name, _ in zip((n for n in every if is_held_out(n) == held_out), range(count))]
+    return list(islice((name for name in every if is_held_out(name) == held_out), count))
 
 
 def flat(folder: Path, names: list[str], size: tuple[int, int] = (64, 64)) -> None:

@@ -107,7 +107,7 @@ def test_a_file_that_would_run_code_is_not_opened(
 @pytest.mark.parametrize("state", [[torch.zeros(1)], {"a": 1.5}, {"a": {"b": torch.zeros(1)}}, 3])
 def test_anything_but_a_table_of_tensors_is_refused(tmp_path: Path, state: object) -> None:
     torch.save(state, tmp_path / "a.pth")
-    with pytest.raises(WeightsError, match="no plain table of tensors; save the state_dict alone$"):
+    with pytest.raises(WeightsError, match="no plain table of tensors"):
         weights.read(tmp_path / "a.pth")
 
 

@@ -470,7 +470,7 @@ def test_resuming_gives_the_same_bytes(
     assert stopped.tobytes() != whole.tobytes()
     assert resumed.tobytes() == whole.tobytes()
     assert recipe_of(resumed) == recipe_of(whole)
-    assert [p.step for p in told if p.loss is not None][0] == stop // every * every + 1
+    assert next(p.step for p in told if p.loss is not None) == stop // every * every + 1
 
 
 def test_a_checkpoint_is_one_call_s(paint: Paint, tmp_path: Path) -> None:
@@ -508,9 +508,9 @@ def test_nothing_to_resume_and_damaged_checkpoints_are_refused(
     paint: Paint, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.safetensors"
-    with pytest.raises(OptionError, match="^--resume: there is no checkpoint"):
+    with pytest.raises(OptionError, match=r"^--resume: there is no checkpoint"):
         paint(PHOTO, PAINTING, checkpoint=path, resume=True)
-    with pytest.raises(OptionError, match="^--resume: there is no checkpoint"):
+    with pytest.raises(OptionError, match=r"^--resume: there is no checkpoint"):
         paint(PHOTO, PAINTING, resume=True)
     path.write_bytes(b"no checkpoint")
     with pytest.raises(WeightsError, match=r"a\.safetensors: "):
