@@ -216,12 +216,12 @@ def test_a_run_whose_options_are_lost_is_refused(tmp_path: Path, left: str | Non
         Run(tmp_path, OPTIONS, resume=True)
 
 
-def test_a_run_stopped_before_its_first_checkpoint_is_no_dead_end(tmp_path: Path) -> None:
-    """It cannot be resumed, so what is said of it must not be to resume it."""
-    Run(tmp_path, OPTIONS, resume=False)
-    with pytest.raises(OutputError) as raised:
-        Run(tmp_path, OPTIONS, resume=False)
-    assert "--resume" not in str(raised.value)
+def test_a_run_stopped_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> None:
+    with Run(tmp_path, OPTIONS, resume=False) as run:
+        run.log(3, loss=0.5)
+    with Run(tmp_path, OPTIONS, resume=False) as run:
+        run.log(1, loss=0.25)
+    assert (tmp_path / "log.csv").read_text() == "step,loss\n1,0.25\n"
 
 
 def test_numbers_in_the_log_have_six_digits(tmp_path: Path) -> None:

@@ -41,9 +41,12 @@ class Teacher(nn.Module):
         for key, weight in state.items():
             layer, _, part = key.partition(".")
             if part == "weight" and not layer.endswith("_to_full_width"):
+                bias = state.get(f"{layer}.bias")
+                if weight.dim() != 4 or bias is None or bias.shape != weight.shape[:1]:
+                    raise WeightsError(f"{name}: no teacher: {layer} is no convolution with a bias")
                 out, into, side, _ = weight.shape
                 module = nn.Conv2d(into, out, side, padding=side // 2, padding_mode="reflect")
-                module.load_state_dict({p: state[f"{layer}.{p}"] for p in ("weight", "bias")})
+                module.load_state_dict({"weight": weight, "bias": bias})
                 self.layers[layer] = module
         names = sorted(self.layers)  # conv1_1, conv1_2, … and preprocess last
         self.widths = {n.removeprefix("conv"): len(state[f"{n}.weight"]) for n in names[:-1]}
@@ -143,6 +146,7 @@ def train_features(
     size: int = 128,
     learning_rate: float = 2e-3,
     seed: int = 0,
+    save_every: int = 500,
     resume: bool = False,
     on_step: OnStep = silent,
 ) -> dict[str, float]:
@@ -166,6 +170,8 @@ def train_features(
         The highest; it rises for 200 steps and falls along a cosine to zero.
     seed : int
         Of weights and crops.
+    save_every : int
+        Steps between two checkpoints, at least 1.
     resume : bool
         Go on from the run's checkpoint: the same bits as without the stop.
     on_step : callable
@@ -183,6 +189,8 @@ def train_features(
     """
     if size < 32:
         raise OptionError(f"--size {size}: must be at least 32 pixels")
+    if min(steps, batch_size, save_every) < 1:
+        raise OptionError("--steps, --batch-size and --save-every: must be at least 1")
     begun = time.monotonic()
     teachers = [Teacher(weights.read(path), path.name) for path in teacher]
     options = {
@@ -230,7 +238,7 @@ def train_features(
             done = step + 1
             if done % 50 == 0:
                 record.log(done, loss=loss.item(), **{k: s.item() for k, s in scores.items()})
-            if done % 500 == 0 or done == steps:
+            if done % save_every == 0 or done == steps:
                 record.save(
                     {
                         "step": done,

@@ -67,18 +67,24 @@ class Run:
         self.checkpoint = folder / "checkpoint.pt"
         self.model = folder / "model.safetensors"
         self._options = json.loads(json.dumps(options))
+        self._log = folder / "log.csv"
         self._events: Any = None
         known = folder / "options.json"
         if resume:
             if not self.checkpoint.is_file():
                 raise OutputError(f"{folder}: holds no checkpoint to resume; leave out --resume")
-            self._refuse_other_options(json.loads(known.read_text()))
+            try:
+                started = dict(json.loads(known.read_text()))
+            except (OSError, ValueError, TypeError) as error:
+                raise InputError(f"{known}: lost or damaged; start the run anew") from error
+            self._refuse_other_options(started)
             return
-        if known.exists():
+        if self.checkpoint.exists():
             raise OutputError(f"{folder}: holds a run already; use --resume or another folder")
         try:
             folder.mkdir(parents=True, exist_ok=True)
             known.write_text(json.dumps(self._options, indent=2) + "\n")
+            self._log.unlink(missing_ok=True)  # of a run stopped before its first checkpoint
         except OSError as error:
             raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
 
@@ -104,8 +110,11 @@ class Run:
     def save(self, state: Mapping[str, object]) -> None:
         """Write the checkpoint, whole or not at all: tensors, numbers, text and their nests."""
         temporary = self.checkpoint.with_suffix(".tmp")
-        torch.save(dict(state), temporary)
-        temporary.replace(self.checkpoint)
+        try:
+            torch.save(dict(state), temporary)
+            temporary.replace(self.checkpoint)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def load(self) -> dict[str, Any]:
         """Read the checkpoint, and forget what was logged after it.
@@ -119,18 +128,22 @@ class Run:
             state: dict[str, Any] = torch.load(self.checkpoint, weights_only=True)
         except Exception as error:
             raise InputError(f"{self.checkpoint}: damaged; start the run anew") from error
-        log = self.folder / "log.csv"
-        if log.exists():
-            head, *rows = log.read_text().splitlines(keepends=True)
-            log.write_text(head + "".join(r for r in rows if int(r.split(",")[0]) <= state["step"]))
+        if self._log.exists():
+            lines = self._log.read_text().splitlines(keepends=True)
+            steps = [line.partition(",")[0] for line in lines]
+            kept = [
+                line
+                for line, step in zip(lines, steps, strict=True)
+                if step == "step" or (step.isdecimal() and int(step) <= state["step"])
+            ]
+            self._log.write_text("".join(kept))
         return state
 
     def log(self, step: int, **numbers: float) -> None:
         """Add one row to ``log.csv``, and the same to TensorBoard where it is installed."""
-        path = self.folder / "log.csv"
-        new = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.writer(file)
+        new = not self._log.exists()
+        with self._log.open("a", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
             if new:
                 writer.writerow(["step", *numbers])
             writer.writerow([step, *(f"{number:.6g}" for number in numbers.values())])
@@ -202,9 +215,10 @@ class Crops:
         height, width = picture.shape[-2:]
         # side: log-uniform between the crop itself and the whole short side
         side = int(self.size * (min(height, width) / self.size) ** uniform(0, 1))
-        top, left = int(uniform(0, height - side)), int(uniform(0, width - side))
+        top, left = int(uniform(0, height - side + 1)), int(uniform(0, width - side + 1))
         crop = picture[None, :, top : top + side, left : left + side].float() / 255
         crop = F.interpolate(crop, (self.size, self.size), mode="bilinear", antialias=True)
+        crop = crop.clamp(0, 1)
         if uniform(0, 1) < 0.5:
             crop = crop.flip(-1)
         if uniform(0, 1) < 0.5:  # contrast, brightness and the balance of the channels

@@ -24,6 +24,9 @@ from limner.errors import WeightsError
 SHIPPED = Path(__file__).parent / "shipped"
 SUFFIXES = (".safetensors", ".pth", ".pt")
 
+# What safetensors and torch raise on files that are cut off, or are something else.
+_DAMAGED = (SafetensorError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError)
+
 
 def read(path: Path) -> dict[str, Tensor]:
     """Read the tensors of a weights file, in float32 where they are floating point.
@@ -38,7 +41,7 @@ def read(path: Path) -> dict[str, Tensor]:
     WeightsError
         The file is missing, damaged, or would run code when unpickled.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - raises nothing, however odd the name
         raise WeightsError(f"{path}: no such weights file; `limner models` lists those that ship")
     try:
         if path.suffix == ".safetensors":
@@ -53,7 +56,7 @@ def read(path: Path) -> dict[str, Tensor]:
             f"{path}: holds more than tensors and could run code, so it was not opened; "
             "ask its maker for safetensors"
         ) from error
-    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
+    except (OSError, *_DAMAGED) as error:
         raise WeightsError(f"{path}: damaged, or no weights file; get it again") from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise WeightsError(f"{path}: is no plain table of tensors; save the state_dict alone")
@@ -78,7 +81,7 @@ def describe(path: Path) -> dict[str, str]:
 
 
 def fetch(url: str) -> dict[str, Tensor]:
-    """Read a file of torch's cache, fetched on first use and checked against the hash in its name.
+    """Read a file of torch's cache; fetched on first use, and then checked against its name's hash.
 
     Raises
     ------
@@ -90,10 +93,11 @@ def fetch(url: str) -> dict[str, Tensor]:
         state: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
             url, map_location="cpu", check_hash=True, progress=False, weights_only=True
         )
-    except (URLError, OSError, RuntimeError, pickle.UnpicklingError) as error:
+    except (URLError, OSError, *_DAMAGED) as error:
+        why = "damaged" if cached.exists() else "not in torch's cache and not to be fetched"
         raise WeightsError(
-            f"{cached.name}: not in torch's cache and not to be fetched; put it into "
-            f"{cached.parent}, give its path, or use --features compact, which ships with limner"
+            f"{cached.name}: {why}; put it into {cached.parent}, give its path, "
+            "or use --features compact, which ships with limner"
         ) from error
     return state
 

@@ -25,7 +25,7 @@ def walked(steps: int, **options: float) -> Canvas:
     canvas = Canvas(start())
     for step in range(steps):
         canvas.step(1.0, slope(step), options.get("rate", 0.01), BETAS,
-                    options.get("epsilon", 1e-8), options.get("floor", 0.0))  # fmt: skip
+                    options.get("epsilon", 1e-8))  # fmt: skip
     return canvas
 
 
@@ -36,7 +36,7 @@ def test_it_is_adam(betas: tuple[float, float], epsilon: float) -> None:
     theirs = start().requires_grad_()
     adam = torch.optim.Adam([theirs], lr=0.005, betas=betas, eps=epsilon)
     for step in range(15):
-        canvas.step(1.0, slope(step), 0.005, betas, epsilon, 0.0)
+        canvas.step(1.0, slope(step), 0.005, betas, epsilon)
         theirs.grad = slope(step)
         adam.step()
         assert theirs.min() > 0 and theirs.max() < 1  # nothing is clipped on the way
@@ -45,25 +45,20 @@ def test_it_is_adam(betas: tuple[float, float], epsilon: float) -> None:
     assert (canvas.picture - start()).abs().max() > 0.005
 
 
-def test_the_floor_is_a_share_of_the_whole_picture_s_second_moment() -> None:
-    canvas = walked(2, floor=0.5)
-    first = second = np.zeros((1, 3, 5, 7))
-    picture = start().double().numpy()
-    for step in range(2):
-        gradient = slope(step).double().numpy()
-        first = 0.9 * first + 0.1 * gradient
-        second = 0.99 * second + 0.01 * gradient**2
-        mean, square = first / (1 - 0.9 ** (step + 1)), second / (1 - 0.99 ** (step + 1))
-        least = 1e-8 + 0.5 * np.sqrt(square.mean())
-        picture = picture - 0.01 * mean / (np.sqrt(square) + least)
-    np.testing.assert_allclose(canvas.picture, picture, atol=1e-6)
-    assert np.abs(picture - walked(2).picture.numpy()).max() > 1e-3  # the floor is felt
+def test_reach_holds_pixels_back() -> None:
+    reach = torch.linspace(0, 1, 7).expand(1, 1, 5, 7)
+    held, free = Canvas(start()), Canvas(start())
+    held.step(1.0, slope(0), 0.01, BETAS, 1e-8, reach)
+    free.step(1.0, slope(0), 0.01, BETAS, 1e-8)
+    moved = (free.picture - start()).numpy()
+    assert np.abs(moved).min() > 0.009
+    np.testing.assert_allclose(held.picture - start(), moved * reach.numpy(), atol=1e-7)
 
 
 def test_pictures_stay_in_range() -> None:
     canvas = Canvas(torch.tensor([0.01, 0.5, 0.99]).view(1, 3, 1, 1))
     for _ in range(5):
-        canvas.step(1.0, torch.tensor([1.0, 0, -1]).view(1, 3, 1, 1), 0.1, BETAS, 1e-8, 0.0)
+        canvas.step(1.0, torch.tensor([1.0, 0, -1]).view(1, 3, 1, 1), 0.1, BETAS, 1e-8)
     np.testing.assert_allclose(canvas.picture.flatten(), [0, 0.5, 1], atol=1e-6)
 
 
@@ -72,7 +67,7 @@ def test_the_average_is_that_of_the_pictures_not_of_the_start() -> None:
     canvas, seen = Canvas(start()), []
     np.testing.assert_array_equal(canvas.result("average"), start())  # before the first step
     for step in range(12):
-        canvas.step(1.0, slope(step), 0.02, BETAS, 1e-8, 0.0)
+        canvas.step(1.0, slope(step), 0.02, BETAS, 1e-8)
         seen.append(canvas.picture.double().numpy())
         shares = np.array([0.1 * 0.9 ** (step - i) for i in range(step + 1)])
         wanted = np.einsum("k,k...->...", shares / shares.sum(), np.array(seen))
@@ -85,7 +80,7 @@ def test_the_best_is_the_picture_of_the_least_loss() -> None:
     np.testing.assert_array_equal(canvas.result("best"), start())
     for step, loss in enumerate((5.0, 3.0, 4.0, 2.0, 2.0, 9.0)):
         before.append(canvas.picture.clone())
-        canvas.step(loss, slope(step), 0.02, BETAS, 1e-8, 0.0)
+        canvas.step(loss, slope(step), 0.02, BETAS, 1e-8)
         best = (0, 1, 1, 3, 3, 3)[step]  # of equals the first
         np.testing.assert_array_equal(canvas.result("best"), before[best])
         assert float(canvas.least) == (5, 3, 3, 2, 2, 2)[step]
@@ -115,7 +110,7 @@ def test_a_kept_state_does_not_change_with_the_canvas() -> None:
     canvas = walked(2)
     state = canvas.state()
     copies = {name: tensor.clone() for name, tensor in state.items()}
-    canvas.step(0.5, slope(9), 0.01, BETAS, 1e-8, 0.0)
+    canvas.step(0.5, slope(9), 0.01, BETAS, 1e-8)
     for name, tensor in state.items():
         np.testing.assert_array_equal(tensor, copies[name], err_msg=name)
     assert (canvas.picture - state["picture"]).abs().max() > 0

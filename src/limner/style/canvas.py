@@ -34,9 +34,12 @@ class Canvas:
         rate: float,
         betas: tuple[float, float],
         epsilon: float,
-        floor: float,
+        reach: Tensor | float = 1.0,
     ) -> None:
-        """Move the picture once, and clip it to 0..1; loss and gradient are those before."""
+        """Move the picture once, and clip it to 0..1; loss and gradient are those before.
+
+        Where ``reach`` [1, 1, H, W] is less than 1, a pixel is held back; at 0 it stays as it is.
+        """
         if loss < self.least:
             self.best, self.least = self.picture, torch.tensor(loss)
         self.count = self.count + 1
@@ -45,8 +48,8 @@ class Canvas:
         self.second = torch.lerp(gradient.square(), self.second, betas[1])
         first = self.first / (1 - betas[0] ** count)
         second = self.second / (1 - betas[1] ** count)
-        least = epsilon + floor * second.mean().sqrt()
-        self.picture = (self.picture - rate * first / (second.sqrt() + least)).clamp(0, 1)
+        move = rate * first / (second.sqrt() + epsilon)
+        self.picture = (self.picture - reach * move).clamp(0, 1)
         self.average = torch.lerp(self.picture, self.average, AVERAGE)
 
     def result(self, keep: str) -> Tensor:

@@ -67,9 +67,12 @@ def blend(parts: Sequence[Moments], shares: Sequence[float]) -> Moments:
 
 def style_loss(ours: Moments, target: Moments) -> Tensor:
     """Squared distance of mean and of covariance, each relative to the target's own size."""
-    mean = (ours.mean - target.mean).square().sum() / target.mean.square().sum()
+    size = target.mean.square().sum().clamp(min=1e-12)
+    mean = (ours.mean - target.mean).square().sum() / size
     covariance = (ours.covariance - target.covariance).square().sum()
-    return mean + covariance / target.covariance.square().sum()
+    # a painting of one colour has no covariance: it is then measured against the mean's size
+    spread = target.covariance.square().sum()
+    return mean + covariance / torch.maximum(spread, (0.01 * size).square())
 
 
 # Keras's VGG sees 0..255 and torchvision's 0..1 over a deviation of 0.226: features of the latter

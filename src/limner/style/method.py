@@ -28,10 +28,6 @@ class Method:
         Adam's learning rate of each scale likewise, in units of the full range of a channel.
     betas, epsilon : float
         Adam's.
-    floor : float
-        Added to the root of Adam's second moment, as a share of its root mean over the picture.
-        Adam alone moves every pixel as far as any other: where the gradient is next to nothing, at
-        borders and in flat skies, that is noise.
     style_taps, content_taps : tuple of str
         Where features are compared.
     style_weight, content_weight, smoothness_weight : float
@@ -64,7 +60,6 @@ class Method:
     rates: tuple[float, ...]
     betas: tuple[float, float]
     epsilon: float
-    floor: float
     style_taps: tuple[str, ...]
     content_taps: tuple[str, ...]
     style_weight: float
@@ -90,7 +85,6 @@ METHODS = {
         rates=(0.03, 0.02, 0.015, 0.012),
         betas=(0.9, 0.99),
         epsilon=1e-12,
-        floor=0.0,
         style_taps=("1_1", "2_1", "3_1", "4_1", "5_1"),
         content_taps=("3_1", "4_2"),
         style_weight=1.0,
@@ -117,7 +111,6 @@ METHODS = {
         rates=(5 / 255,),
         betas=(0.99, 0.999),
         epsilon=0.1 * 255,
-        floor=0.0,
         style_taps=("1_1", "2_1", "3_1", "4_1", "5_1"),
         content_taps=("5_2",),
         style_weight=1e-2,

@@ -27,8 +27,9 @@ def weights_at_taps(weight: Tensor, taps: Iterable[str], ring: int) -> dict[str,
     for tap in taps:
         coarse = F.avg_pool2d(weight, stride(tap))
         height, width = coarse.shape[-2:]
-        border = losses.border_weight(height, width, -(-ring // stride(tap)))
-        found[tap] = coarse * border.to(coarse)
+        border = losses.border_weight(height, width, -(-ring // stride(tap))).to(coarse)
+        inner = coarse * border
+        found[tap] = inner if inner.sum() > 0 else coarse  # a speck at the rim has no inside
     return found
 
 

@@ -44,7 +44,7 @@ def paint(
     budget: float,
     resumed: Moment | None = None,
 ) -> Iterator[Moment]:
-    """Paint a photo, and give every moment of it: one before the first step, one after each.
+    """Paint a photo, and give every moment of it: one before each scale, one after each step.
 
     Parameters
     ----------
@@ -89,13 +89,27 @@ def paint(
             continue
         size = (scale.height, scale.width)
         end = began + budget * sum(costs[: index + 1]) / max(1, sum(costs))
-        tiles = cover(*size, side=plan.tile, margin=margin, multiple=grid)
 
-        # what is wanted at this scale
+        # where the picture stands: the photo at first, then the scale before, enlarged
         here = images.resize(photo, size)
         areas = [images.resize(mask, size) for mask in masks]
+        reach = sum(areas, torch.zeros_like(here[:, :1])).clamp(max=1) if areas else 1.0
         looks = [look(painting, round(max(size) * style_scale)) for painting in paintings]
         wanted = recolor(here, looks, shares, areas, strength) if method.recolor else here
+        if canvas is None:
+            canvas = Canvas(wanted if start is None else images.resize(start, size))
+        elif done[index] == 0:
+            # below strength 1, part of the photo's detail comes along; at 0 and beside masks all
+            detail = (1 - min(1.0, strength) * reach) * (wanted - images.resize(before, size))
+            enlarged = images.resize(canvas.result(method.keep), size)
+            canvas = Canvas((enlarged + detail).clamp(0, 1))
+        before = wanted
+        yield Moment(canvas, tuple(done), None)
+        if not scale.steps:
+            continue
+
+        # what is wanted of it
+        tiles = cover(*size, side=plan.tile, margin=margin, multiple=grid)
         styles = []
         for picture in looks:
             cuts = cover(*images.size_of(picture), side=plan.tile, margin=margin, multiple=grid)
@@ -105,21 +119,11 @@ def paint(
         goal = Objective(network, tiles, method, content, style_weight, content_weight, smoothness)
 
         # and the way there
-        if canvas is None:
-            canvas = Canvas(wanted if start is None else images.resize(start, size))
-        elif done[index] == 0:
-            # below strength 1, part of the photo's detail comes along; at 0 all of it
-            detail = wanted - images.resize(before, size)
-            enlarged = images.resize(canvas.result(method.keep), size)
-            canvas = Canvas((enlarged + max(0.0, 1 - strength) * detail).clamp(0, 1))
-        before = wanted
-        if index == unfinished:
-            yield Moment(canvas, tuple(done), None)
         while done[index] < scale.steps and time.monotonic() < end:
             random = torch.Generator().manual_seed(seed * 1_000_003 + index * 10_007 + done[index])
             seen = [*regions, *windows(regions, method, random)]
             loss, gradient = goal.gradient(canvas.picture, seen)
-            canvas.step(loss, gradient, scale.rate, method.betas, method.epsilon, method.floor)
+            canvas.step(loss, gradient, scale.rate, method.betas, method.epsilon, reach)
             done[index] += 1
             yield Moment(canvas, tuple(done), loss)
 
@@ -143,7 +147,7 @@ def recolor(
     colours against its edges.
     """
     if areas:
-        covered = torch.stack(list(areas)).sum(0).clamp(min=1)  # where masks meet, they share
+        covered = sum(areas[1:], areas[0]).clamp(min=1)  # where masks meet, they share
         parts = [area / covered for area in areas]
     else:
         parts = [torch.full_like(photo[:, :1], share / sum(shares)) for share in shares]

@@ -157,7 +157,13 @@ def _share_out(steps: int | Sequence[int] | None, usual: list[int]) -> list[int]
     if isinstance(steps, int):
         if steps < len(usual):
             raise OptionError(f"--steps {steps}: must be at least {len(usual)}, one for each scale")
-        return [max(1, round(steps * count / sum(usual))) for count in usual]
+        shares = [steps * count / sum(usual) for count in usual]
+        counts = [max(1, int(share)) for share in shares]
+        while sum(counts) != steps:  # what rounding lost or gave too much, where it hurts least
+            by = 1 if sum(counts) < steps else -1
+            gaps = [by * (share - count) for share, count in zip(shares, counts, strict=True)]
+            counts[max((g, i) for i, g in enumerate(gaps) if counts[i] + by > 0)[1]] += by
+        return counts
     given = list(steps)
     if len(given) == 1:
         return _share_out(given[0], usual)

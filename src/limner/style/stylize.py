@@ -6,9 +6,12 @@ Neural style transfer by optimising the picture itself (Gatys, Ecker & Bethge 20
 import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +22,7 @@ from torch import Tensor
 
 from limner import __version__, devices, images, weights
 from limner import features as networks
-from limner.errors import OptionError, WeightsError
+from limner.errors import OptionError, OutputError, WeightsError
 from limner.images import Picture, Source
 from limner.progress import OnStep, Progress, Stop, silent, to_seconds
 from limner.style.canvas import Canvas
@@ -30,6 +33,7 @@ from limner.style.plan import make_plan
 
 Style = Source | tuple[Source, float]
 
+_DARKEST = 1e-3  # a mask's least mean
 _ASPECT = 0.02  # by this share may a mask's shape differ from the photo's, for rounding
 
 
@@ -125,10 +129,9 @@ def stylize(
     _check_range("style-scale", style_scale, 0.25, 4)
     _check_range("save-every", save_every, 0, math.inf)
     _check_range("seed", seed, 0, 2**31 - 1)
-    method = METHODS[preset]
-    where = devices.pick(device)
-
     budget = math.inf if time_budget is None else to_seconds(time_budget)
+    if checkpoint and not checkpoint.parent.is_dir():
+        raise OptionError(f"{checkpoint.parent}: no such folder for the checkpoint; make it first")
     method = METHODS[preset]
     where = devices.pick(device)
 
@@ -143,6 +146,10 @@ def stylize(
     for other in (*masks, *begun):
         _check_aspect(other, subject)
     network = networks.load(features or method.features, where, padding=method.padding)
+    areas = [images.grey(source) for source in masks]
+    placed = [not areas or areas[i].mean().item() > _DARKEST for i in range(len(paintings))]
+    if strength == 0 or not any(placed):  # nothing is asked for, so there is nothing to do
+        method, steps = replace(method, steps=(0,)), None
     plan = make_plan(*images.size_of(subject.rgb), size, steps, method, network.shape, where)
 
     sources = [subject, *paintings, *masks, *begun]
@@ -208,22 +215,21 @@ def stylize(
         tell(None, note)
 
     photograph = bled(subject.rgb)
-    looks = [_on_white(painting).to(where) for painting in paintings]
+    looks = [_on_white(painting).to(where) for painting in compress(paintings, placed)]
     if keep_colors:
         looks = [move_colors(painting, photograph) for painting in looks]
     start = bled(begun[0].rgb) if begun else None
     if init == "noise":
         random = torch.Generator().manual_seed(seed)
         start = torch.rand(photograph.shape, generator=random).to(where)
-    fingerprint = json.dumps(
-        recipe | {"steps": [scale.steps for scale in plan.scales]}, sort_keys=True
-    )
+    call = {"steps": [s.steps for s in plan.scales], "hashes": [s.sha256 for s in sources]}
+    fingerprint = json.dumps(recipe | call, sort_keys=True)
     resumed = _load(checkpoint, fingerprint, where) if resume else None
     moments = paint(
         photograph,
         looks,
-        shares,
-        [bled(images.grey(source)) for source in masks],
+        list(compress(shares, placed)),
+        [bled(area) for area in compress(areas, placed)],
         network,
         method,
         plan,
@@ -236,7 +242,12 @@ def stylize(
     )
     with suppress(Stop):
         for moment in moments:
-            if checkpoint and save_every and moment.loss and sum(moment.done) % save_every == 0:
+            if (
+                checkpoint
+                and save_every
+                and moment.loss is not None
+                and sum(moment.done) % save_every == 0
+            ):
                 _save(checkpoint, moment, fingerprint)
             tell(moment)
 
@@ -253,7 +264,7 @@ def _check_range(name: str, value: float, low: float, high: float) -> None:
 def _named(style: Style) -> tuple[Source, float]:
     """Tell a painting from its weight: ``(wave, 0.7)``, or ``wave.jpg:0.7``."""
     source, weight = style if isinstance(style, tuple) else (style, 1.0)
-    if isinstance(source, str) and not Path(source).exists():
+    if isinstance(source, str) and not os.path.exists(source):  # noqa: PTH110 - raises nothing
         name, colon, number = source.rpartition(":")
         with suppress(ValueError):
             source, weight = (name, float(number)) if colon else (source, weight)
@@ -281,7 +292,10 @@ def _on_white(painting: Picture) -> Tensor:
 
 def _save(path: Path, moment: Moment, fingerprint: str) -> None:
     about = {"kind": "stylize checkpoint", "call": fingerprint}
-    weights.write(path, moment.canvas.state() | {"done": torch.tensor(moment.done)}, about)
+    try:
+        weights.write(path, moment.canvas.state() | {"done": torch.tensor(moment.done)}, about)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); make room") from error
 
 
 def _load(path: Path | None, fingerprint: str, device: torch.device) -> Moment:
