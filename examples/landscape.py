@@ -1,6 +1,7 @@
 """The land, the lake and the sky of photo.jpg: a height field seen through a pinhole camera."""
 
 import numpy as np
+
 from light import Array, mix, noise_tile, rgb, sample, step
 
 OVER = 1.5  # rendered this much larger, then reduced: the anti-aliasing

@@ -8,10 +8,11 @@ the painting is a stack of brush strokes, large to small.
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
+
 from landscape import EYE, FOCAL, HEIGHT, HORIZON, OVER, WIDTH, Landscape
 from light import Array, blur, rgb, to_srgb
 from painting import paint
-from PIL import Image
 from shore import Layer, cottage, lighthouse, meadow, tree
 
 SEED = 7

@@ -7,6 +7,7 @@ that has height and is lit.
 """
 
 import numpy as np
+
 from light import Array, blur, mix, noise_tile, rgb, sample, step
 
 WIDTH, HEIGHT = 1000, 800

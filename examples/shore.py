@@ -3,9 +3,10 @@
 from itertools import pairwise
 
 import numpy as np
+from PIL import Image, ImageDraw
+
 from landscape import EYE, FOCAL, HEIGHT, HORIZON, OVER, SKYLIGHT, SUN, SUNLIGHT, WIDTH
 from light import Array, blur, rgb, to_linear, to_srgb
-from PIL import Image, ImageDraw
 
 WHITE = 4.0  # the radiance that 255 stands for in a layer: lamps are brighter than paper
 

@@ -279,26 +279,23 @@ def test_options_out_of_range_and_empty_folders_are_refused(
         train_features([photos], tmp_path / "c", teacher=[narrow], steps=1)
 
 
-@pytest.mark.slow
 def test_resuming_gives_the_same_bits(tmp_path: Path, photos: Path, narrow: Path) -> None:
-    """The checkpoint is written after 500 steps, so that many it takes."""
-    train(tmp_path / "whole", photos, [narrow], 503, steps=503)
-    train(tmp_path / "broken", photos, [narrow], 501, steps=503)
-    told = train(tmp_path / "broken", photos, [narrow], 503, steps=503, resume=True)
-    assert [progress.step for progress in told] == [501, 502, 503]
+    """A run stopped after its fourth step goes on from the checkpoint of its third."""
+    train(tmp_path / "whole", photos, [narrow], 6, steps=6, save_every=3)
+    train(tmp_path / "broken", photos, [narrow], 4, steps=6, save_every=3)
+    told = train(tmp_path / "broken", photos, [narrow], 6, steps=6, save_every=3, resume=True)
+    assert [progress.step for progress in told] == [4, 5, 6]
     whole, broken = (
         torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)
         for name in ("whole", "broken")
     )
-    assert whole["step"] == broken["step"] == 503
+    assert whole["step"] == broken["step"] == 6
     assert whole["student"].keys() == broken["student"].keys()
     for key, tensor in whole["student"].items():
         np.testing.assert_array_equal(tensor, broken["student"][key], err_msg=key)
     models = [weights.read(tmp_path / n / "model.safetensors") for n in ("whole", "broken")]
     for key, tensor in models[0].items():
         np.testing.assert_array_equal(tensor, models[1][key])
-    logs = [(tmp_path / name / "log.csv").read_bytes() for name in ("whole", "broken")]
-    assert logs[0] == logs[1] and len(logs[0].splitlines()) == 11
 
 
 @pytest.mark.slow

@@ -63,13 +63,13 @@ def test_pictures_stay_in_range() -> None:
 
 
 def test_the_average_is_that_of_the_pictures_not_of_the_start() -> None:
-    """The exponential moving average with decay 0.9, divided by the weights it has had so far."""
+    """The exponential moving average with decay 0.8, divided by the weights it has had so far."""
     canvas, seen = Canvas(start()), []
     np.testing.assert_array_equal(canvas.result("average"), start())  # before the first step
     for step in range(12):
         canvas.step(1.0, slope(step), 0.02, BETAS, 1e-8)
         seen.append(canvas.picture.double().numpy())
-        shares = np.array([0.1 * 0.9 ** (step - i) for i in range(step + 1)])
+        shares = np.array([0.2 * 0.8 ** (step - i) for i in range(step + 1)])
         wanted = np.einsum("k,k...->...", shares / shares.sum(), np.array(seen))
         np.testing.assert_allclose(canvas.result("average"), wanted, atol=1e-6)
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-AVERAGE = 0.9  # decay of the average of pictures: about the last ten steps
+AVERAGE = 0.8  # decay of the average of pictures: about the last five steps
 
 
 class Canvas:
