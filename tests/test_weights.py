@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from limner import __version__, features, weights
+from limner import __version__, features, images, weights
 from limner.errors import WeightsError
 
 SHIPPED = weights.SHIPPED / "compact-features.safetensors"
@@ -285,9 +285,9 @@ def test_the_shipped_network_loads_and_sees() -> None:
     assert parameters == read and os.fspath(SHIPPED).endswith(".safetensors")
     assert all(torch.isfinite(p).all() for p in network.parameters())
     assert not any(p.requires_grad for p in network.parameters())
-    random = torch.Generator().manual_seed(0)
-    taps = network(torch.rand((1, 3, 64, 64), generator=random), network.convolutions)
+    photo = images.read(Path(__file__).parents[1] / "examples" / "photo.jpg").rgb
+    taps = network(images.resize(photo, (160, 240)), network.convolutions)
     for tap, feature in taps.items():
         assert torch.isfinite(feature).all()
-        # a good part of the filters answers even to noise: nothing died in training
-        assert ((feature > 0).flatten(2).any(2).float().mean() > 0.5).item(), tap
+        # nearly every filter answers to something in one photo: few died in training
+        assert ((feature > 0).flatten(2).any(2).float().mean() > 0.8).item(), tap

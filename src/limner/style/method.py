@@ -30,8 +30,11 @@ class Method:
         Adam's.
     style_taps, content_taps : tuple of str
         Where features are compared.
-    style_weight, content_weight, smoothness_weight : float
+    style_weight, smoothness_weight : float
         At strength 1.
+    content_weights : tuple of float
+        Of each scale, at strength 1. Falling: the coarse scales keep things in their places, the
+        fine ones leave the brush free.
     relative_content : bool
         Divide the content loss by the variance of the content's features.
     style_loss : callable
@@ -63,7 +66,7 @@ class Method:
     style_taps: tuple[str, ...]
     content_taps: tuple[str, ...]
     style_weight: float
-    content_weight: float
+    content_weights: tuple[float, ...]
     relative_content: bool
     smoothness_weight: float
     style_loss: Callable[[Moments, Moments], Tensor]
@@ -88,12 +91,12 @@ METHODS = {
         style_taps=("1_1", "2_1", "3_1", "4_1", "5_1"),
         content_taps=("3_1", "4_2"),
         style_weight=1.0,
-        content_weight=0.45,
+        content_weights=(3.0, 1.5, 0.7, 0.4),
         relative_content=True,
         smoothness_weight=2.5,
         style_loss=losses.style_loss,
         window_taps=("2_1", "3_1"),
-        window_weight=2.0,
+        window_weight=1.0,
         bleed=1 / 40,
         ring=8,
         recolor=True,
@@ -114,7 +117,7 @@ METHODS = {
         style_taps=("1_1", "2_1", "3_1", "4_1", "5_1"),
         content_taps=("5_2",),
         style_weight=1e-2,
-        content_weight=1e3 * losses.KERAS_RANGE**2,
+        content_weights=(1e3 * losses.KERAS_RANGE**2,),
         relative_content=False,
         smoothness_weight=0.0,
         style_loss=losses.gram_loss,

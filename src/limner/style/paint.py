@@ -77,7 +77,6 @@ def paint(
     grid = objective.stride(deepest)
     margin = features.receptive_radius(network.shape, deepest)
     style_weight = method.style_weight * min(1.0, strength)
-    content_weight = method.content_weight * 10 ** min(0.0, 1 - strength)
     smoothness = method.smoothness_weight * min(1.0, strength)
     done = list(resumed.done) if resumed else [0] * len(plan.scales)
     canvas = resumed.canvas if resumed else None
@@ -116,6 +115,7 @@ def paint(
             styles.append(style_moments(network, picture, method.style_taps, cuts, method.ring))
         regions = regions_of(styles, shares, areas, size, method)
         content = feature_maps(network, wanted, method.content_taps, tiles)
+        content_weight = scale.content_weight * 10 ** min(0.0, 1 - strength)
         goal = Objective(network, tiles, method, content, style_weight, content_weight, smoothness)
 
         # and the way there

@@ -16,7 +16,10 @@ BYTES_PER_PIXEL = {"compact": 1100, "vgg16": 3700, "vgg19": 3700}
 BASE_BYTES = 350 * 2**20
 # The picture, its gradient, the solver's four, the start, the photo and the content's features are
 # held whole, tiles or not.
-WHOLE_BYTES_PER_PIXEL = 150
+WHOLE_BYTES_PER_PIXEL = 210
+
+# A run that would hold more is cut into tiles; on a machine of less than 18 GiB, a quarter of it.
+BUDGET = 4.5 * 2**30
 
 Number = TypeVar("Number", int, float)
 
@@ -33,8 +36,8 @@ class Scale:
         Longest side of the picture in pixels, bleed not counted.
     height, width : int
         Of what is painted, bleed included.
-    steps, rate
-        How many, and Adam's learning rate.
+    steps, rate, content_weight
+        How many, Adam's learning rate, and how much the content counts at strength 1.
     """
 
     side: int
@@ -42,6 +45,7 @@ class Scale:
     width: int
     steps: int
     rate: float
+    content_weight: float
 
 
 @dataclass(frozen=True)
@@ -124,14 +128,20 @@ def make_plan(
     bleed = min(round(size * method.bleed), min(final) - 1)  # as far as reflection goes
     outer = (final[0] + 2 * bleed, final[1] + 2 * bleed)
     scales = tuple(
-        Scale(side, *fit(*outer, round(max(outer) * side / size)), count, _nth(method.rates, i))
+        Scale(
+            side,
+            *fit(*outer, round(max(outer) * side / size)),
+            count,
+            _nth(method.rates, i),
+            _nth(method.content_weights, i),
+        )
         for i, (side, count) in enumerate(zip(sides, counts, strict=True))
     )
-    memory, tile = _within_memory(*outer, shape, devices.memory(device) // 4)
+    memory, tile = _within_memory(*outer, shape, min(BUDGET, devices.memory(device) // 4))
     return Plan(scales, final, bleed, memory, tile)
 
 
-def _within_memory(height: int, width: int, shape: str, budget: int) -> tuple[int, int]:
+def _within_memory(height: int, width: int, shape: str, budget: float) -> tuple[int, int]:
     """Halve the tile until the forecast is within the budget; give the forecast and the tile."""
     pixels = height * width
     tile = max(height, width)
