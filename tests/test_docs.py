@@ -17,7 +17,7 @@ def test_every_command_is_in_the_readme() -> None:
 
 def test_every_option_in_the_readme_exists() -> None:
     known = {f"--{option.name.replace('_', '-')}" for option in options.of(stylize)}
-    known |= {f"--{option.name.replace('_', '-')}" for option in options.of(cli.paint)}
+    known |= {"--help"} | {f"--{option.name.replace('_', '-')}" for option in options.of(cli.paint)}
     assert len(known) > 15
     assert set(re.findall(r"--[a-z][a-z-]+", README)) <= known
 

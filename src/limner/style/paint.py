@@ -80,31 +80,39 @@ def paint(
     smoothness = method.smoothness_weight * min(1.0, strength)
     done = list(resumed.done) if resumed else [0] * len(plan.scales)
     canvas = resumed.canvas if resumed else None
-    before = photo  # what was wanted at the scale before
     unfinished = next((i for i in reversed(range(len(done))) if done[i]), 0)
 
-    for index, scale in enumerate(plan.scales):
-        if index < unfinished:
-            continue
-        size = (scale.height, scale.width)
-        end = began + budget * sum(costs[: index + 1]) / max(1, sum(costs))
-
-        # where the picture stands: the photo at first, then the scale before, enlarged
+    def wanted_at(size: tuple[int, int]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """At one size: the photo as it is to be, the paintings and the masks."""
         here = images.resize(photo, size)
         areas = [images.resize(mask, size) for mask in masks]
-        reach = sum(areas, torch.zeros_like(here[:, :1])).clamp(max=1) if areas else 1.0
         looks = [look(painting, round(max(size) * style_scale)) for painting in paintings]
-        wanted = recolor(here, looks, shares, areas, strength) if method.recolor else here
+        return (
+            recolor(here, looks, shares, areas, strength) if method.recolor else here,
+            looks,
+            areas,
+        )
+
+    for index, scale in enumerate(plan.scales):
+        end = began + budget * sum(costs[: index + 1]) / max(1, sum(costs))
+        spent = done[index] >= scale.steps or time.monotonic() >= end
+        if index < unfinished or (canvas is not None and spent):
+            continue  # and not enlarge: a run cut here, and its replay, end with the same canvas
+
+        # where the picture stands: the photo at first, then the scale before, enlarged
+        size = (scale.height, scale.width)
+        wanted, looks, areas = wanted_at(size)
+        reach = sum(areas, torch.zeros_like(wanted[:, :1])).clamp(max=1) if areas else 1.0
         if canvas is None:
             canvas = Canvas(wanted if start is None else images.resize(start, size))
         elif done[index] == 0:
             # below strength 1, part of the photo's detail comes along; at 0 and beside masks all
+            before, *_ = wanted_at(images.size_of(canvas.picture))
             detail = (1 - min(1.0, strength) * reach) * (wanted - images.resize(before, size))
             enlarged = images.resize(canvas.result(method.keep), size)
             canvas = Canvas((enlarged + detail).clamp(0, 1))
-        before = wanted
         yield Moment(canvas, tuple(done), None)
-        if not scale.steps:
+        if spent:
             continue
 
         # what is wanted of it
@@ -119,7 +127,7 @@ def paint(
         goal = Objective(network, tiles, method, content, style_weight, content_weight, smoothness)
 
         # and the way there
-        while done[index] < scale.steps and time.monotonic() < end:
+        while done[index] < scale.steps and (not done[index] or time.monotonic() < end):
             random = torch.Generator().manual_seed(seed * 1_000_003 + index * 10_007 + done[index])
             seen = [*regions, *windows(regions, method, random)]
             loss, gradient = goal.gradient(canvas.picture, seen)

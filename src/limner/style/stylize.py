@@ -149,7 +149,7 @@ def stylize(
     areas = [images.grey(source) for source in masks]
     placed = [not areas or areas[i].mean().item() > _DARKEST for i in range(len(paintings))]
     if strength == 0 or not any(placed):  # nothing is asked for, so there is nothing to do
-        method, steps = replace(method, steps=(0,)), None
+        method, steps = replace(method, steps=(0,), coarsest=0), None
     plan = make_plan(*images.size_of(subject.rgb), size, steps, method, network.shape, where)
 
     sources = [subject, *paintings, *masks, *begun]
