@@ -44,7 +44,7 @@ def paint(
     budget: float,
     resumed: Moment | None = None,
 ) -> Iterator[Moment]:
-    """Paint a photo, and give every moment of it: one before each scale, one after each step.
+    """Paint a photo, and give every moment of it: one before the first step, one after each.
 
     Parameters
     ----------
@@ -93,6 +93,8 @@ def paint(
             areas,
         )
 
+    if resumed:
+        yield resumed
     for index, scale in enumerate(plan.scales):
         end = began + budget * sum(costs[: index + 1]) / max(1, sum(costs))
         spent = done[index] >= scale.steps or time.monotonic() >= end
@@ -105,13 +107,13 @@ def paint(
         reach = sum(areas, torch.zeros_like(wanted[:, :1])).clamp(max=1) if areas else 1.0
         if canvas is None:
             canvas = Canvas(wanted if start is None else images.resize(start, size))
+            yield Moment(canvas, tuple(done), None)
         elif done[index] == 0:
             # below strength 1, part of the photo's detail comes along; at 0 and beside masks all
             before, *_ = wanted_at(images.size_of(canvas.picture))
             detail = (1 - min(1.0, strength) * reach) * (wanted - images.resize(before, size))
             enlarged = images.resize(canvas.result(method.keep), size)
             canvas = Canvas((enlarged + detail).clamp(0, 1))
-        yield Moment(canvas, tuple(done), None)
         if spent:
             continue
 
