@@ -67,12 +67,12 @@ def paint(
     seed : int
         Of the random windows.
     budget : float
-        Seconds for everything, shared out to the scales by their cost; infinite for no limit.
+        Seconds for everything, infinite for no limit. The coarse scales, which decide most, have
+        all they need; what is left goes to the fine ones.
     resumed : Moment or None
         Go on from here.
     """
-    began = time.monotonic()
-    costs = [scale.height * scale.width * scale.steps for scale in plan.scales]
+    end = time.monotonic() + budget
     deepest = max((*method.style_taps, *method.content_taps))
     grid = objective.stride(deepest)
     margin = features.receptive_radius(network.shape, deepest)
@@ -96,7 +96,6 @@ def paint(
     if resumed:
         yield resumed
     for index, scale in enumerate(plan.scales):
-        end = began + budget * sum(costs[: index + 1]) / max(1, sum(costs))
         spent = done[index] >= scale.steps or time.monotonic() >= end
         if index < unfinished or (canvas is not None and spent):
             continue  # and not enlarge: a run cut here, and its replay, end with the same canvas

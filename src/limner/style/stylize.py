@@ -83,7 +83,8 @@ def stylize(
     steps : int or sequence of int
         Steps in all, or of each scale from the coarsest on. Left out: the preset's own.
     time_budget : float or str
-        Seconds, or ``"30s"``, ``"2m"``, ``"1h"``: the steps are cut short to end in this time.
+        Seconds, or ``"30s"``, ``"2m"``, ``"1h"``: the finest steps are left out to end
+        in this time.
     seed : int
         Of all that is random. The same seed gives the same bytes on one CPU.
     device : str
