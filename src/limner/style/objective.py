@@ -27,6 +27,8 @@ def weights_at_taps(weight: Tensor, taps: Iterable[str], ring: int) -> dict[str,
     for tap in taps:
         coarse = F.avg_pool2d(weight, stride(tap))
         height, width = coarse.shape[-2:]
+        if coarse.sum() <= 0:  # all of it lies in the rows and columns that pooling drops
+            coarse = F.adaptive_avg_pool2d(weight, (height, width))
         border = losses.border_weight(height, width, -(-ring // stride(tap))).to(coarse)
         inner = coarse * border
         found[tap] = inner if inner.sum() > 0 else coarse  # a speck at the rim has no inside

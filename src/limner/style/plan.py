@@ -175,7 +175,7 @@ def _share_out(steps: int | Sequence[int] | None, usual: list[int]) -> list[int]
             counts[max((g, i) for i, g in enumerate(gaps) if counts[i] + by > 0)[1]] += by
         return counts
     given = list(steps)
-    if len(given) == 1:
+    if len(given) == 1 and len(usual) > 1:
         return _share_out(given[0], usual)
     if len(given) != len(usual) or min(given) < 0:
         raise OptionError(

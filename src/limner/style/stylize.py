@@ -147,6 +147,12 @@ def stylize(
     for other in (*masks, *begun):
         _check_aspect(other, subject)
     network = networks.load(features or method.features, where, padding=method.padding)
+    lacking = {*method.style_taps, *method.content_taps} - set(network.convolutions)
+    if lacking:
+        raise OptionError(
+            f"--features {features}: has no layer {', '.join(sorted(lacking))}, which --preset "
+            f"{preset} needs; use vgg16 or vgg19"
+        )
     areas = [images.grey(source) for source in masks]
     placed = [not areas or areas[i].mean().item() > _DARKEST for i in range(len(paintings))]
     if strength == 0 or not any(placed):  # nothing is asked for, so there is nothing to do
