@@ -3,8 +3,6 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from disk import full_disk
 from limner import training
 from limner.errors import InputError, LimnerError, OptionError, OutputError
 from limner.training import Crops, Run
@@ -116,18 +115,6 @@ def test_a_checkpoint_gives_back_what_was_put_in(tmp_path: Path) -> None:
     (moment, _) = state["optimiser"]["state"].values()
     # Adam after one step: a tenth of the gradient, which is 1 everywhere
     np.testing.assert_allclose(moment["exp_avg"], np.full((2, 3), 0.1), rtol=1e-6)
-
-
-@contextmanager
-def full_disk(limit: int) -> Iterator[None]:
-    """No file may grow beyond so many bytes: the system then fails to write, as on a full disk."""
-    resource = pytest.importorskip("resource", reason="Windows cannot limit a file's size")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_checkpoint_that_fails_midway_leaves_the_last_one(tmp_path: Path) -> None:

@@ -3,14 +3,13 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from disk import full_disk
 from limner import __version__, features, images, weights
 from limner.errors import WeightsError
 
@@ -34,18 +33,6 @@ class Hostile:
 
     def __reduce__(self) -> tuple[object, ...]:
         return Path.touch, (self.target,)
-
-
-@contextmanager
-def full_disk(limit: int) -> Iterator[None]:
-    """No file may grow beyond so many bytes: the system then fails to write, as on a full disk."""
-    resource = pytest.importorskip("resource", reason="Windows cannot limit a file's size")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

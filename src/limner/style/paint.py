@@ -17,6 +17,7 @@ from limner.style.method import Method
 from limner.style.objective import Objective, Region, feature_maps, style_moments
 from limner.style.plan import Plan
 from limner.tiles import cover
+from limner.training import generator
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,8 @@ def paint(
         here = images.resize(photo, size)
         areas = [images.resize(mask, size) for mask in masks]
         looks = [look(painting, round(max(size) * style_scale)) for painting in paintings]
-        return (
-            recolor(here, looks, shares, areas, strength) if method.recolor else here,
-            looks,
-            areas,
-        )
+        wanted = recolor(here, looks, shares, areas, strength) if method.recolor else here
+        return wanted, looks, areas
 
     if resumed:
         yield resumed
@@ -108,11 +106,13 @@ def paint(
             canvas = Canvas(wanted if start is None else images.resize(start, size))
             yield Moment(canvas, tuple(done), None)
         elif done[index] == 0:
-            # below strength 1, part of the photo's detail comes along; at 0 and beside masks all
-            before, *_ = wanted_at(images.size_of(canvas.picture))
-            detail = (1 - min(1.0, strength) * reach) * (wanted - images.resize(before, size))
             enlarged = images.resize(canvas.result(method.keep), size)
-            canvas = Canvas((enlarged + detail).clamp(0, 1))
+            if strength < 1 or areas:
+                # part of the photo's detail comes along; at strength 0 and beside masks all of it
+                before, *_ = wanted_at(images.size_of(canvas.picture))
+                detail = (1 - min(1.0, strength) * reach) * (wanted - images.resize(before, size))
+                enlarged = (enlarged + detail).clamp(0, 1)
+            canvas = Canvas(enlarged)
         if spent:
             continue
 
@@ -129,7 +129,7 @@ def paint(
 
         # and the way there
         while done[index] < scale.steps and (not done[index] or time.monotonic() < end):
-            random = torch.Generator().manual_seed(seed * 1_000_003 + index * 10_007 + done[index])
+            random = generator(seed, index * 10_007 + done[index])
             seen = [*regions, *windows(regions, method, random)]
             loss, gradient = goal.gradient(canvas.picture, seen)
             canvas.step(loss, gradient, scale.rate, method.betas, method.epsilon, reach)
