@@ -17,6 +17,7 @@ def forecast(size: int) -> str:
     """Paint with one step at each scale, and return the plan as the user is told it."""
     import limner
     from limner.progress import Progress
+    from limner.style.method import METHODS
 
     said: list[str] = []
 
@@ -25,7 +26,7 @@ def forecast(size: int) -> str:
             said.append(progress.note)
 
     scales = 1
-    while size / 2**scales >= 112:
+    while size / 2**scales >= METHODS["limner"].coarsest:
         scales += 1
     photo, painting = EXAMPLES / "photo.jpg", EXAMPLES / "painting.jpg"
     limner.stylize(photo, painting, size=size, steps=[1] * scales, on_step=on_step)

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from limner import features, images, weights
@@ -69,11 +70,11 @@ def halves(field: Tensor, axis: int) -> tuple[Tensor, Tensor]:
 def painted(
     network: features.VGG, photo: Tensor, painting: Tensor, size: int, strength: float
 ) -> Tensor:
-    """Stylise with any network; what `limner.stylize` does, less files and bleed."""
+    """Stylise with any network: what `limner.stylize` does, less files."""
     method = METHODS["limner"]
     plan = make_plan(*images.size_of(photo), size, None, method, network.shape, torch.device("cpu"))
     moments = paint.paint(
-        photo,
+        F.pad(images.resize(photo, plan.size), (plan.bleed,) * 4, mode="reflect"),
         [painting],
         [1.0],
         [],
@@ -102,7 +103,7 @@ def main() -> None:
     given = parser.parse_args()
     judge = Teacher(weights.read(given.judge), given.judge.name)
     runs: list[tuple[str, features.VGG, float]] = []
-    for strength in (0.0, 0.5, 1.0, 1.5, 2.0):
+    for strength in (0.5, 1.0, 1.5, 2.0):
         runs.append((f"compact, strength {strength:g}", features.load("compact"), strength))
     if given.other:
         other = Other(weights.read(given.other), given.other.name)

@@ -1,4 +1,4 @@
-"""Gradient of the style and content loss at 1024 px: in tiles against in one piece.
+"""Gradient of the style, content and smoothness loss at 1024 px: in tiles against in one piece.
 
 python benchmarks/tiles.py
 """
@@ -26,7 +26,7 @@ def gradient(tiles: list[Tile]) -> tuple[float, torch.Tensor]:
     style = objective.style_moments(network, painting, method.style_taps, whole, method.ring)
     regions = paint.regions_of([style], [1.0], [], images.size_of(photo), method)
     content = objective.feature_maps(network, photo.flip(-1), method.content_taps, tiles)
-    goal = objective.Objective(network, tiles, method, content, 1.0, 1.0, 3.0)
+    goal = objective.Objective(network, tiles, method, content, 1.0, 1.0, method.smoothness_weight)
     return goal.gradient(photo, regions)
 
 

@@ -50,13 +50,14 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Soft blobs of colour, of 64 pixels: enough to learn from."""
+    """Soft blobs of colour, of 64 pixels: enough to learn from. And one held out, by its name."""
     folder, random = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
     for number in range(8):
         coarse = random.integers(0, 256, (6, 6, 3), dtype=np.uint8)
         Image.fromarray(coarse).resize((64, 64), Image.Resampling.BICUBIC).save(
             folder / f"{number}.png"
         )
+    Image.new("RGB", (256, 256)).save(folder / "10.png")
     return folder
 
 

@@ -11,7 +11,7 @@ import torch
 
 from disk import full_disk
 from limner import __version__, features, images, weights
-from limner.errors import WeightsError
+from limner.errors import OutputError, WeightsError
 
 SHIPPED = weights.SHIPPED / "compact-features.safetensors"
 
@@ -155,7 +155,7 @@ def test_a_write_that_fails_midway_leaves_what_was_there(tmp_path: Path, old: by
     path = tmp_path / "a.safetensors"
     if old is not None:
         path.write_bytes(old)
-    with full_disk(1000), pytest.raises(OSError):
+    with full_disk(1000), pytest.raises(OutputError, match=r"a\.safetensors: .*; make room"):
         weights.write(path, {"a": torch.zeros(10_000)}, {})
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == (
         [] if old is None else [("a.safetensors", old)]
@@ -215,7 +215,8 @@ def test_without_network_and_cache_the_folder_and_the_way_out_are_named(
         weights.fetch((tmp_path / "nowhere" / "vgg19-dcbb9e9d.pth").as_uri())
     assert str(raised.value) == (
         f"vgg19-dcbb9e9d.pth: not in torch's cache and not to be fetched; put it into {cache}, "
-        "give its path, or use --features compact, which ships with limner"
+        "give its path, or leave out --preset and --features: what they then are ships with "
+        "limner"
     )
 
 

@@ -257,7 +257,7 @@ def train(
         if (output / "checkpoint.pt").is_file():
             say(message + "the same command with --resume goes on from the last checkpoint")
         else:
-            say(message + f"there is no checkpoint yet: remove {output} to begin anew")
+            say(message + "there is no checkpoint yet: the same command begins anew")
         return INTERRUPTED
     for name, score in scores.items():
         say(f"{name}: {score:.4f}")

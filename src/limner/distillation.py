@@ -222,6 +222,7 @@ def train_features(
             optimiser.load_state_dict(state["optimiser"])
             first = state["step"]
         crops = training.Crops(photos, size)
+        unseen = training.Crops(photos, 256, held_out=True)  # now, lest it fail after hours
         for one in teachers:
             one.calibrate(crops.batch(32, training.generator(seed, 0)))
         for step in range(first, steps):
@@ -258,14 +259,13 @@ def train_features(
                     share=done / steps,
                 )
             )
-        return held_out_scores(student, teachers, photos)
+        return held_out_scores(student, teachers, unseen)
 
 
 def held_out_scores(
-    student: Student, teachers: Sequence[Teacher], photos: Sequence[Path]
+    student: Student, teachers: Sequence[Teacher], crops: training.Crops
 ) -> dict[str, float]:
-    """Mean share of variance explained over 64 crops of 256 px from the held-out pictures."""
-    crops = training.Crops(photos, 256, held_out=True)
+    """Mean share of variance explained over 64 crops from pictures never trained on."""
     student.eval()
     totals: dict[str, float] = {}
     with torch.no_grad():

@@ -108,7 +108,8 @@ class _Shelf:
             return [self.moved(one, option) for one in value]
         if not isinstance(value, str) or value in option.choices:
             return value
-        return self.find(value) if option.picture or value in self.hashes else value
+        plain = value.isidentifier() and value not in self.hashes  # vgg19, say; all else is a file
+        return value if plain and not option.picture else self.find(value)
 
     def find(self, name: str) -> str:
         """The file of this name with the bytes it had."""

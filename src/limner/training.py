@@ -96,6 +96,9 @@ class Run:
                     f"{started.get(name)}; resume it with the same, or start another"
                 )
 
+    def _no_room(self, path: Path) -> OutputError:
+        return OutputError(f"{path}: cannot be written; make room, then go on with --resume")
+
     def __enter__(self) -> Self:
         """Open the run."""
         return self
@@ -108,11 +111,19 @@ class Run:
             self._events.close()
 
     def save(self, state: Mapping[str, object]) -> None:
-        """Write the checkpoint, whole or not at all: tensors, numbers, text and their nests."""
+        """Write the checkpoint, whole or not at all: tensors, numbers, text and their nests.
+
+        Raises
+        ------
+        OutputError
+            There is no room for it; the checkpoint before it is still there.
+        """
         temporary = self.checkpoint.with_suffix(".tmp")
         try:
             torch.save(dict(state), temporary)
             temporary.replace(self.checkpoint)
+        except (OSError, RuntimeError) as error:  # torch's writer raises the latter
+            raise self._no_room(self.checkpoint) from error
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -142,11 +153,14 @@ class Run:
     def log(self, step: int, **numbers: float) -> None:
         """Add one row to ``log.csv``, and the same to TensorBoard where it is installed."""
         new = not self._log.exists()
-        with self._log.open("a", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if new:
-                writer.writerow(["step", *numbers])
-            writer.writerow([step, *(f"{number:.6g}" for number in numbers.values())])
+        try:
+            with self._log.open("a", newline="") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                if new:
+                    writer.writerow(["step", *numbers])
+                writer.writerow([step, *(f"{number:.6g}" for number in numbers.values())])
+        except OSError as error:
+            raise self._no_room(self._log) from error
         if self._events is None:
             try:
                 from torch.utils.tensorboard import SummaryWriter
@@ -199,7 +213,9 @@ class Crops:
                 if min(rgb.shape[-2:]) >= size:
                     shelf.append((rgb[0] * 255).round().to(torch.uint8))
             if not shelf:
-                raise InputError(f"{folder}: holds no picture of at least {size}×{size} pixels")
+                lot = " among the tenth held out for the scores; add some" if held_out else ""
+                side = f"{size}×{size}"
+                raise InputError(f"{folder}: holds no picture of at least {side} pixels{lot}")
             self._shelves.append(shelf)
 
     def batch(self, count: int, random: torch.Generator) -> Tensor:

@@ -91,7 +91,8 @@ class Watch:
         fresh = progress.loss is not None
         if self.keep and self.every and fresh and progress.step % self.every == 0:
             self.keep(progress)
-        if progress.step < progress.steps and (self.asked_to_stop or self.dry_run):
+        planned = self.dry_run and progress.stage  # what has no stage yet has no plan
+        if planned or (self.asked_to_stop and progress.step < progress.steps):
             raise Stop
 
     @property

@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from limner import __version__
-from limner.errors import WeightsError
+from limner.errors import OutputError, WeightsError
 
 SHIPPED = Path(__file__).parent / "shipped"
 SUFFIXES = (".safetensors", ".pth", ".pt")
@@ -96,8 +96,8 @@ def fetch(url: str) -> dict[str, Tensor]:
     except (URLError, OSError, *_DAMAGED) as error:
         why = "damaged" if cached.exists() else "not in torch's cache and not to be fetched"
         raise WeightsError(
-            f"{cached.name}: {why}; put it into {cached.parent}, give its path, "
-            "or use --features compact, which ships with limner"
+            f"{cached.name}: {why}; put it into {cached.parent}, give its path, or leave out "
+            "--preset and --features: what they then are ships with limner"
         ) from error
     return state
 
@@ -133,6 +133,11 @@ def write(path: Path, state: Mapping[str, Tensor], about: Mapping[str, object]) 
         The tensors, in the precision wanted on disk.
     about : mapping
         What the file is and how to use it; each value becomes text, in JSON unless it is text.
+
+    Raises
+    ------
+    OutputError
+        There is no room, or no leave to write.
     """
     described = {"version": __version__} | dict(about)
     metadata = {k: v if isinstance(v, str) else json.dumps(v) for k, v in described.items()}
@@ -141,5 +146,7 @@ def write(path: Path, state: Mapping[str, Tensor], about: Mapping[str, object]) 
         tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
         temporary.write_bytes(save(tensors, metadata))
         temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); make room") from error
     finally:
         temporary.unlink(missing_ok=True)

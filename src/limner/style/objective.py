@@ -46,7 +46,8 @@ class Region:
     weights : dict of str to Tensor
         How much each position [1, 1, H', W'] of a tap belongs to the region.
     share : float
-        The region's part in the loss: the part of the picture it covers.
+        The region's part in the loss: the part of the picture it covers, times its style's weight
+        relative to their mean.
     """
 
     targets: dict[str, Moments]
@@ -69,8 +70,8 @@ class Objective:
     content : dict of str to Tensor
         [1, C, H', W'], the features to keep, by tap.
     style_weight, content_weight, smoothness_weight : float
-        Of the three parts. The first is a mean over taps, summed over regions; the second a mean
-        over taps.
+        Of the three parts. The first is summed over regions and taps and divided by the number of
+        the method's style taps; the second is a mean over taps.
     """
 
     network: VGG

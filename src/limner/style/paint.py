@@ -101,9 +101,11 @@ def paint(
         # where the picture stands: the photo at first, then the scale before, enlarged
         size = (scale.height, scale.width)
         wanted, looks, areas = wanted_at(size)
-        reach = sum(areas, torch.zeros_like(wanted[:, :1])).clamp(max=1) if areas else 1.0
+        everywhere = torch.ones_like(wanted[:, :1])
+        reach = sum(areas[1:], areas[0]).clamp(max=1) if areas else everywhere
         if canvas is None:
-            canvas = Canvas(wanted if start is None else images.resize(start, size))
+            given = wanted if start is None else images.resize(start, size)
+            canvas = Canvas(torch.lerp(wanted, given, reach))
             yield Moment(canvas, tuple(done), None)
         elif done[index] == 0:
             enlarged = images.resize(canvas.result(method.keep), size)
@@ -155,11 +157,10 @@ def recolor(
     A picture that starts from there, and whose content is taken from there, need not trade its
     colours against its edges.
     """
-    if areas:
-        covered = sum(areas[1:], areas[0]).clamp(min=1)  # where masks meet, they share
-        parts = [area / covered for area in areas]
-    else:
-        parts = [torch.full_like(photo[:, :1], share / sum(shares)) for share in shares]
+    areas = areas or [torch.ones_like(photo[:, :1]) for _ in shares]
+    weighed = [share * area for share, area in zip(shares, areas, strict=True)]
+    whole, reach = sum(weighed[1:], weighed[0]), sum(areas[1:], areas[0]).clamp(max=1)
+    parts = [reach * weight / whole.clamp(min=1e-12) for weight in weighed]  # masks may meet
     moved = photo
     for painting, part in zip(paintings, parts, strict=True):
         moved = moved + part * (move_colors(photo, painting) - photo)
@@ -180,7 +181,7 @@ def regions_of(
             Region(
                 style,
                 objective.weights_at_taps(area, taps, method.ring),
-                share * area.mean().item(),
+                share * len(shares) / sum(shares) * area.mean().item(),
             )
             for style, share, area in zip(styles, shares, areas, strict=True)
         ]

@@ -22,14 +22,15 @@ from torch import Tensor
 
 from limner import __version__, devices, images, weights
 from limner import features as networks
-from limner.errors import OptionError, OutputError, WeightsError
+from limner.errors import OptionError, WeightsError
 from limner.images import Picture, Source
 from limner.progress import OnStep, Progress, Stop, silent, to_seconds
 from limner.style.canvas import Canvas
 from limner.style.colors import keep_chroma, move_colors
 from limner.style.method import METHODS
-from limner.style.paint import Moment, paint
+from limner.style.paint import Moment, look, paint
 from limner.style.plan import make_plan
+from limner.training import generator
 
 Style = Source | tuple[Source, float]
 
@@ -53,7 +54,7 @@ def stylize(
     features: str | None = None,
     preset: Literal["limner", "gatys"] = "limner",
     allow_huge: bool = False,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     save_every: int = 0,
     resume: bool = False,
     on_step: OnStep = silent,
@@ -79,7 +80,7 @@ def stylize(
         A grey picture for each style, white where it is wanted, of the photo's aspect. Where all
         are black, the photo stays.
     init : "content", "noise", or a picture
-        What to start from.
+        What to start from; a picture of the photo's aspect.
     steps : int or sequence of int
         Steps in all, or of each scale from the coarsest on. Left out: the preset's own.
     time_budget : float or str
@@ -131,6 +132,7 @@ def stylize(
     _check_range("save-every", save_every, 0, math.inf)
     _check_range("seed", seed, 0, 2**31 - 1)
     budget = math.inf if time_budget is None else to_seconds(time_budget)
+    checkpoint = Path(checkpoint) if checkpoint else None
     if checkpoint and not checkpoint.parent.is_dir():
         raise OptionError(f"{checkpoint.parent}: no such folder for the checkpoint; make it first")
     method = METHODS[preset]
@@ -155,11 +157,13 @@ def stylize(
         )
     areas = [images.grey(source) for source in masks]
     placed = [not areas or areas[i].mean().item() > _DARKEST for i in range(len(paintings))]
-    if strength == 0 or not any(placed):  # nothing is asked for, so there is nothing to do
+    nothing = strength == 0 or not any(placed)
+    if nothing:
+        placed = [True] * len(paintings)
         method, steps = replace(method, steps=(0,), coarsest=0), None
-    plan = make_plan(*images.size_of(subject.rgb), size, steps, method, network.shape, where)
-
     sources = [subject, *paintings, *masks, *begun]
+    plan = make_plan(*images.size_of(subject.rgb), size, steps, method, network.shape, where)
+    plan = replace(plan, memory=plan.memory + 4 * sum(s.rgb.numel() for s in sources))
     files = {source.name: source.sha256 for source in sources}
     if features and Path(features).is_file():
         files[features] = hashlib.sha256(Path(features).read_bytes()).hexdigest()
@@ -199,19 +203,22 @@ def stylize(
                 plan.steps,
                 time.monotonic() - began,
                 moment.loss if moment else None,
-                (lambda: images.to_picture(picture_of(moment))) if moment else None,
+                (lambda: picture_of(moment)) if moment else None,
                 note,
                 plan.share(done),
             )
         )
 
-    def picture_of(moment: Moment) -> Tensor:
-        """The picture at a moment, in its final size and cut to it."""
+    def picture_of(moment: Moment) -> Image.Image:
+        """The picture at a moment, in its final size, with all that belongs into its file."""
         last = plan.scales[-1]
         whole = images.resize(moment.canvas.result(method.keep), (last.height, last.width))
         whole = keep_chroma(whole, photograph) if keep_colors else whole
         (height, width), bleed = plan.size, plan.bleed
-        return whole[..., bleed : bleed + height, bleed : bleed + width]
+        rgb = whole[..., bleed : bleed + height, bleed : bleed + width]
+        alpha = subject.alpha if subject.alpha is None else images.resize(subject.alpha, plan.size)
+        done = {"options": options | {"steps": list(moment.done)}}
+        return images.to_picture(rgb, alpha, like=subject, recipe=recipe | done)
 
     def bled(tensor: Tensor) -> Tensor:
         """A picture of the photo's aspect in its final size, reflected into the bleed."""
@@ -224,11 +231,12 @@ def stylize(
     photograph = bled(subject.rgb)
     looks = [_on_white(painting).to(where) for painting in compress(paintings, placed)]
     if keep_colors:
-        looks = [move_colors(painting, photograph) for painting in looks]
+        longest = round(max(images.size_of(photograph)) * style_scale)
+        looks = [move_colors(look(painting, longest), photograph) for painting in looks]
     start = bled(begun[0].rgb) if begun else None
-    if init == "noise":
-        random = torch.Generator().manual_seed(seed)
-        start = torch.rand(photograph.shape, generator=random).to(where)
+    if init == "noise":  # at the size of the first scale: shrunk to it, it would be flat grey
+        first = plan.scales[0]
+        start = torch.rand((1, 3, first.height, first.width), generator=generator(seed, 0))
     call = {"steps": [s.steps for s in plan.scales], "hashes": [s.sha256 for s in sources]}
     fingerprint = json.dumps(recipe | call, sort_keys=True)
     resumed = _load(checkpoint, fingerprint, where) if resume else None
@@ -240,9 +248,9 @@ def stylize(
         network,
         method,
         plan,
-        strength=strength,
+        strength=0.0 if nothing else strength,
         style_scale=style_scale,
-        start=start,
+        start=None if nothing else start,
         seed=seed,
         budget=budget - (time.monotonic() - began),
         resumed=resumed,
@@ -258,9 +266,7 @@ def stylize(
                 _save(checkpoint, moment, fingerprint)
             tell(moment)
 
-    options["steps"] = list(moment.done)
-    alpha = subject.alpha if subject.alpha is None else images.resize(subject.alpha, plan.size)
-    return images.to_picture(picture_of(moment), alpha, like=subject, recipe=recipe)
+    return picture_of(moment)
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
@@ -299,10 +305,7 @@ def _on_white(painting: Picture) -> Tensor:
 
 def _save(path: Path, moment: Moment, fingerprint: str) -> None:
     about = {"kind": "stylize checkpoint", "call": fingerprint}
-    try:
-        weights.write(path, moment.canvas.state() | {"done": torch.tensor(moment.done)}, about)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); make room") from error
+    weights.write(path, moment.canvas.state() | {"done": torch.tensor(moment.done)}, about)
 
 
 def _load(path: Path | None, fingerprint: str, device: torch.device) -> Moment:
