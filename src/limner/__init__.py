@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["stylize"]
+__all__ = ["hybridize", "stylize"]
 
 if TYPE_CHECKING:
+    from limner.hybrid.hybridize import hybridize
     from limner.style.stylize import stylize
 
-_ROOMS = {"stylize": "limner.style.stylize"}
+_ROOMS = {"hybridize": "limner.hybrid.hybridize", "stylize": "limner.style.stylize"}
 
 
 def __getattr__(name: str) -> Any:

@@ -32,6 +32,10 @@ VERBS = {
         "limner.style.stylize:stylize",
         "Paint a photo in the style of one or more paintings.",
     ),
+    "hybridize": (
+        "limner.hybrid.hybridize:hybridize",
+        "Make one picture of two photos: the first seen from near, the second from afar.",
+    ),
     "replay": (
         "limner.replay:replay",
         "Make a picture again from the recipe it carries.",
@@ -169,7 +173,7 @@ def paint(
     dry_run : bool
         Say what would be done, and write nothing.
     """
-    from limner.output import check_output, write
+    from limner.output import check_output, check_place, write, write_animation
     from limner.progress import Stop
 
     size, every, resume = (options.get(name) for name in ("size", "save_every", "resume"))
@@ -200,8 +204,17 @@ def paint(
         if picture is None or (cut == "interrupted" and done.step == 0):
             say("interrupted before the first step; there is nothing to keep")
             return INTERRUPTED
+        beside = {
+            _beside(output, name, view): view
+            for name, view in picture.info.get("beside", {}).items()
+        }
+        for path in beside:
+            check_place(path, overwrite=overwrite)
         for note in write(picture, output, overwrite=overwrite, keep_exif=keep_exif):
             say(note)
+        for path, view in beside.items():
+            save = write if path.suffix == output.suffix else write_animation
+            save(view, path, overwrite=overwrite)
 
     if cut:
         message = f"{cut}: {output} is the picture after {done.step} of {done.steps} steps"
@@ -219,9 +232,16 @@ def paint(
         "loss": done.loss,
         "recipe": loads(picture.info["limner"]),
         "stopped": cut,
+        "beside": [str(path) for path in beside],
     }
-    print(dumps(about) if json else output)
+    print(dumps(about) if json else "\n".join(map(str, (output, *beside))))
     return {None: DONE, "time budget": CUT_SHORT, "interrupted": INTERRUPTED}[cut]
+
+
+def _beside(output: Path, name: str, view: Any) -> Path:
+    """Where another view of the result goes."""
+    ending = ".gif" if getattr(view, "is_animated", False) else output.suffix
+    return output.with_name(f"{output.stem}-{name}{ending}")
 
 
 def train(

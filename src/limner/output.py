@@ -3,8 +3,10 @@
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, BinaryIO, TypeGuard
 
 from PIL import Image
 from PIL.ExifTags import IFD, Base
@@ -67,6 +69,18 @@ def check_output(
             f"{name}: {form} holds at most {longest} pixels a side, and the picture has "
             f"{max(size)}; write a .png or .tif"
         )
+    check_place(target, overwrite=overwrite)
+
+
+def check_place(target: Path, *, overwrite: bool) -> None:
+    """Make sure that a file can be written there, whatever it is to hold.
+
+    Raises
+    ------
+    OutputError
+        The folder is missing or read-only, or the file exists.
+    """
+    name = printable(target)
     if not target.parent.is_dir():
         raise OutputError(
             f"{name}: the folder {printable(target.parent)} is missing; make it first"
@@ -127,8 +141,7 @@ def write(
     check_output(target, overwrite=overwrite, size=(picture.height, picture.width))
     form, _ = _format_of(target)
     notes: list[str] = []
-    temporary = target.with_name(f".limner-{secrets.token_hex(8)}.part")
-    try:
+    with _whole(target, overwrite) as file:
         options = _options(picture.info, form, keep_exif, name, notes)
         image = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
         image.info = {}  # Pillow would write some of it unasked
@@ -136,8 +149,32 @@ def write(
             if image.getchannel("A").getextrema() != (255, 255):
                 notes.append(f"{name}: JPEG has no transparency; the picture is laid on white")
             image = _on_white(image)
+        image.save(file, form, **options)
+    return tuple(notes)
+
+
+def write_animation(
+    picture: Image.Image, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> None:
+    """Write all frames of an animated picture to a GIF, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        The file exists, or cannot be written; nothing is left behind.
+    """
+    with _whole(Path(path), overwrite) as file:
+        picture.save(file, "GIF", save_all=True)
+
+
+@contextmanager
+def _whole(target: Path, overwrite: bool) -> Iterator[BinaryIO]:
+    """Open a temporary file beside the target, which takes its place once all is in it."""
+    name = printable(target)
+    temporary = target.with_name(f".limner-{secrets.token_hex(8)}.part")
+    try:
         with temporary.open("xb") as file:
-            image.save(file, form, **options)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if overwrite:
@@ -152,7 +189,6 @@ def write(
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
-    return tuple(notes)
 
 
 def recipe_of(path: str | os.PathLike[str]) -> dict[str, object]:

@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin
 from PIL import Image
 
 import limner
-from limner import options
+from limner import options, weights
 from limner.errors import InputError
 from limner.images import printable
 from limner.options import Option
@@ -108,8 +108,8 @@ class _Shelf:
             return [self.moved(one, option) for one in value]
         if not isinstance(value, str) or value in option.choices:
             return value
-        plain = value.isidentifier() and value not in self.hashes  # vgg19, say; all else is a file
-        return value if plain and not option.picture else self.find(value)
+        named = value in self.hashes or Path(value).suffix in weights.SUFFIXES
+        return self.find(value) if named or option.picture else value
 
     def find(self, name: str) -> str:
         """The file of this name with the bytes it had."""

@@ -1,0 +1,1 @@
+"""`hybridize`: one picture near, another from afar."""

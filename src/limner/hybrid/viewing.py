@@ -1,0 +1,72 @@
+"""A hybrid seen from several distances: in a row, and as if one walked away from it."""
+
+import math
+from io import BytesIO
+
+from PIL import Image
+
+from limner.errors import OptionError
+from limner.images import fit
+
+_METRES = {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "in": 0.0254, "ft": 0.3048}
+_GAP = 16  # pixels between the pictures of a strip
+_ANIMATED = 480  # longest side of an animation, in pixels
+_FRAMES, _PAUSE = 24, 8  # frames of the way out, and how many the ends stay
+
+
+def to_metres(text: float | str) -> float:
+    """Read a length: a number of metres, or one with its unit, m, cm, mm, in or ft: ``"40cm"``.
+
+    Raises
+    ------
+    OptionError
+        It is none of these, or not above 0.
+    """
+    number, metres = str(text).strip(), 1.0
+    for unit in ("mm", "cm", "in", "ft", "m"):
+        if number.endswith(unit):
+            number, metres = number.removesuffix(unit), _METRES[unit]
+            break
+    try:
+        length = float(number) * metres
+    except ValueError:
+        length = 0.0
+    if not 0 < length < math.inf:
+        raise OptionError(f"length {text!r}: must be above 0, as in 40cm, 4m or 16in")
+    return length
+
+
+def strip(picture: Image.Image) -> Image.Image:
+    """Return the picture at 1, ½, ¼ and ⅛ of its size, side by side on white."""
+    parts = [_shrunk(picture, 2**-step) for step in range(4)]
+    width = sum(part.width for part in parts) + _GAP * (len(parts) - 1)
+    row = Image.new("RGB", (width, picture.height), "white")
+    left = 0
+    for part in parts:
+        row.paste(part, (left, picture.height - part.height))
+        left += part.width + _GAP
+    return row
+
+
+def zoom(picture: Image.Image) -> Image.Image:
+    """Return an animated GIF: the picture, smaller and smaller down to an eighth, and back."""
+    height, width = fit(picture.height, picture.width, min(_ANIMATED, max(picture.size)))
+    first = picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3)
+    way = []
+    for step in range(_FRAMES):
+        part = _shrunk(first, 2 ** (-3 * step / (_FRAMES - 1)))
+        frame = Image.new("RGB", first.size, "white")
+        frame.paste(part, ((width - part.width) // 2, (height - part.height) // 2))
+        way.append(frame)
+    out = [way[0]] * _PAUSE + way + [way[-1]] * _PAUSE
+    frames = [frame.quantize(256) for frame in (*out, *reversed(way[1:-1]))]
+    file = BytesIO()
+    frames[0].save(
+        file, "GIF", save_all=True, append_images=frames[1:], duration=80, loop=0, optimize=False
+    )
+    return Image.open(file)
+
+
+def _shrunk(picture: Image.Image, share: float) -> Image.Image:
+    size = max(1, round(picture.width * share)), max(1, round(picture.height * share))
+    return picture.resize(size, Image.Resampling.LANCZOS)
