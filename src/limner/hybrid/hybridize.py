@@ -187,8 +187,9 @@ def hybridize(
         with suppress(Stop):
             for done in range(1, steps + 1):
                 hybrid, loss = next(way)
-                found = {"steps": done, "loss": loss}
                 tell(done, loss=loss, shown=hybrid)
+        options["steps"] = done
+        found = {"loss": loss}
     else:
         wanted = sigma
         if distances and metres is not None:
@@ -198,7 +199,7 @@ def hybridize(
         soft = 0.5 + level * (soft - 0.5)
         found = {"contrast": level, "clipped": scores.clipped(hybrid)}
         hybrid = hybrid.clamp_(0, 1)
-        tell(1, shown=hybrid)
+        done = 1
 
     # what has become of it
     scored = scores.score(hybrid, sharp, soft)
@@ -207,8 +208,9 @@ def hybridize(
     found |= {"alignment": asdict(similarity), "agreement": agreement}
     if metres is not None:
         found["metres"] = {name: times * metres for name, times in widths.items()}
-    for note in _results(scored, cut, widths, metres):
-        tell(planned, note)
+    with suppress(Stop):
+        for note in _results(scored, cut, widths, metres, method):
+            tell(done, note, shown=hybrid)
     recipe = {
         "verb": "hybridize",
         "version": __version__,
@@ -312,7 +314,11 @@ def _warnings(near: Tensor, far: Tensor, agreement: float | None) -> list[str]:
 
 
 def _results(
-    scored: scores.Scores, cut: float, widths: Mapping[str, float], metres: float | None
+    scored: scores.Scores,
+    cut: float,
+    widths: Mapping[str, float],
+    metres: float | None,
+    method: str,
 ) -> list[str]:
     """Say how well it went, and from where to look."""
     near, far = widths["near"], widths["far"]
@@ -325,14 +331,11 @@ def _results(
         f"leak {scored.leak:.2f} of {scored.floor:.2f}",
         f"the near photo is seen up to, and the far one alone from: {places}",
     ]
+    better = "--method detail does better" if method == "article" else ""
     if scored.near < scores.LEAST_NEAR:
-        found.append(
-            "from near the near photo stays faint; a larger --sigma, or a smaller print seen from "
-            "further off, shows more of it"
-        )
+        bolder = "a larger --sigma, or a smaller print seen from further off, shows more of it"
+        found.append(f"from near the near photo stays faint; {better or bolder}")
     if scored.lack > 0:
-        found.append(
-            "from afar the far photo does not rule alone; a smaller --sigma, or a far photo with "
-            "bolder shapes, helps"
-        )
+        stronger = "a smaller --sigma, or a far photo with bolder shapes, helps"
+        found.append(f"from afar the far photo does not rule everywhere; {better or stronger}")
     return found
