@@ -100,7 +100,7 @@ def test_json(run: Run) -> None:
     assert told.pop("seconds") > 0 and told.pop("loss") > 0
     assert told.pop("recipe") == output.recipe_of("out.png")
     size = {"width": 64, "height": 48}
-    assert told == {"output": "out.png", **size, "steps": 3, "stopped": None}
+    assert told == {"output": "out.png", **size, "steps": 3, "stopped": None, "beside": []}
 
 
 @pytest.mark.parametrize("more", [[], ["--json"], ["--json", "--strength", "0"]])
@@ -443,3 +443,38 @@ def test_replay_refuses_hostile_recipes(
     assert (code, out) == (1, "") and err.count("\n") == 1 and message in err
     assert err.startswith("limner: error: hostile.png: not a recipe of limner's: ")
     assert sorted(folder.iterdir()) == before
+
+
+# --- a verb that shows something beside its result --------------------------------------------
+
+
+def test_what_lies_beside_is_written_beside(run: Run, folder: Path) -> None:
+    line = "hybridize photo.png wave.png -o out.png --strip --zoom-gif --size 64"
+    code, out, err = run(line)
+    names = ["out.png", "out-strip.png", "out-zoom.gif"]
+    assert code == 0 and out.split() == names and "Traceback" not in err
+    assert "near photo is seen up to, and the far one alone from" in err
+    with Image.open("out-zoom.gif") as zoom, Image.open("out-strip.png") as strip:
+        assert getattr(zoom, "n_frames", 1) > 20 and strip.width > 64
+    assert run("replay out.png -o again.png")[0] == 0
+    for name in names:
+        assert Path(name).read_bytes() == Path(name.replace("out", "again")).read_bytes()
+    Path("out.png").unlink()
+    code, out, err = run(line)  # and nothing is written if one of them is in the way
+    assert code == 1 and out == "" and "out-strip.png: exists already" in err
+    assert not Path("out.png").exists()
+    code, out, _ = run(line, "--overwrite", "--json")
+    told = json.loads(out)
+    assert code == 0 and told["beside"] == names[1:]
+    assert set(told["recipe"]["found"]) >= {"scores", "widths", "sigma"}
+
+
+def test_distances_are_options_too(run: Run) -> None:
+    line = "hybridize photo.png wave.png -o out.png --print-width 10cm --near 50cm --far 4m --json"
+    code, out, _ = run(line)
+    found = json.loads(out)["recipe"]["found"]
+    assert code == 0 and found["metres"]["far"] == pytest.approx(4)
+    assert run("replay out.png -o again.png")[0] == 0
+    assert Path("out.png").read_bytes() == Path("again.png").read_bytes()
+    code, _, err = run("hybridize photo.png wave.png -o out.png --points 1,2,x")
+    assert code == 2 and err.count("\n") == 1

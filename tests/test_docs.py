@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from limner import __version__, cli, options
+from limner.hybrid.hybridize import hybridize
 from limner.style.stylize import stylize
 
 ROOT = Path(__file__).parents[1]
@@ -16,8 +17,9 @@ def test_every_command_is_in_the_readme() -> None:
 
 
 def test_every_option_in_the_readme_exists() -> None:
-    known = {f"--{option.name.replace('_', '-')}" for option in options.of(stylize)}
-    known |= {"--help"} | {f"--{option.name.replace('_', '-')}" for option in options.of(cli.paint)}
+    asked = (*map(options.of, (stylize, hybridize, cli.paint)),)
+    known = {f"--{option.name.replace('_', '-')}" for found in asked for option in found}
+    known |= {"--help"}
     assert len(known) > 15
     assert set(re.findall(r"--[a-z][a-z-]+", README)) <= known
 

@@ -28,7 +28,7 @@ def imported_by(path: Path) -> set[str]:
 
 
 def test_imports_run_one_way() -> None:
-    assert "style" in ROOMS
+    assert {"style", "hybrid"} <= ROOMS
     for path in PACKAGE.rglob("*.py"):
         room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
         if room in EDGES:
@@ -52,8 +52,10 @@ def test_little_is_imported(code: str) -> None:
 
 
 def test_verbs_are_functions_of_the_package() -> None:
+    from limner.hybrid.hybridize import hybridize
     from limner.style.stylize import stylize
 
-    assert limner.stylize is stylize
+    assert limner.stylize is stylize and limner.hybridize is hybridize
+    assert set(limner.__all__) == set(limner._ROOMS)
     with pytest.raises(AttributeError, match="stylise"):
         _ = limner.stylise

@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Literal
 
-import torch
 from PIL import Image
 from torch import Tensor
 
@@ -25,8 +24,8 @@ from limner.images import Picture, Source
 from limner.progress import OnStep, Progress, Stop, silent
 
 SMALLEST, SHORTEST = 64, 16  # pixels, of the longest and the shortest side
-# Peak bytes per pixel of the near picture, and what is there before: see benchmarks/hybrid.py.
-BYTES_PER_PIXEL = {"detail": 130, "fourier": 130, "article": 260}
+# Peak bytes per pixel of the result, and what is there before: see benchmarks/hybrid.py.
+BYTES_PER_PIXEL = {"detail": 60, "fourier": 60, "descent": 200, "fast": 420}
 BASE_BYTES = 350 * 2**20
 CHOICES = {
     "method": ("detail", "article", "fourier"),
@@ -152,14 +151,15 @@ def hybridize(
     sharp, soft = (_on_white(picture).to(where) for picture in pictures)
     similarity, agreement = _similarity(sharp, soft, align, points)
     longest = article.SIZE if method == "article" and size is None else size
-    sharp, soft = _in_common(sharp, soft, similarity, longest)
+    sharp, soft = in_common(sharp, soft, similarity, longest)
     sharp = images.luma(sharp).expand_as(sharp) if near_grey else sharp
     height, width = images.size_of(sharp)
     longest = max(height, width)
     scale, aspect = longest / scores.SIDE, width / longest
 
+    solver = solver or "descent"
     steps = steps or (article.FAST_STEPS if solver == "fast" else article.STEPS)
-    planned = steps if method == "article" else 1
+    planned, way = (steps, solver) if method == "article" else (1, method)
 
     def tell(
         done: int, note: str = "", loss: float | None = None, shown: Tensor | None = None
@@ -169,7 +169,7 @@ def hybridize(
         stage = f"{longest} px"
         on_step(Progress("hybridize", stage, done, planned, seconds, loss, preview, note, share))
 
-    memory = BASE_BYTES + height * width * BYTES_PER_PIXEL[method]
+    memory = BASE_BYTES + height * width * BYTES_PER_PIXEL[way]
     memory += 4 * sum(picture.rgb.numel() for picture in pictures)
     plan = f"{width}×{height} px, {method}; about {memory / 2**30:.1f} GiB of memory"
     remarks = [note for picture in pictures for note in picture.notes]
@@ -181,12 +181,13 @@ def hybridize(
     if method == "article":
         cut = article.SIGMA / scale
         objective = Objective.of(sharp, soft, 0.1 if weight is None else weight)
-        way = article.solve(objective) if solver == "fast" else article.descend(objective)
-        hybrid, loss = next(way)
+        descent = article.solve if solver == "fast" else article.descend
+        moments = descent(objective)
+        hybrid, loss = next(moments)
         tell(0, shown=hybrid)
         with suppress(Stop):
             for done in range(1, steps + 1):
-                hybrid, loss = next(way)
+                hybrid, loss = next(moments)
                 tell(done, loss=loss, shown=hybrid)
         options["steps"] = done
         found = {"loss": loss}
@@ -267,7 +268,7 @@ def _similarity(
     return find(near, far) if align == "auto" else (Similarity(), None)
 
 
-def _in_common(
+def in_common(
     near: Tensor, far: Tensor, similarity: Similarity, longest: int | None
 ) -> tuple[Tensor, Tensor]:
     """Both photos, cut to what they have in common and brought to one size."""
@@ -296,14 +297,18 @@ def _on_white(picture: Picture) -> Tensor:
 
 def _warnings(near: Tensor, far: Tensor, agreement: float | None) -> list[str]:
     """Say if the pictures do not suit each other."""
+
+    def contrast_of(picture: Tensor) -> float:
+        return picture.std((-2, -1)).max().item()
+
     near, far = scores.shrunk(near), scores.shrunk(far)
     sigma = scores.FINE * max(images.size_of(near)) / scores.SIDE
     found = []
-    if (near - blurred(near, sigma)).std() < _FLAT:
+    if contrast_of(near - blurred(near, sigma)) < _FLAT:
         found.append("the near photo has hardly any detail, so little of it will be seen")
-    if far.std() < _FLAT:
+    if contrast_of(far) < _FLAT:
         found.append("the far photo is flat, so there is nothing to see from afar")
-    if torch.equal(near, far):
+    if (near - far).abs().max() < 1 / 255:
         found.append("the two photos are the same, and so is the result")
     elif agreement is not None and agreement < _SUIT:
         found.append(

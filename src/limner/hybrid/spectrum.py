@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ Response = Callable[[Tensor], Tensor]
 _REACH = 5.0  # of the highest frequency kept, times sigma: the Gaussian is 4e-6 there
 
 
+@lru_cache(maxsize=4)  # a solver asks for the same at every step
 def cosines(length: int, count: int) -> Tensor:
     """Return the first cosines of a length, orthonormal (the DCT-II): [count, length]."""
     place = torch.arange(length, dtype=torch.float64) + 0.5
