@@ -135,8 +135,9 @@ def test_the_descent_s_loss_falls() -> None:
 
 
 @pytest.mark.parametrize("weight", WEIGHTS)
-def test_four_fast_steps_are_worth_two_hundred(weight: float) -> None:
-    near, far = textured(0), textured(1)
+@pytest.mark.parametrize("seed", [0, 6])
+def test_four_fast_steps_are_worth_two_hundred(weight: float, seed: int) -> None:
+    near, far = textured(seed), textured(seed + 1)
     steps = list(islice(solve(objective(near, far, weight)), FAST_STEPS + 1))
     *_, (slow, _) = islice(descend(objective(near, far, weight)), 201)
     fast = steps[FAST_STEPS][0]
@@ -190,3 +191,26 @@ def test_minimise_is_there_at_once_with_the_inverse_of_the_hessian() -> None:
     first, (second, _) = islice(minimise(square, lambda g: g / a, start), 2)
     assert torch.equal(first[0], start)
     np.testing.assert_allclose(second, middle.clip(0, 1), atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_minimise_of_values_that_pull_at_each_other(seed: int) -> None:
+    """Against every choice of which values lie at 0, at 1 or free, each solved as equations."""
+    random = RANDOM(seed)
+    root, middle = random.normal(0, 1, (4, 4)), random.uniform(-0.8, 1.8, 4)
+    hessian = root @ root.T + 0.3 * np.eye(4)
+    h, c = torch.tensor(hessian), torch.tensor(middle)
+
+    def square(x: torch.Tensor) -> tuple[float, torch.Tensor]:
+        return ((x - c) @ h @ (x - c) / 2).item(), h @ (x - c)
+
+    least = float("inf")
+    for kinds in itertools.product((0, 1, 2), repeat=4):
+        x, free = np.minimum(kinds, 1).astype(float), np.array(kinds) == 2
+        pull = hessian[np.ix_(free, ~free)] @ (x - middle)[~free]
+        x[free] = middle[free] - np.linalg.solve(hessian[np.ix_(free, free)], pull)
+        if x.min() >= 0 and x.max() <= 1:
+            least = min(least, float((x - middle) @ hessian @ (x - middle) / 2))
+    start = torch.full((4,), 0.5, dtype=torch.float64)
+    *_, (_, loss) = islice(minimise(square, lambda g: g / 5, start), 150)
+    assert loss == pytest.approx(least, rel=1e-7, abs=1e-9)

@@ -20,8 +20,9 @@ COARSE, FINE = 64, 192  # longest side, in pixels, of what is searched and of wh
 _SCALES = [2 ** (step / 8) for step in range(-4, 5)]
 _ANGLES = [math.radians(degrees) for degrees in range(-24, 25, 4)]
 _FURTHEST = 0.25  # shift tried, as a share of the near picture's longest side
-# Of photos of different things the best fit by chance meets to about 0.4, of one thing to 0.9.
-_SURE = 0.6  # agreement below which the pictures are left as they lie
+# Photos of different things meet by chance to 0.5, or to more in some small part; photos of one
+# thing to 0.9. Below these the pictures are left as they lie.
+_SURE, _COVERED = 0.7, 0.4  # agreement where both are, and with what is uncovered as not met
 _LEAST_COMMON = 0.1  # of the near picture that must be left
 
 
@@ -120,10 +121,14 @@ def find(near: Tensor, far: Tensor) -> tuple[Similarity, float]:
     guess = _search(*(edges(picture, COARSE) for picture in (near, far)))
     one, other = (edges(picture, FINE) for picture in (near, far))
     found = _refine(one, other, guess)
-    before, after = (
-        _agreement(one, other, lies.matrix(), whole=True).item() for lies in (same, found)
+    (before, after), (_, whole) = (
+        [_agreement(one, other, lies.matrix(), whole=whole).item() for lies in (same, found)]
+        for whole in (False, True)
     )
-    return (found, after) if after > max(before, _SURE) else (same, before)
+    far_off = math.hypot(found.x, found.y) > 2 * _FURTHEST
+    if after > max(before, _SURE) and whole > _COVERED and not far_off:
+        return found, after
+    return same, before
 
 
 def edges(picture: Tensor, longest: int) -> Tensor:
@@ -161,14 +166,19 @@ def lay(
     beyond : str
         What lies beyond the far picture.
     """
+    halves = torch.tensor(images.size_of(far)[::-1]) / 2
+    grid = _places(matrix, span, size) * length / halves
+    return F.grid_sample(far, grid[None].to(far), padding_mode=beyond, align_corners=False)
+
+
+def _places(matrix: Tensor, span: tuple[float, float], size: tuple[int, int]) -> Tensor:
+    """Where the pixels of a frame lie in the far picture: x and y in units, [height, width, 2]."""
     y, x = (
         ((torch.arange(count) + 0.5) / count - 0.5) * extent
         for count, extent in zip(size, span, strict=True)
     )
-    places = torch.stack((x.expand(size), y[:, None].expand(size), torch.ones(size)))
-    halves = torch.tensor(images.size_of(far)[::-1]) / 2
-    grid = torch.einsum("ij,jhw->hwi", matrix, places) * length / halves
-    return F.grid_sample(far, grid[None].to(far), padding_mode=beyond, align_corners=False)
+    here = torch.stack((x.expand(size), y[:, None].expand(size), torch.ones(size)))
+    return torch.einsum("ij,jhw->hwi", matrix, here)
 
 
 def laid_over(
@@ -218,9 +228,9 @@ def common_frame(
     """
     height, width = near
     cells = images.fit(height, width, 128)
-    inner = torch.ones((1, 1, *images.fit(*far, 256)))  # beyond it, less is sampled
-    length, span = unit(near, images.size_of(inner)), (height / max(near), width / max(near))
-    covered = lay(inner, similarity.matrix(), length, span, cells)[0, 0] > 0.99
+    span = (height / max(near), width / max(near))
+    reach = torch.tensor(far[::-1]) / 2 / unit(near, far) + 1e-6
+    covered = (_places(similarity.matrix(), span, cells).abs() <= reach).all(-1)
     if covered.all():
         return slice(0, height), slice(0, width)
     top, bottom, left, right = _largest_rectangle(covered)
@@ -259,7 +269,7 @@ def _search(near: Tensor, far: Tensor) -> Similarity:
     frame = (2 * longest, 2 * longest)  # the near picture lies in the middle of twice its size
     room = [frame[axis] - images.size_of(near)[axis] for axis in (1, 0)]
     seen = torch.fft.rfft2(F.pad(near, [part for r in room for part in (r // 2, r - r // 2)]))
-    reach = round(_FURTHEST * longest)
+    reach = max(1, round(_FURTHEST * longest))
     best, found = -math.inf, Similarity()
     for scale in _SCALES:
         for angle in _ANGLES:

@@ -19,7 +19,7 @@ LEAST_NEAR = 0.85
 LEAST_FAR, MOST_LEAK, LEAST_WORST = 0.95, 0.05, 0.85
 MOST_CLIPPED = 0.005
 
-_PART, _UNSEEN = 16, 2e-3  # pixels of a thumbnail, and twice the square of 0.03
+_PART, _UNSEEN = 16, 2e-3  # pixels of a thumbnail; about twice the variance of a contrast of 3%
 
 _CYCLES = 0.187  # cycles a pixel at which a Gaussian of one pixel has fallen to a half
 _ACUITY = 15.0  # cycles a degree that an eye makes out without effort
@@ -97,10 +97,11 @@ def worst_similarity(one: Tensor, other: Tensor) -> float:
     luma, over overlapping parts; its constant stands for contrasts of 3% that nobody notices.
     """
     side = min(_PART, *images.size_of(one))
-    parts = [
-        images.luma(picture).unfold(2, side, side // 2).unfold(3, side, side // 2)
-        for picture in (one, other)
-    ]
+    parts = []
+    for picture in (one, other):
+        grey = images.luma(picture)
+        both_ways = torch.cat((grey, grey.flip((-2, -1))))  # what one leaves over, the other has
+        parts.append(both_ways.unfold(2, side, side // 2).unfold(3, side, side // 2))
     ours, theirs = (part - part.mean((-1, -2), keepdim=True) for part in parts)
     both = (ours * theirs).mean((-1, -2))
     each = (ours.square() + theirs.square()).mean((-1, -2))
@@ -181,13 +182,13 @@ def sigma_for(near: float, far: float, print_width: float, width: float) -> floa
     OptionError
         No cut-off does it.
     """
-    if near > far / _OCTAVES:
+    if near > 1.005 * far / _OCTAVES:  # what is named as the limit is rounded
         raise OptionError(
             f"--near {near:g}m: must be at most a third of --far, {far / _OCTAVES:.3g}m here; "
             "closer up, there is detail to see that is gone from afar"
         )
     sigma = far / print_width / distance(1.0, width)
-    if not 1 <= sigma <= 16:
+    if not 0.99 <= sigma <= 16.16:  # the limits that are named are rounded
         nearest, furthest = (distance(limit, width) * print_width for limit in (1.0, 16.0))
         raise OptionError(
             f"--far {far:g}m: must be from {nearest:.3g}m to {furthest:.3g}m for a print of "
