@@ -140,7 +140,7 @@ def test_it_is_cut_to_what_both_have() -> None:
     """The far photo is the near one, moved right by 20 pixels: so much is missing at its left."""
     wide = textured(5, 160, 260)
     near, far = wide.crop((40, 0, 240, 160)), wide.crop((20, 0, 220, 160))
-    hybrid = hybridize(near, far)
+    hybrid = hybridize(near, far, contrast=1)
     assert hybrid.height == 160 and 174 <= hybrid.width <= 181
     found = found_in(hybrid)
     assert found["alignment"]["x"] == pytest.approx(20 / 200, abs=0.004)

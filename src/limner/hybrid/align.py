@@ -118,6 +118,7 @@ def find(near: Tensor, far: Tensor) -> tuple[Similarity, float]:
         Correlation of the two maps of edges where both are, -1 to 1.
     """
     same = Similarity()
+    near, far = shrunk(near, FINE), shrunk(far, FINE)
     guess = _search(*(edges(picture, COARSE) for picture in (near, far)))
     one, other = (edges(picture, FINE) for picture in (near, far))
     found = _refine(one, other, guess)

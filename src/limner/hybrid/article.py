@@ -101,7 +101,8 @@ def solve(objective: Objective) -> Iterator[tuple[Tensor, float]]:
 
     start = objective.near + low_pass(far - objective.near, SIGMA, share)
     start = start.clamp(_DARKEST, 1)
-    slope = (GAMMA * start ** (GAMMA - 1)).square().mean().item()
+    # twice the mean, for the bright parts' sake, which are steeper and would be overshot
+    slope = 2 * (GAMMA * start ** (GAMMA - 1)).square().mean().item()
 
     def precondition(gradient: Tensor) -> Tensor:
         """(2·weight + 2·slope·B²)⁻¹, as what it is at high frequencies and what lacks at low."""

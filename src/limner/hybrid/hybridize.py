@@ -173,7 +173,8 @@ def hybridize(
     memory += 4 * sum(picture.rgb.numel() for picture in pictures)
     plan = f"{width}×{height} px, {method}; about {memory / 2**30:.1f} GiB of memory"
     remarks = [note for picture in pictures for note in picture.notes]
-    for note in (plan, *remarks, *_warnings(sharp, soft, agreement)):
+    small = scores.shrunk(sharp), scores.shrunk(soft)
+    for note in (plan, *remarks, *_warnings(*small, agreement)):
         tell(0, note)
 
     # how they become one
@@ -195,15 +196,15 @@ def hybridize(
         wanted = sigma
         if distances and metres is not None:
             wanted = scores.sigma_for(distances[0], distances[1], metres, aspect)
-        cut, level = scores.search(sharp, soft, method, wanted, contrast)
+        cut, level = scores.search(*small, method, wanted, contrast)
         hybrid = blend(sharp, soft, cut * scale, method, level)
-        soft = 0.5 + level * (soft - 0.5)
+        small = small[0], 0.5 + level * (small[1] - 0.5)
         found = {"contrast": level, "clipped": scores.clipped(hybrid)}
         hybrid = hybrid.clamp_(0, 1)
         done = 1
 
     # what has become of it
-    scored = scores.score(hybrid, sharp, soft)
+    scored = scores.score(scores.shrunk(hybrid), *small)
     widths = {"near": scores.near_distance(cut, aspect), "far": scores.distance(cut, aspect)}
     found |= {"sigma": cut, "scores": asdict(scored), "widths": widths}
     found |= {"alignment": asdict(similarity), "agreement": agreement}
@@ -301,7 +302,6 @@ def _warnings(near: Tensor, far: Tensor, agreement: float | None) -> list[str]:
     def contrast_of(picture: Tensor) -> float:
         return picture.std((-2, -1)).max().item()
 
-    near, far = scores.shrunk(near), scores.shrunk(far)
     sigma = scores.FINE * max(images.size_of(near)) / scores.SIDE
     found = []
     if contrast_of(near - blurred(near, sigma)) < _FLAT:

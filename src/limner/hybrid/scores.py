@@ -138,7 +138,7 @@ def search(
     near, far = shrunk(near), shrunk(far)
     pixels = max(images.size_of(near)) / SIDE
     found = []
-    for one in SIGMAS if sigma is None else (sigma,):
+    for one in reversed(SIGMAS) if sigma is None else (sigma,):
         both = torch.cat((near, far - 0.5))
         low_near, low_far = low_pass(both, one * pixels, RESPONSES[method]).chunk(2)
         detail = near - low_near + 0.5
@@ -147,8 +147,10 @@ def search(
             if clipped(hybrid) <= MOST_CLIPPED:
                 break
         scores = score(hybrid.clamp(0, 1), near, 0.5 + level * (far - 0.5))
-        found.append((max(0.0, scores.lack), -scores.near, one, level))
-    return min(found)[2:]
+        found.append((scores.lack, one, level))
+        if scores.lack <= 0:  # and smaller ones would only keep less of the near picture
+            break
+    return min(found)[1:]
 
 
 # --- distances ------------------------------------------------------------------------------
