@@ -229,7 +229,7 @@ def test_ctrl_c_keeps_the_picture_so_far(compact: Path, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("times", "message"),
     [
-        (1, "interrupted before the first step; there is nothing to keep"),
+        (1, "interrupted; there is nothing to keep yet"),
         (2, "interrupted at once"),
     ],
 )

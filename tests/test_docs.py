@@ -6,6 +6,7 @@ from pathlib import Path
 from limner import __version__, cli, options
 from limner.hybrid.hybridize import hybridize
 from limner.style.stylize import stylize
+from limner.upscaling.upscale import upscale
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -17,8 +18,8 @@ def test_every_command_is_in_the_readme() -> None:
 
 
 def test_every_option_in_the_readme_exists() -> None:
-    asked = (*map(options.of, (stylize, hybridize, cli.paint)),)
-    known = {f"--{option.name.replace('_', '-')}" for found in asked for option in found}
+    asked = (*map(options.of, (stylize, hybridize, upscale, cli.paint)),)
+    known = {f"--{option.name.strip('_').replace('_', '-')}" for found in asked for option in found}
     known |= {"--help"}
     assert len(known) > 15
     assert set(re.findall(r"--[a-z][a-z-]+", README)) <= known

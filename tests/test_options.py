@@ -103,7 +103,7 @@ def test_help_shows_every_option_and_default(
     assert cli.main([*command.split(), "--help"]) == 0
     shown = capsys.readouterr().out
     for option in options.of(function_of(command)):
-        name = option.name.upper() if option.input else f"--{option.name.replace('_', '-')}"
+        name = option.name.upper() if option.input else option.flag
         line = next(line for line in shown.splitlines()[1:] if f" {name} " in line)
         assert option.help in line
         if option.default not in (REQUIRED, None, False, ()):

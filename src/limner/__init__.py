@@ -3,13 +3,18 @@
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["hybridize", "stylize"]
+__all__ = ["hybridize", "stylize", "upscale"]
 
 if TYPE_CHECKING:
     from limner.hybrid.hybridize import hybridize
     from limner.style.stylize import stylize
+    from limner.upscaling.upscale import upscale
 
-_ROOMS = {"hybridize": "limner.hybrid.hybridize", "stylize": "limner.style.stylize"}
+_ROOMS = {
+    "hybridize": "limner.hybrid.hybridize",
+    "stylize": "limner.style.stylize",
+    "upscale": "limner.upscaling.upscale",
+}
 
 
 def __getattr__(name: str) -> Any:

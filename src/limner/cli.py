@@ -36,6 +36,10 @@ VERBS = {
         "limner.hybrid.hybridize:hybridize",
         "Make one picture of two photos: the first seen from near, the second from afar.",
     ),
+    "upscale": (
+        "limner.upscaling.upscale:upscale",
+        "Make a picture larger, and what is in it sharper.",
+    ),
     "replay": (
         "limner.replay:replay",
         "Make a picture again from the recipe it carries.",
@@ -45,6 +49,10 @@ TRAININGS = {
     "features": (
         "limner.distillation:train_features",
         "Train the compact perceptual network from random weights.",
+    ),
+    "upscaler": (
+        "limner.upscaling.train:train_upscaler",
+        "Train an upscaling network from random weights.",
     ),
 }
 
@@ -123,7 +131,9 @@ def main(tokens: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
-        if _is_out_of_memory(error):
+        from limner.devices import is_out_of_memory
+
+        if is_out_of_memory(error):
             return _fail("there is not enough memory; use a smaller --size")
         if os.environ.get("LIMNER_TRACEBACK"):
             traceback.print_exc()
@@ -136,11 +146,6 @@ def main(tokens: Sequence[str] | None = None) -> int:
 def _fail(message: str, code: int = FAILED) -> int:
     say(f"error: {message}")
     return code
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    text = str(error).lower()  # torch raises RuntimeError
-    return isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text
 
 
 def paint(
@@ -202,7 +207,7 @@ def paint(
                 print(dumps({"output": str(output), "steps": done.steps, "plan": done.note}))
             return DONE
         if picture is None or (cut == "interrupted" and done.step == 0):
-            say("interrupted before the first step; there is nothing to keep")
+            say("interrupted; there is nothing to keep yet")
             return INTERRUPTED
         beside = {
             _beside(output, name, view): view

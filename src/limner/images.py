@@ -144,9 +144,9 @@ def to_picture(
     Parameters
     ----------
     rgb : Tensor
-        Float [1, 3, H, W], sRGB; values outside 0..1 are clipped.
+        [1, 3, H, W], sRGB: float, of which values outside 0..1 are clipped, or uint8.
     alpha : Tensor or None
-        Float [1, 1, H, W], for a picture with transparency.
+        [1, 1, H, W], of the same type, for a picture with transparency.
     like : Picture or None
         Whose resolution and camera data go along.
     recipe : mapping or None
@@ -163,8 +163,9 @@ def to_picture(
     if alpha is not None:
         assert alpha.shape == (1, 1, *rgb.shape[2:]), (alpha.shape, rgb.shape)
         planes = torch.cat((planes, alpha.detach().to(planes)), dim=1)
-    pixels = planes[0].float().clamp(0, 1).mul(255).round().to(torch.uint8)
-    picture = Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
+    if planes.dtype != torch.uint8:
+        planes = planes.float().clamp(0, 1).mul(255).round().to(torch.uint8)
+    picture = Image.fromarray(planes[0].permute(1, 2, 0).contiguous().cpu().numpy())
     picture.info["icc_profile"] = srgb_profile()
     if like is not None:
         beside = {"dpi": like.dpi, "exif": like.exif}

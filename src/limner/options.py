@@ -53,6 +53,11 @@ class Option:
     picture: bool
     choices: tuple[str, ...]
 
+    @property
+    def flag(self) -> str:
+        """How it is spelt on a command line: ``--style-scale``, and ``--print`` for ``print_``."""
+        return f"--{self.name.strip('_').replace('_', '-')}"
+
 
 def of(verb: Callable[..., object]) -> list[Option]:
     """Give the options of a verb, in the order of its signature."""

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from limner import images
 from limner.errors import InputError, LimnerError, OptionError, OutputError
@@ -171,6 +171,55 @@ class Run:
             self._events.add_scalar(name, number, step)
 
 
+def load(
+    folders: Sequence[Path], smallest: int, *, longest: int, held_out: bool
+) -> list[list[Tensor]]:
+    """Read folders of pictures into memory, a tenth held out.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Searched with everything below them.
+    smallest : int
+        Pictures whose short side has fewer pixels are passed over.
+    longest : int
+        Pictures are kept with at most this longest side.
+    held_out : bool
+        Read the tenth of the pictures, chosen by a hash of their names, that is not read otherwise.
+
+    Returns
+    -------
+    list of list of Tensor
+        For each folder its pictures, uint8 [3, H, W], in the order of their paths.
+
+    Raises
+    ------
+    InputError
+        A folder is missing or holds no such picture.
+    """
+    shelves = []
+    for folder in folders:
+        found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
+        shelf = []
+        for path in found:
+            if (hashlib.sha256(path.name.encode()).digest()[0] % 10 == 0) != held_out:
+                continue
+            try:
+                rgb = images.read(path).rgb
+            except LimnerError:
+                continue
+            if max(rgb.shape[-2:]) > longest:
+                rgb = images.resize(rgb, images.fit(*images.size_of(rgb), longest))
+            if min(rgb.shape[-2:]) >= smallest:
+                shelf.append((rgb[0] * 255).round().to(torch.uint8))
+        if not shelf:
+            lot = " among the tenth held out for the scores; add some" if held_out else ""
+            side = f"{smallest}×{smallest}"
+            raise InputError(f"{folder}: holds no picture of at least {side} pixels{lot}")
+        shelves.append(shelf)
+    return shelves
+
+
 class Crops:
     """Random square crops out of folders of pictures, at mixed scales, a tenth held out.
 
@@ -197,26 +246,7 @@ class Crops:
         self, folders: Sequence[Path], size: int, *, longest: int = 1024, held_out: bool = False
     ) -> None:
         self.size = size
-        self._shelves: list[list[Tensor]] = []
-        for folder in folders:
-            found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
-            shelf = []
-            for path in found:
-                if (hashlib.sha256(path.name.encode()).digest()[0] % 10 == 0) != held_out:
-                    continue
-                try:
-                    rgb = images.read(path).rgb
-                except LimnerError:
-                    continue
-                if max(rgb.shape[-2:]) > longest:
-                    rgb = images.resize(rgb, images.fit(*images.size_of(rgb), longest))
-                if min(rgb.shape[-2:]) >= size:
-                    shelf.append((rgb[0] * 255).round().to(torch.uint8))
-            if not shelf:
-                lot = " among the tenth held out for the scores; add some" if held_out else ""
-                side = f"{size}×{size}"
-                raise InputError(f"{folder}: holds no picture of at least {side} pixels{lot}")
-            self._shelves.append(shelf)
+        self._shelves = load(folders, size, longest=longest, held_out=held_out)
 
     def batch(self, count: int, random: torch.Generator) -> Tensor:
         """Draw crops [count, 3, size, size] in 0..1: mixed scales, mirrored, colours varied."""
@@ -246,3 +276,28 @@ class Crops:
             noise = torch.randn(crop.shape, generator=random)
             crop = (crop + noise * uniform(0, 0.1)).clamp(0, 1)
         return crop
+
+
+class Average:
+    """An exponential moving average (EMA) of a network's weights: steadier than any one of them.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Whose weights are followed.
+    decay : float
+        Of the average; smaller in the first steps, so that the random weights are soon forgotten.
+    """
+
+    def __init__(self, network: nn.Module, decay: float = 0.999) -> None:
+        self.decay = decay
+        self.steps = 0
+        self.state = {key: value.clone() for key, value in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Take in the weights of one more step."""
+        self.steps += 1
+        decay = min(self.decay, self.steps / (self.steps + 9))
+        for key, value in network.state_dict().items():
+            self.state[key].lerp_(value, 1 - decay)

@@ -23,6 +23,7 @@ from limner.errors import OutputError, WeightsError
 
 SHIPPED = Path(__file__).parent / "shipped"
 SUFFIXES = (".safetensors", ".pth", ".pt")
+WRAPPERS = ("params_ema", "params", "state_dict")  # what training codes put a state dict into
 
 # What safetensors and torch raise on files that are cut off, or are something else.
 _DAMAGED = (SafetensorError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError)
@@ -58,7 +59,12 @@ def read(path: Path) -> dict[str, Tensor]:
         ) from error
     except (OSError, *_DAMAGED) as error:
         raise WeightsError(f"{path}: damaged, or no weights file; get it again") from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if isinstance(state, dict):
+        state = next((state[w] for w in WRAPPERS if isinstance(state.get(w), dict)), state)
+    plain = isinstance(state, dict) and all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    )
+    if not plain:
         raise WeightsError(f"{path}: is no plain table of tensors; save the state_dict alone")
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
 

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image, ImageSequence
 
 from limner.errors import OptionError
-from limner.hybrid.viewing import strip, to_metres, zoom
+from limner.hybrid.viewing import strip, zoom
+from limner.lengths import to_metres
 
 
 def photo(width: int = 160, height: int = 96) -> Image.Image:

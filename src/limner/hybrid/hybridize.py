@@ -21,6 +21,7 @@ from limner.hybrid.article import Objective
 from limner.hybrid.blend import blend
 from limner.hybrid.spectrum import blurred
 from limner.images import Picture, Source
+from limner.lengths import INCH, to_metres
 from limner.progress import OnStep, Progress, Stop, silent
 
 SMALLEST, SHORTEST = 64, 16  # pixels, of the longest and the shortest side
@@ -142,8 +143,8 @@ def hybridize(
         "allow_huge": allow_huge,
     }
     _check(options)
-    metres = None if print_width is None else viewing.to_metres(print_width)
-    distances = [viewing.to_metres(length) for length in (near, far) if length is not None]
+    metres = None if print_width is None else to_metres(print_width)
+    distances = [to_metres(length) for length in (near, far) if length is not None]
     where = devices.pick(device)
     pictures = [images.read(source, allow_huge=allow_huge) for source in (near_photo, far_photo)]
 
@@ -221,7 +222,7 @@ def hybridize(
         "files": {picture.name: picture.sha256 for picture in pictures},
         "found": found,
     }
-    dpi = None if metres is None else (round(width / metres * 0.0254, 1),) * 2
+    dpi = None if metres is None else (round(width / metres * INCH, 1),) * 2
     like = pictures[0] if dpi is None else replace(pictures[0], dpi=dpi)
     picture = images.to_picture(hybrid, like=like, recipe=recipe)
     beside = {"strip": viewing.strip} if strip else {}

@@ -1,39 +1,14 @@
 """A hybrid seen from several distances: in a row, and as if one walked away from it."""
 
-import math
 from io import BytesIO
 
 from PIL import Image
 
-from limner.errors import OptionError
 from limner.images import fit
 
-_METRES = {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "in": 0.0254, "ft": 0.3048}
 _GAP = 16  # pixels between the pictures of a strip
 _ANIMATED = 480  # longest side of an animation, in pixels
 _FRAMES, _PAUSE = 24, 8  # frames of the way out, and how many the ends stay
-
-
-def to_metres(text: float | str) -> float:
-    """Read a length: a number of metres, or one with its unit, m, cm, mm, in or ft: ``"40cm"``.
-
-    Raises
-    ------
-    OptionError
-        It is none of these, or not above 0.
-    """
-    number, metres = str(text).strip(), 1.0
-    for unit in ("mm", "cm", "in", "ft", "m"):
-        if number.endswith(unit):
-            number, metres = number.removesuffix(unit), _METRES[unit]
-            break
-    try:
-        length = float(number) * metres
-    except ValueError:
-        length = 0.0
-    if not 0 < length < math.inf:
-        raise OptionError(f"length {text!r}: must be above 0, as in 40cm, 4m or 16in")
-    return length
 
 
 def strip(picture: Image.Image) -> Image.Image:

@@ -1,0 +1,1 @@
+"""`upscale`: larger pictures, for print."""

@@ -1,0 +1,288 @@
+"""Weights files of compact networks and ESRGAN's: read for what they are, or refused in a line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from limner import weights
+from limner.errors import WeightsError
+from limner.upscaling.models import Upscaler, load
+from limner.upscaling.network import Compact
+from limner.upscaling.rrdb import RRDB
+
+CPU = torch.device("cpu")
+State = dict[str, Tensor]
+
+
+def drawn(network: Upscaler, seed: int = 0) -> Upscaler:
+    """With every number drawn anew, slopes and biases too."""
+    random = torch.Generator().manual_seed(seed)
+    for parameter in network.requires_grad_(False).parameters():
+        parameter.copy_(torch.randn(parameter.shape, generator=random) * 0.2)
+    return network
+
+
+def picture() -> Tensor:
+    return torch.rand((1, 3, 6, 9), generator=torch.Generator().manual_seed(1))
+
+
+def written(path: Path, state: State) -> Path:
+    if path.suffix == ".safetensors":
+        weights.write(path, state, {})
+    else:
+        torch.save(state, path)
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(WeightsError) as raised:
+        load(path, CPU)
+    said = str(raised.value)
+    assert said.startswith(f"{path}: ") and "\n" not in said
+    return said.removeprefix(f"{path}: ")
+
+
+# --- compact ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+@pytest.mark.parametrize(
+    ("width", "depth", "scale"), [(8, 1, 1), (8, 2, 2), (5, 6, 3), (12, 1, 4), (3, 0, 2)]
+)
+def test_a_compact_file_says_what_it_is(
+    tmp_path: Path, suffix: str, width: int, depth: int, scale: int
+) -> None:
+    saved = drawn(Compact(width, depth, scale))
+    found = load(written(tmp_path / f"a{suffix}", saved.state_dict()), CPU)
+    assert isinstance(found, Compact) and (found.scale, found.radius) == (scale, depth + 2)
+    shapes = [tuple(p.shape) for p in found.parameters() if p.dim() == 4]
+    inner = [(width, width, 3, 3)] * depth
+    assert shapes == [(width, 3, 3, 3), *inner, (3 * scale**2, width, 3, 3)]
+    large = found(picture())
+    assert large.shape == (1, 3, 6 * scale, 9 * scale)
+    np.testing.assert_array_equal(large, saved(picture()))
+    assert not found.training and not any(p.requires_grad for p in found.parameters())
+
+
+@pytest.mark.parametrize("wrapper", ["params", "params_ema", "state_dict"])
+def test_what_training_codes_wrap_around_is_taken_off(tmp_path: Path, wrapper: str) -> None:
+    saved = drawn(Compact(8, 1, 2))
+    torch.save({wrapper: saved.state_dict(), "step": 3}, tmp_path / "a.pth")
+    np.testing.assert_array_equal(load(tmp_path / "a.pth", CPU)(picture()), saved(picture()))
+
+
+@pytest.mark.parametrize("order", [["params", "params_ema"], ["params_ema", "params"]])
+def test_averaged_weights_are_preferred(tmp_path: Path, order: list[str]) -> None:
+    """As Real-ESRGAN itself does (realesrgan/utils.py)."""
+    both = {"params": drawn(Compact(8, 1, 2), 1), "params_ema": drawn(Compact(8, 1, 2), 2)}
+    torch.save({name: both[name].state_dict() for name in order}, tmp_path / "a.pth")
+    np.testing.assert_array_equal(
+        load(tmp_path / "a.pth", CPU)(picture()), both["params_ema"](picture())
+    )
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+@pytest.mark.parametrize("network", [Compact(8, 2, 2), RRDB(8, 4, 1, 2, 1)])
+def test_half_precision_is_read(tmp_path: Path, network: Upscaler, suffix: str) -> None:
+    halves = {key: value.half() for key, value in drawn(network).state_dict().items()}
+    found = load(written(tmp_path / f"a{suffix}", halves), CPU)
+    assert {p.dtype for p in found.parameters()} == {torch.float32}
+    for key, tensor in found.state_dict().items():
+        rounded = halves[key].numpy().astype(np.float32)
+        np.testing.assert_array_equal(tensor, rounded, err_msg=key)
+    # float16 rounds to 11 bits
+    np.testing.assert_allclose(found(picture()), network(picture()), rtol=0.02, atol=0.02)
+
+
+# --- ESRGAN ----------------------------------------------------------------------------------
+
+
+def as_of_2018(state: State) -> State:
+    pairs = [("conv_body", "trunk_conv"), ("body.", "RRDB_trunk."), ("rdb", "RDB")]
+    pairs += [("conv_up", "upconv"), ("conv_hr", "HRconv")]
+    found = {}
+    for key, tensor in state.items():
+        named = key
+        for ours, theirs in pairs:
+            named = named.replace(ours, theirs)
+        found[named] = tensor
+    return found
+
+
+def as_of_old(state: State) -> State:
+    """The layout of the first training code, of a ×4 network of two blocks."""
+    numbers = {"conv_first": "0", "conv_body": "1.sub.2", "conv_up1": "3", "conv_up2": "6"}
+    numbers |= {"conv_hr": "8", "conv_last": "10"}
+    found = {}
+    for key, tensor in state.items():
+        layer, _, part = key.rpartition(".")
+        inner = layer.replace("body.", "1.sub.").replace("rdb", "RDB") + ".0"
+        found[f"model.{numbers.get(layer, inner)}.{part}"] = tensor
+    return found
+
+
+LAYOUTS = {"2021": dict, "2018": as_of_2018, "old": as_of_old}
+
+
+@pytest.mark.parametrize("wrapper", [None, "params_ema", "state_dict"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_an_esrgan_file_of_any_year_is_read(
+    tmp_path: Path, layout: str, wrapper: str | None
+) -> None:
+    saved = drawn(RRDB(8, 4, 2, 2, 1))
+    state = LAYOUTS[layout](saved.state_dict())
+    torch.save({wrapper: state} if wrapper else state, tmp_path / "a.pth")
+    found = load(tmp_path / "a.pth", CPU)
+    assert isinstance(found, RRDB) and found.scale == 4
+    large = found(picture())
+    assert large.shape == (1, 3, 24, 36) and not large.requires_grad
+    np.testing.assert_array_equal(large, saved(picture()))
+
+
+@pytest.mark.parametrize(
+    ("width", "growth", "depth", "doublings", "folded", "scale"),
+    [(8, 4, 1, 2, 1, 4), (8, 4, 2, 2, 2, 2), (8, 2, 1, 2, 4, 1), (6, 3, 1, 3, 1, 8)],
+)
+def test_an_esrgan_file_says_what_it_is(
+    tmp_path: Path, width: int, growth: int, depth: int, doublings: int, folded: int, scale: int
+) -> None:
+    saved = drawn(RRDB(width, growth, depth, doublings, folded))
+    for suffix in (".safetensors", ".pth"):
+        found = load(written(tmp_path / f"a{suffix}", saved.state_dict()), CPU)
+        assert isinstance(found, RRDB) and found.scale == scale and len(found.body) == depth
+        large = found(picture())
+        assert large.shape == (1, 3, 6 * scale, 9 * scale)
+        np.testing.assert_array_equal(large, saved(picture()))
+
+
+# --- what is refused -------------------------------------------------------------------------
+
+
+class Hostile:
+    """Unpickled by a careless reader, it makes a file."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.target,)
+
+
+@pytest.mark.parametrize("wrapper", [None, "params_ema"])
+def test_a_file_that_would_run_code_is_refused(tmp_path: Path, wrapper: str | None) -> None:
+    path, target = tmp_path / "a.pth", tmp_path / "was here"
+    state = {**Compact(8, 1, 2).state_dict(), "more": Hostile(target)}
+    torch.save({wrapper: state} if wrapper else state, path)
+    assert "could run code, so it was not opened" in refusal(path)
+    assert not target.exists()
+    torch.load(path, weights_only=False)  # and it would have
+    assert target.exists()
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_a_missing_and_a_damaged_file_are_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    assert refusal(path).startswith("no such weights file")
+    written(path, Compact(8, 1, 2).state_dict())
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert "damaged" in refusal(path)
+    path.write_bytes(b"not weights at all")
+    assert refusal(path)
+
+
+def zeros(*shape: int) -> Tensor:
+    return torch.zeros(shape)
+
+
+STRANGERS: dict[str, State] = {
+    "VGG": {"features.0.weight": zeros(8, 3, 3, 3), "features.0.bias": zeros(8)},
+    "EDSR": {
+        "conv_first.weight": zeros(8, 3, 3, 3),
+        "body.0.conv1.weight": zeros(8, 8, 3, 3),
+        "conv_last.weight": zeros(3, 8, 3, 3),
+    },
+    "flat": {"conv_first.weight": zeros(8), "body.0.rdb1.conv1.weight": zeros(8)},
+    "one model": {"model.0.weight": zeros(8, 3), "model.2.weight": zeros(3, 8)},
+    "linear body": {"body.0.weight": zeros(8, 3), "body.1.weight": zeros(8)},
+    "a head beside": {
+        "body.0.weight": zeros(8, 3, 3, 3),
+        "body.1.weight": zeros(8),
+        "head.weight": zeros(3, 8, 3, 3),
+    },
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_weights_of_another_network_are_refused_by_their_first_keys(
+    tmp_path: Path, name: str
+) -> None:
+    state = STRANGERS[name]
+    said = refusal(written(tmp_path / "a.pth", state))
+    assert said.startswith("neither a compact upscaler nor ESRGAN's network")
+    assert ", ".join(list(state)[:3]) in said
+
+
+def test_keys_of_two_lines_are_refused_in_one(tmp_path: Path) -> None:
+    assert refusal(written(tmp_path / "a.pth", {"a\nb\x1b[31m": zeros(1)}))
+
+
+def test_keys_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    torch.save({0: zeros(8, 3, 3, 3), 1: zeros(8)}, tmp_path / "a.pth")
+    assert refusal(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("channels", [1, 4, 6, 13, 24])
+def test_a_compact_file_whose_last_layer_fits_no_scale_is_refused(
+    tmp_path: Path, channels: int
+) -> None:
+    state = Compact(8, 1, 2).state_dict()
+    state["body.4.weight"], state["body.4.bias"] = zeros(channels, 8, 3, 3), zeros(channels)
+    assert "neither a compact upscaler" in refusal(written(tmp_path / "a.pth", state))
+
+
+@pytest.mark.parametrize("missing", ["body.2.weight", "body.3.weight", "body.4.bias"])
+def test_a_compact_file_that_lacks_a_tensor_is_refused(tmp_path: Path, missing: str) -> None:
+    state = Compact(8, 1, 2).state_dict()
+    del state[missing]
+    assert "weights of" in refusal(written(tmp_path / "a.pth", state))
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "conv_first.weight",
+        "conv_first.bias",
+        "body.0.rdb1.conv1.weight",
+        "body.0.rdb3.conv4.weight",
+        "body.1.rdb2.conv5.bias",
+        "conv_body.weight",
+        "conv_up1.bias",
+        "conv_up1.weight",
+        "conv_up2.weight",
+        "conv_hr.weight",
+        "conv_last.weight",
+        "conv_last.bias",
+    ],
+)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_an_esrgan_file_that_lacks_a_tensor_is_refused(
+    tmp_path: Path, layout: str, missing: str
+) -> None:
+    state = RRDB(8, 4, 2, 2, 1).state_dict()
+    whole = LAYOUTS[layout](state)
+    (lacking,) = [key for key, value in whole.items() if value is state[missing]]
+    del whole[lacking]
+    assert refusal(written(tmp_path / "a.pth", whole))
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_an_esrgan_file_for_other_than_three_colours_is_refused(
+    tmp_path: Path, channels: int
+) -> None:
+    state = RRDB(8, 4, 1, 2, 1).state_dict()
+    state["conv_first.weight"] = zeros(8, channels, 3, 3)
+    assert refusal(written(tmp_path / "a.pth", state))
