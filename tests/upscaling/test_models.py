@@ -286,3 +286,21 @@ def test_an_esrgan_file_for_other_than_three_colours_is_refused(
     state = RRDB(8, 4, 1, 2, 1).state_dict()
     state["conv_first.weight"] = zeros(8, channels, 3, 3)
     assert refusal(written(tmp_path / "a.pth", state))
+
+
+def test_an_esrgan_file_that_would_make_nothing_is_refused(tmp_path: Path) -> None:
+    state = RRDB(8, 4, 1, 1, 1).state_dict()
+    state["conv_first.weight"] = zeros(8, 48, 3, 3)  # folds by 4, and enlarges by 2
+    assert refusal(written(tmp_path / "a.pth", state))
+
+
+@pytest.mark.parametrize("key", ["body.0.weight", "body.0.rdb1.conv1.weight"])
+def test_a_number_where_a_layer_should_be_is_refused(tmp_path: Path, key: str) -> None:
+    network = Compact(8, 1, 2) if key == "body.0.weight" else RRDB(8, 4, 1, 2, 1)
+    assert refusal(written(tmp_path / "a.pth", network.state_dict() | {key: zeros()}))
+
+
+def test_a_block_of_a_high_number_builds_no_more_blocks_than_there_are(tmp_path: Path) -> None:
+    state = RRDB(8, 4, 1, 2, 1).state_dict()
+    state["body.900000.rdb1.conv1.weight"] = zeros(4, 8, 3, 3)
+    assert refusal(written(tmp_path / "a.pth", state))

@@ -232,7 +232,8 @@ def test_what_is_written_is_an_upscaler_and_its_scores_are_true(
     tmp_path: Path, photos: Path
 ) -> None:
     """Both scores again, in NumPy and Pillow, over the middles of the held-out pictures."""
-    scores = train(tmp_path, photos, steps=12, scale=3, seed=5, learning_rate=0.02)
+    # at this rate the last weights alone would score 0.5 dB otherwise than the average
+    scores = train(tmp_path, photos, steps=5, scale=3, seed=5, learning_rate=1.0)
     about = weights.describe(tmp_path / "model.safetensors")
     found = (about["kind"], about["scale"], about["receptive_radius"])
     assert found == ("upscaler", "3", "10") and '"seed": 5' in about["training"]

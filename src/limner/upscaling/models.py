@@ -38,7 +38,12 @@ def load(path: Path, device: torch.device) -> Upscaler:
         else:
             state = own_names(state)
             network = _rrdb(state)
-    except (KeyError, ValueError, IndexError) as error:  # it has not what tells the shape
+    except (
+        KeyError,
+        ValueError,
+        IndexError,
+        TypeError,
+    ) as error:  # it has not what tells the shape
         raise unknown from error
     if state.keys() - network.state_dict().keys():
         raise unknown
@@ -59,7 +64,9 @@ def _compact(state: Mapping[str, Tensor]) -> Compact:
 def _rrdb(state: Mapping[str, Tensor]) -> RRDB:
     width, channels, *_ = state["conv_first.weight"].shape
     growth = len(state["body.0.rdb1.conv1.weight"])
-    depth = 1 + max(int(found[1]) for key in state if (found := re.match(r"body\.(\d+)\.rdb", key)))
+    depth = len({key.split(".")[1] for key in state if re.match(r"body\.\d+\.rdb", key)})
     doublings = sum(bool(re.fullmatch(r"conv_up\d\.weight", key)) for key in state)
     folded = {3: 1, 12: 2, 48: 4}[channels]
+    if 2**doublings < folded:
+        raise ValueError(doublings)
     return RRDB(width, growth, depth, doublings, folded)
