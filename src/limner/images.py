@@ -132,6 +132,12 @@ def grey(mask: Picture) -> Tensor:
     return luma(mask.rgb) if mask.alpha is None else luma(mask.rgb) * mask.alpha
 
 
+def on_white(picture: Picture) -> Tensor:
+    """Return a picture [1, 3, H, W] without transparency: what shows through is paper."""
+    alpha = picture.alpha
+    return picture.rgb if alpha is None else picture.rgb * alpha + 1 - alpha
+
+
 def to_picture(
     rgb: Tensor,
     alpha: Tensor | None = None,
@@ -200,13 +206,7 @@ def size_of(tensor: Tensor) -> tuple[int, int]:
 
 
 def fit(height: int, width: int, longest: int) -> tuple[int, int]:
-    """Return height and width of the same aspect whose longer side is `longest`.
-
-    Parameters
-    ----------
-    height, width, longest : int
-        In pixels, each at least 1; so is what is returned.
-    """
+    """Return height and width, each at least 1, of the same aspect, the longer being `longest`."""
     assert min(height, width, longest) >= 1, (height, width, longest)
     scale = longest / max(height, width)
     return max(1, round(height * scale)), max(1, round(width * scale))

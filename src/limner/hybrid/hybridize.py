@@ -20,7 +20,7 @@ from limner.hybrid.align import Similarity, common_frame, find, from_points, lai
 from limner.hybrid.article import Objective
 from limner.hybrid.blend import blend
 from limner.hybrid.spectrum import blurred
-from limner.images import Picture, Source
+from limner.images import Source
 from limner.lengths import INCH, to_metres
 from limner.progress import OnStep, Progress, Stop, silent
 
@@ -149,7 +149,7 @@ def hybridize(
     pictures = [images.read(source, allow_huge=allow_huge) for source in (near_photo, far_photo)]
 
     # where the far photo lies, and what both have in common
-    sharp, soft = (_on_white(picture).to(where) for picture in pictures)
+    sharp, soft = (images.on_white(picture).to(where) for picture in pictures)
     similarity, agreement = _similarity(sharp, soft, align, points)
     longest = article.SIZE if method == "article" and size is None else size
     sharp, soft = in_common(sharp, soft, similarity, longest)
@@ -288,13 +288,6 @@ def in_common(
         near if size == common else images.resize(near, size),
         laid_over(far, similarity, frame, rows, columns, size),
     )
-
-
-def _on_white(picture: Picture) -> Tensor:
-    """A photo without transparency: what shows through is paper."""
-    if picture.alpha is None:
-        return picture.rgb
-    return picture.rgb * picture.alpha + 1 - picture.alpha
 
 
 def _warnings(near: Tensor, far: Tensor, agreement: float | None) -> list[str]:

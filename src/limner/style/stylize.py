@@ -229,7 +229,7 @@ def stylize(
         tell(None, note)
 
     photograph = bled(subject.rgb)
-    looks = [_on_white(painting).to(where) for painting in compress(paintings, placed)]
+    looks = [images.on_white(painting).to(where) for painting in compress(paintings, placed)]
     if keep_colors:
         longest = round(max(images.size_of(photograph)) * style_scale)
         looks = [move_colors(look(painting, longest), photograph) for painting in looks]
@@ -294,13 +294,6 @@ def _check_aspect(other: Picture, subject: Picture) -> None:
             f"{other.name}: is {width}×{height}, of another shape than the photo's "
             f"{wanted_width}×{wanted_height}; crop it to the same aspect"
         )
-
-
-def _on_white(painting: Picture) -> Tensor:
-    """A painting without transparency: what shows through is paper."""
-    if painting.alpha is None:
-        return painting.rgb
-    return painting.rgb * painting.alpha + 1 - painting.alpha
 
 
 def _save(path: Path, moment: Moment, fingerprint: str) -> None:
