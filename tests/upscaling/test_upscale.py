@@ -80,6 +80,7 @@ def test_the_shipped_networks_beat_bicubic(scale: int) -> None:
         ({"print_": "3x3in", "dpi": 40, "fit": "pad"}, (120, 120)),
         ({"print_": "3x3in", "dpi": 40, "fit": "fill"}, (120, 120)),
         ({"print_": "1x1in", "dpi": 30}, (30, 20)),  # smaller than it was
+        ({"print_": "3x2in", "dpi": 50, "bleed": "0.1in", "fit": "fill"}, (160, 110)),
     ],
 )
 def test_the_size_is_what_was_asked_for(options: dict[str, Any], size: tuple[int, int]) -> None:
@@ -214,6 +215,9 @@ def test_the_recipe_holds_all(tmp_path: Path, model: str) -> None:
         ({"scale": 2, "print_": "3x2in"}, "--scale and --print: both say how large; give one"),
         ({"print_": "3x2in", "dpi": 29}, "--dpi 29: must be from 30 to 1200"),
         ({"print_": "3x2in", "fit": "crop"}, "--fit crop: must be one of fit, fill, pad"),
+        ({"bleed": "3mm"}, "--bleed: goes beyond the paper that --print names"),
+        ({"print_": "1x1in", "bleed": "6cm"}, "--bleed 6cm: must be 0.05m at most"),
+        ({"print_": "1x1in", "bleed": "wide"}, "length 'wide': must be above 0"),
         ({"print_": "3 by 2"}, "paper '3 by 2': must be a width and a height"),
         ({"print_": "6x4in"}, "--print 6x4in: at 150 dpi the picture would become 15.0 times"),
         ({"tile": 31}, "--tile 31: must be 32 or more"),

@@ -16,7 +16,7 @@ from torch import Tensor
 from limner import __version__, devices, images, weights
 from limner.errors import OptionError
 from limner.images import Source
-from limner.lengths import INCH, to_paper
+from limner.lengths import INCH, to_metres, to_paper
 from limner.progress import OnStep, Progress, silent
 from limner.tiles import Tile, cover
 from limner.upscaling import models
@@ -25,6 +25,7 @@ from limner.upscaling.models import Upscaler
 MOST = 4  # times larger: beyond, all detail would be invented
 LARGEST = 400e6  # pixels of a result
 SMALLEST_TILE = 32
+WIDEST_BLEED = 0.05  # metres
 TILE = 256  # pixels of a side: what fits into caches is fastest
 _LOCK, _PASSES = 2, 3  # pixels of the input on each side over which colours are held; how often
 
@@ -36,6 +37,7 @@ def upscale(
     print_: str | None = None,
     dpi: float = 150,
     fit: Literal["fit", "fill", "pad"] = "fit",
+    bleed: float | str | None = None,
     quality: Literal["fast"] = "fast",
     model: str | None = None,
     colour_lock: bool = True,
@@ -60,6 +62,9 @@ def upscale(
     fit : str
         How the picture comes onto paper of another shape: ``fit`` into it, as large as it goes;
         ``fill`` it, and lose what sticks out; ``pad`` it with white.
+    bleed : float or str
+        How far the picture goes on beyond every edge of the paper, where it will be cut: ``3mm``,
+        5 cm at most.
     quality : str
         The network that ships: ``fast``.
     model : str
@@ -98,7 +103,7 @@ def upscale(
     where = devices.pick(device)
     subject = images.read(picture, allow_huge=allow_huge)
     size = images.size_of(subject.rgb)
-    factor, paper = _factor(size, scale, print_, dpi, fit)
+    factor, paper = _factor(size, scale, print_, dpi, fit, bleed)
     whole = math.ceil if fit == "fill" else round  # else a line of paper might stay white
     wanted = max(1, whole(size[0] * factor)), max(1, whole(size[1] * factor))
     if math.prod(wanted) > LARGEST and not allow_huge:
@@ -123,6 +128,7 @@ def upscale(
             "print_": print_,
             "dpi": float(dpi),
             "fit": fit,
+            "bleed": bleed,
             "quality": quality,
             "model": model,
             "colour_lock": colour_lock,
@@ -160,11 +166,19 @@ def upscale(
 
 
 def _factor(
-    size: tuple[int, int], scale: float | None, print_: str | None, dpi: float, fit: str
+    size: tuple[int, int],
+    scale: float | None,
+    print_: str | None,
+    dpi: float,
+    fit: str,
+    bleed: float | str | None,
 ) -> tuple[float, tuple[int, int] | None]:
-    """How many times larger a picture of this height and width becomes, and the sheet in pixels."""
+    """How many times larger a picture of this height and width becomes; the sheet in pixels."""
+    beyond = 0.0 if bleed is None else to_metres(bleed)
     if scale is not None and not 1 < scale <= MOST:
         raise OptionError(f"--scale {scale:g}: must be above 1, and {MOST} at most")
+    if print_ is None and bleed is not None:
+        raise OptionError("--bleed: goes beyond the paper that --print names; give that too")
     if print_ is None:
         return MOST if scale is None else scale, None
     if scale is not None:
@@ -173,7 +187,10 @@ def _factor(
         raise OptionError(f"--dpi {dpi:g}: must be from 30 to 1200")
     if fit not in ("fit", "fill", "pad"):
         raise OptionError(f"--fit {fit}: must be one of fit, fill, pad")
-    width, height = (round(metres / INCH * dpi) for metres in to_paper(print_))
+    if beyond > WIDEST_BLEED:
+        raise OptionError(f"--bleed {bleed}: must be {WIDEST_BLEED:g}m at most")
+    sheet = (metres + 2 * beyond for metres in to_paper(print_))
+    width, height = (round(metres / INCH * dpi) for metres in sheet)
     ratios = height / size[0], width / size[1]
     factor = max(ratios) if fit == "fill" else min(ratios)
     if factor > MOST:
