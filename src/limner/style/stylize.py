@@ -237,6 +237,7 @@ def stylize(
     if init == "noise":  # at the size of the first scale: shrunk to it, it would be flat grey
         first = plan.scales[0]
         start = torch.rand((1, 3, first.height, first.width), generator=generator(seed, 0))
+        start = start.to(where)
     call = {"steps": [s.steps for s in plan.scales], "hashes": [s.sha256 for s in sources]}
     fingerprint = json.dumps(recipe | call, sort_keys=True)
     resumed = _load(checkpoint, fingerprint, where) if resume else None
