@@ -38,15 +38,16 @@ def silent(done: int, tiles: int, note: str) -> None:
 def scores(folder: Path) -> None:
     """Print the PSNR of a test set."""
     found: dict[str, list[float]] = {}
+    networks = {quality: network(quality, 4) for quality in QUALITIES}
     for path in sorted(folder.glob("*HR.*")):
         small = images.read(path.with_name(path.name.replace("HR", "LR"))).rgb
         height, width = (4 * side for side in images.size_of(small))
         large = images.read(path).rgb[..., :height, :width]
         bicubic = images.resize(small, (height, width))
         found.setdefault("bicubic", []).append(psnr(bicubic, large, 4))
-        for quality in QUALITIES:
+        for quality, net in networks.items():
             for lock in (False, True):
-                ours = enlarged(network(quality, 4), small, lock, TILE, silent).float() / 255
+                ours = enlarged(net, small, lock, TILE, silent).float() / 255
                 name = f"{quality}{', colours locked' if lock else ''}"
                 found.setdefault(name, []).append(psnr(ours, large, 4))
     for name, values in found.items():

@@ -1,6 +1,5 @@
 """The compact network learns from its teachers: small teachers, small crops, few steps."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from limner.distillation import Student, Teacher, train_features
 from limner.errors import InputError, LimnerError, OptionError, WeightsError
 from limner.progress import Progress, Stop
 from limner.training import Crops, generator
+from stopping import until
 
 NARROW = (16, 32, 64, 128, 128)
 FULL = (64, 128, 256, 512, 512)
@@ -59,15 +59,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     Image.new("RGB", (256, 256)).save(folder / "10.png")
     return folder
-
-
-def until(step: int, told: list[Progress]) -> Callable[[Progress], None]:
-    def on_step(progress: Progress) -> None:
-        told.append(progress)
-        if progress.step == step:
-            raise Stop
-
-    return on_step
 
 
 def train(run: Path, photos: Path, teachers: list[Path], stop_at: int, **options: object) -> list:  # type: ignore[type-arg]

@@ -1,6 +1,5 @@
 """Training an upscaler: patches, scores, averages, and a run of a few steps."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from limner.progress import Progress, Stop
 from limner.upscaling import models
 from limner.upscaling.network import Compact
 from limner.upscaling.train import Patches, psnr, smaller, train_upscaler
+from stopping import until
 
 BICUBIC = Image.Resampling.BICUBIC
 HELD_OUT = ("10.png", "11.png")  # their sha256 begins with a multiple of ten
@@ -197,15 +197,6 @@ def test_inner_layers_begin_as_the_identity_and_half_of_what_they_were() -> None
 
 
 # --- training --------------------------------------------------------------------------------
-
-
-def until(step: int, told: list[Progress]) -> Callable[[Progress], None]:
-    def on_step(progress: Progress) -> None:
-        told.append(progress)
-        if progress.step == step:
-            raise Stop
-
-    return on_step
 
 
 def train(run: Path, photos: Path, **options: Any) -> dict[str, float]:

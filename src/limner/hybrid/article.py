@@ -140,7 +140,7 @@ def minimise(
     memory : int
         Steps whose change of gradient is remembered.
     """
-    best, least, picture = start, float("inf"), start
+    best, least, slope, picture = start, float("inf"), start, start
     history: list[tuple[Tensor, Tensor, Tensor]] = []
     before: tuple[Tensor, Tensor] | None = None
     length = 1.0
@@ -148,8 +148,8 @@ def minimise(
         loss, gradient = objective(picture)
         if loss > least:
             picture, before, history, length = best, None, [], length / 2
-            loss, gradient = objective(picture)
-        best, least = picture, loss
+            loss, gradient = least, slope
+        best, least, slope = picture, loss, gradient
         yield best, least
         bound = ((picture <= lowest) & (gradient > 0)) | ((picture >= 1) & (gradient < 0))
         free = gradient.masked_fill(bound, 0)

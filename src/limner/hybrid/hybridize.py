@@ -19,7 +19,6 @@ from limner.hybrid import article, scores, viewing
 from limner.hybrid.align import Similarity, common_frame, find, from_points, laid_over
 from limner.hybrid.article import Objective
 from limner.hybrid.blend import blend
-from limner.hybrid.spectrum import blurred
 from limner.images import Source
 from limner.lengths import INCH, to_metres
 from limner.progress import OnStep, Progress, Stop, silent
@@ -296,9 +295,8 @@ def _warnings(near: Tensor, far: Tensor, agreement: float | None) -> list[str]:
     def contrast_of(picture: Tensor) -> float:
         return picture.std((-2, -1)).max().item()
 
-    sigma = scores.FINE * max(images.size_of(near)) / scores.SIDE
     found = []
-    if contrast_of(near - blurred(near, sigma)) < _FLAT:
+    if contrast_of(scores.fine_detail(near)) < _FLAT:
         found.append("the near photo has hardly any detail, so little of it will be seen")
     if contrast_of(far) < _FLAT:
         found.append("the far photo is flat, so there is nothing to see from afar")

@@ -24,7 +24,7 @@ _PART, _UNSEEN = 16, 2e-3  # pixels of a thumbnail; about twice the variance of 
 _CYCLES = 0.187  # cycles a pixel at which a Gaussian of one pixel has fallen to a half
 _ACUITY = 15.0  # cycles a degree that an eye makes out without effort
 _DEGREES = 57.3  # in a radian
-_OCTAVES = 3.0  # the near picture is to be seen up to this many times the cut-off
+_CLOSER = 3.0  # times: so much nearer than the far picture's distance the near one is seen well
 
 
 @dataclass(frozen=True)
@@ -65,17 +65,20 @@ def shrunk(picture: Tensor, longest: int = SIDE) -> Tensor:
     return picture if max(size) <= longest else images.resize(picture, images.fit(*size, longest))
 
 
+def fine_detail(picture: Tensor) -> Tensor:
+    """What of a picture [1, C, H, W] counts as seen from near."""
+    return picture - blurred(picture, FINE * max(images.size_of(picture)) / SIDE)
+
+
 def score(hybrid: Tensor, near: Tensor, far: Tensor) -> Scores:
     """Score a hybrid; all [1, 3, H, W], sRGB in 0..1, of one size.
 
     The far picture with the contrast that it has in the hybrid.
     """
     hybrid, near, far = shrunk(hybrid), shrunk(near), shrunk(far)
-    sigma = FINE * max(images.size_of(near)) / SIDE
-    details = [picture - blurred(picture, sigma) for picture in (hybrid, near)]
     ours, nears, fars = (shrunk(picture, THUMBNAIL) for picture in (hybrid, near, far))
     return Scores(
-        correlation(*details),
+        correlation(fine_detail(hybrid), fine_detail(near)),
         correlation(ours, fars),
         correlation(ours, nears),
         correlation(fars, nears),
@@ -184,9 +187,9 @@ def sigma_for(near: float, far: float, print_width: float, width: float) -> floa
     OptionError
         No cut-off does it.
     """
-    if near > 1.005 * far / _OCTAVES:  # what is named as the limit is rounded
+    if near > 1.005 * far / _CLOSER:  # what is named as the limit is rounded
         raise OptionError(
-            f"--near {near:g}m: must be at most a third of --far, {far / _OCTAVES:.3g}m here; "
+            f"--near {near:g}m: must be at most a third of --far, {far / _CLOSER:.3g}m here; "
             "closer up, there is detail to see that is gone from afar"
         )
     sigma = far / print_width / distance(1.0, width)
@@ -201,4 +204,4 @@ def sigma_for(near: float, far: float, print_width: float, width: float) -> floa
 
 def near_distance(sigma: float, width: float) -> float:
     """Distance, in widths, up to which the near picture is seen well: a third of the other's."""
-    return distance(sigma, width) / _OCTAVES
+    return distance(sigma, width) / _CLOSER

@@ -32,9 +32,8 @@ def zoom(picture: Image.Image) -> Image.Image:
         part = _shrunk(first, 2 ** (-3 * step / (_FRAMES - 1)))
         frame = Image.new("RGB", first.size, "white")
         frame.paste(part, ((width - part.width) // 2, (height - part.height) // 2))
-        way.append(frame)
-    out = [way[0]] * _PAUSE + way + [way[-1]] * _PAUSE
-    frames = [frame.quantize(256) for frame in (*out, *reversed(way[1:-1]))]
+        way.append(frame.quantize(256))
+    frames = [way[0]] * _PAUSE + way + [way[-1]] * _PAUSE + way[-2:0:-1]
     file = BytesIO()
     frames[0].save(
         file, "GIF", save_all=True, append_images=frames[1:], duration=80, loop=0, optimize=False

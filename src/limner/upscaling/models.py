@@ -38,12 +38,7 @@ def load(path: Path, device: torch.device) -> Upscaler:
         else:
             state = own_names(state)
             network = _rrdb(state)
-    except (
-        KeyError,
-        ValueError,
-        IndexError,
-        TypeError,
-    ) as error:  # it has not what tells the shape
+    except (KeyError, ValueError, IndexError, TypeError) as error:  # shapes cannot be told
         raise unknown from error
     if state.keys() - network.state_dict().keys():
         raise unknown

@@ -56,12 +56,10 @@ class RRDB(nn.Module):
         The input's squares of so many pixels a side become channels first (pixel-unshuffle).
     """
 
-    exact = False  # it sees hundreds of pixels, so that tiles are an approximation
-
     def __init__(self, width: int, growth: int, depth: int, doublings: int, folded: int) -> None:
         super().__init__()
         self.scale = 2**doublings // folded
-        self.radius = 32  # pixels of margin, beyond which little of what it sees counts
+        self.radius = 32  # of hundreds of pixels that it sees: tiles are an approximation
         self.folded, self.doublings = folded, doublings
         self.conv_first = nn.Conv2d(3 * folded**2, width, 3, padding=1)
         self.body = nn.Sequential(*(ResidualBlock(width, growth) for _ in range(depth)))

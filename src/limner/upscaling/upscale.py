@@ -177,9 +177,9 @@ def _factor(
     beyond = 0.0 if bleed is None else to_metres(bleed)
     if scale is not None and not 1 < scale <= MOST:
         raise OptionError(f"--scale {scale:g}: must be above 1, and {MOST} at most")
-    if print_ is None and bleed is not None:
-        raise OptionError("--bleed: goes beyond the paper that --print names; give that too")
     if print_ is None:
+        if bleed is not None:
+            raise OptionError("--bleed: goes beyond the paper that --print names; give that too")
         return MOST if scale is None else scale, None
     if scale is not None:
         raise OptionError("--scale and --print: both say how large; give one")
