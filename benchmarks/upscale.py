@@ -16,8 +16,8 @@ from torch import Tensor
 
 from child import measured
 from limner import images, weights
+from limner.scores import psnr
 from limner.upscaling import models
-from limner.upscaling.train import psnr
 from limner.upscaling.upscale import TILE, enlarged
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -27,8 +27,8 @@ PLAIN, FREE, LOCKED = "plain torch, whole", "limner", "limner, colours locked"
 
 def network(quality: str, scale: int) -> models.Upscaler:
     """The shipped network."""
-    name = models.SHIPPED[quality, scale]
-    return models.load(weights.SHIPPED / f"{name}.safetensors", torch.device("cpu"))
+    path = weights.SHIPPED / f"upscaler-{quality}-x{scale}.safetensors"
+    return models.load(path, torch.device("cpu"))
 
 
 def silent(done: int, tiles: int, note: str) -> None:

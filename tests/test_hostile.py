@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from limner import images, output
-from limner.errors import InputError
+from limner.errors import InputError, printable
 
 SHARED = Path(__file__).parents[2] / "shared" / "test" / "images"
 SECONDS = 10  # for any one file; the slowest takes 1 or 2
@@ -27,7 +27,7 @@ def refusal(path: Path) -> str | None:
         picture = images.read(path)
     except InputError as error:
         message = str(error)
-        assert message.startswith(images.printable(path)) and message.isprintable()
+        assert message.startswith(printable(path)) and message.isprintable()
         return message
     finally:
         assert time.monotonic() - begun < SECONDS, path

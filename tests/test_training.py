@@ -1,4 +1,4 @@
-"""Run folders that can be trusted, and crops that depend on seed and step alone."""
+"""Run folders that can be trusted, crops that depend on seed and step alone, orthogonal steps."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from PIL import Image
 from disk import full_disk
 from limner import training
 from limner.errors import InputError, LimnerError, OptionError, OutputError
-from limner.training import Crops, Run
+from limner.training import Average, Crops, Muon, Run
 
 OPTIONS = {"steps": 10, "learning_rate": 0.002, "photos": ["a", "b"]}
 
@@ -158,11 +158,11 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path, kept: int) -> None:
 def test_the_log_goes_back_to_the_checkpoint(tmp_path: Path) -> None:
     with Run(tmp_path, OPTIONS, resume=False) as run:
         for step in (50, 100, 150, 1000):
-            run.log(step, loss=1 / step, score=0.5)
+            run.log(step, {"loss": 1 / step, "score": 0.5})
         run.save({"step": 100})
     with Run(tmp_path, OPTIONS, resume=True) as run:
         run.load()
-        run.log(150, loss=0.25, score=0.75)
+        run.log(150, {"loss": 0.25, "score": 0.75})
     assert (tmp_path / "log.csv").read_text().splitlines() == [
         "step,loss,score",
         "50,0.02,0.5",
@@ -174,14 +174,37 @@ def test_the_log_goes_back_to_the_checkpoint(tmp_path: Path) -> None:
 def test_a_log_that_went_back_is_the_same_to_the_byte(tmp_path: Path) -> None:
     for name in ("whole", "broken"):
         with Run(tmp_path / name, OPTIONS, resume=False) as run:
-            run.log(50, loss=0.5)
+            run.log(50, {"loss": 0.5})
             run.save({"step": 50})
-            run.log(100, loss=0.25)
+            run.log(100, {"loss": 0.25})
     with Run(tmp_path / "broken", OPTIONS, resume=True) as run:
         run.load()
-        run.log(100, loss=0.25)
+        run.log(100, {"loss": 0.25})
     whole, broken = ((tmp_path / name / "log.csv").read_bytes() for name in ("whole", "broken"))
     assert whole == broken
+
+
+def test_every_log_goes_back_to_the_checkpoint(tmp_path: Path) -> None:
+    """One that had begun by then, one that had not, and one that was over."""
+    for name in ("whole", "broken"):
+        with Run(tmp_path / name, OPTIONS, resume=False) as run:
+            run.log(5, {"warm": 1}, "first")
+            run.log(10, {"loss": 0.5, "psnr": 30}, "second")
+            run.save({"step": 10})
+            run.log(15, {"loss": 0.25, "psnr": 31}, "second")
+            run.log(20, {"other": 7}, "third")
+    broken = tmp_path / "broken"
+    with Run(broken, OPTIONS, resume=True) as run:
+        run.load()
+        found = {log.stem: log.read_text() for log in broken.glob("*.csv")}
+        second = "step,loss,psnr\n10,0.5,30\n"
+        assert found == {"first": "step,warm\n5,1\n", "second": second, "third": "step,other\n"}
+        run.log(15, {"loss": 0.25, "psnr": 31}, "second")
+        run.log(20, {"other": 7}, "third")
+    for name in ("first", "second", "third"):
+        again = (tmp_path / "whole" / f"{name}.csv").read_bytes()
+        assert (broken / f"{name}.csv").read_bytes() == again
+    assert again == b"step,other\n20,7\n"
 
 
 @pytest.mark.parametrize("left", ["", "step,loss\n50,0.5\n10", "step,loss\n50,0.5\n\n"])
@@ -205,15 +228,17 @@ def test_a_run_whose_options_are_lost_is_refused(tmp_path: Path, left: str | Non
 
 def test_a_run_stopped_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> None:
     with Run(tmp_path, OPTIONS, resume=False) as run:
-        run.log(3, loss=0.5)
+        run.log(3, {"loss": 0.5})
+        run.log(3, {"loss": 0.5}, "other")
     with Run(tmp_path, OPTIONS, resume=False) as run:
-        run.log(1, loss=0.25)
+        run.log(1, {"loss": 0.25})
     assert (tmp_path / "log.csv").read_text() == "step,loss\n1,0.25\n"
+    assert not (tmp_path / "other.csv").exists()
 
 
 def test_numbers_in_the_log_have_six_digits(tmp_path: Path) -> None:
     with Run(tmp_path, OPTIONS, resume=False) as run:
-        run.log(1, third=1 / 3, many=123456789.0, small=1.23456789e-7)
+        run.log(1, {"third": 1 / 3, "many": 123456789.0, "small": 1.23456789e-7})
     (_, row) = (tmp_path / "log.csv").read_text().splitlines()
     assert row == "1,0.333333,1.23457e+08,1.23457e-07"
 
@@ -332,3 +357,122 @@ def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
             Crops([tmp_path / "full", tmp_path / folder], 32)
     with pytest.raises(InputError, match="the tenth held out for the scores; add some"):
         Crops([tmp_path / "full"], 32, held_out=True)
+
+
+# --- the average -----------------------------------------------------------------------------
+
+
+def filled(network: torch.nn.Linear, seed: int) -> torch.nn.Linear:
+    """New weights, as a step would leave them."""
+    random = torch.Generator().manual_seed(seed)
+    for weight in network.parameters():
+        weight.data = torch.randn(weight.shape, generator=random)
+    return network
+
+
+def test_an_average_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Its share of a step depends on how many there were."""
+    network = filled(torch.nn.Linear(3, 2), 0)
+    whole, broken = Average(network), Average(network)
+    for seed in (1, 2, 3):
+        whole.update(filled(network, seed))
+        broken.update(network)
+    torch.save(broken.state_dict(), tmp_path / "average.pt")
+    resumed = Average(filled(network, 9))
+    resumed.load_state_dict(torch.load(tmp_path / "average.pt", weights_only=True))
+    assert resumed.steps == 3
+    before = whole.state["weight"].clone()
+    for average in (whole, resumed):
+        average.update(filled(network, 4))
+    for key, value in whole.state.items():
+        np.testing.assert_array_equal(resumed.state[key], value)
+    fourth = before * 4 / 13 + network.weight.detach() * 9 / 13
+    np.testing.assert_allclose(resumed.state["weight"], fourth, rtol=1e-5, atol=1e-6)
+
+
+# --- orthogonal steps ------------------------------------------------------------------------
+
+SHAPES = [(6, 20), (20, 6), (7, 7), (8, 4, 3, 3), (40, 2, 3, 3)]  # of weights: wide, tall, square
+
+
+def made_orthogonal(matrix: np.ndarray) -> np.ndarray:
+    """Jordan's quintic, five times, of each singular value in shares of the Frobenius norm."""
+    left, values, right = np.linalg.svd(matrix, full_matrices=False)
+    values = values / np.linalg.norm(values)
+    for _ in range(5):
+        values = 3.4445 * values - 4.7750 * values**3 + 2.0315 * values**5
+    return (left * values) @ right
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_first_step_is_the_gradient_with_singular_values_of_1(shape: tuple[int, ...]) -> None:
+    random = np.random.default_rng(len(shape))
+    rows, columns = shape[0], math.prod(shape[1:])
+    left, _ = np.linalg.qr(random.normal(size=(rows, min(rows, columns))))
+    right, _ = np.linalg.qr(random.normal(size=(columns, min(rows, columns))))
+    values = np.geomspace(1, 0.01, min(rows, columns))
+    gradient = 300 * (left * values) @ right.T
+    before = random.normal(size=shape)
+    weight = torch.nn.Parameter(torch.from_numpy(before).float())
+    weight.grad = torch.from_numpy(gradient.reshape(shape)).float()
+    Muon([weight], lr=0.25).step()
+    step = (before - weight.detach().double().numpy()).reshape(rows, columns) / 0.25
+    turned = left.T @ step @ right
+    found = np.diag(turned)
+    assert found.min() > 0.65 and found.max() < 1.25
+    np.testing.assert_allclose(turned, np.diag(found), atol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(step), np.linalg.norm(found), rtol=1e-5)
+    np.testing.assert_allclose(step, made_orthogonal(gradient), atol=1e-4)
+
+
+@pytest.mark.parametrize("momentum", [0.95, 0.5])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_steps_follow_the_running_mean(shape: tuple[int, ...], momentum: float) -> None:
+    """Nesterov's way: the mean as it is, moved once more towards the gradient."""
+    random = np.random.default_rng(0)
+    weight = torch.nn.Parameter(torch.from_numpy(random.normal(size=shape)))
+    wanted = weight.detach().numpy().copy()
+    muon = Muon([weight], lr=0.1, momentum=momentum)
+    mean = np.zeros(shape)
+    for lr in (0.1, 0.1, 0.1, 0.02, 0.02, 0.02):
+        muon.param_groups[0]["lr"] = lr
+        gradient = random.normal(size=shape)
+        weight.grad = torch.from_numpy(gradient)
+        muon.step()
+        mean = momentum * mean + (1 - momentum) * gradient
+        ahead = momentum * mean + (1 - momentum) * gradient
+        wanted -= lr * made_orthogonal(ahead.reshape(shape[0], -1)).reshape(shape)
+        np.testing.assert_allclose(weight.detach(), wanted, rtol=0, atol=1e-6)
+
+
+def test_a_gradient_of_zeros_moves_nothing() -> None:
+    weight = torch.nn.Parameter(torch.ones(3, 4))
+    weight.grad = torch.zeros(3, 4)
+    Muon([weight]).step()
+    np.testing.assert_array_equal(weight.detach(), np.ones((3, 4)))
+
+
+def test_orthogonal_steps_resume_with_the_same_bits(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    gradients = torch.from_numpy(random.normal(size=(6, 5, 2, 3, 3))).float()
+
+    def go_on(weight: torch.nn.Parameter, muon: Muon, steps: range) -> None:
+        for step in steps:
+            weight.grad = gradients[step].clone()
+            muon.step()
+
+    whole = torch.nn.Parameter(torch.ones(5, 2, 3, 3))
+    go_on(whole, Muon([whole], lr=0.1), range(6))
+    broken = torch.nn.Parameter(torch.ones(5, 2, 3, 3))
+    muon = Muon([broken], lr=0.1)
+    go_on(broken, muon, range(3))
+    torch.save({"weight": broken.detach(), "muon": muon.state_dict()}, tmp_path / "state.pt")
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    resumed = torch.nn.Parameter(state["weight"])
+    muon = Muon([resumed])  # the rate is in the state too
+    muon.load_state_dict(state["muon"])
+    go_on(resumed, muon, range(3, 6))
+    np.testing.assert_array_equal(resumed.detach(), whole.detach())
+    forgot = torch.nn.Parameter(broken.detach().clone())
+    go_on(forgot, Muon([forgot], lr=0.1), range(3, 6))
+    assert (forgot - whole).abs().max() > 0.01

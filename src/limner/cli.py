@@ -52,7 +52,7 @@ TRAININGS = {
     ),
     "upscaler": (
         "limner.upscaling.train:train_upscaler",
-        "Train an upscaling network from random weights.",
+        "Train an upscaling network.",
     ),
 }
 
@@ -266,7 +266,7 @@ def train(
     inputs, options
         What it is given.
     output : path
-        The run folder: its log, its checkpoint and, as model.safetensors, the result.
+        The run folder: its logs, its checkpoint and, as .safetensors, the results.
     json : bool
         Print one JSON object instead of the path of the result.
     """
@@ -286,8 +286,9 @@ def train(
         return INTERRUPTED
     for name, score in scores.items():
         say(f"{name}: {score:.4f}")
-    model = output / "model.safetensors"
-    print(dumps({"output": str(model), "scores": dict(scores)}) if json else model)
+    model, *others = sorted(output.glob("*.safetensors"), key=lambda p: p.stem != "model")
+    about = {"output": str(model), "beside": list(map(str, others)), "scores": dict(scores)}
+    print(dumps(about) if json else "\n".join(map(str, (model, *others))))
     return DONE
 
 

@@ -238,7 +238,8 @@ def train_features(
             optimiser.step()
             done = step + 1
             if done % 50 == 0:
-                record.log(done, loss=loss.item(), **{k: s.item() for k, s in scores.items()})
+                found = {key: score.item() for key, score in scores.items()}
+                record.log(done, {"loss": loss.item(), **found})
             if done % save_every == 0 or done == steps:
                 record.save(
                     {

@@ -12,6 +12,8 @@ The message is one line that names the value, the limit and the remedy. A progra
 an ``assert``, never one of these.
 """
 
+import os
+
 
 class LimnerError(Exception):
     """Any mistake a user can put right; ``str()`` of it is one line fit to be shown."""
@@ -31,3 +33,14 @@ class OutputError(LimnerError):
 
 class WeightsError(LimnerError):
     """A weights file is missing, damaged or not of the kind that was asked for."""
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """Return a path fit for a message of one line, whatever its characters."""
+    return "".join(c if c.isprintable() else "?" for c in os.fspath(path)) or "(empty name)"
+
+
+def reason(error: Exception) -> str:
+    """Return what an exception says, on one line."""
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return printable(" ".join(text.split()) or type(error).__name__)

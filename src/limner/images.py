@@ -6,32 +6,24 @@ what :func:`to_picture` makes.
 
 import hashlib
 import json
-import logging
 import os
-import stat
-import threading
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from io import BufferedReader, BytesIO
-from pathlib import Path
+from io import BytesIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile
 from PIL.ExifTags import IFD, Base
 from torch import Tensor
 from torch.nn import functional
 
-from limner.errors import InputError
+from limner import deep, files
+from limner.errors import InputError, printable
 
 Source = str | os.PathLike[str] | Image.Image
 
-# Pictures only, and only those with a decoder of their own: no PostScript, no PDF, no WMF, nothing
-# that calls another program. MPO, which many cameras write, opens as JPEG.
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "JPEG2000", "PPM")
 PIXEL_LIMIT = 100_000_000
 
 _UPRIGHT = {
@@ -43,7 +35,6 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # EXIF orientation → what turns the picture upright
-_PILLOW = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +55,10 @@ class Picture:
         Dots per inch across and down, where stated.
     exif : bytes or None
         The EXIF data, GPS included, without orientation and thumbnail.
+    profile : bytes or None
+        The ICC profile its values are in, where that is not sRGB.
+    deep : bool
+        Whether its values had 16 bits.
     notes : tuple of str
         Remarks for the user: ``"anim.gif: the first of 12 frames is used"``.
     """
@@ -74,22 +69,26 @@ class Picture:
     sha256: str
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
+    profile: bytes | None = None
+    deep: bool = False
     notes: tuple[str, ...] = ()
 
 
-def read(source: Source, *, allow_huge: bool = False) -> Picture:
+def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> Picture:
     """Read a picture: upright, in sRGB, the first frame if there are several.
 
     An embedded colour profile is converted to sRGB (relative colorimetric, with black point
-    compensation). Grey of 16 bits keeps its depth; colour of 16 bits is read at 8. Values of
-    32-bit grey count in 65535ths, and those above are clipped.
+    compensation), which takes 8 bits: colour of 16 is read at 8. Grey of 16 bits keeps its depth.
+    Values of 32-bit grey count in 65535ths, and those above are clipped.
 
     Parameters
     ----------
     source : str, path or PIL image
-        A file in one of `FORMATS`, or a picture in memory (as it stands: its current frame).
+        A file in one of `limner.files.FORMATS`, or a picture in memory: its current frame.
     allow_huge : bool
         Read also what has more than `PIXEL_LIMIT` pixels.
+    native : bool
+        Leave RGB in the profile and the depth of the file, for verbs that keep colours as they are.
 
     Returns
     -------
@@ -101,22 +100,24 @@ def read(source: Source, *, allow_huge: bool = False) -> Picture:
         The file is missing, damaged, too large, of floating-point values, or no picture.
     """
     if isinstance(source, Image.Image):
-        with _guarded("picture"):
+        with files.guarded("picture"):
             _check_size(source, "picture", allow_huge)
             source.load()
             palette = source.getpalette("RGBA")
             content = f"{source.mode} {source.size} {palette} ".encode() + source.tobytes()
-            return _picture(source, "picture", hashlib.sha256(content).hexdigest())
-    with opened(source) as (image, file):
+            return _picture(source, "picture", hashlib.sha256(content).hexdigest(), native)
+    with files.opened(source) as (image, file):
         _check_size(image, printable(source), allow_huge)
         # From here on for what a decoder makes on its way, such as the tiles of a TIFF.
         Image.MAX_IMAGE_PIXELS = None if allow_huge else PIXEL_LIMIT
+        is_deep = native and deep.is_deep(image)
         image.load()
         if image.format == "PNG":
             Image.open(file, formats=["PNG"]).verify()  # the checksums, which `load` passes over
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        picture = _picture(image, os.fspath(source), sha256)
+        lower = deep.lower_half(file) if is_deep else None
+        picture = _picture(image, os.fspath(source), sha256, native, lower)
         frames = _count_frames(image)
         note = f"{printable(source)}: the first of {frames} frames is used"
         return replace(picture, notes=(*picture.notes, note)) if frames > 1 else picture
@@ -150,29 +151,35 @@ def to_picture(
     Parameters
     ----------
     rgb : Tensor
-        [1, 3, H, W], sRGB: float, of which values outside 0..1 are clipped, or uint8.
+        [1, 3, H, W]: float, of which values outside 0..1 are clipped, or uint8, or uint16.
     alpha : Tensor or None
         [1, 1, H, W], of the same type, for a picture with transparency.
     like : Picture or None
-        Whose resolution and camera data go along.
+        Whose resolution, camera data and profile go along.
     recipe : mapping or None
         How the picture was made, fit for JSON; any other value is kept as its ``str()``.
 
     Returns
     -------
     PIL.Image.Image
-        RGB or RGBA. Its ``info`` holds ``icc_profile`` (sRGB) and, where given, ``dpi``, ``exif``
-        and ``limner``, the recipe as JSON.
+        RGB or RGBA. Its ``info`` holds ``icc_profile`` and, where given, ``dpi``, ``exif`` and
+        ``limner``, the recipe as JSON; and of uint16 ``deep``, all 16 bits as [H, W, 3 or 4].
     """
     assert rgb.ndim == 4 and rgb.shape[:2] == (1, 3), rgb.shape
     planes = rgb.detach()
     if alpha is not None:
         assert alpha.shape == (1, 1, *rgb.shape[2:]), (alpha.shape, rgb.shape)
         planes = torch.cat((planes, alpha.detach().to(planes)), dim=1)
+    deep = None
+    if planes.dtype == torch.uint16:
+        deep = planes[0].permute(1, 2, 0).contiguous().cpu().numpy()
+        planes = planes.float() / 65535
     if planes.dtype != torch.uint8:
         planes = planes.float().clamp(0, 1).mul(255).round().to(torch.uint8)
     picture = Image.fromarray(planes[0].permute(1, 2, 0).contiguous().cpu().numpy())
-    picture.info["icc_profile"] = srgb_profile()
+    picture.info["icc_profile"] = srgb_profile() if like is None else like.profile or srgb_profile()
+    if deep is not None:
+        picture.info["deep"] = deep
     if like is not None:
         beside = {"dpi": like.dpi, "exif": like.exif}
         picture.info.update({key: value for key, value in beside.items() if value is not None})
@@ -222,67 +229,6 @@ def srgb_profile() -> bytes:
     return bytes(profile)
 
 
-def printable(path: str | os.PathLike[str]) -> str:
-    """Return a path fit for a message of one line, whatever its characters."""
-    return "".join(c if c.isprintable() else "?" for c in os.fspath(path)) or "(empty name)"
-
-
-def reason(error: Exception) -> str:
-    """Return what an exception says, on one line."""
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return printable(" ".join(text.split()) or type(error).__name__)
-
-
-@contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[tuple[ImageFile.ImageFile, BufferedReader]]:
-    """Open a picture file: its image, the header read and the pixels not, and the file itself.
-
-    Whatever goes wrong, in the body of the ``with`` too, is raised as an InputError.
-    """
-    name = printable(path)
-    with _guarded(name):
-        status = Path(path).stat()  # before opening: to open a pipe is to wait for its other end
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"{name}: is a folder, a pipe or a device; name a picture file")
-        if status.st_size == 0:
-            raise InputError(f"{name}: is empty (0 bytes); copy or download it again")
-        with Path(path).open("rb") as file:
-            yield Image.open(file, formats=FORMATS), file
-
-
-@contextmanager
-def _guarded(name: str) -> Iterator[None]:
-    """Let Pillow work in silence, without its own limit of size; turn what it raises to InputError.
-
-    The limit, the warning filters and the log level belong to the whole process. They are changed
-    only in here, behind a lock, and put back: a program that uses Pillow beside limner keeps its
-    own. For the same reason pictures are decoded one at a time.
-    """
-    logger = logging.getLogger("PIL")
-    with _PILLOW, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        limit, level = Image.MAX_IMAGE_PIXELS, logger.level
-        logger.setLevel(logging.CRITICAL)
-        Image.MAX_IMAGE_PIXELS = None  # or it would speak before ours, and of "decompression bombs"
-        try:
-            yield
-        except InputError:
-            raise
-        except Exception as error:  # damaged files make decoders raise nearly anything
-            raise InputError(f"{name}: {_explain(error)}") from error
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
-            logger.setLevel(level)
-
-
-def _explain(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file; check its name and folder"
-    if isinstance(error, UnidentifiedImageError):
-        return f"is damaged, or none of {', '.join(FORMATS)}; convert it to PNG"
-    return f"cannot be read ({reason(error)}); copy or download it again, or convert it to PNG"
-
-
 def _check_size(image: Image.Image, name: str, allow_huge: bool) -> None:
     width, height = image.size
     if width < 1 or height < 1:
@@ -303,26 +249,47 @@ def _count_frames(image: ImageFile.ImageFile) -> int:
         return 1
 
 
-def _picture(image: Image.Image, name: str, sha256: str) -> Picture:
-    """Turn a loaded image upright and into tensors."""
+def _picture(
+    image: Image.Image, name: str, sha256: str, native: bool, lower: Image.Image | None = None
+) -> Picture:
+    """Turn a loaded image, and the lower half of its 16 bits, upright and into tensors."""
     notes: list[str] = []
     shown = printable(name)
     orientation, exif = _read_exif(image, shown, notes)
     dpi, profile = _read_dpi(image), image.info.get("icc_profile")
     if orientation in _UPRIGHT:
         image = image.transpose(_UPRIGHT[orientation])
+        lower = lower and lower.transpose(_UPRIGHT[orientation])
     if image.mode == "F":
         raise InputError(f"{shown}: holds floating-point values; save it as PNG of 8 or 16 bits")
     if image.mode.startswith("I"):
         rgb, alpha = _deep_grey(image, profile, shown, notes)
-        return Picture(rgb, alpha, name, sha256, dpi, exif, tuple(notes))
+        return Picture(rgb, alpha, name, sha256, dpi, exif, None, True, tuple(notes))
     if image.mode in ("La", "RGBa"):  # colours already multiplied by alpha
         image = image.convert(image.mode.upper())
     alpha = _tensor(image.convert("RGBA").getchannel("A")) if image.has_transparency_data else None
     plain = "L" if image.mode in ("1", "L", "LA") else "RGB"
     base = image if image.mode in ("CMYK", "LAB") else image.convert(plain)
-    rgb = _tensor(_to_srgb(base, profile, shown, notes))
-    return Picture(rgb, alpha, name, sha256, dpi, exif, tuple(notes))
+    native = native and image.mode in ("RGB", "RGBA") and _is_rgb(profile)
+    rgb = _tensor(base if native else _to_srgb(base, profile, shown, notes))
+    if native and lower is not None:
+        rgb = (rgb * 256 + _tensor(lower.convert("RGB"))) / 257
+        if alpha is not None and lower.mode == "RGBA":
+            alpha = (alpha * 256 + _tensor(lower.getchannel("A"))) / 257
+    own = profile if native and profile != srgb_profile() else None
+    deep = native and lower is not None
+    return Picture(rgb, alpha, name, sha256, dpi, exif, own, deep, tuple(notes))
+
+
+def _is_rgb(profile: object) -> bool:
+    """Whether a profile is a sound one of RGB, or none."""
+    if profile is None:
+        return True
+    try:
+        assert isinstance(profile, bytes)
+        return ImageCms.ImageCmsProfile(BytesIO(profile)).profile.xcolor_space.strip() == "RGB"
+    except Exception:
+        return False
 
 
 def _deep_grey(

@@ -5,15 +5,19 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, TypeGuard
 
+import numpy as np
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 from PIL.PngImagePlugin import PngInfo
 
-from limner.errors import InputError, OptionError, OutputError
-from limner.images import opened, printable, reason
+from limner import deep, pdf
+from limner.errors import InputError, OptionError, OutputError, printable, reason
+from limner.files import guarded, opened
+from limner.images import srgb_profile
 
 # suffix → Pillow's name of the format, and the longest side it can hold, in pixels
 FORMATS = {
@@ -24,8 +28,9 @@ FORMATS = {
     ".avif": ("AVIF", 32768),
     ".tif": ("TIFF", 2**31 - 1),
     ".tiff": ("TIFF", 2**31 - 1),
+    ".pdf": ("PDF", 65500),
 }
-QUALITY = 95  # of 100, for JPEG, WebP and AVIF
+QUALITY = 95  # of 100, for JPEG, WebP, AVIF and PDF
 _EXIF_LIMIT = 65533  # bytes that one segment of a JPEG holds
 _COMMENT = b"ASCII\0\0\0limner "  # EXIF 2.32, 4.6.5: UserComment begins with its encoding
 # Of the EXIF data this goes along, with the tables of exposure and place; the rest (size, layout,
@@ -145,11 +150,21 @@ def write(
         options = _options(picture.info, form, keep_exif, name, notes)
         image = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
         image.info = {}  # Pillow would write some of it unasked
-        if form == "JPEG" and image.mode == "RGBA":
+        if form in ("JPEG", "PDF") and image.mode == "RGBA":
             if image.getchannel("A").getextrema() != (255, 255):
-                notes.append(f"{name}: JPEG has no transparency; the picture is laid on white")
+                notes.append(f"{name}: {form} has no transparency; the picture is laid on white")
             image = _on_white(image)
-        image.save(file, form, **options)
+        values = picture.info.get("deep")
+        if values is not None and form != "PNG":
+            notes.append(f"{name}: written with 8 bits a channel; a .png keeps all 16")
+        if form == "PDF":
+            pdf.save(image, file, quality=QUALITY, **_page(picture.info))
+        elif form == "PNG" and values is not None and _agrees(values, image):
+            beside = BytesIO()
+            image.crop((0, 0, 1, 1)).save(beside, form, **options)
+            deep.write_png(values, file, beside.getvalue())
+        else:
+            image.save(file, form, **options)
     return tuple(notes)
 
 
@@ -210,12 +225,11 @@ def recipe_of(path: str | os.PathLike[str]) -> dict[str, object]:
         The file cannot be read, or carries no recipe, or a damaged one.
     """
     name = printable(path)
-    with opened(path) as (image, _):
-        text = image.info.get("limner")  # PNG
-        if text is None:
-            comment = image.getexif().get_ifd(IFD.Exif).get(Base.UserComment)
-            if _is_recipe(comment):
-                text = comment.removeprefix(_COMMENT).decode("ascii", "replace")
+    if Path(path).suffix.lower() == ".pdf":
+        with guarded(name), Path(path).open("rb") as file:
+            text: object = pdf.recipe_of(file.read())
+    else:
+        text = _text_in(path)
     if not isinstance(text, str):
         raise InputError(
             f"{name}: carries no limner recipe; use a picture as limner wrote it, not edited since"
@@ -232,6 +246,17 @@ def recipe_of(path: str | os.PathLike[str]) -> dict[str, object]:
     return recipe
 
 
+def _text_in(path: str | os.PathLike[str]) -> object:
+    """What stands in a picture where recipes do."""
+    with opened(path) as (image, _):
+        text: object = image.info.get("limner")  # PNG
+        if text is None:
+            comment = image.getexif().get_ifd(IFD.Exif).get(Base.UserComment)
+            if _is_recipe(comment):
+                text = comment.removeprefix(_COMMENT).decode("ascii", "replace")
+    return text
+
+
 def _format_of(target: Path) -> tuple[str, int]:
     try:
         return FORMATS[target.suffix.lower()]
@@ -240,6 +265,23 @@ def _format_of(target: Path) -> tuple[str, int]:
             f"{printable(target)}: pictures are not written as {printable(target.suffix)!r}; "
             f"end the name in {', '.join(FORMATS)}"
         ) from None
+
+
+def _agrees(values: deep.Values, image: Image.Image) -> bool:
+    """Whether 16 bits are those of this picture, which may have been edited since."""
+    if values.shape != (image.height, image.width, len(image.getbands())):
+        return False
+    return bool(np.abs(values / 257 - np.asarray(image)).max() < 0.6)
+
+
+def _page(info: dict[str | tuple[int, int], Any]) -> dict[str, Any]:
+    """What a page of PDF is told: 72 pixels an inch where nothing is stated, as Pillow has it."""
+    return {
+        "dpi": info.get("dpi", (72, 72)),
+        "bleed": info.get("bleed", 0),
+        "profile": info.get("icc_profile", srgb_profile()),
+        "recipe": info.get("limner", ""),
+    }
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

@@ -14,8 +14,7 @@ from PIL import Image
 
 import limner
 from limner import options, weights
-from limner.errors import InputError
-from limner.images import printable
+from limner.errors import InputError, printable
 from limner.options import Option
 from limner.output import recipe_of
 from limner.progress import OnStep, Progress, silent

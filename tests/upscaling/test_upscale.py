@@ -221,7 +221,7 @@ def test_the_recipe_holds_all(tmp_path: Path, model: str) -> None:
         ({"print_": "3 by 2"}, "paper '3 by 2': must be a width and a height"),
         ({"print_": "6x4in"}, "--print 6x4in: at 150 dpi the picture would become 15.0 times"),
         ({"tile": 31}, "--tile 31: must be 32 or more"),
-        ({"quality": "finest"}, "--quality finest: must be fast"),
+        ({"quality": "finest"}, "--quality finest: must be one of fast, best"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options: dict[str, Any], says: str) -> None:

@@ -4,23 +4,42 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from limner import weights
-from limner.errors import WeightsError
-from limner.images import printable
+from limner.errors import WeightsError, printable
 from limner.upscaling.network import Compact
 from limner.upscaling.rrdb import RRDB, own_names
 
-Upscaler = Compact | RRDB
 
-SHIPPED = {("fast", 2): "upscaler-fast-x2", ("fast", 4): "upscaler-fast-x4"}
+class Other(nn.Module):
+    """A network of an architecture that spandrel knows, and we do not."""
+
+    radius, feather = 32, 16
+
+    def __init__(self, descriptor: Any) -> None:
+        super().__init__()
+        self.scale: int = descriptor.scale
+        self.network = descriptor.model
+        self._descriptor = descriptor  # its call pads to the multiples that a network may need
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Enlarge a picture [N, 3, H, W] in 0..1 to [N, 3, scale·H, scale·W]."""
+        large: Tensor = self._descriptor(picture)
+        return large
+
+
+Upscaler = Compact | RRDB | Other
 
 
 def load(path: Path, device: torch.device) -> Upscaler:
-    """Read the weights of a compact network or of ESRGAN's, and build what they fit.
+    """Read the weights of an upscaler, and build what they fit.
+
+    Compact networks and ESRGAN's are our own; any other is left to spandrel, where the extra
+    ``models`` is installed. Nothing is unpickled but tensors.
 
     Raises
     ------
@@ -28,23 +47,59 @@ def load(path: Path, device: torch.device) -> Upscaler:
         The file is missing, damaged, would run code, or is of another network.
     """
     state = weights.read(path)
-    unknown = WeightsError(
-        f"{path}: neither a compact upscaler nor ESRGAN's network (it begins with "
-        f"{printable(', '.join(list(state)[:3]))}); use weights of one of these"
-    )
+    network: Upscaler | None = None
     try:
         if "body.0.weight" in state:
-            network: Upscaler = _compact(state)
-        else:
-            state = own_names(state)
-            network = _rrdb(state)
-    except (KeyError, ValueError, IndexError, TypeError) as error:  # shapes cannot be told
-        raise unknown from error
-    if state.keys() - network.state_dict().keys():
-        raise unknown
-    weights.fill(network, state, str(path))
+            network = _compact(state)
+        elif any("conv_first" in key or key.startswith("model.0.") for key in state):
+            renamed = own_names(state)
+            network = _rrdb(renamed)
+            state = renamed
+    except (KeyError, ValueError, IndexError, TypeError):  # shapes cannot be told
+        network = None
+    if network is not None and not state.keys() - network.state_dict().keys():
+        weights.fill(network, state, str(path))
+    else:
+        network = _other(state, path)
     network.requires_grad_(False)
     return network.eval().to(device)
+
+
+def mix(faithful: Upscaler, inventive: Upscaler, detail: float, name: str) -> None:
+    """Move the weights of one network towards another's (Wang et al. 2018, section 3.4).
+
+    Raises
+    ------
+    WeightsError
+        The two, the second of which is `name`, are not of one shape.
+    """
+    ours, theirs = faithful.state_dict(), inventive.state_dict()
+    if {k: v.shape for k, v in ours.items()} != {k: v.shape for k, v in theirs.items()}:
+        raise WeightsError(
+            f"{name}: not of the same shape as the faithful weights; use two of one network"
+        )
+    faithful.load_state_dict({key: ours[key].lerp(theirs[key], detail) for key in ours})
+
+
+def _other(state: Mapping[str, Tensor], path: Path) -> Other:
+    """Build what only spandrel knows."""
+    begins = printable(", ".join(list(state)[:3]))
+    unknown = f"{path}: neither a compact upscaler nor ESRGAN's network (it begins with {begins})"
+    try:
+        import spandrel
+    except ImportError as error:
+        raise WeightsError(
+            f"{unknown}; use weights of one of these, or install limner[models] for more"
+        ) from error
+    try:
+        found = spandrel.ModelLoader().load_from_state_dict(dict(state))
+    except Exception as error:  # it raises its own and, for odd shapes, nearly any other
+        raise WeightsError(f"{unknown}, nor anything that spandrel knows") from error
+    if not isinstance(found, spandrel.ImageModelDescriptor) or (
+        (found.input_channels, found.output_channels) != (3, 3)
+    ):
+        raise WeightsError(f"{path}: a network for something else than enlarging pictures of RGB")
+    return Other(found)
 
 
 def _compact(state: Mapping[str, Tensor]) -> Compact:

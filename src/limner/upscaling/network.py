@@ -27,8 +27,10 @@ class Compact(nn.Module):
 
     def __init__(self, width: int, depth: int, scale: int) -> None:
         super().__init__()
+        self.shape = width, depth, scale
         self.scale = scale
         self.radius = depth + 2  # pixels of the input that an output pixel sees to each side
+        self.feather = 0  # tiles that see so far are exact, and need no blending
         layers: list[nn.Module] = [nn.Conv2d(3, width, 3, padding=1), nn.PReLU(width)]
         for _ in range(depth):
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.PReLU(width)]

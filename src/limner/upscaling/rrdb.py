@@ -59,7 +59,8 @@ class RRDB(nn.Module):
     def __init__(self, width: int, growth: int, depth: int, doublings: int, folded: int) -> None:
         super().__init__()
         self.scale = 2**doublings // folded
-        self.radius = 32  # of hundreds of pixels that it sees: tiles are an approximation
+        self.radius = 32  # of hundreds of pixels that it sees: tiles are an approximation,
+        self.feather = 16  # and are blended over so many pixels to each side of a cut
         self.folded, self.doublings = folded, doublings
         self.conv_first = nn.Conv2d(3 * folded**2, width, 3, padding=1)
         self.body = nn.Sequential(*(ResidualBlock(width, growth) for _ in range(depth)))

@@ -16,17 +16,16 @@ from torch import Tensor
 from limner import __version__, devices, images, weights
 from limner.errors import OptionError
 from limner.images import Source
-from limner.lengths import INCH, to_metres, to_paper
 from limner.progress import OnStep, Progress, silent
 from limner.tiles import Tile, cover
-from limner.upscaling import models
+from limner.upscaling import models, paper
 from limner.upscaling.models import Upscaler
 
-MOST = 4  # times larger: beyond, all detail would be invented
 LARGEST = 400e6  # pixels of a result
 SMALLEST_TILE = 32
-WIDEST_BLEED = 0.05  # metres
 TILE = 256  # pixels of a side: what fits into caches is fastest
+QUALITIES = ("fast", "best")
+INVENTIVE = ("best", 4)  # the quality and the scale that have an inventive twin
 _LOCK, _PASSES = 2, 3  # pixels of the input on each side over which colours are held; how often
 
 
@@ -38,8 +37,11 @@ def upscale(
     dpi: float = 150,
     fit: Literal["fit", "fill", "pad"] = "fit",
     bleed: float | str | None = None,
-    quality: Literal["fast"] = "fast",
+    max_scale: float = 4,
+    quality: Literal["fast", "best"] = "fast",
+    detail: float = 0,
     model: str | None = None,
+    inventive: str | None = None,
     colour_lock: bool = True,
     tile: int | None = None,
     device: str = "auto",
@@ -51,9 +53,9 @@ def upscale(
     Parameters
     ----------
     picture : str, path or PIL image
-        What to enlarge.
+        What to enlarge. Its profile and, in a .png, its 16 bits are kept.
     scale : float
-        How many times larger each side becomes, above 1 to 4; between the networks' own 2 and 4 by
+        How many times larger each side becomes, above 1; between the networks' own 2 and 4 by
         shrinking what the larger gives. Left out: 4.
     print_ : str
         Instead, the paper to be filled: ``60x40cm``, ``24x16in``, the width first.
@@ -64,12 +66,19 @@ def upscale(
         ``fill`` it, and lose what sticks out; ``pad`` it with white.
     bleed : float or str
         How far the picture goes on beyond every edge of the paper, where it will be cut: ``3mm``,
-        5 cm at most.
+        5 cm at most. In a .pdf it lies between bleed box and trim box.
+    max_scale : float
+        Refuse to make a side more than so many times larger, 16 at most: beyond 4 a network works
+        on what a network made.
     quality : str
-        The network that ships: ``fast``.
+        The network that ships: ``fast``, or ``best`` in four times the time.
+    detail : float
+        0 for what is likely to have been there, 1 for what looks as if it had been; ``best`` only.
     model : str
-        Another network's weights instead: a compact one, or ESRGAN's, as ``.safetensors`` or
-        ``.pth``.
+        Another network's weights instead, as ``.safetensors`` or ``.pth``: a compact one's, or
+        ESRGAN's, or with the extra ``models`` what spandrel knows.
+    inventive : str
+        Weights of the same network as `model` that `detail` goes towards.
     colour_lock : bool
         Keep every place's mean colour as it was.
     tile : int
@@ -86,7 +95,8 @@ def upscale(
     Returns
     -------
     PIL.Image.Image
-        RGB, or RGBA where the picture has alpha, with sRGB profile, resolution and recipe.
+        RGB, or RGBA where the picture has alpha, with profile, resolution and recipe; in ``info``
+        ``bleed``, in pixels, and of a picture of 16 bits ``deep``.
 
     Raises
     ------
@@ -100,25 +110,37 @@ def upscale(
     began = time.monotonic()
     if tile is not None and tile < SMALLEST_TILE:
         raise OptionError(f"--tile {tile}: must be {SMALLEST_TILE} or more")
+    if quality not in QUALITIES:
+        raise OptionError(f"--quality {quality}: must be one of {', '.join(QUALITIES)}")
+    if not 0 <= detail <= 1:
+        raise OptionError(f"--detail {detail:g}: must be from 0 to 1")
+    if inventive is not None and (model is None or detail == 0):
+        raise OptionError("--inventive: goes with --model, and --detail above 0")
+    if detail and inventive is None and (model or quality != INVENTIVE[0]):
+        raise OptionError(
+            f"--detail {detail:g}: needs --quality {INVENTIVE[0]}, or --model with --inventive"
+        )
     where = devices.pick(device)
-    subject = images.read(picture, allow_huge=allow_huge)
-    size = images.size_of(subject.rgb)
-    factor, paper = _factor(size, scale, print_, dpi, fit, bleed)
-    whole = math.ceil if fit == "fill" else round  # else a line of paper might stay white
-    wanted = max(1, whole(size[0] * factor)), max(1, whole(size[1] * factor))
-    if math.prod(wanted) > LARGEST and not allow_huge:
+    subject = images.read(picture, allow_huge=allow_huge, native=True)
+    size = paper.plan(
+        images.size_of(subject.rgb),
+        scale=scale,
+        print_=print_,
+        dpi=dpi,
+        fit=fit,
+        bleed=bleed,
+        max_scale=max_scale,
+    )
+    wanted = size.picture
+    if max(math.prod(wanted), math.prod(size.sheet)) > LARGEST and not allow_huge:
         raise OptionError(
             f"{wanted[1]}×{wanted[0]} = {math.prod(wanted) / 1e6:.0f} megapixels: more than "
             f"{LARGEST / 1e6:.0f}; use a smaller --scale or --dpi, or pass --allow-huge"
         )
-    shipped = models.SHIPPED.get((quality, 2 if factor <= 2 else 4))
-    if shipped is None:
-        raise OptionError(f"--quality {quality}: must be fast")
-    path = Path(model) if model else weights.SHIPPED / f"{shipped}.safetensors"
-    network = models.load(path, where)
+    networks = _networks(size.factor, quality, detail, model, inventive, where)
     files = {subject.name: subject.sha256}
-    if model:
-        files[model] = hashlib.sha256(path.read_bytes()).hexdigest()
+    for own in filter(None, (model, inventive)):
+        files[own] = hashlib.sha256(Path(own).read_bytes()).hexdigest()
     recipe: dict[str, object] = {
         "verb": "upscale",
         "version": __version__,
@@ -129,99 +151,98 @@ def upscale(
             "dpi": float(dpi),
             "fit": fit,
             "bleed": bleed,
+            "max_scale": float(max_scale),
             "quality": quality,
+            "detail": float(detail),
             "model": model,
+            "inventive": inventive,
             "colour_lock": colour_lock,
             "allow_huge": allow_huge,
         },
         "files": files,
     }
+    stage, turn = f"{wanted[1]}×{wanted[0]} px", 0
 
     def tell(done: int, tiles: int, note: str) -> None:
-        seconds = time.monotonic() - began
-        stage = f"{wanted[1]}×{wanted[0]} px"
-        note = note if done else f"{stage}, {note}"
-        share = done / tiles
+        seconds, share = time.monotonic() - began, (turn + done / tiles) / max(1, len(networks))
         on_step(Progress("upscale", stage, done, tiles, seconds, note=note, share=share))
 
-    if factor > 1:
-        large = enlarged(network, subject.rgb.to(where), colour_lock, tile or TILE, tell)
-    else:
-        large = (subject.rgb * 255).round().to(torch.uint8)
-        tell(0, 1, f"smaller than it was, to {factor:.0%} a side")
+    for note in subject.notes:
+        tell(0, 1, note)
+    depth = torch.uint16 if subject.deep else torch.uint8
+    large = subject.rgb.to(where)
+    for turn, network in enumerate(networks):
+        large = enlarged(network, _float(large), colour_lock, tile or TILE, tell, depth)
+    if not networks:
+        large = _whole(large, depth)
+        tell(0, 1, f"{stage}, smaller than it was, to {size.factor:.0%} a side")
         tell(1, 1, "")
     if _is_grey(subject.rgb):
-        large = _grey(large)
+        large = images.luma(_float(large))
+        large = _whole(large.expand(-1, 3, -1, -1), depth)
     if images.size_of(large) != wanted:
-        large = F.interpolate(large, wanted, mode="bicubic", antialias=True)
-    alpha = None
-    if subject.alpha is not None:
-        alpha = (images.resize(subject.alpha, wanted) * 255).round().to(torch.uint8)
-    if paper is not None:
+        large = _resized(large, wanted)
+    alpha = None if subject.alpha is None else _whole(images.resize(subject.alpha, wanted), depth)
+    if print_ is not None:
         subject = replace(subject, dpi=(dpi, dpi))
-        if fit != "fit":
-            large = _on_paper(large, paper)
-            alpha = None if alpha is None else _on_paper(alpha, paper)
-    return images.to_picture(large, alpha, like=subject, recipe=recipe)
+        large = paper.on_paper(large, size.sheet)
+        alpha = None if alpha is None else paper.on_paper(alpha, size.sheet)
+    result = images.to_picture(large, alpha, like=subject, recipe=recipe)
+    result.info["bleed"] = size.bleed
+    return result
 
 
-def _factor(
-    size: tuple[int, int],
-    scale: float | None,
-    print_: str | None,
-    dpi: float,
-    fit: str,
-    bleed: float | str | None,
-) -> tuple[float, tuple[int, int] | None]:
-    """How many times larger a picture of this height and width becomes; the sheet in pixels."""
-    beyond = 0.0 if bleed is None else to_metres(bleed)
-    if scale is not None and not 1 < scale <= MOST:
-        raise OptionError(f"--scale {scale:g}: must be above 1, and {MOST} at most")
-    if print_ is None:
-        if bleed is not None:
-            raise OptionError("--bleed: goes beyond the paper that --print names; give that too")
-        return MOST if scale is None else scale, None
-    if scale is not None:
-        raise OptionError("--scale and --print: both say how large; give one")
-    if not 30 <= dpi <= 1200:
-        raise OptionError(f"--dpi {dpi:g}: must be from 30 to 1200")
-    if fit not in ("fit", "fill", "pad"):
-        raise OptionError(f"--fit {fit}: must be one of fit, fill, pad")
-    if beyond > WIDEST_BLEED:
-        raise OptionError(f"--bleed {bleed}: must be {WIDEST_BLEED:g}m at most")
-    sheet = (metres + 2 * beyond for metres in to_paper(print_))
-    width, height = (round(metres / INCH * dpi) for metres in sheet)
-    ratios = height / size[0], width / size[1]
-    factor = max(ratios) if fit == "fill" else min(ratios)
-    if factor > MOST:
-        raise OptionError(
-            f"--print {print_}: at {dpi:g} dpi the picture would become {factor:.1f} times larger, "
-            f"more than {MOST}; use --dpi {math.floor(dpi * MOST / factor)}, or smaller paper"
-        )
-    return factor, (height, width)
-
-
-def _on_paper(picture: Tensor, paper: tuple[int, int]) -> Tensor:
-    """A picture [1, C, H, W] in the middle of a sheet: what sticks out is cut, the rest white."""
-    room = [sheet - side for sheet, side in zip(paper, images.size_of(picture), strict=True)]
-    (top, left), (down, right) = (r // 2 for r in room), (r - r // 2 for r in room)
-    return F.pad(picture, (left, right, top, down), value=255)
+def _networks(
+    factor: float,
+    quality: str,
+    detail: float,
+    model: str | None,
+    inventive: str | None,
+    where: torch.device,
+) -> list[Upscaler]:
+    """The networks that one after the other make a picture so many times larger, or more."""
+    if factor <= 1:
+        return []
+    if model is not None:
+        network = models.load(Path(model), where)
+        if inventive is not None:
+            models.mix(network, models.load(Path(inventive), where), detail, inventive)
+        times = math.log(factor, network.scale) if network.scale > 1 else 1
+        return [network] * math.ceil(times - 1e-9)
+    found = []
+    while factor > 1:
+        scale = INVENTIVE[1] if detail or factor > 2 else 2
+        name = f"upscaler-{quality}-x{scale}"
+        network = models.load(weights.SHIPPED / f"{name}.safetensors", where)
+        if detail:
+            twin = models.load(weights.SHIPPED / f"{name}-inventive.safetensors", where)
+            models.mix(network, twin, detail, f"{name}-inventive")
+        found.append(network)
+        factor, detail = factor / scale, 0  # what was invented once is then true
+    return found
 
 
 @torch.no_grad()
 def enlarged(
-    network: Upscaler, rgb: Tensor, lock: bool, side: int, tell: Callable[[int, int, str], None]
+    network: Upscaler,
+    rgb: Tensor,
+    lock: bool,
+    side: int,
+    tell: Callable[[int, int, str], None],
+    depth: torch.dtype = torch.uint8,
 ) -> Tensor:
-    """Enlarge a picture [1, 3, H, W] in 0..1 to uint8, tile by tile.
+    """Enlarge a picture [1, 3, H, W] in 0..1 to uint8 or uint16, tile by tile.
 
-    Each tile sees as many pixels around it as the network does, so that there are no seams.
+    Each tile sees as many pixels around it as the network does, so that there are no seams. Of a
+    network that sees too far for that, neighbouring tiles are blended.
     """
     height, width = images.size_of(rgb)
-    scale = network.scale
-    margin = network.radius + ((_LOCK + 1) * _PASSES if lock else 0)
-    result = torch.empty((1, 3, height * scale, width * scale), dtype=torch.uint8)
+    scale, feather = network.scale, network.feather
+    margin = network.radius + feather + ((_LOCK + 1) * _PASSES if lock else 0)
+    result = torch.empty((1, 3, height * scale, width * scale), dtype=depth)
     tiles = cover(height, width, side=side, margin=margin, multiple=1)
-    tell(0, len(tiles), f"in {len(tiles)} tiles" if len(tiles) > 1 else "in one piece")
+    parts = f"in {len(tiles)} tiles" if len(tiles) > 1 else "in one piece"
+    tell(0, len(tiles), f"{width * scale}×{height * scale} px, {parts}")
     for done, tile in enumerate(tiles, 1):
         top, bottom, left, right = tile.outer
         part = rgb[..., top:bottom, left:right]
@@ -232,23 +253,56 @@ def enlarged(
             if not devices.is_out_of_memory(error) or side <= SMALLEST_TILE:
                 raise
             tell(done - 1, len(tiles), f"not enough memory for tiles of {side}; halving them")
-            return enlarged(network, rgb, lock, max(SMALLEST_TILE, side // 2), tell)
-        rows, columns = _inner(tile, scale)
-        to_top, to_bottom, to_left, to_right = (edge * scale for edge in tile.core)
-        pixels = large[..., rows, columns].clamp(0, 1).mul(255).round().to(torch.uint8)
-        result[..., to_top:to_bottom, to_left:to_right] = pixels
+            return enlarged(network, rgb, lock, max(SMALLEST_TILE, side // 2), tell, depth)
+        _put(large, tile, result, scale, feather)
         tell(done, len(tiles), "")
     return result
 
 
-def _inner(tile: Tile, scale: int) -> tuple[slice, slice]:
-    """Where a tile's core lies in what was made of its outer part."""
-    top, bottom, left, right = tile.core
-    above, _, before, _ = tile.outer
-    return (
-        slice((top - above) * scale, (bottom - above) * scale),
-        slice((left - before) * scale, (right - before) * scale),
-    )
+def _put(large: Tensor, tile: Tile, result: Tensor, scale: int, feather: int) -> None:
+    """Put what was made of a tile's outer part into its place, a feather beyond its core.
+
+    There it lies over what the tiles above and before have put, and fades in.
+    """
+    height, width = (side // scale for side in images.size_of(result))
+    (top, bottom, left, right), (above, _, before, _) = tile.core, tile.outer
+    first, last = max(0, top - feather), min(height, bottom + feather)
+    begin, end = max(0, left - feather), min(width, right + feather)
+    made = large[
+        ...,
+        (first - above) * scale : (last - above) * scale,
+        (begin - before) * scale : (end - before) * scale,
+    ].cpu()
+    place = result[..., first * scale : last * scale, begin * scale : end * scale]
+    if feather:
+        length = 2 * feather * scale
+        ramp = (torch.arange(length) + 0.5) / length
+        share = torch.ones(images.size_of(made))
+        if top:
+            share[:length] *= ramp[:, None]
+        if left:
+            share[:, :length] *= ramp
+        made = torch.where(share < 1, _float(place).lerp(made, share), made)
+    place.copy_(_whole(made, result.dtype))
+
+
+def _whole(values: Tensor, depth: torch.dtype) -> Tensor:
+    """0..1 → the whole numbers of uint8 or uint16."""
+    return values.clamp(0, 1).mul(torch.iinfo(depth).max).round().to(depth)
+
+
+def _float(values: Tensor) -> Tensor:
+    """And back."""
+    if values.is_floating_point():
+        return values
+    return values.float() / torch.iinfo(values.dtype).max
+
+
+def _resized(large: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bicubic, of whole numbers: torch does 8 bits as they are, in a quarter of the memory."""
+    if large.dtype == torch.uint8:
+        return F.interpolate(large, size, mode="bicubic", antialias=True)
+    return _whole(images.resize(_float(large), size), large.dtype)
 
 
 def locked(large: Tensor, small: Tensor) -> Tensor:
@@ -269,8 +323,3 @@ def locked(large: Tensor, small: Tensor) -> Tensor:
 
 def _is_grey(rgb: Tensor) -> bool:
     return bool(torch.equal(rgb[:, :1], rgb[:, 1:2]) and torch.equal(rgb[:, :1], rgb[:, 2:]))
-
-
-def _grey(rgb: Tensor) -> Tensor:
-    """The same without colour: a grey picture stays grey."""
-    return images.luma(rgb.float()).round().to(torch.uint8).expand_as(rgb)

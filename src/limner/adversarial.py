@@ -1,0 +1,51 @@
+"""What two networks that play against each other need: a discriminator and their losses."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+
+class Discriminator(nn.Module):
+    """Tells pictures from what a generator made of them, patch by patch.
+
+    Convolutions, every other one of which halves the picture, as ESRGAN's discriminator has them
+    (Wang et al. 2018); spectral normalisation (Miyato et al. 2018) instead of batch normalisation,
+    and no dense layers: it gives one logit for every patch of ``2**halvings`` pixels a side.
+
+    Parameters
+    ----------
+    width : int
+        Channels of the first two convolutions; they double with the picture's halving, to four
+        times as many at most.
+    halvings : int
+        How often the picture is halved.
+    """
+
+    def __init__(self, width: int = 32, halvings: int = 4) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = 3
+        for level in range(halvings):
+            wider = width * min(4, 2**level)
+            for side, stride in ((3, 1), (4, 2)):
+                layer = nn.Conv2d(channels, wider, side, stride, padding=1)
+                layers += [spectral_norm(layer), nn.LeakyReLU(0.2)]
+                channels = wider
+        self.body = nn.Sequential(*layers, spectral_norm(nn.Conv2d(channels, 1, 3, padding=1)))
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Judge pictures [N, 3, H, W] in 0..1: logits [N, 1, h, w], high for real ones."""
+        logits: Tensor = self.body(picture * 2 - 1)
+        return logits
+
+
+def relativistic_average(better: Tensor, worse: Tensor) -> Tensor:
+    """Loss of who wants the first logits to be above the mean of the second, and vice versa.
+
+    The relativistic average GAN (Jolicoeur-Martineau 2018, section 4.2): a discriminator's loss is
+    that of (real, made), the generator's that of (made, real).
+    """
+    above = F.softplus(-(better - worse.mean()))
+    below = F.softplus(worse - better.mean())
+    return torch.mean(above) / 2 + torch.mean(below) / 2

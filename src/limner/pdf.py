@@ -1,0 +1,82 @@
+"""A picture as a print shop wants it: one page of PDF, with its size, trim and profile."""
+
+from io import BytesIO
+from typing import BinaryIO
+
+from PIL import Image
+from PIL.PdfParser import PdfDict, PdfName, PdfParser
+
+_POINTS = 72  # of which PDF counts to an inch
+
+
+def save(
+    picture: Image.Image,
+    file: BinaryIO,
+    *,
+    quality: int,
+    dpi: tuple[float, float],
+    bleed: int,
+    profile: bytes,
+    recipe: str,
+) -> None:
+    """Write a page that a picture fills (ISO 32000-1, 14.11.2: page boundaries).
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        RGB.
+    file : binary file
+        Empty, open for writing.
+    quality : int
+        Of the JPEG in it, of 100.
+    dpi : tuple of float
+        Pixels on an inch across and down.
+    bleed : int
+        Pixels on every side of which the paper is trimmed after printing.
+    profile : bytes
+        The ICC profile of its colours.
+    recipe : str
+        How it was made; empty for nothing.
+    """
+    jpeg = BytesIO()
+    picture.save(jpeg, "JPEG", quality=quality, subsampling="4:4:4")
+    width, height = (side / d * _POINTS for side, d in zip(picture.size, dpi, strict=True))
+    across, down = (bleed / d * _POINTS for d in dpi)
+    sheet = [0.0, 0.0, width, height]
+    # Pillow's own writer of objects; its writer of pages knows neither boxes nor profiles
+    pdf = PdfParser()
+    pdf.f = file
+    if recipe:
+        pdf.info["limner"] = recipe
+    pdf.write_header()
+    page, contents, image, colours = (pdf.next_object_id(0) for _ in range(4))
+    pdf.pages.append(page)
+    pdf.write_catalog()
+    pdf.write_obj(colours, stream=profile, N=3, Alternate=PdfName("DeviceRGB"))
+    pdf.write_obj(
+        image,
+        stream=jpeg.getvalue(),
+        Type=PdfName("XObject"),
+        Subtype=PdfName("Image"),
+        Width=picture.width,
+        Height=picture.height,
+        BitsPerComponent=8,
+        ColorSpace=[PdfName("ICCBased"), colours],
+        Filter=PdfName("DCTDecode"),
+    )
+    pdf.write_page(
+        page,
+        Resources=PdfDict({"XObject": PdfDict({"picture": image})}),
+        MediaBox=sheet,
+        BleedBox=sheet,
+        TrimBox=[across, down, width - across, height - down],
+        Contents=contents,
+    )
+    pdf.write_obj(contents, stream=b"q %f 0 0 %f 0 0 cm /picture Do Q" % (width, height))
+    pdf.write_xref_and_trailer()
+
+
+def recipe_of(data: bytes) -> str | None:
+    """Return the recipe in what `save` wrote, None where there is none; damaged files raise."""
+    found: str | None = getattr(PdfParser(buf=data).info, "limner", None)
+    return found

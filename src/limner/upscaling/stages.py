@@ -1,0 +1,118 @@
+"""The two stages of training an upscaler: close to every pixel, then close to the eye."""
+
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from limner import features, training
+from limner.adversarial import Discriminator, relativistic_average
+from limner.upscaling.network import Compact
+
+TAPS = ("1_2", "2_2", "3_3", "4_3", "5_1")  # of the compact features, compared alike
+L1, ADVERSARIAL = 1.0, 0.1  # weights beside the features' 1: Real-ESRGAN's (Wang et al. 2021)
+
+
+class Stateful(Protocol):
+    """What goes into a checkpoint: networks, optimisers, averages."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> object:
+        """Go on from there."""
+
+
+class Stage:
+    """What both stages have: a network, the average of its weights, and what checkpoints hold."""
+
+    def __init__(self, network: Compact, **parts: Stateful) -> None:
+        self.network, self.average = network, training.Average(network)
+        self.parts: dict[str, Stateful] = {"network": network, "average": self.average, **parts}
+
+    def averaged(self) -> Compact:
+        """A network of its own with the averaged weights."""
+        network = Compact(*self.network.shape)
+        network.load_state_dict(self.average.state)
+        return network
+
+
+class Pixels(Stage):
+    """The mean absolute difference (L1) alone: the highest PSNR, and soft detail.
+
+    Parameters
+    ----------
+    network : Compact
+        What is trained.
+    rate : float
+        The highest learning rate of biases, slopes and the first convolution. The others go down
+        orthogonal steps of four times as much.
+    """
+
+    def __init__(self, network: Compact, rate: float) -> None:
+        inner = [p for p in network.parameters() if p.dim() == 4 and p.shape[1] > 3]
+        others = [p for p in network.parameters() if all(p is not q for q in inner)]
+        self._muon = training.Muon(inner, 4 * rate)
+        self._adam = torch.optim.Adam(others, rate, betas=(0.9, 0.99))
+        super().__init__(network, muon=self._muon, adam=self._adam)
+
+    def step(self, small: Tensor, large: Tensor, share: float) -> dict[str, float]:
+        """Learn from a batch of patches at a share of the rate; give the losses."""
+        loss = F.l1_loss(self.network(small), large)
+        _descend(loss, share, self._muon, self._adam)
+        self.average.update(self.network)
+        return {"loss": loss.item()}
+
+
+class Perceptual(Stage):
+    """ESRGAN's second stage (Wang et al. 2018, section 3.3): detail that could have been there.
+
+    Features and relativistic average adversarial loss beside L1. The features are our compact
+    network's instead of VGG-19's, after the ReLU, at five depths instead of one.
+
+    Parameters
+    ----------
+    network : Compact
+        What the first stage made.
+    rate : float
+        Ten times the highest learning rate of network and discriminator.
+    """
+
+    def __init__(self, network: Compact, rate: float) -> None:
+        rival, rate = Discriminator(), rate / 10
+        self._adam = torch.optim.Adam(network.parameters(), rate, betas=(0.9, 0.99))
+        self._rival_adam = torch.optim.Adam(rival.parameters(), rate, betas=(0.9, 0.99))
+        super().__init__(network, adam=self._adam, rival=rival, rival_adam=self._rival_adam)
+        self._rival, self._features = rival, features.load("compact")
+
+    def step(self, small: Tensor, large: Tensor, share: float) -> dict[str, float]:
+        """Learn from a batch of patches at a share of the rate; give the losses."""
+        made = self.network(small)
+        real = self._rival(large)
+        pixels = F.l1_loss(made, large)
+        seen = self._unlike(made, large)
+        wins = relativistic_average(self._rival(made), real.detach())
+        _descend(L1 * pixels + seen + ADVERSARIAL * wins, share, self._adam)
+        self.average.update(self.network)
+        loss = relativistic_average(real, self._rival(made.detach()))
+        _descend(loss, share, self._rival_adam)
+        losses = {"loss": pixels, "features": seen, "adversarial": wins, "discriminator": loss}
+        return {name: value.item() for name, value in losses.items()}
+
+    def _unlike(self, made: Tensor, large: Tensor) -> Tensor:
+        """Mean distance of the features, each tap's in shares of its own size."""
+        ours, theirs = (self._features(picture, TAPS) for picture in (made, large))
+        apart = [F.l1_loss(ours[tap], theirs[tap]) / theirs[tap].mean() for tap in TAPS]
+        return torch.stack(apart).mean()
+
+
+def _descend(loss: Tensor, share: float, *optimisers: torch.optim.Optimizer) -> None:
+    """One step of each optimiser, at a share of the learning rate it was made with."""
+    for optimiser in optimisers:
+        optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = optimiser.defaults["lr"] * share
+        optimiser.step()

@@ -1,0 +1,194 @@
+"""The two stages: what a step of each does to which weights, and what it says."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+import torch
+
+from limner import features
+from limner.adversarial import Discriminator
+from limner.upscaling.network import Compact
+from limner.upscaling.stages import TAPS, Perceptual, Pixels
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+@pytest.fixture
+def batch() -> Batch:
+    """Hard stripes, and the means of their squares."""
+    y, x = np.mgrid[:32, :32]
+    stripes = np.stack([(x * a + y * b) % 7 < 3 for a, b in ((1, 0), (1, 2), (2, 1))])
+    large = torch.from_numpy(np.stack([stripes, stripes[:, ::-1, ::-1]]) * 0.8 + 0.1).float()
+    return torch.nn.functional.avg_pool2d(large, 2), large
+
+
+def beginner() -> Compact:
+    torch.manual_seed(0)
+    network = Compact(8, 2, 2)
+    network.begin()
+    return network
+
+
+def weights_of(network: torch.nn.Module) -> dict[str, np.ndarray]:
+    return {key: value.detach().numpy().copy() for key, value in network.state_dict().items()}
+
+
+def unlike(made: torch.Tensor, large: torch.Tensor) -> float:
+    """Features' mean distance, each depth's in shares of the original's mean; mean of the five."""
+    network = features.load("compact")
+    with torch.no_grad():
+        ours, theirs = (network(picture, TAPS) for picture in (made, large))
+    pairs = [(ours[tap].numpy(), theirs[tap].numpy()) for tap in TAPS]
+    assert len(pairs) == 5
+    return float(np.mean([np.abs(a - b).mean() / b.mean() for a, b in pairs]))
+
+
+# --- pixels ----------------------------------------------------------------------------------
+
+
+def test_a_pixel_step_is_orthogonal_inside_and_adam_s_elsewhere(batch: Batch) -> None:
+    """Adam's first step is the rate, whichever way; an orthogonal one about four times as much."""
+    network = beginner()
+    before = weights_of(network)
+    with torch.no_grad():
+        off = float(np.abs(network(batch[0]).numpy() - batch[1].numpy()).mean())
+    stage = Pixels(network, 0.01)
+    assert stage.step(*batch, 0.5) == {"loss": pytest.approx(off, rel=1e-5)}
+    for key, after in weights_of(network).items():
+        step = after - before[key]
+        if key in ("body.2.weight", "body.4.weight", "body.6.weight"):
+            values = np.linalg.svd(step.reshape(len(step), -1), compute_uv=False) / 0.02
+            assert 0.65 < values[0] < 1.25, key
+            assert np.median(values) > 0.5, key
+        else:
+            np.testing.assert_allclose(np.abs(step), 0.005, rtol=0.1, err_msg=key)
+
+
+def test_pixel_steps_come_closer_to_the_pixels(batch: Batch) -> None:
+    stage = Pixels(beginner(), 0.005)
+    losses = [stage.step(*batch, 1.0)["loss"] for _ in range(40)]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_nothing_moves_at_no_share_of_the_rate(batch: Batch) -> None:
+    for make in (Pixels, Perceptual):
+        stage = make(beginner(), 0.01)
+        stage.step(*batch, 0.0)
+        for key, value in weights_of(stage.network).items():
+            np.testing.assert_array_equal(value, weights_of(beginner())[key])
+
+
+@pytest.mark.parametrize("make", [Pixels, Perceptual])
+def test_the_average_is_a_network_of_its_own(
+    batch: Batch, make: type[Pixels] | type[Perceptual]
+) -> None:
+    """After one step a tenth of how it began, and the rest of what it is."""
+    stage = make(beginner(), 0.1)
+    stage.step(*batch, 1.0)
+    averaged = stage.averaged()
+    assert averaged.shape == (8, 2, 2)
+    first, now = weights_of(beginner()), weights_of(stage.network)
+    for key, value in weights_of(averaged).items():
+        np.testing.assert_allclose(value, 0.1 * first[key] + 0.9 * now[key], atol=1e-6)
+    torch.nn.init.zeros_(averaged.body[0].weight)
+    np.testing.assert_array_equal(weights_of(stage.network)["body.0.weight"], now["body.0.weight"])
+    assert weights_of(stage.averaged())["body.0.weight"].any()
+
+
+# --- perceptual ------------------------------------------------------------------------------
+
+
+def cross_entropy(logits: torch.Tensor, label: int) -> torch.Tensor:
+    chance = 1 / (1 + torch.exp(-logits))
+    return -torch.log(chance if label else 1 - chance).mean()
+
+
+def test_a_perceptual_step_says_what_it_goes_down(batch: Batch) -> None:
+    """Its losses, and the slopes of their sum: 1, 1 and 0.1 of them; the rival's of its own."""
+    network = beginner()
+    stage = Perceptual(network, 0.01)
+    rival = Discriminator()
+    rival.load_state_dict(stage.parts["rival"].state_dict())
+    twin = beginner()
+    made = twin(batch[0])
+    real = rival(batch[1])
+    fooled = rival(made)
+    wins = cross_entropy(fooled - real.mean(), 1) + cross_entropy(real - fooled.mean(), 0)
+    seen = features.load("compact")
+    apart = [
+        (ours - theirs).abs().mean() / theirs.mean()
+        for ours, theirs in zip(
+            seen(made, TAPS).values(), seen(batch[1], TAPS).values(), strict=True
+        )
+    ]
+    off = (made - batch[1]).abs().mean()
+    total = off + sum(apart) / 5 + 0.1 * wins / 2
+    slopes = torch.autograd.grad(total, list(twin.parameters()), retain_graph=True)
+    again = rival(made.detach())  # a third look: spectral norms have gone on by one
+    caught = (cross_entropy(real - again.mean(), 1) + cross_entropy(again - real.mean(), 0)) / 2
+    its_slopes = torch.autograd.grad(caught, list(rival.parameters()))
+    wanted = {
+        "loss": off.item(),
+        "features": unlike(made.detach(), batch[1]),
+        "adversarial": wins.item() / 2,
+        "discriminator": caught.item(),
+    }
+    assert stage.step(*batch, 1.0) == {k: pytest.approx(v, rel=1e-4) for k, v in wanted.items()}
+    for weight, slope in zip(network.parameters(), slopes, strict=True):
+        np.testing.assert_allclose(weight.grad, slope, rtol=1e-3, atol=1e-5)
+    for weight, slope in zip(stage.parts["rival"].parameters(), its_slopes, strict=True):
+        np.testing.assert_allclose(weight.grad, slope, rtol=1e-3, atol=1e-6)
+
+
+def test_a_perceptual_step_has_a_tenth_of_the_rate(batch: Batch) -> None:
+    """Both networks': Adam's first step is the rate, whichever way."""
+    stage = Perceptual(beginner(), 0.1)
+    rival = stage.parts["rival"]
+    before = weights_of(stage.network), weights_of(rival)
+    stage.step(*batch, 0.5)
+    for was, network in zip(before, (stage.network, rival), strict=True):
+        trained = {name for name, _ in network.named_parameters()}
+        steps = np.concatenate(
+            [(v - was[key]).ravel() for key, v in weights_of(network).items() if key in trained]
+        )
+        assert np.abs(steps).max() < 0.00502
+        assert np.median(np.abs(steps)) == pytest.approx(0.005, rel=0.01)
+
+
+def test_perceptual_steps_come_closer_to_the_features(batch: Batch) -> None:
+    network = beginner()
+    with torch.no_grad():
+        before = unlike(network(batch[0]), batch[1])
+    stage = Perceptual(network, 0.03)
+    told = [stage.step(*batch, 1.0) for _ in range(30)]
+    with torch.no_grad():
+        after = unlike(network(batch[0]), batch[1])
+    assert told[0]["features"] == pytest.approx(before, rel=1e-4)
+    assert after < 0.8 * before
+    assert told[-1]["discriminator"] < told[0]["discriminator"]
+
+
+def copied(state: dict[str, object]) -> dict[str, object]:
+    """As a file gives it back."""
+    file = BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+def test_a_checkpoint_holds_all_that_a_step_needs(batch: Batch) -> None:
+    """A stage made anew, of other weights, goes on as the first does."""
+    for make in (Pixels, Perceptual):
+        whole = make(beginner(), 0.01)
+        for _ in range(2):
+            whole.step(*batch, 1.0)
+        torch.manual_seed(1)
+        resumed = make(Compact(8, 2, 2), 0.01)
+        for name, part in whole.parts.items():
+            resumed.parts[name].load_state_dict(copied(part.state_dict()))
+        assert whole.step(*batch, 0.7) == resumed.step(*batch, 0.7)
+        assert whole.step(*batch, 0.7) == resumed.step(*batch, 0.7)
+        ours, theirs = (weights_of(stage.averaged()) for stage in (whole, resumed))
+        for key, value in ours.items():
+            np.testing.assert_array_equal(value, theirs[key], err_msg=key)
