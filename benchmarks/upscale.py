@@ -1,33 +1,40 @@
-"""What `upscale` is measured by: PSNR, seconds and memory, seams, colours.
+"""What `upscale` is measured by: PSNR, SSIM, seconds and memory, seams, colours.
 
     python benchmarks/upscale.py [SET …]
 
 Each SET is a folder of pictures named ``…HR.png`` with their bicubic quarters ``…LR.png`` (Set5,
-Set14): PSNR of luma, less a border of 4 pixels, as papers give it. The rest runs on the example.
+Set14): PSNR and SSIM of luma, less a border of 4 pixels, as papers give them. The rest runs on the
+example. Where onnx and onnxruntime are installed, ONNX Runtime is timed too.
 """
 
+import math
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
+from statistics import fmean
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from child import measured
 from limner import images, weights
-from limner.scores import psnr
+from limner.scores import psnr, ssim
 from limner.upscaling import models
-from limner.upscaling.upscale import TILE, enlarged
+from limner.upscaling.network import Compact
+from limner.upscaling.rrdb import RRDB
+from limner.upscaling.upscale import QUALITIES, TILE, enlarged
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-QUALITIES = ("fast",)
-PLAIN, FREE, LOCKED = "plain torch, whole", "limner", "limner, colours locked"
+PLAIN, ONNX = "plain torch, whole", "ONNX Runtime, whole"
+FREE, LOCKED = "limner", "limner, colours locked"
 
 
-def network(quality: str, scale: int) -> models.Upscaler:
+def network(quality: str, scale: int, twin: str = "") -> models.Upscaler:
     """The shipped network."""
-    path = weights.SHIPPED / f"upscaler-{quality}-x{scale}.safetensors"
+    path = weights.SHIPPED / f"upscaler-{quality}-x{scale}{twin}.safetensors"
     return models.load(path, torch.device("cpu"))
 
 
@@ -36,38 +43,104 @@ def silent(done: int, tiles: int, note: str) -> None:
 
 
 def scores(folder: Path) -> None:
-    """Print the PSNR of a test set."""
-    found: dict[str, list[float]] = {}
+    """Print PSNR and SSIM over a test set."""
     networks = {quality: network(quality, 4) for quality in QUALITIES}
+    twin = network("best", 4)
+    models.mix(twin, network("best", 4, "-inventive"), 1, "the inventive twin")
+    networks["best, --detail 1"] = twin
+    found: dict[str, list[tuple[float, float]]] = {}
     for path in sorted(folder.glob("*HR.*")):
         small = images.read(path.with_name(path.name.replace("HR", "LR"))).rgb
         height, width = (4 * side for side in images.size_of(small))
         large = images.read(path).rgb[..., :height, :width]
-        bicubic = images.resize(small, (height, width))
-        found.setdefault("bicubic", []).append(psnr(bicubic, large, 4))
-        for quality, net in networks.items():
+        made = {"bicubic": images.resize(small, (height, width))}
+        for name, net in networks.items():
             for lock in (False, True):
                 ours = enlarged(net, small, lock, TILE, silent).float() / 255
-                name = f"{quality}{', colours locked' if lock else ''}"
-                found.setdefault(name, []).append(psnr(ours, large, 4))
+                made[f"{name}{', colours locked' if lock else ''}"] = ours
+        for name, ours in made.items():
+            found.setdefault(name, []).append((psnr(ours, large, 4), ssim(ours, large, 4)))
     for name, values in found.items():
-        print(f"{folder.name}, {len(values)} pictures, {name}: {sum(values) / len(values):.2f} dB")
+        decibels, likeness = (fmean(column) for column in zip(*values, strict=True))
+        print(f"{folder.name}, {len(values)} pictures, {name}: {decibels:.2f} dB, {likeness:.4f}")
 
 
-def timed(kind: str, side: int) -> float:
-    """Seconds of enlarging a square four times, the best of two."""
-    net = network("fast", 4)
+def onnx_of(net: Compact) -> bytes:
+    """A compact network as ONNX, node by node."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes, constants, name = [], [], "picture"
+    for index, layer in enumerate(net.body):
+        inputs = [name]
+        for key, value in layer.state_dict().items():
+            # a slope for every channel stands beside height and width
+            array = value.numpy() if isinstance(layer, nn.Conv2d) else value.numpy()[:, None, None]
+            constants.append(numpy_helper.from_array(array, f"{index}.{key}"))
+            inputs.append(f"{index}.{key}")
+        name = f"x{index}"
+        if isinstance(layer, nn.Conv2d):
+            nodes.append(helper.make_node("Conv", inputs, [name], pads=[1, 1, 1, 1]))
+        else:
+            nodes.append(helper.make_node("PRelu", inputs, [name]))
+    scales = numpy_helper.from_array(np.array([1, 1, net.scale, net.scale], np.float32), "scales")
+    nodes += [
+        helper.make_node("DepthToSpace", [name], ["residue"], blocksize=net.scale, mode="CRD"),
+        helper.make_node(
+            "Resize",
+            ["picture", "", "scales"],
+            ["nearest"],
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        ),
+        helper.make_node("Add", ["residue", "nearest"], ["large"]),
+    ]
+    shapes = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, None, None])
+        for name in ("picture", "large")
+    ]
+    graph = helper.make_graph(nodes, "compact", shapes[:1], shapes[1:], [*constants, scales])
+    opset = [helper.make_opsetid("", 17)]
+    model: bytes = helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+    return model
+
+
+def timed(kind: str, side: int, quality: str = "fast") -> float:
+    """Seconds of enlarging a square four times, the best of three."""
+    net = network(quality, 4)
     photo = images.resize(images.read(EXAMPLES / "photo.jpg").rgb, (side, side))
+    if kind == ONNX:
+        import onnxruntime
+
+        assert isinstance(net, Compact)
+        session = onnxruntime.InferenceSession(onnx_of(net), providers=["CPUExecutionProvider"])
     seconds = []
-    for _ in range(2 if side <= 1024 else 1):
+    for _ in range(3 if side <= 1024 else 1):
         began = time.perf_counter()
         if kind == PLAIN:
             with torch.no_grad():
                 net(photo)
+        elif kind == ONNX:
+            session.run(None, {"picture": photo.numpy()})
         else:
             enlarged(net, photo, kind == LOCKED, TILE, silent)
         seconds.append(time.perf_counter() - began)
     return min(seconds)
+
+
+def seams(photo: Tensor, radius: int) -> tuple[float, float]:
+    """Steps across the cuts of tiles of 64 with too narrow a margin, blended and not.
+
+    As in networks that see too far for exact tiles. The mean square of what the tiles add to the
+    differences of neighbouring pixels, over that of the differences in the whole picture.
+    """
+    net, found = network("best", 4), []
+    whole = enlarged(net, photo, False, 4096, silent, torch.uint16).float()
+    net.radius = radius
+    for net.feather in (RRDB(1, 1, 1, 1, 1).feather, 0):
+        cut = enlarged(net, photo, False, 64, silent, torch.uint16).float()
+        ours, theirs = (p.diff(dim=-1)[..., 255::256] for p in (cut, whole))
+        found.append(((ours - theirs).square().mean() / theirs.square().mean()).item())
+    return found[0], found[1]
 
 
 def colours(photo: Tensor, lock: bool) -> tuple[float, float]:
@@ -81,14 +154,18 @@ def main() -> None:
     """Print everything."""
     for argument in sys.argv[1:]:
         scores(Path(argument))
-    reference = 0.0
-    for kind in (PLAIN, FREE, LOCKED):
-        seconds, _, peak = measured(timed, kind, 1024)
-        reference = reference or seconds
-        ratio = f"{seconds / reference:.2f} of plain torch"
-        print(f"1024² × 4, {kind}: {seconds:.2f} s ({ratio}), peak {peak / 2**30:.2f} GiB")
-    seconds, _, peak = measured(timed, LOCKED, 3464)
-    print(f"12 megapixels × 4: {seconds:.0f} s, peak {peak / 2**30:.2f} GiB")
+    kinds = (PLAIN, ONNX, FREE, LOCKED) if find_spec("onnxruntime") else (PLAIN, FREE, LOCKED)
+    for quality in QUALITIES:
+        better = math.inf
+        for kind in kinds:
+            seconds, _, peak = measured(timed, kind, 1024, quality)
+            if kind in (PLAIN, ONNX):
+                better = min(better, seconds)
+            ratio = f"{seconds / better:.2f} of the better of the above"
+            gigabytes = f"peak {peak / 2**30:.2f} GiB"
+            print(f"1024² × 4, {quality}, {kind}: {seconds:.2f} s ({ratio}), {gigabytes}")
+        seconds, _, peak = measured(timed, LOCKED, 3464, quality)
+        print(f"12 megapixels × 4, {quality}: {seconds:.0f} s, peak {peak / 2**30:.2f} GiB")
 
     photo = images.read(EXAMPLES / "photo.jpg").rgb
     photo = images.resize(photo, (512, 768))
@@ -97,6 +174,9 @@ def main() -> None:
         parts = network("fast", 4).double()
         top = parts(photo.double()[..., :266, :])[..., : 4 * 256, :]
         double = parts(photo.double())[..., : 4 * 256, :]
+    for radius in (4, 10):
+        blended, hard = seams(photo, radius)
+        print(f"best, margin {radius} of 18, seam energy: {blended:.1e} blended, {hard:.1e} not")
     cut = enlarged(network("fast", 4), photo, False, 128, silent)
     off = (cut.float() / 255 - whole.clamp(0, 1)).abs().max().item()
     print(f"tiles of 128 against one piece: {off * 255:.3f} / 255 at most, 0.5 of it rounding")

@@ -75,9 +75,9 @@ def test_there_is_a_logit_for_every_patch(
     assert logits.shape == (2, 1, *patches)
 
 
-def test_channels_double_to_four_times_as_many() -> None:
-    channels = [layer.out_channels for layer in Discriminator(8, 5).body[::2]]
-    assert channels == [8, 8, 16, 16, 32, 32, 32, 32, 32, 32, 1]
+def test_channels_double_with_every_halving() -> None:
+    channels = [layer.out_channels for layer in Discriminator(8, 4).body[::2]]
+    assert channels == [8, 8, 16, 16, 32, 32, 64, 64, 1]
 
 
 def test_grey_is_nothing_to_it() -> None:

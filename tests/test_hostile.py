@@ -6,6 +6,7 @@ import struct
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from crafted import damaged, deep_png, deep_tiff, png
 from limner import images, output
 from limner.errors import InputError, printable
 
@@ -20,11 +22,11 @@ SHARED = Path(__file__).parents[2] / "shared" / "test" / "images"
 SECONDS = 10  # for any one file; the slowest takes 1 or 2
 
 
-def refusal(path: Path) -> str | None:
+def refusal(path: Path, *, native: bool = False) -> str | None:
     """What is wrong with the file, or None if it can be read; one line that names it."""
     begun = time.monotonic()
     try:
-        picture = images.read(path)
+        picture = images.read(path, native=native)
     except InputError as error:
         message = str(error)
         assert message.startswith(printable(path)) and message.isprintable()
@@ -55,14 +57,6 @@ def test_a_whole_museum_of_strange_files() -> None:
     damaged = {path for path in suite if path.name.startswith("x")}
     assert refused & suite == damaged and len(damaged) == 14
     assert len(files) - len(refused) > 800
-
-
-def png(*chunks: tuple[bytes, bytes]) -> bytes:
-    packed = (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
 def head(width: int, height: int) -> tuple[bytes, bytes]:
@@ -136,28 +130,32 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
         images.read(tmp_path / "a.png")
 
 
-def damaged(content: bytes) -> Iterator[bytes]:
-    """The file cut short at many places, and with bytes of it changed."""
-    for end in np.linspace(1, len(content) - 1, 12).astype(int):
-        yield content[:end]
-    random = np.random.default_rng(0)
-    for _ in range(25):
-        changed = bytearray(content)
-        for position in random.integers(0, len(content), 4):
-            changed[position] = random.integers(256)
-        yield bytes(changed)
+OTHERS = {".gif", ".bmp", ".ppm", ".jp2"}  # are read and not written
 
 
-@pytest.mark.parametrize("suffix", [*sorted(output.FORMATS), ".gif", ".bmp", ".ppm", ".jp2"])
+@pytest.mark.parametrize("suffix", sorted(output.FORMATS.keys() - {".pdf"} | OTHERS))
 def test_damage_anywhere_is_survived(tmp_path: Path, suffix: str) -> None:
     sound, path = tmp_path / f"sound{suffix}", tmp_path / f"damaged{suffix}"
     exif = Image.Exif()
     exif[271] = "Canon"
     image = Image.effect_noise((24, 16), 80).convert("RGB")
-    image.save(sound, **({} if suffix in (".gif", ".bmp", ".ppm", ".jp2") else {"exif": exif}))
+    image.save(sound, **({} if suffix in OTHERS else {"exif": exif}))
     for content in damaged(sound.read_bytes()):
         path.write_bytes(content)
         refusal(path)
+
+
+@pytest.mark.parametrize("pack", [deep_png, deep_tiff, partial(deep_tiff, deflate=True)])
+def test_damage_to_16_bits_is_survived(tmp_path: Path, pack: Callable[..., bytes]) -> None:
+    values = np.random.default_rng(0).integers(0, 65536, (24, 16, 4), dtype=np.uint16)
+    path = tmp_path / "damaged"
+    path.write_bytes(pack(values))
+    assert refusal(path, native=True) is None
+    refused = 0
+    for content in damaged(pack(values)):
+        path.write_bytes(content)
+        refused += refusal(path, native=True) is not None
+    assert refused >= 12  # those cut short at least
 
 
 RAISED = (

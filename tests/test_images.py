@@ -20,11 +20,13 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageCms
 from PIL.ExifTags import IFD, Base
 
+from crafted import ADOBE, D50, STORED, adobe, gamma, profile
 from limner import images, output
 from limner.errors import InputError, OptionError, OutputError
 
 SHARED = Path(__file__).parents[2] / "shared" / "test" / "images"
 SUFFIXES = sorted(output.FORMATS)
+READABLE = [suffix for suffix in SUFFIXES if suffix != ".pdf"]  # of what is written
 RECIPE = {
     "verb": "stylize",
     "options": {"strength": 0.5, "size": None},
@@ -59,32 +61,6 @@ def camera_exif() -> bytes:
     return exif.tobytes()
 
 
-def profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """An ICC profile of version 2 (ICC.1:2001-04, 6.1 to 6.5)."""
-    start = 128 + 4 + 12 * len(tags)
-    table, body = b"", b""
-    for signature, data in tags.items():
-        table += struct.pack(">4sII", signature, start + len(body), len(data))
-        body += data + b"\0" * (-len(data) % 4)
-    white = struct.pack(">3i", 63190, 65536, 54061)  # D50, in 65536ths
-    head = struct.pack(">I4sI4s4s4s12x4s28x12s48x", start + len(body), b"", 0x02400000, b"mntr",
-                       space, b"XYZ ", b"acsp", white)  # fmt: skip
-    return head + struct.pack(">I", len(tags)) + table + body
-
-
-def gamma(value: float) -> bytes:
-    return struct.pack(">4s4xIHxx", b"curv", 1, round(value * 256))
-
-
-def xyz(*values: float) -> bytes:
-    return struct.pack(">4s4x3i", b"XYZ ", *(round(v * 65536) for v in values))
-
-
-D50 = xyz(0.9642, 1.0, 0.8249)
-# Adobe RGB (1998), adapted to D50: columns are the XYZ of the primaries.
-ADOBE = np.array(
-    [[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]]
-)
 SRGB = np.array(
     [[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]]
 )
@@ -208,22 +184,13 @@ def test_a_mask_counts_transparent_parts_as_black() -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
 def test_orientation_is_obeyed_once(tmp_path: Path, suffix: str, orientation: int) -> None:
-    # EXIF 2.32, 4.6.5: which side of the scene the stored first row and first column are.
-    stored = {
-        1: lambda a: a,
-        2: np.fliplr,
-        3: lambda a: np.rot90(a, 2),
-        4: np.flipud,
-        5: lambda a: a.swapaxes(0, 1),
-        6: lambda a: np.rot90(a, 1),
-        7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
-        8: lambda a: np.rot90(a, -1),
-    }[orientation]
     scene = np.zeros((32, 64, 3), np.uint8)
     scene[:16, :16], scene[:16, -16:], scene[-16:, :16] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
     exif = Image.Exif()
     exif[Base.Orientation] = orientation
-    Image.fromarray(np.ascontiguousarray(stored(scene))).save(tmp_path / f"a{suffix}", exif=exif)
+    Image.fromarray(np.ascontiguousarray(STORED[orientation](scene))).save(
+        tmp_path / f"a{suffix}", exif=exif
+    )
     read = images.read(tmp_path / f"a{suffix}")
     np.testing.assert_allclose(pixels(read)[4::8, 4::8], scene[4::8, 4::8] / 255, atol=0.05)
     output.write(images.to_picture(read.rgb, like=read), tmp_path / "b.png")
@@ -248,14 +215,51 @@ def test_orientation_of_the_public_samples(kind: str) -> None:
 
 
 def test_adobe_rgb_is_converted(tmp_path: Path) -> None:
-    tags = {b"wtpt": D50, b"rTRC": gamma(2.2), b"gTRC": gamma(2.2), b"bTRC": gamma(2.2)}
-    tags |= {s: xyz(*c) for s, c in zip((b"rXYZ", b"gXYZ", b"bXYZ"), ADOBE.T, strict=True)}
-    Image.fromarray(noise()).save(tmp_path / "adobe.png", icc_profile=profile(b"RGB ", tags))
+    Image.fromarray(noise()).save(tmp_path / "adobe.png", icc_profile=adobe())
     read = images.read(tmp_path / "adobe.png")
     linear = (noise() / 255) ** (563 / 256) @ ADOBE.T @ np.linalg.inv(SRGB).T
     np.testing.assert_allclose(pixels(read), encode_srgb(linear), atol=2.5 / 255)
     assert np.abs(pixels(read) - noise() / 255).max() > 0.1  # it was no matter of course
     assert read.notes == ()
+
+
+@pytest.mark.parametrize("suffix", READABLE)
+def test_native_values_stay_and_take_their_profile_along(tmp_path: Path, suffix: str) -> None:
+    values = np.asarray(painted()) // 2 + [20, 80, 50]  # greens that sRGB has not
+    image = Image.fromarray(values.astype(np.uint8))
+    image.putalpha(200)
+    image.save(tmp_path / "adobe.png", icc_profile=adobe())
+    read = images.read(tmp_path / "adobe.png", native=True)
+    np.testing.assert_allclose(pixels(read), values / 255, atol=1e-7)
+    assert (read.profile, read.deep, read.notes) == (adobe(), False, ())
+    path = tmp_path / f"a{suffix}"
+    output.write(images.to_picture(read.rgb, like=read), path)
+    with Image.open(path) as written:
+        assert written.info["icc_profile"] == adobe()
+        np.testing.assert_allclose(np.asarray(written), values, atol=0.03 * 255)
+    plain = images.read(tmp_path / "adobe.png")
+    assert plain.profile is None and (plain.rgb - read.rgb).abs().max() > 0.05
+    np.testing.assert_allclose(images.read(path).rgb, plain.rgb, atol=0.05)
+
+
+def test_native_is_as_ever_without_an_rgb_profile_of_its_own(tmp_path: Path) -> None:
+    cmyk = Image.fromarray(noise(channels=4), "CMYK")
+    cmyk.save(tmp_path / "cmyk.tif")
+    grey = profile(b"GRAY", {b"wtpt": D50, b"kTRC": gamma(1.0)})
+    Image.fromarray(noise()[..., 0]).save(tmp_path / "grey.png", icc_profile=grey)
+    Image.fromarray(noise()).quantize(9).save(tmp_path / "palette.png", icc_profile=adobe())
+    Image.fromarray(noise()).save(tmp_path / "srgb.png", icc_profile=images.srgb_profile())
+    Image.fromarray(noise()).save(tmp_path / "none.png")
+    Image.fromarray(noise()).save(tmp_path / "damaged.png", icc_profile=adobe()[:200])
+    Image.fromarray(noise()).save(tmp_path / "other.png", icc_profile=profile(b"CMYK", {}))
+    for path in tmp_path.iterdir():
+        plain, native = images.read(path), images.read(path, native=True)
+        assert torch.equal(plain.rgb, native.rgb), path
+        assert (native.profile, native.deep, native.notes) == (None, False, plain.notes)
+        said = f"{path}: its colour profile does not fit and is left out"
+        assert (said in native.notes) == (path.name in ("damaged.png", "other.png"))
+        made = images.to_picture(native.rgb, like=native)
+        assert made.info["icc_profile"] == images.srgb_profile()
 
 
 def test_it_is_what_littlecms_says(tmp_path: Path) -> None:
@@ -391,7 +395,7 @@ def test_resize_shrinks_without_aliasing_and_is_differentiable() -> None:
 # --- writing ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", READABLE)
 def test_recipe_resolution_and_colour_survive(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     made = painted(dpi=(300.0, 300.0))
@@ -414,7 +418,7 @@ def test_the_same_picture_gives_the_same_bytes(tmp_path: Path, suffix: str) -> N
     assert written[0] == written[1]
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", READABLE)
 @pytest.mark.parametrize("keep", [False, True])
 def test_where_it_was_taken_is_left_out(tmp_path: Path, suffix: str, keep: bool) -> None:
     Image.fromarray(noise()).save(tmp_path / "photo.jpg", exif=camera_exif())
@@ -553,14 +557,16 @@ def test_what_cannot_be_written_is_known_beforehand(
         with pytest.raises(error, match=says) as raised:
             output.check_output(tmp_path / name, overwrite=True)
         assert "\n" not in str(raised.value)
-    with pytest.raises(OutputError, match="at most 16383 pixels a side"):
-        output.check_output(tmp_path / "a.webp", size=(10, 16384))
+    for suffix, longest in ((".webp", 16383), (".pdf", 65500)):
+        output.check_output(tmp_path / f"a{suffix}", size=(10, longest))
+        with pytest.raises(OutputError, match=f"at most {longest} pixels a side"):
+            output.check_output(tmp_path / f"a{suffix}", size=(10, longest + 1))
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(OutputError, match="read-only"):
         output.check_output(tmp_path / "a.png")
 
 
 def test_other_modes_are_written_too(tmp_path: Path) -> None:
-    for number, (mode, suffix) in enumerate(itertools.product(("L", "P", "LA", "CMYK"), SUFFIXES)):
+    for number, (mode, suffix) in enumerate(itertools.product(("L", "P", "LA", "CMYK"), READABLE)):
         output.write(Image.new(mode, (16, 16)), tmp_path / f"{number}{suffix}")
         assert images.read(tmp_path / f"{number}{suffix}").rgb.shape == (1, 3, 16, 16)

@@ -186,22 +186,23 @@ def test_a_log_that_went_back_is_the_same_to_the_byte(tmp_path: Path) -> None:
 
 def test_every_log_goes_back_to_the_checkpoint(tmp_path: Path) -> None:
     """One that had begun by then, one that had not, and one that was over."""
+    names = ("first", "second", "third")
     for name in ("whole", "broken"):
-        with Run(tmp_path / name, OPTIONS, resume=False) as run:
+        with Run(tmp_path / name, OPTIONS, resume=False, logs=names) as run:
             run.log(5, {"warm": 1}, "first")
             run.log(10, {"loss": 0.5, "psnr": 30}, "second")
             run.save({"step": 10})
             run.log(15, {"loss": 0.25, "psnr": 31}, "second")
             run.log(20, {"other": 7}, "third")
     broken = tmp_path / "broken"
-    with Run(broken, OPTIONS, resume=True) as run:
+    with Run(broken, OPTIONS, resume=True, logs=names) as run:
         run.load()
         found = {log.stem: log.read_text() for log in broken.glob("*.csv")}
         second = "step,loss,psnr\n10,0.5,30\n"
         assert found == {"first": "step,warm\n5,1\n", "second": second, "third": "step,other\n"}
         run.log(15, {"loss": 0.25, "psnr": 31}, "second")
         run.log(20, {"other": 7}, "third")
-    for name in ("first", "second", "third"):
+    for name in names:
         again = (tmp_path / "whole" / f"{name}.csv").read_bytes()
         assert (broken / f"{name}.csv").read_bytes() == again
     assert again == b"step,other\n20,7\n"
@@ -227,13 +228,14 @@ def test_a_run_whose_options_are_lost_is_refused(tmp_path: Path, left: str | Non
 
 
 def test_a_run_stopped_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> None:
-    with Run(tmp_path, OPTIONS, resume=False) as run:
+    (tmp_path / "mine.csv").write_text("not a log")
+    with Run(tmp_path, OPTIONS, resume=False, logs=("log", "other")) as run:
         run.log(3, {"loss": 0.5})
         run.log(3, {"loss": 0.5}, "other")
-    with Run(tmp_path, OPTIONS, resume=False) as run:
+    with Run(tmp_path, OPTIONS, resume=False, logs=("log", "other")) as run:
         run.log(1, {"loss": 0.25})
     assert (tmp_path / "log.csv").read_text() == "step,loss\n1,0.25\n"
-    assert not (tmp_path / "other.csv").exists()
+    assert not (tmp_path / "other.csv").exists() and (tmp_path / "mine.csv").exists()
 
 
 def test_numbers_in_the_log_have_six_digits(tmp_path: Path) -> None:

@@ -16,18 +16,17 @@ class Discriminator(nn.Module):
     Parameters
     ----------
     width : int
-        Channels of the first two convolutions; they double with the picture's halving, to four
-        times as many at most.
+        Channels of the first two convolutions; they double with every halving.
     halvings : int
         How often the picture is halved.
     """
 
-    def __init__(self, width: int = 32, halvings: int = 4) -> None:
+    def __init__(self, width: int = 16, halvings: int = 4) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         channels = 3
         for level in range(halvings):
-            wider = width * min(4, 2**level)
+            wider = width * 2**level
             for side, stride in ((3, 1), (4, 2)):
                 layer = nn.Conv2d(channels, wider, side, stride, padding=1)
                 layers += [spectral_norm(layer), nn.LeakyReLU(0.2)]

@@ -197,8 +197,14 @@ def paint(
         write(progress.preview(), output.with_name(name), overwrite=overwrite)
 
     with Watch(dry_run, every or 0, keep) as watch:
+
+        def on_step(progress: "Progress") -> None:
+            if progress.size and not progress.step:  # before hours of work
+                check_output(output, overwrite=overwrite, size=progress.size)
+            watch(progress)
+
         try:
-            picture = verb(*inputs, **options, on_step=watch)
+            picture = verb(*inputs, **options, on_step=on_step)
         except Stop:
             picture = None
         done, cut = watch.last, watch.cut_by
@@ -286,7 +292,8 @@ def train(
         return INTERRUPTED
     for name, score in scores.items():
         say(f"{name}: {score:.4f}")
-    model, *others = sorted(output.glob("*.safetensors"), key=lambda p: p.stem != "model")
+    model = output / "model.safetensors"
+    others = sorted({*output.glob("*.safetensors")} - {model})
     about = {"output": str(model), "beside": list(map(str, others)), "scores": dict(scores)}
     print(dumps(about) if json else "\n".join(map(str, (model, *others))))
     return DONE

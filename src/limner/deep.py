@@ -9,29 +9,35 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
+from PIL.ExifTags import Base
+
+from limner.files import FORMATS
 
 Values = NDArray[np.uint16]  # [H, W, 3 or 4]
 
 _OTHER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+_DEEP = ("RGB;16", "RGBA;16", "RGBX;16")  # Pillow's raw modes, without the byte order
 _BAND = 256  # rows that are packed at once
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _OURS = (b"IHDR", b"IDAT", b"IEND")  # chunks of a PNG that tell of its pixels
 
 
 def is_deep(image: ImageFile.ImageFile) -> bool:
-    """Whether a picture just opened, not loaded, holds RGB or RGBA of 16 bits."""
-    return image.mode in ("RGB", "RGBA") and any(
-        _order(part.args) is not None for part in image.tile
-    )
+    """Whether a picture just opened, not loaded, holds RGB or RGBA of 16 bits.
+
+    Not where alpha is multiplied in, or channels lie apart: there both byte orders read the same.
+    """
+    apart = image.format == "TIFF" and image.getexif().get(Base.PlanarConfiguration) == 2
+    return not apart and all(_raw_mode(part.args)[:-1] in _DEEP for part in image.tile)
 
 
 def lower_half(file: BinaryIO) -> Image.Image:
     """Load the lower 8 of 16 bits: the file's higher ones, read in the other byte order."""
     file.seek(0)
-    image = Image.open(file)
+    image = Image.open(file, formats=FORMATS)
     for place, part in enumerate(image.tile):
         args = part.args if isinstance(part.args, tuple) else (part.args,)
-        raw = str(args[0])
+        raw = _raw_mode(args)
         args = (raw[:-1] + _OTHER[raw[-1]], *args[1:])
         image.tile[place] = part._replace(args=args if len(args) > 1 else args[0])
     image.load()
@@ -68,10 +74,9 @@ def write_png(values: Values, file: BinaryIO, eight: bytes) -> None:
     file.write(_chunk(b"IDAT", packer.flush()) + _chunk(b"IEND", b""))
 
 
-def _order(args: object) -> str | None:
-    """The byte order of 16 bits in what Pillow tells its decoder."""
-    raw = args[0] if isinstance(args, tuple) and args else args
-    return raw[-1] if isinstance(raw, str) and raw[:-1].endswith(";16") else None
+def _raw_mode(args: object) -> str:
+    """How the bytes of a file are laid out, in what Pillow tells its decoder."""
+    return str(args[0] if isinstance(args, tuple) and args else args)
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:

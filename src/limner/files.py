@@ -26,6 +26,13 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[ImageFile.ImageFile, 
 
     Whatever goes wrong, in the body of the ``with`` too, is raised as an InputError.
     """
+    with binary(path) as file:
+        yield Image.open(file, formats=FORMATS), file
+
+
+@contextmanager
+def binary(path: str | os.PathLike[str]) -> Iterator[BufferedReader]:
+    """Open a file that is neither empty nor something else; see `opened`."""
     name = printable(path)
     with guarded(name):
         status = Path(path).stat()  # before opening: to open a pipe is to wait for its other end
@@ -34,7 +41,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[ImageFile.ImageFile, 
         if status.st_size == 0:
             raise InputError(f"{name}: is empty (0 bytes); copy or download it again")
         with Path(path).open("rb") as file:
-            yield Image.open(file, formats=FORMATS), file
+            yield file
 
 
 @contextmanager

@@ -163,7 +163,8 @@ def to_picture(
     -------
     PIL.Image.Image
         RGB or RGBA. Its ``info`` holds ``icc_profile`` and, where given, ``dpi``, ``exif`` and
-        ``limner``, the recipe as JSON; and of uint16 ``deep``, all 16 bits as [H, W, 3 or 4].
+        ``limner``, the recipe as JSON; and of uint16 ``deep``, all 16 bits of [H, W, 3 or 4] as
+        bytes.
     """
     assert rgb.ndim == 4 and rgb.shape[:2] == (1, 3), rgb.shape
     planes = rgb.detach()
@@ -172,7 +173,7 @@ def to_picture(
         planes = torch.cat((planes, alpha.detach().to(planes)), dim=1)
     deep = None
     if planes.dtype == torch.uint16:
-        deep = planes[0].permute(1, 2, 0).contiguous().cpu().numpy()
+        deep = planes[0].permute(1, 2, 0).contiguous().cpu().numpy().tobytes()
         planes = planes.float() / 65535
     if planes.dtype != torch.uint8:
         planes = planes.float().clamp(0, 1).mul(255).round().to(torch.uint8)

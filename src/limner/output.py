@@ -1,6 +1,7 @@
 """Pictures out: a file written whole or not at all, with its recipe inside."""
 
 import json
+import math
 import os
 import secrets
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from limner import deep, pdf
 from limner.errors import InputError, OptionError, OutputError, printable, reason
-from limner.files import guarded, opened
+from limner.files import binary, opened
 from limner.images import srgb_profile
 
 # suffix → Pillow's name of the format, and the longest side it can hold, in pixels
@@ -154,15 +155,19 @@ def write(
             if image.getchannel("A").getextrema() != (255, 255):
                 notes.append(f"{name}: {form} has no transparency; the picture is laid on white")
             image = _on_white(image)
-        values = picture.info.get("deep")
+        values = _deep_values(picture.info.get("deep"), image)
         if values is not None and form != "PNG":
             notes.append(f"{name}: written with 8 bits a channel; a .png keeps all 16")
         if form == "PDF":
             pdf.save(image, file, quality=QUALITY, **_page(picture.info))
-        elif form == "PNG" and values is not None and _agrees(values, image):
+        elif form == "PNG" and values is not None:
             beside = BytesIO()
             image.crop((0, 0, 1, 1)).save(beside, form, **options)
             deep.write_png(values, file, beside.getvalue())
+        elif form == "JPEG":  # Pillow does not look whether the disk took all of it
+            encoded = BytesIO()
+            image.save(encoded, form, **options)
+            file.write(encoded.getbuffer())
         else:
             image.save(file, form, **options)
     return tuple(notes)
@@ -226,7 +231,7 @@ def recipe_of(path: str | os.PathLike[str]) -> dict[str, object]:
     """
     name = printable(path)
     if Path(path).suffix.lower() == ".pdf":
-        with guarded(name), Path(path).open("rb") as file:
+        with binary(path) as file:
             text: object = pdf.recipe_of(file.read())
     else:
         text = _text_in(path)
@@ -267,19 +272,25 @@ def _format_of(target: Path) -> tuple[str, int]:
         ) from None
 
 
-def _agrees(values: deep.Values, image: Image.Image) -> bool:
-    """Whether 16 bits are those of this picture, which may have been edited since."""
-    if values.shape != (image.height, image.width, len(image.getbands())):
-        return False
-    return bool(np.abs(values / 257 - np.asarray(image)).max() < 0.6)
+def _deep_values(kept: object, image: Image.Image) -> deep.Values | None:
+    """All 16 bits of a picture, if they still are its own: it may have been edited since."""
+    shape = image.height, image.width, len(image.getbands())
+    if not isinstance(kept, bytes) or len(kept) != 2 * math.prod(shape):
+        return None
+    values = np.frombuffer(kept, np.uint16).reshape(shape)
+    for top in range(0, image.height, 256):
+        band = image.crop((0, top, image.width, min(top + 256, image.height)))
+        if np.abs(values[top : top + 256] / np.float32(257) - np.asarray(band)).max() > 0.6:
+            return None
+    return values
 
 
 def _page(info: dict[str | tuple[int, int], Any]) -> dict[str, Any]:
     """What a page of PDF is told: 72 pixels an inch where nothing is stated, as Pillow has it."""
     return {
-        "dpi": info.get("dpi", (72, 72)),
+        "dpi": info.get("dpi") or (72, 72),
         "bleed": info.get("bleed", 0),
-        "profile": info.get("icc_profile", srgb_profile()),
+        "profile": info.get("icc_profile") or srgb_profile(),
         "recipe": info.get("limner", ""),
     }
 

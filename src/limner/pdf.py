@@ -76,7 +76,14 @@ def save(
     pdf.write_xref_and_trailer()
 
 
+class _Reader(PdfParser):
+    """Reads what a file says of itself, and not its pages, which could name each other for ever."""
+
+    def linearize_page_tree(self, node: object = None) -> list[object]:  # type: ignore[override]
+        return []
+
+
 def recipe_of(data: bytes) -> str | None:
     """Return the recipe in what `save` wrote, None where there is none; damaged files raise."""
-    found: str | None = getattr(PdfParser(buf=data).info, "limner", None)
+    found: str | None = getattr(_Reader(buf=data).info, "limner", None)
     return found

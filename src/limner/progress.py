@@ -33,6 +33,8 @@ class Progress:
         A remark for the user ("the first of 12 frames is used"), or empty.
     share : float
         Of the work, done: 0 to 1. Steps differ in cost, so this tells the time left.
+    size : tuple of int or None
+        Height and width of the result in pixels, where they are known before the first step.
     """
 
     verb: str
@@ -44,6 +46,7 @@ class Progress:
     preview: Callable[[], Image.Image] | None = None
     note: str = ""
     share: float = 0.0
+    size: tuple[int, int] | None = None
 
 
 OnStep = Callable[[Progress], None]

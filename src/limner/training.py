@@ -53,6 +53,8 @@ class Run:
         What the training was asked for; a resumed run must be asked for the same.
     resume : bool
         Go on from the checkpoint, or start anew. A run is never replaced by accident.
+    logs : sequence of str
+        The names of its logs.
 
     Raises
     ------
@@ -62,11 +64,19 @@ class Run:
         The run to be resumed was started with other options.
     """
 
-    def __init__(self, folder: Path, options: Mapping[str, object], *, resume: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        options: Mapping[str, object],
+        *,
+        resume: bool,
+        logs: Sequence[str] = ("log",),
+    ) -> None:
         self.folder = folder
         self.checkpoint = folder / "checkpoint.pt"
         self.model = folder / "model.safetensors"
         self._options = json.loads(json.dumps(options))
+        self._logs = [folder / f"{name}.csv" for name in logs]
         self._events: Any = None
         known = folder / "options.json"
         if resume:
@@ -83,8 +93,8 @@ class Run:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             known.write_text(json.dumps(self._options, indent=2) + "\n")
-            for log in folder.glob("*.csv"):  # of a run stopped before its first checkpoint
-                log.unlink()
+            for log in self._logs:  # of a run stopped before its first checkpoint
+                log.unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
 
@@ -139,7 +149,7 @@ class Run:
             state: dict[str, Any] = torch.load(self.checkpoint, weights_only=True)
         except Exception as error:
             raise InputError(f"{self.checkpoint}: damaged; start the run anew") from error
-        for log in self.folder.glob("*.csv"):
+        for log in filter(Path.exists, self._logs):
             lines = log.read_text().splitlines(keepends=True)
             steps = [line.partition(",")[0] for line in lines]
             kept = [
@@ -346,6 +356,8 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for weight in group["params"]:
                 gradient, kept = weight.grad, group["momentum"]
+                if gradient is None:
+                    continue
                 mean = self.state[weight].setdefault("mean", torch.zeros_like(weight))
                 mean.lerp_(gradient, 1 - kept)
                 ahead = gradient.lerp(mean, kept).flatten(1)  # Nesterov's

@@ -1,17 +1,21 @@
-"""Weights files of compact networks and ESRGAN's: read for what they are, or refused in a line."""
+"""Weights files of upscaling networks: read for what they are, mixed, or refused in a line."""
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from PIL import Image
+from torch import Tensor, nn
 
 from limner import weights
 from limner.errors import WeightsError
-from limner.upscaling.models import Upscaler, load
+from limner.upscaling.models import Other, Upscaler, load, mix
 from limner.upscaling.network import Compact
 from limner.upscaling.rrdb import RRDB
+from limner.upscaling.upscale import upscale
 
 CPU = torch.device("cpu")
 State = dict[str, Tensor]
@@ -158,6 +162,237 @@ def test_an_esrgan_file_says_what_it_is(
         np.testing.assert_array_equal(large, saved(picture()))
 
 
+# --- two networks mixed ----------------------------------------------------------------------
+
+SHAPES: dict[str, tuple[type[Compact] | type[RRDB], tuple[int, ...]]] = {
+    "compact": (Compact, (8, 2, 2)),
+    "ESRGAN": (RRDB, (8, 4, 1, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("detail", [0, 0.25, 0.5, 1])
+def test_weights_lie_between_those_of_two(shape: str, detail: float) -> None:
+    kind, sizes = SHAPES[shape]
+    ours, theirs = (drawn(kind(*sizes), seed) for seed in (1, 2))
+    by_hand = {
+        key: (1 - detail) * value.double().numpy() + detail * theirs.state_dict()[key].numpy()
+        for key, value in ours.state_dict().items()
+    }
+    before = {key: value.clone() for key, value in theirs.state_dict().items()}
+    mix(ours, theirs, detail, "b.pth")
+    for key, value in ours.state_dict().items():
+        wrong = 0 if detail in (0, 1) else 1e-6
+        np.testing.assert_allclose(value, by_hand[key], rtol=0, atol=wrong, err_msg=key)
+        assert torch.equal(theirs.state_dict()[key], before[key])  # which stays what it was
+
+
+@pytest.mark.parametrize(
+    "other",
+    [Compact(8, 3, 2), Compact(9, 2, 2), Compact(8, 2, 4), RRDB(8, 4, 1, 1, 1)],
+    ids=["deeper", "wider", "another scale", "ESRGAN"],
+)
+def test_networks_of_two_shapes_are_not_mixed(other: Upscaler) -> None:
+    ours = drawn(Compact(8, 2, 2))
+    before = {key: value.clone() for key, value in ours.state_dict().items()}
+    with pytest.raises(WeightsError) as raised:
+        mix(ours, other, 0.5, "b.pth")
+    assert str(raised.value) == (
+        "b.pth: not of the same shape as the faithful weights; use two of one network"
+    )
+    assert all(torch.equal(value, before[key]) for key, value in ours.state_dict().items())
+
+
+# --- what spandrel knows ---------------------------------------------------------------------
+
+
+class Strange(nn.Module):
+    """Of an architecture that is not ours: pixels doubled, their colours mixed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.colours = nn.Conv2d(3, 3, 1)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return self.colours(picture).repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
+class Swin(Strange):
+    """With a table of whole numbers, as many have that see in windows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("relative_position_index", torch.arange(4))
+
+
+class Descriptor:
+    """As spandrel's: its call takes no gradient, and keeps within 0 and 1."""
+
+    def __init__(self, model: nn.Module, channels: tuple[int, int] = (3, 3)) -> None:
+        self.model, self.scale = model, 2
+        self.input_channels, self.output_channels = channels
+
+    @torch.inference_mode()
+    def __call__(self, image: Tensor) -> Tensor:
+        return self.model(image).clamp_(0, 1)
+
+
+class Loader:
+    """Stands in for spandrel's; what it was given and what it gives are the class's."""
+
+    given: list[State] = []  # noqa: RUF012
+    channels = (3, 3)
+
+    def load_from_state_dict(self, state: State) -> Descriptor:
+        self.given.append(state)
+        network = Swin() if "relative_position_index" in state else Strange()
+        network.load_state_dict(state)
+        return Descriptor(network, self.channels)
+
+
+@pytest.fixture
+def loader(monkeypatch: pytest.MonkeyPatch) -> type[Loader]:
+    """A spandrel that knows one architecture."""
+    fake = ModuleType("spandrel")
+    monkeypatch.setattr(fake, "ImageModelDescriptor", Descriptor, raising=False)
+    monkeypatch.setattr(fake, "ModelLoader", Loader, raising=False)
+    monkeypatch.setattr(Loader, "given", [])
+    monkeypatch.setitem(sys.modules, "spandrel", fake)
+    return Loader
+
+
+def strange(seed: int = 0, kind: type[Strange] = Strange) -> State:
+    """Weights that keep colours about as they are."""
+    torch.manual_seed(seed)
+    state = kind().state_dict()
+    state["colours.weight"] = torch.eye(3)[..., None, None] + 0.2 * torch.rand(3, 3, 1, 1) - 0.1
+    return state
+
+
+def by_formula(state: State, rgb: np.ndarray) -> np.ndarray:
+    """What `Strange` makes of [H, W, 3], in 64 bits."""
+    weight, bias = state["colours.weight"][..., 0, 0].double(), state["colours.bias"].double()
+    mixed = rgb @ weight.numpy().T + bias.numpy()
+    return mixed.clip(0, 1).repeat(2, 0).repeat(2, 1)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_another_architecture_is_left_to_spandrel(
+    tmp_path: Path, suffix: str, loader: type[Loader]
+) -> None:
+    state = strange()
+    found = load(written(tmp_path / f"a{suffix}", state), CPU)
+    assert isinstance(found, Other) and found.scale == 2 and found.feather > 0
+    assert not found.network.training
+    assert not any(parameter.requires_grad for parameter in found.parameters())
+    (given,) = loader.given
+    assert given.keys() == state.keys()
+    assert all(torch.equal(given[key], state[key]) for key in state)
+    rgb = picture()[0].permute(1, 2, 0).double().numpy()
+    np.testing.assert_allclose(
+        found(picture())[0].permute(1, 2, 0), by_formula(state, rgb), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("tile", [32, None])
+def test_a_picture_is_enlarged_by_it(
+    tmp_path: Path, tile: int | None, loader: type[Loader]
+) -> None:
+    state = strange()
+    path = str(written(tmp_path / "a.pth", state))
+    values = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    large = upscale(Image.fromarray(values), model=path, scale=2, tile=tile, colour_lock=False)
+    np.testing.assert_allclose(large, by_formula(state, values / 255) * 255, atol=0.51)
+    held = upscale(Image.fromarray(values), model=path, scale=2, tile=tile)
+    assert held.size == (100, 80) and np.abs(np.asarray(held).mean() - values.mean()) < 0.5
+
+
+def test_it_is_asked_for_nothing_that_is_ours(tmp_path: Path, loader: type[Loader]) -> None:
+    for name, network in (("a", Compact(8, 1, 2)), ("b", RRDB(8, 4, 1, 2, 1))):
+        load(written(tmp_path / f"{name}.pth", drawn(network).state_dict()), CPU)
+    assert loader.given == []
+
+
+def test_two_that_spandrel_knows_are_mixed(tmp_path: Path, loader: type[Loader]) -> None:
+    one, other = (load(written(tmp_path / f"{n}.pth", strange(n)), CPU) for n in (1, 2))
+    mix(one, other, 0.5, "2.pth")
+    mean = {key: (value + strange(2)[key]) / 2 for key, value in strange(1).items()}
+    rgb = picture()[0].permute(1, 2, 0).double().numpy()
+    np.testing.assert_allclose(one(picture())[0].permute(1, 2, 0), by_formula(mean, rgb), atol=1e-6)
+
+
+def test_whole_numbers_among_the_weights_are_kept(tmp_path: Path, loader: type[Loader]) -> None:
+    one, other = (load(written(tmp_path / f"{n}.pth", strange(n, Swin)), CPU) for n in (1, 2))
+    mix(one, other, 0.5, "2.pth")
+    state = one.state_dict()
+    assert state["network.relative_position_index"].tolist() == [0, 1, 2, 3]
+    mean = (strange(1, Swin)["colours.weight"] + strange(2, Swin)["colours.weight"]) / 2
+    np.testing.assert_allclose(state["network.colours.weight"], mean, atol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [(1, 1), (1, 3), (3, 1), (4, 4), (6, 3)])
+def test_networks_for_other_than_three_colours_are_refused(
+    tmp_path: Path,
+    loader: type[Loader],
+    channels: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loader, "channels", channels)
+    said = refusal(written(tmp_path / "a.pth", strange()))
+    assert said == "a network for something else than enlarging pictures of RGB"
+
+
+def test_networks_that_fill_holes_are_refused(
+    tmp_path: Path, loader: type[Loader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader, "load_from_state_dict", lambda *_: object())  # no image descriptor
+    said = refusal(written(tmp_path / "a.pth", strange()))
+    assert said == "a network for something else than enlarging pictures of RGB"
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, KeyError, ValueError, ZeroDivisionError])
+def test_what_spandrel_does_not_know_is_refused_in_a_line(
+    tmp_path: Path,
+    loader: type[Loader],
+    kind: type[Exception],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise kind("of\ntwo lines")
+
+    monkeypatch.setattr(loader, "load_from_state_dict", fail)
+    said = refusal(written(tmp_path / "a.pth", strange()))
+    assert said == (
+        "neither a compact upscaler nor ESRGAN's network (it begins with colours.weight, "
+        "colours.bias), nor anything that spandrel knows"
+    )
+
+
+def test_without_spandrel_the_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "spandrel", None)
+    said = refusal(written(tmp_path / "a.pth", strange()))
+    assert said == (
+        "neither a compact upscaler nor ESRGAN's network (it begins with colours.weight, "
+        "colours.bias); use weights of one of these, or install limner[models] for more"
+    )
+    state = drawn(Compact(8, 1, 2)).state_dict()  # which are ours need nobody
+    assert isinstance(load(written(tmp_path / "b.pth", state), CPU), Compact)
+
+
+def test_a_spandrel_that_cannot_be_imported_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So torchvision fails whose wheel is of another build of torch."""
+    text = 'raise RuntimeError("operator torchvision::nms\\ndoes not exist")'
+    (tmp_path / "spandrel.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "spandrel", raising=False)
+    said = refusal(written(tmp_path / "a.pth", strange()))
+    assert "operator torchvision::nms does not exist" in said
+
+
 # --- what is refused -------------------------------------------------------------------------
 
 
@@ -172,12 +407,14 @@ class Hostile:
 
 
 @pytest.mark.parametrize("wrapper", [None, "params_ema"])
-def test_a_file_that_would_run_code_is_refused(tmp_path: Path, wrapper: str | None) -> None:
+def test_a_file_that_would_run_code_is_refused(
+    tmp_path: Path, wrapper: str | None, loader: type[Loader]
+) -> None:
     path, target = tmp_path / "a.pth", tmp_path / "was here"
     state = {**Compact(8, 1, 2).state_dict(), "more": Hostile(target)}
     torch.save({wrapper: state} if wrapper else state, path)
     assert "could run code, so it was not opened" in refusal(path)
-    assert not target.exists()
+    assert not target.exists() and loader.given == []
     torch.load(path, weights_only=False)  # and it would have
     assert target.exists()
 

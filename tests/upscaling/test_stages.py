@@ -48,21 +48,22 @@ def unlike(made: torch.Tensor, large: torch.Tensor) -> float:
 
 
 def test_a_pixel_step_is_orthogonal_inside_and_adam_s_elsewhere(batch: Batch) -> None:
-    """Adam's first step is the rate, whichever way; an orthogonal one about four times as much."""
+    """Adam's first step is the rate downhill; an orthogonal one about four times as much."""
     network = beginner()
     before = weights_of(network)
     with torch.no_grad():
         off = float(np.abs(network(batch[0]).numpy() - batch[1].numpy()).mean())
     stage = Pixels(network, 0.01)
     assert stage.step(*batch, 0.5) == {"loss": pytest.approx(off, rel=1e-5)}
-    for key, after in weights_of(network).items():
-        step = after - before[key]
+    for key, weight in network.named_parameters():
+        step, slope = weight.detach().numpy() - before[key], weight.grad.numpy()
         if key in ("body.2.weight", "body.4.weight", "body.6.weight"):
             values = np.linalg.svd(step.reshape(len(step), -1), compute_uv=False) / 0.02
-            assert 0.65 < values[0] < 1.25, key
-            assert np.median(values) > 0.5, key
+            assert 0.65 < values[0] < 1.25 and np.median(values) > 0.5, key
+            assert (step * slope).sum() < 0, key
         else:
-            np.testing.assert_allclose(np.abs(step), 0.005, rtol=0.1, err_msg=key)
+            wanted = -0.005 * slope / (np.abs(slope) + 1e-8)
+            np.testing.assert_allclose(step, wanted, rtol=1e-3, atol=1e-7, err_msg=key)
 
 
 def test_pixel_steps_come_closer_to_the_pixels(batch: Batch) -> None:
@@ -157,16 +158,20 @@ def test_a_perceptual_step_has_a_tenth_of_the_rate(batch: Batch) -> None:
 
 
 def test_perceptual_steps_come_closer_to_the_features(batch: Batch) -> None:
+    """Where pixels alone would get no further."""
     network = beginner()
+    first = Pixels(network, 0.005)
+    for _ in range(40):
+        first.step(*batch, 1.0)
     with torch.no_grad():
         before = unlike(network(batch[0]), batch[1])
-    stage = Perceptual(network, 0.03)
-    told = [stage.step(*batch, 1.0) for _ in range(30)]
+    second = Perceptual(network, 0.002)
+    told = [second.step(*batch, 1.0) for _ in range(15)]
     with torch.no_grad():
         after = unlike(network(batch[0]), batch[1])
     assert told[0]["features"] == pytest.approx(before, rel=1e-4)
-    assert after < 0.8 * before
-    assert told[-1]["discriminator"] < told[0]["discriminator"]
+    assert after < 0.8 * before and told[-1]["loss"] > 0.95 * told[0]["loss"]
+    assert told[-1]["discriminator"] < 0.9 * told[0]["discriminator"]
 
 
 def copied(state: dict[str, object]) -> dict[str, object]:

@@ -1,6 +1,9 @@
 """`upscale` from end to end, small: what goes in, what comes out, and what is refused."""
 
 import json
+import math
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +11,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor, nn
 
-from limner import output, weights
+from crafted import adobe, deep_png
+from disk import full_disk
+from limner import cli, images, output, weights
 from limner.errors import InputError, OptionError, WeightsError
 from limner.progress import Progress, Stop
+from limner.replay import replay
+from limner.upscaling import models
 from limner.upscaling import upscale as room
 from limner.upscaling.network import Compact
-from limner.upscaling.upscale import locked, upscale
+from limner.upscaling.rrdb import RRDB
+from limner.upscaling.upscale import enlarged, locked, upscale
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +32,30 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     torch.manual_seed(0)
     network = Compact(8, 3, 4)
     path = tmp_path_factory.mktemp("model") / "random.safetensors"
+    weights.write(path, network.state_dict(), {})
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
+    """Compact networks of random weights, by their scale."""
+    folder, found = tmp_path_factory.mktemp("small"), {}
+    for scale in (1, 2, 4):
+        torch.manual_seed(scale)
+        found[scale] = saved(folder / f"x{scale}.safetensors", Compact(4, 1, scale))
+    return found
+
+
+@pytest.fixture(scope="module")
+def doubling(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A compact network that finds nothing to add: every pixel becomes 2 × 2 of its colour."""
+    network = Compact(1, 0, 2).requires_grad_(False)
+    for parameter in network.parameters():
+        parameter.zero_()
+    return saved(tmp_path_factory.mktemp("doubling") / "nearest.safetensors", network)
+
+
+def saved(path: Path, network: nn.Module) -> str:
     weights.write(path, network.state_dict(), {})
     return str(path)
 
@@ -176,6 +209,343 @@ def test_a_network_of_another_scale_is_resampled(tmp_path: Path) -> None:
     assert upscale(PICTURE, model=str(tmp_path / "x1.safetensors"), scale=3).size == (180, 120)
 
 
+# --- several passes --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("own", "scale", "times"),
+    [(2, 8, 3), (2, 4, 2), (4, 16, 2), (2, 16, 4), (4, 5, 2), (2, 3, 2), (4, 3, 1)],
+)
+def test_a_model_is_applied_as_often_as_it_takes(
+    small: dict[int, str], own: int, scale: float, times: int
+) -> None:
+    """Before each turn but the first, what is more than the rest of the way needs is shrunk."""
+    picture = by_hand = spots(3, 9, 13)
+    for left in range(times, 0, -1):
+        if left < times:
+            needed = tuple(-(-side * scale // own**left) for side in picture.size)
+            by_hand = by_hand.resize(needed, Image.Resampling.BICUBIC)
+        by_hand = upscale(by_hand, model=small[own], scale=own)
+    large = upscale(picture, model=small[own], scale=scale, max_scale=16)
+    assert large.size == (13 * scale, 9 * scale)
+    by_hand = by_hand.resize(large.size, Image.Resampling.BICUBIC)
+    assert np.abs(rgb(large) - rgb(by_hand)).max() <= (0 if scale == own**times else 4)
+
+
+def test_a_model_that_enlarges_nothing_is_applied_once(small: dict[int, str]) -> None:
+    picture = spots(3, 9, 13)
+    values = torch.from_numpy(rgb(picture)).permute(2, 0, 1)[None].float() / 255
+    made = models.load(Path(small[1]), torch.device("cpu"))(values)[0].permute(1, 2, 0)
+    by_hand = Image.fromarray((made.clamp(0, 1) * 255).round().numpy().astype(np.uint8))
+    large = upscale(picture, model=small[1], scale=3, colour_lock=False)
+    off = rgb(large) - rgb(by_hand.resize((39, 27), Image.Resampling.BICUBIC))
+    assert np.abs(off).max() <= 1 and np.abs(rgb(by_hand) - rgb(picture)).max() > 2
+
+
+@pytest.mark.parametrize(("scale", "then"), [(8, 2), (16, 4), (6, 1.5)])
+def test_what_ships_works_on_what_it_made(scale: float, then: float) -> None:
+    picture = spots(4, 11, 8)
+    first = upscale(picture, scale=4)
+    first = first.resize([round(side * then / max(2, then // 2 * 2)) for side in first.size])
+    by_hand = upscale(first, scale=2 if then <= 2 else 4)
+    large = upscale(picture, scale=scale, max_scale=16)
+    assert large.size == by_hand.size
+    assert np.abs(rgb(large) - rgb(by_hand)).max() <= (0 if then in (2, 4) else 4)
+    with pytest.raises(OptionError, match=f"--scale {scale:g}: .*, as --max-scale says"):
+        upscale(picture, scale=scale)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("options", [{"scale": 4}, {"scale": 3}, {"print_": "1x1in", "dpi": 30}])
+def test_a_gpu_makes_the_same(small: dict[int, str], options: dict[str, Any]) -> None:
+    cpu, gpu = (
+        upscale(PICTURE, model=small[2], device=device, **options) for device in ("cpu", "cuda")
+    )
+    assert np.abs(rgb(cpu) - rgb(gpu)).max() <= 1
+
+
+# --- between two networks --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, str]:
+    """Weights of one shape, others, and those halfway between."""
+    folder, ends = tmp_path_factory.mktemp("pair"), []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        ends.append(Compact(8, 2, 4).state_dict())
+    half = {key: (value + ends[1][key]) / 2 for key, value in ends[0].items()}
+    paths = [folder / f"{name}.safetensors" for name in ("a", "b", "half")]
+    for path, state in zip(paths, (*ends, half), strict=True):
+        weights.write(path, state, {})
+    return str(paths[0]), str(paths[1]), str(paths[2])
+
+
+def test_detail_goes_from_one_network_to_the_other(pair: tuple[str, str, str]) -> None:
+    alone = [rgb(upscale(PICTURE, model=path)) for path in pair]
+    mixed = {
+        detail: rgb(upscale(PICTURE, model=pair[0], inventive=pair[1], detail=detail))
+        for detail in (1e-9, 0.5, 1)
+    }
+    for detail, one in ((1e-9, 0), (1, 1), (0.5, 2)):
+        off = np.abs(mixed[detail] - alone[one])
+        assert off.max() <= 1 and (off > 0).mean() < 1e-3
+    np.testing.assert_array_equal(mixed[1], alone[1])
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert np.abs(alone[one] - alone[other]).mean() > 1
+
+
+def test_detail_of_what_ships(pair: tuple[str, str, str], small: dict[int, str],
+                              monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # fmt: skip
+    """Our own files in the place of those that ship: which are used, and how often."""
+    names = {"x4": pair[0], "x4-inventive": pair[1], "x2": small[2]}
+    for name, path in names.items():
+        (tmp_path / f"upscaler-best-{name}.safetensors").write_bytes(Path(path).read_bytes())
+    monkeypatch.setattr(weights, "SHIPPED", tmp_path)
+    picture = spots(3, 9, 13)
+    half = upscale(picture, model=pair[2])
+    found = upscale(picture, quality="best", detail=0.5)
+    assert np.abs(rgb(found) - rgb(half)).max() <= 1
+    found = upscale(picture, quality="best", detail=0.5, scale=2)  # by shrinking the four times
+    shrunk = half.resize((26, 18), Image.Resampling.BICUBIC)
+    assert np.abs(rgb(found) - rgb(shrunk)).max() <= 2
+    once = upscale(upscale(picture, quality="best", detail=0.5), quality="best", scale=2)
+    twice = upscale(picture, quality="best", detail=0.5, scale=8, max_scale=8)
+    np.testing.assert_array_equal(rgb(twice), rgb(once))  # what was invented once is then true
+    for detail, path in ((0, pair[0]), (1, pair[1])):
+        found = upscale(picture, quality="best", detail=detail)
+        np.testing.assert_array_equal(rgb(found), rgb(upscale(picture, model=path)))
+
+
+def test_networks_of_two_shapes_have_nothing_between(pair: tuple[str, str, str],
+                                                     small: dict[int, str]) -> None:  # fmt: skip
+    with pytest.raises(WeightsError) as raised:
+        upscale(PICTURE, model=pair[0], inventive=small[4], detail=0.5)
+    assert str(raised.value).startswith(f"{small[4]}: not of the same shape")
+    with pytest.raises(WeightsError, match=r"no\.pth: no such weights file"):
+        upscale(PICTURE, model=pair[0], inventive="no.pth", detail=0.5)
+
+
+# --- colours as they are ---------------------------------------------------------------------
+
+
+def from_disk(tmp_path: Path, values: np.ndarray) -> Path:
+    """A PNG of 16 bits."""
+    (tmp_path / "deep.png").write_bytes(deep_png(values))
+    return tmp_path / "deep.png"
+
+
+def deep_of(large: Image.Image) -> np.ndarray:
+    """All 16 bits, [H, W, 3 or 4]."""
+    shape = large.height, large.width, len(large.getbands())
+    return np.frombuffer(large.info["deep"], np.uint16).reshape(shape)
+
+
+def reread(large: Image.Image, path: Path) -> np.ndarray:
+    """All 16 bits of what is written, of which Pillow sees the higher 8."""
+    output.write(large, path)
+    assert path.read_bytes()[24] == 16  # the depth, in a PNG's header
+    picture = images.read(path, native=True)
+    planes = [picture.rgb] if picture.alpha is None else [picture.rgb, picture.alpha]
+    values = (torch.cat(planes, 1)[0].permute(1, 2, 0) * 65535).round().numpy()
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(np.asarray(image), values // 256)
+    return values
+
+
+def test_another_profile_is_kept_and_its_values_too(tmp_path: Path, model: str) -> None:
+    PICTURE.save(tmp_path / "adobe.png", icc_profile=adobe())
+    large = upscale(tmp_path / "adobe.png", model=model)
+    np.testing.assert_array_equal(rgb(large), rgb(upscale(PICTURE, model=model)))
+    assert large.info["icc_profile"] == adobe()
+    assert upscale(PICTURE, model=model).info["icc_profile"] == images.srgb_profile()
+    output.write(large, tmp_path / "large.png")
+    with Image.open(tmp_path / "large.png") as image:
+        assert image.info["icc_profile"] == adobe()
+        np.testing.assert_array_equal(rgb(image), rgb(large))
+
+
+@pytest.mark.parametrize("lock", [False, True])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_all_16_bits_go_through(tmp_path: Path, doubling: str, channels: int, lock: bool) -> None:
+    """Of grey, colour, and colour with alpha; and through a pass that works on another's result."""
+    values = np.random.default_rng(1).integers(0, 65536, (9, 7, channels), dtype=np.uint16)
+    large = upscale(from_disk(tmp_path, values), model=doubling, scale=4, colour_lock=lock)
+    wanted = (values.repeat(3, 2) if channels == 1 else values[..., :3]).repeat(4, 0).repeat(4, 1)
+    deep = deep_of(large)
+    assert deep.shape == (36, 28, max(3, channels))
+    assert np.abs(deep[..., :3].astype(float) - wanted).max() <= 1
+    np.testing.assert_array_equal(np.asarray(large), (deep / 257).round())
+    np.testing.assert_array_equal(reread(large, tmp_path / "out.png"), deep)
+
+
+def test_alpha_of_16_bits_is_smooth(tmp_path: Path, doubling: str) -> None:
+    alpha = np.add.outer(np.arange(9) ** 2 * 7, np.arange(7) * 611).astype(np.uint16)
+    values = np.dstack((*[np.full_like(alpha, 777)] * 3, alpha))
+    large = upscale(from_disk(tmp_path, values), model=doubling, scale=2)
+    by_pillow = Image.fromarray(alpha.astype(np.float32)).resize((14, 18), Image.Resampling.BICUBIC)
+    off = deep_of(large)[..., 3] - np.asarray(by_pillow).clip(0, 65535)
+    assert np.abs(off).max() < 3 and large.mode == "RGBA"
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_ramp_is_finer_than_8_bits(tmp_path: Path, scale: float) -> None:
+    """From 20000 to 23780 of 65535: 15 levels of 256."""
+    line = 20000 + 60 * np.arange(64)
+    ramp = np.broadcast_to(line[None, :, None], (12, 64, 3)).astype(np.uint16)
+    deep = deep_of(upscale(from_disk(tmp_path, ramp), scale=scale))
+    assert len(np.unique(deep)) > 256 and len(np.unique(deep // 257)) < 20
+    inner = deep[:, 4 * scale : -4 * scale, 1].astype(float)
+    place = (np.arange(64 * scale) + 0.5) / scale - 0.5  # of pixel centres
+    wanted = (20000 + 60 * place)[4 * scale : -4 * scale]
+    assert np.abs(inner - wanted).max() < 257  # a level of 8 bits
+    assert "deep" not in upscale(PICTURE, scale=scale).info
+
+
+def test_grey_of_16_bits_stays_grey(tmp_path: Path, model: str) -> None:
+    values = np.random.default_rng(2).integers(9000, 50000, (9, 7, 1), dtype=np.uint16)
+    for colours in (values, values.repeat(3, 2)):
+        deep = deep_of(upscale(from_disk(tmp_path, colours), model=model)).astype(int)
+        assert np.ptp(deep, axis=2).max() == 0 and len(np.unique(deep)) > 256
+
+
+def test_paper_is_white_in_16_bits(tmp_path: Path, doubling: str) -> None:
+    values = np.full((20, 30, 4), 1234, dtype=np.uint16)
+    options = {"model": doubling, "print_": "1x1in", "dpi": 60, "fit": "pad"}
+    deep = deep_of(upscale(from_disk(tmp_path, values), **options))
+    assert deep.shape == (60, 60, 4)
+    assert (deep[:10] == 65535).all() and (deep[50:] == 65535).all() and (deep[10:50] == 1234).all()
+
+
+# --- where tiles meet ------------------------------------------------------------------------
+
+
+class Leaning:
+    """Sees all of what it is given: half of every colour is the mean of that."""
+
+    scale, radius, feather = 2, 3, 4
+
+    def parameters(self) -> Iterator[Tensor]:
+        return iter(())
+
+    def __call__(self, part: Tensor) -> Tensor:
+        large = part.repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
+        return (large + part.mean((2, 3), keepdim=True)) / 2
+
+
+class Flat(Leaning):
+    """Makes of every tile one grey, the next of those given."""
+
+    scale, radius, feather = 2, 0, 8
+
+    def __init__(self, *greys: float) -> None:
+        self.greys = list(greys)
+
+    def __call__(self, part: Tensor) -> Tensor:
+        height, width = (2 * side for side in images.size_of(part))
+        return torch.full((1, 3, height, width), self.greys.pop(0))
+
+
+def in_tiles(network: Any, height: int, width: int, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """A picture [H, W, 3], and what tiles of it make at 16 bits; both in 0..1."""
+    rgb = torch.rand((1, 3, height, width), generator=torch.Generator().manual_seed(0))
+    large = enlarged(network, rgb, False, side, lambda *_: None, torch.uint16)
+    both = (rgb.numpy(), large.numpy() / 65535)
+    return tuple(one[0].transpose(1, 2, 0).astype(float) for one in both)  # type: ignore[return-value]
+
+
+def ramp(length: int, cut: int | None, scale: int, feather: int) -> np.ndarray:
+    """How much the tile after a cut counts, pixel by pixel: from 0 to 1 around the cut."""
+    if cut is None:
+        return np.zeros(length * scale)
+    place = (np.arange(length * scale) + 0.5) / scale
+    return ((place - (cut - feather)) / (2 * feather)).clip(0, 1)
+
+
+def by_ramps(rgb: np.ndarray, cuts: tuple[int | None, int | None]) -> np.ndarray:
+    """What `Leaning` makes of tiles that end at these cuts, each fading into the next."""
+    large, margin = rgb.repeat(2, 0).repeat(2, 1), Leaning.radius + Leaning.feather
+    ranges, shares = [], []
+    for length, cut in zip(rgb.shape, cuts, strict=False):
+        later = ramp(length, cut, Leaning.scale, Leaning.feather)
+        ends = (0, length) if cut is None else (0, cut, length)
+        ranges.append([slice(max(0, a - margin), b + margin) for a, b in pairwise(ends)])
+        shares.append((1 - later, later)[: len(ends) - 1])
+    return sum(
+        np.outer(down, across)[..., None] * (large + rgb[rows, columns].mean((0, 1))) / 2
+        for rows, down in zip(ranges[0], shares[0], strict=True)
+        for columns, across in zip(ranges[1], shares[1], strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "cuts"), [(40, 30, (20, None)), (30, 51, (None, 26)), (40, 51, (20, 26))]
+)
+def test_tiles_fade_into_each_other(
+    height: int, width: int, cuts: tuple[int | None, int | None]
+) -> None:
+    rgb, large = in_tiles(Leaning(), height, width, 32)
+    off = np.abs(large - by_ramps(rgb, cuts))
+    if None not in cuts:  # of where all four meet, another test tells
+        rows, columns = (slice(2 * (cut - 4), 2 * (cut + 4)) for cut in cuts if cut)
+        off[rows, columns] = 0
+    assert off.max() < 2 / 65535
+    unblended = (rgb.repeat(2, 0).repeat(2, 1) + rgb.mean((0, 1))) / 2
+    assert np.abs(large - unblended).max() > 0.002  # the tiles do differ
+
+
+def test_where_four_tiles_meet_both_ramps_count() -> None:
+    rgb, large = in_tiles(Leaning(), 40, 51, 32)
+    assert np.abs(large - by_ramps(rgb, (20, 26))).max() < 3 / 65535
+
+
+@pytest.mark.parametrize(
+    "greys",
+    [
+        pytest.param((0.2, 0.8, 0.2, 0.8)),
+        pytest.param((0.2, 0.2, 0.8, 0.8)),
+        pytest.param((0.2, 0.8, 0.2, 0.2)),
+        pytest.param((0.2, 0.2, 0.8, 0.2)),
+        (0.2, 0.2, 0.2, 0.8),
+        (0.8, 0.2, 0.2, 0.2),
+    ],
+)
+def test_no_pixel_jumps_by_more_than_a_step_of_the_ramp(greys: tuple[float, ...]) -> None:
+    _, large = in_tiles(Flat(*greys), 64, 64, 32)
+    step = 0.6 / (2 * Flat.feather * Flat.scale)
+    jumps = [np.abs(np.diff(large, axis=axis)).max() for axis in (0, 1)]
+    assert 0.9 * step < max(jumps) < step + 3 / 65535  # and rounded three times
+    corners = large[[0, 0, -1, -1], [0, -1, 0, -1], 0]
+    np.testing.assert_allclose(corners, greys, atol=1e-4)
+
+
+def test_a_last_tile_narrower_than_the_ramp() -> None:
+    network = Flat(*[0.5] * 18)
+    network.feather = 16
+    _, large = in_tiles(network, 8, 559, 32)
+    assert np.abs(large - 0.5).max() < 1e-4
+
+
+def test_where_networks_see_no_farther_blending_changes_nothing(tmp_path: Path) -> None:
+    """One block of ESRGAN's: 15 + 4 pixels, of the 48 around each tile."""
+    torch.manual_seed(0)
+    path = saved(tmp_path / "rrdb.safetensors", RRDB(4, 2, 1, 1, 1))
+    whole, cut = (
+        upscale(spots(1, 90, 110), model=path, scale=2, tile=tile, colour_lock=False)
+        for tile in (128, 32)
+    )
+    assert np.abs(rgb(whole) - rgb(cut)).max() <= 1 and np.ptp(rgb(whole)) > 0
+
+
+@pytest.mark.parametrize("side", [16, 23, 64])
+def test_without_a_feather_each_tile_ends_at_its_cut(side: int) -> None:
+    network = Leaning()
+    network.feather, network.radius = 0, 200  # so that every tile sees the whole picture
+    rgb, large = in_tiles(network, 40, 51, side)
+    whole = (rgb.repeat(2, 0).repeat(2, 1) + rgb.mean((0, 1))) / 2
+    assert np.abs(large - whole).max() < 1 / 65535
+
+
 # --- what is told ----------------------------------------------------------------------------
 
 
@@ -192,6 +562,49 @@ def test_progress_counts_tiles_and_stop_goes_through(model: str) -> None:
         upscale(PICTURE, model=model, on_step=stop)
 
 
+def test_the_share_rises_over_all_passes(small: dict[int, str]) -> None:
+    told: list[Progress] = []
+    upscale(spots(1, 30, 50), model=small[2], scale=8, max_scale=8, tile=32, on_step=told.append)
+    tiles = [math.ceil(30 * n / 32) * math.ceil(50 * n / 32) for n in (1, 2, 4)]
+    assert tiles == [2, 8, 28]
+    wanted = [(turn + n / of) / 3 for turn, of in enumerate(tiles) for n in range(of + 1)]
+    np.testing.assert_allclose([p.share for p in told], wanted)
+    assert [p.steps for p in told] == [of for of in tiles for _ in range(of + 1)]
+    assert told[-1].step == told[-1].steps and {p.stage for p in told} == {"400×240 px"}
+    assert [p.note for p in told if p.note] == [
+        "100×60 px, in 2 tiles", "200×120 px, in 8 tiles", "400×240 px, in 28 tiles"
+    ]  # fmt: skip
+
+
+def test_what_is_odd_about_the_file_is_told(tmp_path: Path, doubling: str) -> None:
+    frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "lime", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    for options in ({"model": doubling, "scale": 2}, {"print_": "4x3mm", "dpi": 30}):
+        told: list[Progress] = []
+        large = upscale(tmp_path / "a.gif", on_step=told.append, **options)
+        assert np.abs(rgb(large) - (255, 0, 0)).max() <= 1
+        first = f"{tmp_path / 'a.gif'}: the first of 3 frames is used"
+        assert [p.note for p in told].count(first) == 1
+        shares = [p.share for p in told]
+        assert shares == sorted(shares) and (shares[0], shares[-1]) == (0, 1)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_fewer_pixels_take_no_network(
+    tmp_path: Path, deep: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "load", None)
+    source: Any = PICTURE
+    if deep:
+        source = from_disk(tmp_path, np.asarray(PICTURE).astype(np.uint16) * 257)
+    told: list[Progress] = []
+    small = upscale(source, print_="1x1in", dpi=30, on_step=told.append)
+    by_pillow = PICTURE.resize((30, 20), Image.Resampling.BICUBIC)
+    assert np.abs(rgb(small) - rgb(by_pillow)).max() <= 1 and ("deep" in small.info) == deep
+    assert [(p.step, p.steps, p.share) for p in told] == [(0, 1, 0), (1, 1, 1)]
+    assert told[0].note == "30×20 px, smaller than it was, to 50% a side"
+
+
 def test_the_recipe_holds_all(tmp_path: Path, model: str) -> None:
     PICTURE.save(tmp_path / "a.png", dpi=(200, 200))
     large = upscale(str(tmp_path / "a.png"), model=model, scale=2.5)
@@ -201,6 +614,22 @@ def test_the_recipe_holds_all(tmp_path: Path, model: str) -> None:
     assert recipe["options"]["scale"] == 2.5 and recipe["options"]["model"] == model
     assert set(recipe["files"]) == {str(tmp_path / "a.png"), model}
     assert large.info["dpi"] == (200, 200)
+
+
+@pytest.mark.parametrize("bleed", ["2mm", pytest.param(0.002)])
+def test_replay_makes_the_same_print(
+    tmp_path: Path, pair: tuple[str, str, str], bleed: float | str
+) -> None:
+    PICTURE.resize((12, 8)).save(tmp_path / "a.png", icc_profile=adobe())
+    large = upscale(
+        str(tmp_path / "a.png"), model=pair[0], inventive=pair[1], detail=0.25, max_scale=8,
+        print_="20x14mm", dpi=90, fit="fill", bleed=bleed, colour_lock=False
+    )  # fmt: skip
+    output.write(large, tmp_path / "out.png")
+    again = replay(tmp_path / "out.png")
+    assert again.info == large.info and again.size == (85, 64)
+    np.testing.assert_array_equal(rgb(again), rgb(large))
+    assert set(json.loads(again.info["limner"])["files"]) == {str(tmp_path / "a.png"), *pair[:2]}
 
 
 # --- what is refused -------------------------------------------------------------------------
@@ -222,6 +651,22 @@ def test_the_recipe_holds_all(tmp_path: Path, model: str) -> None:
         ({"print_": "6x4in"}, "--print 6x4in: at 150 dpi the picture would become 15.0 times"),
         ({"tile": 31}, "--tile 31: must be 32 or more"),
         ({"quality": "finest"}, "--quality finest: must be one of fast, best"),
+        ({"detail": -0.1}, "--detail -0.1: must be from 0 to 1"),
+        ({"detail": 1.1}, "--detail 1.1: must be from 0 to 1"),
+        ({"detail": float("nan")}, "--detail nan: must be from 0 to 1"),
+        ({"detail": 0.5}, "--detail 0.5: needs --quality best, or --model with --inventive"),
+        ({"detail": 1, "model": "a.pth"}, "--detail 1: needs --quality best, or --model with"),
+        (
+            {"detail": 1, "quality": "best", "model": "a.pth"},
+            "--detail 1: needs --quality best, or --model with --inventive",
+        ),
+        ({"inventive": "b.pth"}, "--inventive: goes with --model, and --detail above 0"),
+        ({"inventive": "b.pth", "detail": 1}, "--inventive: goes with --model, and --detail"),
+        ({"inventive": "b.pth", "model": "a.pth"}, "--inventive: goes with --model, and --det"),
+        (
+            {"inventive": "b.pth", "detail": 1, "quality": "best"},
+            "--inventive: goes with --model, and --detail above 0",
+        ),
     ],
 )
 def test_options_that_cannot_be_are_refused(options: dict[str, Any], says: str) -> None:
@@ -255,3 +700,140 @@ def test_a_missing_picture_and_a_missing_model_are_refused() -> None:
         upscale("nowhere.png")
     with pytest.raises(WeightsError, match=r"nowhere\.pth: no such weights file"):
         upscale(PICTURE, model="nowhere.pth")
+
+
+# --- the command -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def failure(line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """The exit code and the one line that a command says, which writes nothing."""
+    before = sorted(Path().iterdir())
+    code = cli.main(line.split())
+    out, err = capsys.readouterr()
+    *notes, last = err.splitlines()
+    assert out == "" and last.startswith("limner: error: ")
+    assert len(notes) <= 1 and not any("error" in note for note in notes)
+    assert sorted(Path().iterdir()) == before
+    return code, last.removeprefix("limner: error: ")
+
+
+def test_one_pixel_becomes_sixteen(folder: Path, model: str) -> None:
+    Image.new("RGB", (1, 1), (90, 120, 40)).save("dot.png")
+    for more in ("", f"--model {model}", "--scale 4 --quality fast"):
+        line = f"upscale dot.png -o out.png --overwrite {more}"
+        assert cli.main(line.split()) == 0
+        with Image.open("out.png") as image:
+            assert image.size == (4, 4)
+            assert np.abs(rgb(image).mean((0, 1)) - (90, 120, 40)).max() < 2
+
+
+@pytest.mark.parametrize(
+    ("fit", "size", "dark"),
+    [("fit", (90, 1), (0, 1)), ("pad", (90, 8), (3, 4)), ("fill", (90, 8), (0, 8))],
+)
+def test_a_strip_comes_onto_paper(
+    folder: Path, fit: str, size: tuple[int, int], dark: tuple[int, int]
+) -> None:
+    """3 × 0.25 inches at 30 dots: 90 × 7.5 pixels, on which the strip is 0.09 of a pixel high."""
+    Image.new("RGB", (2000, 2), (10, 10, 60)).save("strip.png")
+    line = f"upscale strip.png -o out.png --print 3x0.25in --dpi 30 --fit {fit}"
+    assert cli.main(line.split()) == 0
+    with Image.open("out.png") as image:
+        assert image.size == size
+        lines = rgb(image).mean((1, 2))
+    inside = np.zeros(len(lines), bool)
+    inside[slice(*dark)] = True
+    assert np.abs(lines[inside] - 80 / 3).max() < 2 and (lines[~inside] == 255).all()
+
+
+def test_too_large_a_target_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "load", None)  # nor is anything begun
+    Image.new("RGB", (1300, 1300)).save("large.png")
+    code, said = failure("upscale large.png -o a.png --scale 16 --max-scale 16", capsys)
+    assert code == 2 and said == (
+        "20800×20800 = 433 megapixels: more than 400; use a smaller --scale or --dpi, "
+        "or pass --allow-huge"
+    )
+    code, said = failure("upscale large.png -o a.png --print 3x3m", capsys)
+    assert code == 2 and said == (
+        "--print 3x3m: at 150 dpi the picture would become 13.6 times larger, more than 4; "
+        "use --dpi 44, or smaller paper, or --max-scale 14"
+    )
+
+
+def test_too_large_a_sheet_is_said_to_be_what_it_is(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (5200, 2)).save("strip.png")
+    line = "upscale strip.png -o a.png --print 1x1m --dpi 520 --fit pad"
+    assert failure(line, capsys)[1].startswith("20472×20472 = 419 megapixels: more than 400")
+
+
+class Evil:
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (Path("harm"),)
+
+
+@pytest.mark.parametrize("option", ["--model", "--detail 0.5 --inventive"])
+def test_files_that_are_no_weights_are_one_line(
+    folder: Path, option: str, pair: tuple[str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    PICTURE.save("a.png")
+    Path("text.pth").write_text("I am a network, believe me.\n" * 9)
+    torch.save({"body.0.weight": Evil()}, "evil.pth")
+    faithful = f"--model {pair[0]} " if "inventive" in option else ""
+    for name, says in (
+        ("text.pth", "text.pth: "),
+        ("evil.pth", "evil.pth: holds more than tensors and could run code, so it was not"),
+        ("none.pth", "none.pth: no such weights file"),
+        ("a.png", "a.png: "),
+    ):
+        code, said = failure(f"upscale a.png -o out.png {faithful}{option} {name}", capsys)
+        assert code == 1 and said.startswith(says)
+        assert not Path("harm").exists()
+
+
+def test_a_missing_model_is_one_line_where_none_is_needed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    PICTURE.save("a.png")
+    line = "upscale a.png -o out.png --model none.pth --print 1x1in --dpi 30"
+    assert failure(line, capsys) == (
+        1,
+        "none.pth: no such weights file; `limner models` lists those that ship",
+    )
+
+
+def test_a_dry_run_says_the_plan_of_an_animation(
+    folder: Path, doubling: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "lime")]
+    frames[0].save("a.gif", save_all=True, append_images=frames[1:])
+    line = f"upscale a.gif -o out.png --model {doubling} --scale 2 --dry-run --json"
+    assert cli.main(line.split()) == 0
+    assert json.loads(capsys.readouterr().out)["plan"] == "16×12 px, in one piece"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pdf", ".webp", ".jpg"])
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_full_disk_leaves_nothing_behind(
+    folder: Path, suffix: str, deep: bool, doubling: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 65536, (40, 60, 3), dtype=np.uint16)
+    Path("a.png").write_bytes(deep_png(noise))
+    if not deep:
+        Image.fromarray((noise // 257).astype(np.uint8)).save("a.png")
+    with full_disk(1000):
+        code, said = failure(f"upscale a.png -o out{suffix} --scale 2 --model {doubling}", capsys)
+    assert code == 1 and said.startswith(f"out{suffix}: cannot be written (")
+    assert cli.main(f"upscale a.png -o out{suffix} --scale 2 --model {doubling}".split()) == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["a.png", f"out{suffix}"]

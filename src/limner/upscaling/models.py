@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from limner import weights
-from limner.errors import WeightsError, printable
+from limner.errors import WeightsError, printable, reason
 from limner.upscaling.network import Compact
 from limner.upscaling.rrdb import RRDB, own_names
 
@@ -78,7 +78,8 @@ def mix(faithful: Upscaler, inventive: Upscaler, detail: float, name: str) -> No
         raise WeightsError(
             f"{name}: not of the same shape as the faithful weights; use two of one network"
         )
-    faithful.load_state_dict({key: ours[key].lerp(theirs[key], detail) for key in ours})
+    mixed = {k: v.lerp(theirs[k], detail) for k, v in ours.items() if v.is_floating_point()}
+    faithful.load_state_dict(ours | mixed)
 
 
 def _other(state: Mapping[str, Tensor], path: Path) -> Other:
@@ -87,10 +88,11 @@ def _other(state: Mapping[str, Tensor], path: Path) -> Other:
     unknown = f"{path}: neither a compact upscaler nor ESRGAN's network (it begins with {begins})"
     try:
         import spandrel
-    except ImportError as error:
-        raise WeightsError(
-            f"{unknown}; use weights of one of these, or install limner[models] for more"
-        ) from error
+    except Exception as error:  # torchvision's wheel raises RuntimeError beside another torch
+        remedy = "use weights of one of these, or install limner[models] for more"
+        if not isinstance(error, ImportError):
+            remedy = f"spandrel, which knows more, fails here ({reason(error)})"
+        raise WeightsError(f"{unknown}; {remedy}") from error
     try:
         found = spandrel.ModelLoader().load_from_state_dict(dict(state))
     except Exception as error:  # it raises its own and, for odd shapes, nearly any other

@@ -11,6 +11,7 @@ from limner.errors import OptionError
 from limner.lengths import INCH, to_metres, to_paper
 
 WIDEST_BLEED = 0.05  # metres
+LEAST_DPI, MOST_DPI = 30, 1200
 MOST = 16  # times larger, at all
 
 
@@ -61,27 +62,43 @@ def plan(
         return Size(factor, (height, width), (height, width))
     if scale is not None:
         raise OptionError("--scale and --print: both say how large; give one")
-    if not 30 <= dpi <= 1200:
-        raise OptionError(f"--dpi {dpi:g}: must be from 30 to 1200")
+    if not LEAST_DPI <= dpi <= MOST_DPI:
+        raise OptionError(f"--dpi {dpi:g}: must be from {LEAST_DPI} to {MOST_DPI}")
     if fit not in ("fit", "fill", "pad"):
         raise OptionError(f"--fit {fit}: must be one of fit, fill, pad")
     beyond = 0.0 if bleed is None else to_metres(bleed)
     if beyond > WIDEST_BLEED:
         raise OptionError(f"--bleed {bleed}: must be {WIDEST_BLEED:g}m at most")
-    width, height = (round((metres + 2 * beyond) / INCH * dpi) for metres in to_paper(print_))
-    ratios = height / size[0], width / size[1]
-    factor = max(ratios) if fit == "fill" else min(ratios)
+
+    def planned(dpi: float) -> tuple[float, tuple[int, int]]:
+        """How many times larger, and the sheet."""
+        metres = (side + 2 * beyond for side in to_paper(print_))
+        width, height = (max(1, round(side / INCH * dpi)) for side in metres)
+        ratios = height / size[0], width / size[1]
+        return (max if fit == "fill" else min)(ratios), (height, width)
+
+    factor, sheet = planned(dpi)
     if factor > max_scale:
-        more = f", or --max-scale {math.ceil(factor)}" if factor <= MOST else ""
+        less = math.floor(dpi * max_scale / factor)
+        while less >= LEAST_DPI and planned(less)[0] > max_scale:  # pixels are whole
+            less -= 1
+        remedy = f"use --dpi {less}, or smaller paper" if less >= LEAST_DPI else "use smaller paper"
+        remedy += f", or --max-scale {math.ceil(factor)}" if factor <= MOST else ""
         raise OptionError(
             f"--print {print_}: at {dpi:g} dpi the picture would become {factor:.1f} times larger, "
-            f"more than {max_scale:g}; use --dpi {math.floor(dpi * max_scale / factor)}, or "
-            f"smaller paper{more}"
+            f"more than {max_scale:g}; {remedy}"
         )
-    whole = math.ceil if fit == "fill" else round  # else a line of paper might stay white
-    picture = max(1, whole(size[0] * factor)), max(1, whole(size[1] * factor))
-    sheet = picture if fit == "fit" else (height, width)
-    return Size(factor, picture, sheet, round(beyond / INCH * dpi))
+    # rounded up where it fills, or a line of paper might stay white
+    height, width = (
+        max(1, math.ceil(side * factor - 1e-6) if fit == "fill" else round(side * factor))
+        for side in size
+    )
+    picture, cut = (height, width), round(beyond / INCH * dpi)
+    if fit == "fit" and 2 * cut >= min(picture):
+        raise OptionError(
+            f"--bleed {bleed}: would cut all of the fitted picture; use --fit fill or pad"
+        )
+    return Size(factor, picture, picture if fit == "fit" else sheet, cut)
 
 
 def on_paper(picture: Tensor, sheet: tuple[int, int]) -> Tensor:

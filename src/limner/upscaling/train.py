@@ -21,6 +21,7 @@ from limner.upscaling.stages import Perceptual, Pixels
 
 SCORED = 256  # side of the part of a held-out picture that is scored
 SCALES = (2, 3, 4)
+STAGES = ("pixels", "perceptual")
 INVENTIVE = "inventive.safetensors"  # in the run folder: what the perceptual stage makes
 
 
@@ -103,10 +104,17 @@ def train_upscaler(
         raise OptionError(f"--for {for_}: must be one of {', '.join(DEGRADATIONS)}")
     if size < 16:
         raise OptionError(f"--size {size}: must be at least 16 pixels")
-    if min(batch_size, save_every) < 1:
-        raise OptionError("--batch-size and --save-every: must be at least 1")
-    if min(steps, perceptual_steps) < 0 or (steps == 0 and (init is None or not perceptual_steps)):
-        raise OptionError("--steps: must be at least 1, or 0 with --init and --perceptual-steps")
+    for name, value, least in (
+        ("batch-size", batch_size, 1),
+        ("save-every", save_every, 1),
+        ("perceptual-steps", perceptual_steps, 0),
+    ):
+        if value < least:
+            raise OptionError(f"--{name} {value}: must be at least {least}")
+    if steps < 1 and (steps < 0 or init is None or not perceptual_steps):
+        raise OptionError(
+            f"--steps {steps}: must be at least 1, or 0 with --init and --perceptual-steps"
+        )
     begun = time.monotonic()
     options = {
         "photos": [p.name for p in photos],
@@ -121,7 +129,7 @@ def train_upscaler(
         "learning_rate": learning_rate,
         "seed": seed,
     }
-    with training.Run(run, options, resume=resume) as record:
+    with training.Run(run, options, resume=resume, logs=STAGES) as record:
         torch.manual_seed(seed)
         network = Compact(*SHAPES[quality], scale)
         if init is None:
@@ -136,11 +144,12 @@ def train_upscaler(
         if not steps:
             _save(record.model, network, options)
         for name, make, result, first, last in (
-            ("pixels", Pixels, record.model, 0, steps),
-            ("perceptual", Perceptual, record.folder / INVENTIVE, steps, total),
+            (STAGES[0], Pixels, record.model, 0, steps),
+            (STAGES[1], Perceptual, record.folder / INVENTIVE, steps, total),
         ):
             if first == last:
                 continue
+            torch.manual_seed(seed)  # so that a stage begins alike in a resumed run
             stage = make(network, learning_rate)
             for part, kept in state.get(name, {}).items():
                 stage.parts[part].load_state_dict(kept)
@@ -149,11 +158,11 @@ def train_upscaler(
                 losses = stage.step(small, large, training.cosine(step - first, last - first))
                 done = step + 1
                 if done % save_every == 0 or done == last:
-                    parts = {part: value.state_dict() for part, value in stage.parts.items()}
-                    record.save({"step": done, name: parts})
                     averaged = stage.averaged()
                     _save(result, averaged, options)
                     record.log(done, losses | unseen.scores(averaged), name)
+                    parts = {part: value.state_dict() for part, value in stage.parts.items()}
+                    record.save({"step": done, name: parts})  # last: what precedes is made again
                 on_step(
                     Progress(
                         "train upscaler",
@@ -166,7 +175,8 @@ def train_upscaler(
                     )
                 )
             network = stage.averaged()
-        return unseen.compared(record.model, *(record.folder.glob(INVENTIVE)))
+        twins = [record.folder / INVENTIVE] if perceptual_steps else []
+        return unseen.compared(record.model, *twins)
 
 
 class Unseen:

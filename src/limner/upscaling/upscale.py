@@ -17,9 +17,10 @@ from limner import __version__, devices, images, weights
 from limner.errors import OptionError
 from limner.images import Source
 from limner.progress import OnStep, Progress, silent
-from limner.tiles import Tile, cover
+from limner.tiles import cover
 from limner.upscaling import models, paper
 from limner.upscaling.models import Upscaler
+from limner.upscaling.mosaic import Mosaic, floats, resized, whole
 
 LARGEST = 400e6  # pixels of a result
 SMALLEST_TILE = 32
@@ -132,14 +133,15 @@ def upscale(
         max_scale=max_scale,
     )
     wanted = size.picture
-    if max(math.prod(wanted), math.prod(size.sheet)) > LARGEST and not allow_huge:
+    height, width = max(wanted, size.sheet, key=math.prod)
+    if height * width > LARGEST and not allow_huge:
         raise OptionError(
-            f"{wanted[1]}×{wanted[0]} = {math.prod(wanted) / 1e6:.0f} megapixels: more than "
+            f"{width}×{height} = {height * width / 1e6:.0f} megapixels: more than "
             f"{LARGEST / 1e6:.0f}; use a smaller --scale or --dpi, or pass --allow-huge"
         )
     networks = _networks(size.factor, quality, detail, model, inventive, where)
     files = {subject.name: subject.sha256}
-    for own in filter(None, (model, inventive)):
+    for own in filter(None, (model, inventive)) if networks else ():
         files[own] = hashlib.sha256(Path(own).read_bytes()).hexdigest()
     recipe: dict[str, object] = {
         "verb": "upscale",
@@ -150,7 +152,7 @@ def upscale(
             "print_": print_,
             "dpi": float(dpi),
             "fit": fit,
-            "bleed": bleed,
+            "bleed": f"{bleed}m" if isinstance(bleed, float) else bleed,
             "max_scale": float(max_scale),
             "quality": quality,
             "detail": float(detail),
@@ -161,28 +163,43 @@ def upscale(
         },
         "files": files,
     }
-    stage, turn = f"{wanted[1]}×{wanted[0]} px", 0
+    stage, turn, remarks = f"{wanted[1]}×{wanted[0]} px", 0, list(subject.notes)
 
     def tell(done: int, tiles: int, note: str) -> None:
         seconds, share = time.monotonic() - began, (turn + done / tiles) / max(1, len(networks))
-        on_step(Progress("upscale", stage, done, tiles, seconds, note=note, share=share))
+        for remark in (note, *remarks):
+            on_step(
+                Progress(
+                    "upscale",
+                    stage,
+                    done,
+                    tiles,
+                    seconds,
+                    note=remark,
+                    share=share,
+                    size=size.sheet,
+                )
+            )
+        remarks.clear()
 
-    for note in subject.notes:
-        tell(0, 1, note)
     depth = torch.uint16 if subject.deep else torch.uint8
-    large = subject.rgb.to(where)
+    large = subject.rgb
     for turn, network in enumerate(networks):
-        large = enlarged(network, _float(large), colour_lock, tile or TILE, tell, depth)
+        ahead = math.prod(one.scale for one in networks[turn:])
+        least = -(-wanted[0] // ahead), -(-wanted[1] // ahead)
+        if turn and images.size_of(large)[0] > least[0]:  # no more than is wanted is made of it
+            large = resized(large, least)
+        large = enlarged(network, floats(large), colour_lock, tile or TILE, tell, depth)
     if not networks:
-        large = _whole(large, depth)
+        large = whole(large, depth)
         tell(0, 1, f"{stage}, smaller than it was, to {size.factor:.0%} a side")
         tell(1, 1, "")
     if _is_grey(subject.rgb):
-        large = images.luma(_float(large))
-        large = _whole(large.expand(-1, 3, -1, -1), depth)
+        large = images.luma(floats(large))
+        large = whole(large.expand(-1, 3, -1, -1), depth)
     if images.size_of(large) != wanted:
-        large = _resized(large, wanted)
-    alpha = None if subject.alpha is None else _whole(images.resize(subject.alpha, wanted), depth)
+        large = resized(large, wanted)
+    alpha = None if subject.alpha is None else whole(images.resize(subject.alpha, wanted), depth)
     if print_ is not None:
         subject = replace(subject, dpi=(dpi, dpi))
         large = paper.on_paper(large, size.sheet)
@@ -201,14 +218,12 @@ def _networks(
     where: torch.device,
 ) -> list[Upscaler]:
     """The networks that one after the other make a picture so many times larger, or more."""
-    if factor <= 1:
-        return []
     if model is not None:
         network = models.load(Path(model), where)
         if inventive is not None:
             models.mix(network, models.load(Path(inventive), where), detail, inventive)
-        times = math.log(factor, network.scale) if network.scale > 1 else 1
-        return [network] * math.ceil(times - 1e-9)
+        times = math.log(factor, network.scale) if network.scale > 1 else float(factor > 1)
+        return [network] * max(0, math.ceil(times - 1e-9))
     found = []
     while factor > 1:
         scale = INVENTIVE[1] if detail or factor > 2 else 2
@@ -238,14 +253,15 @@ def enlarged(
     """
     height, width = images.size_of(rgb)
     scale, feather = network.scale, network.feather
+    device = next(network.parameters(), rgb).device
     margin = network.radius + feather + ((_LOCK + 1) * _PASSES if lock else 0)
-    result = torch.empty((1, 3, height * scale, width * scale), dtype=depth)
     tiles = cover(height, width, side=side, margin=margin, multiple=1)
     parts = f"in {len(tiles)} tiles" if len(tiles) > 1 else "in one piece"
     tell(0, len(tiles), f"{width * scale}×{height * scale} px, {parts}")
+    mosaic = Mosaic(tiles, scale, feather, depth)
     for done, tile in enumerate(tiles, 1):
         top, bottom, left, right = tile.outer
-        part = rgb[..., top:bottom, left:right]
+        part = rgb[..., top:bottom, left:right].to(device)
         try:
             large = network(part)
             large = locked(large, part) if lock else large
@@ -254,55 +270,9 @@ def enlarged(
                 raise
             tell(done - 1, len(tiles), f"not enough memory for tiles of {side}; halving them")
             return enlarged(network, rgb, lock, max(SMALLEST_TILE, side // 2), tell, depth)
-        _put(large, tile, result, scale, feather)
+        mosaic.put(large, tile)
         tell(done, len(tiles), "")
-    return result
-
-
-def _put(large: Tensor, tile: Tile, result: Tensor, scale: int, feather: int) -> None:
-    """Put what was made of a tile's outer part into its place, a feather beyond its core.
-
-    There it lies over what the tiles above and before have put, and fades in.
-    """
-    height, width = (side // scale for side in images.size_of(result))
-    (top, bottom, left, right), (above, _, before, _) = tile.core, tile.outer
-    first, last = max(0, top - feather), min(height, bottom + feather)
-    begin, end = max(0, left - feather), min(width, right + feather)
-    made = large[
-        ...,
-        (first - above) * scale : (last - above) * scale,
-        (begin - before) * scale : (end - before) * scale,
-    ].cpu()
-    place = result[..., first * scale : last * scale, begin * scale : end * scale]
-    if feather:
-        length = 2 * feather * scale
-        ramp = (torch.arange(length) + 0.5) / length
-        share = torch.ones(images.size_of(made))
-        if top:
-            share[:length] *= ramp[:, None]
-        if left:
-            share[:, :length] *= ramp
-        made = torch.where(share < 1, _float(place).lerp(made, share), made)
-    place.copy_(_whole(made, result.dtype))
-
-
-def _whole(values: Tensor, depth: torch.dtype) -> Tensor:
-    """0..1 → the whole numbers of uint8 or uint16."""
-    return values.clamp(0, 1).mul(torch.iinfo(depth).max).round().to(depth)
-
-
-def _float(values: Tensor) -> Tensor:
-    """And back."""
-    if values.is_floating_point():
-        return values
-    return values.float() / torch.iinfo(values.dtype).max
-
-
-def _resized(large: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bicubic, of whole numbers: torch does 8 bits as they are, in a quarter of the memory."""
-    if large.dtype == torch.uint8:
-        return F.interpolate(large, size, mode="bicubic", antialias=True)
-    return _whole(images.resize(_float(large), size), large.dtype)
+    return mosaic.result
 
 
 def locked(large: Tensor, small: Tensor) -> Tensor:
