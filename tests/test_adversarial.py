@@ -76,14 +76,14 @@ def test_there_is_a_logit_for_every_patch(
 
 
 def test_channels_double_with_every_halving() -> None:
-    channels = [layer.out_channels for layer in Discriminator(8, 4).body[::2]]
+    channels = [layer.out_channels for layer in Discriminator(8, 4).body]
     assert channels == [8, 8, 16, 16, 32, 32, 64, 64, 1]
 
 
 def test_grey_is_nothing_to_it() -> None:
     """Without biases: the picture goes in as -1..1."""
     network = Discriminator(4, 2)
-    for layer in network.body[::2]:
+    for layer in network.body:
         torch.nn.init.zeros_(layer.bias)
     assert network(torch.full((1, 3, 8, 8), 0.5)).abs().max() == 0
     assert network(torch.full((1, 3, 8, 8), 0.6)).abs().max() > 1e-4
@@ -93,7 +93,7 @@ def test_no_layer_stretches_anything() -> None:
     """However large its weights: the largest singular value of each is 1."""
     torch.manual_seed(0)
     network = Discriminator(8, 3)
-    layers = network.body[::2]
+    layers = network.body
     for number, layer in enumerate(layers):
         layer.parametrizations.weight.original.data *= 3 + number
     with torch.no_grad():

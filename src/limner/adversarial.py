@@ -19,23 +19,29 @@ class Discriminator(nn.Module):
         Channels of the first two convolutions; they double with every halving.
     halvings : int
         How often the picture is halved.
+    channels : int
+        Of what it sees: 3 for pictures, more where something lies beside them.
     """
 
-    def __init__(self, width: int = 16, halvings: int = 4) -> None:
+    def __init__(self, width: int = 16, halvings: int = 4, channels: int = 3) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        channels = 3
         for level in range(halvings):
             wider = width * 2**level
             for side, stride in ((3, 1), (4, 2)):
-                layer = nn.Conv2d(channels, wider, side, stride, padding=1)
-                layers += [spectral_norm(layer), nn.LeakyReLU(0.2)]
+                layers.append(spectral_norm(nn.Conv2d(channels, wider, side, stride, padding=1)))
                 channels = wider
-        self.body = nn.Sequential(*layers, spectral_norm(nn.Conv2d(channels, 1, 3, padding=1)))
+        layers.append(spectral_norm(nn.Conv2d(channels, 1, 3, padding=1)))
+        self.body = nn.ModuleList(layers)
 
     def forward(self, picture: Tensor) -> Tensor:
         """Judge pictures [N, 3, H, W] in 0..1: logits [N, 1, h, w], high for real ones."""
-        logits: Tensor = self.body(picture * 2 - 1)
+        x = picture * 2 - 1
+        *body, last = self.body
+        for layer in body:
+            # times √2, or what is left after nine layers of norm 1 is too little to learn from
+            x = F.leaky_relu(layer(x), 0.2) * 2**0.5
+        logits: Tensor = last(x)
         return logits
 
 

@@ -106,7 +106,7 @@ def cross_entropy(logits: torch.Tensor, label: int) -> torch.Tensor:
 
 
 def test_a_perceptual_step_says_what_it_goes_down(batch: Batch) -> None:
-    """Its losses, and the slopes of their sum: 1, 1 and 0.1 of them; the rival's of its own."""
+    """Its losses, and the slopes of their sum: 1, 0.15 and 0.05 of them; the rival's of its own."""
     network = beginner()
     stage = Perceptual(network, 0.01)
     rival = Discriminator()
@@ -124,7 +124,7 @@ def test_a_perceptual_step_says_what_it_goes_down(batch: Batch) -> None:
         )
     ]
     off = (made - batch[1]).abs().mean()
-    total = off + sum(apart) / 5 + 0.1 * wins / 2
+    total = off + 0.15 * sum(apart) / 5 + 0.05 * wins / 2
     slopes = torch.autograd.grad(total, list(twin.parameters()), retain_graph=True)
     again = rival(made.detach())  # a third look: spectral norms have gone on by one
     caught = (cross_entropy(real - again.mean(), 1) + cross_entropy(again - real.mean(), 0)) / 2
@@ -143,18 +143,18 @@ def test_a_perceptual_step_says_what_it_goes_down(batch: Batch) -> None:
 
 
 def test_a_perceptual_step_has_a_tenth_of_the_rate(batch: Batch) -> None:
-    """Both networks': Adam's first step is the rate, whichever way."""
+    """And its rival half of it: Adam's first step is the rate, whichever way."""
     stage = Perceptual(beginner(), 0.1)
     rival = stage.parts["rival"]
     before = weights_of(stage.network), weights_of(rival)
     stage.step(*batch, 0.5)
-    for was, network in zip(before, (stage.network, rival), strict=True):
+    for was, network, rate in zip(before, (stage.network, rival), (0.005, 0.025), strict=True):
         trained = {name for name, _ in network.named_parameters()}
         steps = np.concatenate(
             [(v - was[key]).ravel() for key, v in weights_of(network).items() if key in trained]
         )
-        assert np.abs(steps).max() < 0.00502
-        assert np.median(np.abs(steps)) == pytest.approx(0.005, rel=0.01)
+        assert np.abs(steps).max() < 1.004 * rate
+        assert np.median(np.abs(steps)) == pytest.approx(rate, rel=0.01)
 
 
 def test_perceptual_steps_come_closer_to_the_features(batch: Batch) -> None:
@@ -166,11 +166,11 @@ def test_perceptual_steps_come_closer_to_the_features(batch: Batch) -> None:
     with torch.no_grad():
         before = unlike(network(batch[0]), batch[1])
     second = Perceptual(network, 0.002)
-    told = [second.step(*batch, 1.0) for _ in range(15)]
+    told = [second.step(*batch, 1.0) for _ in range(25)]
     with torch.no_grad():
         after = unlike(network(batch[0]), batch[1])
     assert told[0]["features"] == pytest.approx(before, rel=1e-4)
-    assert after < 0.8 * before and told[-1]["loss"] > 0.95 * told[0]["loss"]
+    assert after < 0.96 * before and told[-1]["loss"] > 0.95 * told[0]["loss"]
     assert told[-1]["discriminator"] < 0.9 * told[0]["discriminator"]
 
 
