@@ -221,10 +221,11 @@ def _begin(network: Compact, path: Path) -> None:
 
 
 def _save(path: Path, network: Compact, options: dict[str, object]) -> None:
+    twin = "" if path.stem == "model" else f"-{path.stem}"
     about = {
         "kind": "upscaler",
         "licence": "Apache-2.0",
-        "recipe": f"recipes/upscaler-{options['quality']}-x{network.scale}.md",
+        "recipe": f"recipes/upscaler-{options['quality']}-x{network.scale}{twin}.md",
         "scale": network.scale,
         "receptive_radius": network.radius,
         "training": options,
