@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limner import features, training
+from limner import features, images, training
 from limner.adversarial import Discriminator, relativistic_average
 from limner.upscaling.network import Compact
 
 TAPS = ("1_2", "2_2", "3_3", "4_3", "5_1")  # of the compact features, compared alike
 # Weights beside L1's 1. Real-ESRGAN's are 1 and 0.1, of steps by the hundred thousand; in a
 # thousand such, the features draw a grid of the scale's width that the discriminator cannot stop.
-FEATURES, ADVERSARIAL = 0.15, 0.05
+FEATURES, ADVERSARIAL, GRID = 0.15, 0.05, 0.01
 
 
 class Stateful(Protocol):
@@ -71,7 +71,8 @@ class Perceptual(Stage):
     """ESRGAN's second stage (Wang et al. 2018, section 3.3): detail that could have been there.
 
     Features and relativistic average adversarial loss beside L1. The features are our compact
-    network's instead of VGG-19's, after the ReLU, at five depths instead of one.
+    network's instead of VGG-19's, after the ReLU, at five depths instead of one. What repeats with
+    every pixel of the small picture, more than in the original, counts as well.
 
     Parameters
     ----------
@@ -95,11 +96,14 @@ class Perceptual(Stage):
         pixels = F.l1_loss(made, large)
         seen = self._unlike(made, large)
         wins = relativistic_average(self._rival(made), real.detach())
-        _descend(pixels + FEATURES * seen + ADVERSARIAL * wins, share, self._adam)
+        regular = (grid(made, self.network.scale) - grid(large, self.network.scale)).relu().mean()
+        loss = pixels + FEATURES * seen + ADVERSARIAL * wins + GRID * regular
+        _descend(loss, share, self._adam)
         self.average.update(self.network)
-        loss = relativistic_average(real, self._rival(made.detach()))
-        _descend(loss, share, self._rival_adam)
-        losses = {"loss": pixels, "features": seen, "adversarial": wins, "discriminator": loss}
+        caught = relativistic_average(real, self._rival(made.detach()))
+        _descend(caught, share, self._rival_adam)
+        losses = {"loss": pixels, "features": seen, "adversarial": wins, "grid": regular}
+        losses |= {"discriminator": caught}
         return {name: value.item() for name, value in losses.items()}
 
     def _unlike(self, made: Tensor, large: Tensor) -> Tensor:
@@ -107,6 +111,22 @@ class Perceptual(Stage):
         ours, theirs = (self._features(picture, TAPS) for picture in (made, large))
         apart = [F.l1_loss(ours[tap], theirs[tap]) / theirs[tap].mean() for tap in TAPS]
         return torch.stack(apart).mean()
+
+
+def grid(picture: Tensor, scale: int) -> Tensor:
+    """How much of pictures [N, 3, H, W] repeats every so many pixels, along columns and rows.
+
+    The natural logarithm of the energy at each multiple of that frequency over the mean of the six
+    frequencies around it; 0 for no grid. The sides are multiples of the scale.
+    """
+    luma = images.luma(picture)[:, 0]
+    energy = torch.fft.fft2(luma - luma.mean((1, 2), keepdim=True)).abs().square().mean(0)
+    found = []
+    for lines in (energy.mean(0), energy.mean(1)):
+        for place in range(len(lines) // scale, len(lines) // 2 + 1, len(lines) // scale):
+            around = torch.cat((lines[place - 3 : place], lines[place + 1 : place + 4])).mean()
+            found.append((lines[place] / (around + 1e-9) + 1e-9).log())
+    return torch.stack(found)
 
 
 def _descend(loss: Tensor, share: float, *optimisers: torch.optim.Optimizer) -> None:
