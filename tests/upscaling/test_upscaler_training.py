@@ -200,7 +200,7 @@ def test_each_stage_has_a_log(whole: tuple[Path, dict[str, float]]) -> None:
     """A row whenever there is a checkpoint; the last has the scores of what is written."""
     run, scores = whole
     of_both = ["loss", "psnr", "ssim"]
-    adversarial = ["loss", "features", "adversarial", "discriminator", "psnr", "ssim"]
+    adversarial = ["loss", "features", "adversarial", "grid", "discriminator", "psnr", "ssim"]
     for name, steps, of, columns in (
         ("pixels", [2, 3], "", of_both),
         ("perceptual", [4, 6], "inventive ", adversarial),
