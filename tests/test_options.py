@@ -92,7 +92,7 @@ def test_the_list_of_commands_says_what_docstrings_say(command: str) -> None:
 
 
 def test_every_verb_is_a_command() -> None:
-    assert set(limner.__all__) <= {*cli.VERBS, "print_ready"}  # which is upscale --print
+    assert set(limner.__all__) <= {*cli.VERBS, "print_ready", "draw"}  # upscale --print, and sketch
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -13,8 +13,9 @@ from PIL import Image
 
 from disk import full_disk
 from limner import training
+from limner.descent import Average, Muon
 from limner.errors import InputError, LimnerError, OptionError, OutputError
-from limner.training import Average, Crops, Muon, Run
+from limner.training import Crops, Run
 
 OPTIONS = {"steps": 10, "learning_rate": 0.002, "photos": ["a", "b"]}
 

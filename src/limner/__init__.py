@@ -3,15 +3,19 @@
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["hybridize", "print_ready", "stylize", "upscale"]
+__all__ = ["colorize", "draw", "hybridize", "print_ready", "stylize", "upscale"]
 
 if TYPE_CHECKING:
     from limner.hybrid.hybridize import hybridize
+    from limner.sketch.colorize import colorize
+    from limner.sketch.draw import draw
     from limner.style.stylize import stylize
     from limner.upscaling.print import print_ready
     from limner.upscaling.upscale import upscale
 
 _ROOMS = {
+    "colorize": "limner.sketch.colorize",
+    "draw": "limner.sketch.draw",
     "hybridize": "limner.hybrid.hybridize",
     "print_ready": "limner.upscaling.print",
     "stylize": "limner.style.stylize",

@@ -36,6 +36,14 @@ VERBS = {
         "limner.hybrid.hybridize:hybridize",
         "Make one picture of two photos: the first seen from near, the second from afar.",
     ),
+    "colorize": (
+        "limner.sketch.colorize:colorize",
+        "Colour a line drawing.",
+    ),
+    "sketch": (
+        "limner.sketch.draw:draw",
+        "Make a line drawing of a picture.",
+    ),
     "upscale": (
         "limner.upscaling.upscale:upscale",
         "Make a picture larger, and what is in it sharper.",
@@ -53,6 +61,10 @@ TRAININGS = {
     "upscaler": (
         "limner.upscaling.train:train_upscaler",
         "Train an upscaling network.",
+    ),
+    "colorizer": (
+        "limner.sketch.train:train_colorizer",
+        "Train a network that colours line drawings.",
     ),
 }
 
@@ -178,7 +190,8 @@ def paint(
     dry_run : bool
         Say what would be done, and write nothing.
     """
-    from limner.output import check_output, check_place, write, write_animation
+    from limner.layers import Layers
+    from limner.output import check_output, check_place, write, write_animation, write_layers
     from limner.progress import Stop
 
     size, every, resume = (options.get(name) for name in ("size", "save_every", "resume"))
@@ -224,8 +237,12 @@ def paint(
         for note in write(picture, output, overwrite=overwrite, keep_exif=keep_exif):
             say(note)
         for path, view in beside.items():
-            save = write if path.suffix == output.suffix else write_animation
-            save(view, path, overwrite=overwrite)
+            if isinstance(view, Layers):
+                write_layers(view, path, overwrite=overwrite)
+            elif path.suffix == output.suffix:
+                write(view, path, overwrite=overwrite, keep_exif=keep_exif)
+            else:
+                write_animation(view, path, overwrite=overwrite)
 
     if cut:
         message = f"{cut}: {output} is the picture after {done.step} of {done.steps} steps"
@@ -251,7 +268,9 @@ def paint(
 
 def _beside(output: Path, name: str, view: Any) -> Path:
     """Where another view of the result goes."""
-    ending = ".gif" if getattr(view, "is_animated", False) else output.suffix
+    ending = (
+        ".gif" if getattr(view, "is_animated", False) else getattr(view, "ending", output.suffix)
+    )
     return output.with_name(f"{output.stem}-{name}{ending}")
 
 

@@ -19,6 +19,7 @@ from limner import deep, pdf
 from limner.errors import InputError, OptionError, OutputError, printable, reason
 from limner.files import binary, opened
 from limner.images import srgb_profile
+from limner.layers import Layers
 
 # suffix → Pillow's name of the format, and the longest side it can hold, in pixels
 FORMATS = {
@@ -185,6 +186,18 @@ def write_animation(
     """
     with _whole(Path(path), overwrite) as file:
         picture.save(file, "GIF", save_all=True)
+
+
+def write_layers(layers: Layers, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Write layers to an OpenRaster file, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        The file exists, or cannot be written; nothing is left behind.
+    """
+    with _whole(Path(path), overwrite) as file:
+        layers.save(file)
 
 
 @contextmanager

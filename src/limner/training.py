@@ -9,14 +9,14 @@ import csv
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from limner import images
 from limner.errors import InputError, LimnerError, OptionError, OutputError
@@ -290,84 +290,3 @@ class Crops:
             noise = torch.randn(crop.shape, generator=random)
             crop = (crop + noise * uniform(0, 0.1)).clamp(0, 1)
         return crop
-
-
-class Average:
-    """An exponential moving average (EMA) of a network's weights: steadier than any one of them.
-
-    Parameters
-    ----------
-    network : nn.Module
-        Whose weights are followed.
-    decay : float
-        Of the average; smaller in the first steps, so that the random weights are soon forgotten.
-    """
-
-    def __init__(self, network: nn.Module, decay: float = 0.999) -> None:
-        self.decay = decay
-        self.steps = 0
-        self.state = {key: value.clone() for key, value in network.state_dict().items()}
-
-    @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        """Take in the weights of one more step."""
-        self.steps += 1
-        decay = min(self.decay, self.steps / (self.steps + 9))
-        for key, value in network.state_dict().items():
-            self.state[key].lerp_(value, 1 - decay)
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint holds."""
-        return {"state": self.state, "steps": self.steps}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there."""
-        self.state, self.steps = state_dict["state"], state_dict["steps"]
-
-
-class Muon(torch.optim.Optimizer):
-    """Gradient descent by orthogonal steps, for the weights of convolutions and matrices.
-
-    Of the running mean of the gradient only the directions are kept: all its singular values become
-    about 1, so that weights which rarely move do too (Jordan et al. 2024). torch's own takes
-    matrices alone, and decays them; here a convolution is one of [out, in·height·width].
-
-    Parameters
-    ----------
-    parameters : iterable of Tensor
-        At least two-dimensional.
-    lr : float
-        Spectral norm of a step.
-    momentum : float
-        Share of the running mean that stays.
-    """
-
-    # Jordan's quintic: five rounds bring singular values from 0.002..1 to 0.7..1.2
-    _ROUNDS, _A, _B, _C = 5, 3.4445, -4.7750, 2.0315
-
-    def __init__(
-        self, parameters: Iterable[nn.Parameter], lr: float = 0.015, momentum: float = 0.95
-    ) -> None:
-        super().__init__(parameters, {"lr": lr, "momentum": momentum})
-
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Move every weight that has a gradient."""
-        for group in self.param_groups:
-            for weight in group["params"]:
-                gradient, kept = weight.grad, group["momentum"]
-                if gradient is None:
-                    continue
-                mean = self.state[weight].setdefault("mean", torch.zeros_like(weight))
-                mean.lerp_(gradient, 1 - kept)
-                ahead = gradient.lerp(mean, kept).flatten(1)  # Nesterov's
-                weight.add_(self._orthogonal(ahead).view_as(weight), alpha=-group["lr"])
-
-    def _orthogonal(self, matrix: Tensor) -> Tensor:
-        """The nearest matrix [rows, columns] with singular values of 1, roughly."""
-        tall = matrix.shape[0] > matrix.shape[1]
-        x: Tensor = (matrix.mT if tall else matrix) / (matrix.norm() + 1e-7)
-        for _ in range(self._ROUNDS):
-            square = x @ x.mT
-            x = self._A * x + (self._B * square + self._C * square @ square) @ x
-        return x.mT if tall else x

@@ -12,7 +12,7 @@ from PIL import Image
 
 from blobs import HELD_OUT, blobs
 from likeness import decibels, similarity
-from limner import training, weights
+from limner import descent, training, weights
 from limner.errors import InputError, OptionError, WeightsError
 from limner.progress import Progress, Stop
 from limner.upscaling import models
@@ -30,7 +30,7 @@ BICUBIC = Image.Resampling.BICUBIC
 @pytest.mark.parametrize("decay", [0.999, 0.5])
 def test_the_average_is_its_recursion(decay: float) -> None:
     network = Compact(8, 1, 2).double()
-    average = training.Average(network, decay)
+    average = descent.Average(network, decay)
     random = np.random.default_rng(0)
     wanted = {key: value.numpy().copy() for key, value in network.state_dict().items()}
     for step in range(1, 21):

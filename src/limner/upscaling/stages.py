@@ -1,13 +1,12 @@
 """The two stages of training an upscaler: close to every pixel, then close to the eye."""
 
-from typing import Any, Protocol
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limner import features, images, training
+from limner import features, images
 from limner.adversarial import Discriminator, relativistic_average
+from limner.descent import Muon, Stage, descend
 from limner.upscaling.network import Compact
 
 TAPS = ("1_2", "2_2", "3_3", "4_3", "5_1")  # of the compact features, compared alike
@@ -16,31 +15,7 @@ TAPS = ("1_2", "2_2", "3_3", "4_3", "5_1")  # of the compact features, compared 
 FEATURES, ADVERSARIAL, GRID = 0.15, 0.05, 0.01
 
 
-class Stateful(Protocol):
-    """What goes into a checkpoint: networks, optimisers, averages."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on."""
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> object:
-        """Go on from there."""
-
-
-class Stage:
-    """What both stages have: a network, the average of its weights, and what checkpoints hold."""
-
-    def __init__(self, network: Compact, **parts: Stateful) -> None:
-        self.network, self.average = network, training.Average(network)
-        self.parts: dict[str, Stateful] = {"network": network, "average": self.average, **parts}
-
-    def averaged(self) -> Compact:
-        """A network of its own with the averaged weights."""
-        network = Compact(*self.network.shape)
-        network.load_state_dict(self.average.state)
-        return network
-
-
-class Pixels(Stage):
+class Pixels(Stage[Compact]):
     """The mean absolute difference (L1) alone: the highest PSNR, and soft detail.
 
     Parameters
@@ -55,19 +30,19 @@ class Pixels(Stage):
     def __init__(self, network: Compact, rate: float) -> None:
         inner = [p for p in network.parameters() if p.dim() == 4 and p.shape[1] > 3]
         others = [p for p in network.parameters() if all(p is not q for q in inner)]
-        self._muon = training.Muon(inner, 4 * rate)
+        self._muon = Muon(inner, 4 * rate)
         self._adam = torch.optim.Adam(others, rate, betas=(0.9, 0.99))
         super().__init__(network, muon=self._muon, adam=self._adam)
 
     def step(self, small: Tensor, large: Tensor, share: float) -> dict[str, float]:
         """Learn from a batch of patches at a share of the rate; give the losses."""
         loss = F.l1_loss(self.network(small), large)
-        _descend(loss, share, self._muon, self._adam)
+        descend(loss, share, self._muon, self._adam)
         self.average.update(self.network)
         return {"loss": loss.item()}
 
 
-class Perceptual(Stage):
+class Perceptual(Stage[Compact]):
     """ESRGAN's second stage (Wang et al. 2018, section 3.3): detail that could have been there.
 
     Features and relativistic average adversarial loss beside L1. The features are our compact
@@ -98,10 +73,10 @@ class Perceptual(Stage):
         wins = relativistic_average(self._rival(made), real.detach())
         regular = (grid(made, self.network.scale) - grid(large, self.network.scale)).relu().mean()
         loss = pixels + FEATURES * seen + ADVERSARIAL * wins + GRID * regular
-        _descend(loss, share, self._adam)
+        descend(loss, share, self._adam)
         self.average.update(self.network)
         caught = relativistic_average(real, self._rival(made.detach()))
-        _descend(caught, share, self._rival_adam)
+        descend(caught, share, self._rival_adam)
         losses = {"loss": pixels, "features": seen, "adversarial": wins, "grid": regular}
         losses |= {"discriminator": caught}
         return {name: value.item() for name, value in losses.items()}
@@ -127,14 +102,3 @@ def grid(picture: Tensor, scale: int) -> Tensor:
             around = torch.cat((lines[place - 3 : place], lines[place + 1 : place + 4])).mean()
             found.append((lines[place] / (around + 1e-9) + 1e-9).log())
     return torch.stack(found)
-
-
-def _descend(loss: Tensor, share: float, *optimisers: torch.optim.Optimizer) -> None:
-    """One step of each optimiser, at a share of the learning rate it was made with."""
-    for optimiser in optimisers:
-        optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    for optimiser in optimisers:
-        for group in optimiser.param_groups:
-            group["lr"] = optimiser.defaults["lr"] * share
-        optimiser.step()

@@ -1,0 +1,144 @@
+"""What `colorize` is measured by, on emoji that no network was trained on.
+
+    python benchmarks/colorize.py EMOJI [ARTICLE]
+
+EMOJI is the folder the shipped network was trained on; the twentieth held out by a hash of the name
+is scored at 256 px. ARTICLE is a run folder of `limner train colorizer --preset article`, trained
+on the same pictures for the same seconds. Without hints and with 1, 3, 10 random ones.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import fmean, median
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from child import measured
+from limner import features, images, training, weights
+from limner.scores import psnr, ssim
+from limner.sketch import dataset, lines
+from limner.sketch.colorize import colorize, load
+from limner.sketch.stages import unlike
+from limner.sketch.train import Unseen, colourful
+
+SIZE = 256
+Network = Callable[[Tensor, Tensor], Tensor]
+
+
+def scored(made: Tensor, rgb: Tensor) -> dict[str, float]:
+    """Likeness of coloured drawings to the pictures they were made of, [N, 3, H, W]."""
+    judge = features.load("compact")
+    pairs = [(one[None], other[None]) for one, other in zip(made, rgb, strict=True)]
+    return {
+        "SSIM": fmean(ssim(*pair, 0) for pair in pairs),
+        "PSNR": fmean(psnr(*pair, 0) for pair in pairs),
+        "features": fmean(float(unlike(judge, *pair)) for pair in pairs),
+        "colourful": fmean(colourful(one) for one, _ in pairs)
+        / fmean(colourful(other) for _, other in pairs),
+    }
+
+
+def checkerboard(made: Tensor, rgb: Tensor) -> float:
+    """Largest excess of energy at the strides' frequencies (1/2, 1/4, 1/8 cycles a pixel)."""
+
+    def energy(picture: Tensor) -> Tensor:
+        spectrum = torch.fft.rfft2(images.luma(picture) - images.luma(picture).mean((2, 3), True))
+        power: Tensor = spectrum.abs().square().mean((0, 1))
+        return power
+
+    ours, theirs, worst = energy(made), energy(rgb), 0.0
+    for stride in (2, 4, 8):
+        place = SIZE // stride
+        # against its surroundings in the spectrum, so that softness is no gain
+        around = slice(place - 6, min(place + 7, theirs.shape[1]))
+
+        def peak(e: Tensor, place: int = place, around: slice = around) -> float:
+            return float(e[0, place].log() - e[0, around].log().mean())
+
+        worst = max(worst, peak(ours) - peak(theirs))
+    return worst
+
+
+def lines_kept(drawing: Tensor, coloured: Tensor) -> float:
+    """F1 of the lines drawn again from a coloured picture against those it was given."""
+    given, found = lines.ink_of(drawing) > 0.5, lines.ink_of(coloured) > 0.5
+    near = [F.max_pool2d(one.float(), 3, 1, 1) > 0 for one in (given, found)]
+    precision = float((found & near[0]).sum() / found.sum().clamp(min=1))
+    recall = float((given & near[1]).sum() / given.sum().clamp(min=1))
+    return 2 * precision * recall / max(1e-9, precision + recall)
+
+
+def lab(rgb: Tensor) -> Tensor:
+    """SRGB [N, 3, H, W] → CIELAB, white of D65."""
+    linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    rows = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = torch.einsum("ij,njhw->nihw", torch.tensor(rows), linear)
+    xyz = xyz / torch.tensor([0.9505, 1.0, 1.089]).view(3, 1, 1)
+    x, y, z = torch.where(xyz > 0.008856, xyz ** (1 / 3), 7.787 * xyz + 16 / 116).unbind(1)
+    return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), 1)
+
+
+def apart(one: Tensor, other: Tensor) -> Tensor:
+    """ΔE of CIE 1976 between two pictures, [N, H, W]."""
+    return (lab(one) - lab(other)).square().sum(1).sqrt()
+
+
+def large(side: int) -> float:
+    """Seconds of colouring a drawing of so many pixels a side."""
+    path = Path(__file__).parents[1] / "examples" / "photo.jpg"
+    drawing = 1 - lines.contour(images.resize(images.read(path).rgb, (side, side)))
+    picture = images.to_picture(drawing.expand(-1, 3, -1, -1))
+    began = time.perf_counter()
+    colorize(picture)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Print everything."""
+    folder, *others = map(Path, sys.argv[1:])
+    unseen = Unseen(dataset.Pictures([folder], held_out=True), SIZE)
+    ours = load(weights.SHIPPED / "colorizer.safetensors")
+    networks: dict[str, Network] = {"limner": ours}
+    if others:
+        networks["the article"] = load(others[0] / "model.safetensors")
+    bare = torch.zeros((len(unseen.rgb), 4, SIZE, SIZE))
+    print(f"{len(unseen.rgb)} emoji never trained on, {SIZE} px, without hints")
+    for name, network in networks.items():
+        made = unseen.colored(network, bare)
+        said = ", ".join(f"{key} {value:.3f}" for key, value in scored(made, unseen.rgb).items())
+        print(f"{name}: {said}, checkerboard {checkerboard(made, unseen.rgb):+.1%}")
+    white = scored(torch.ones_like(unseen.rgb), unseen.rgb)
+    print(f"white paper: SSIM {white['SSIM']:.3f}, PSNR {white['PSNR']:.3f}")
+    random = training.generator(1, 0)
+    for count in (1, 3, 10):
+        hints = dataset.hinted(unseen.rgb, random, [count] * len(bare))
+        made = unseen.colored(ours, hints)
+        decibels = fmean(
+            psnr(one[None], rgb[None], 0) for one, rgb in zip(made, unseen.rgb, strict=True)
+        )
+        print(f"{count} hints: PSNR {decibels:.2f} dB (the network alone)")
+
+    kept, obeyed = [], []
+    for index in range(0, len(bare), 4):
+        drawing = (1 - unseen.ink[index : index + 1]).expand(-1, 3, -1, -1)
+        hints = dataset.hinted(unseen.rgb[index : index + 1], random, [3])
+        dabs = images.to_picture(hints[:, :3], hints[:, 3:])
+        result = colorize(images.to_picture(drawing), hints=dabs)
+        rgb = images.read(result).rgb
+        kept.append(lines_kept(drawing, rgb))
+        bare_of_ink = (hints[:, 3] > 0) & (unseen.ink[index : index + 1, 0] < 0.05)
+        obeyed += apart(rgb, hints[:, :3])[bare_of_ink].tolist()
+    print(f"lines drawn again: F1 {fmean(kept):.3f}; ΔE at hints: median {median(obeyed):.2f}")
+    for side in (1024, 2048):
+        seconds, _, peak = measured(large, side)
+        print(f"{side} px: {seconds:.1f} s, peak {peak / 2**30:.2f} GiB")
+
+
+if __name__ == "__main__":
+    Image.MAX_IMAGE_PIXELS = None
+    main()

@@ -1,0 +1,1 @@
+"""`colorize` and `sketch`: colours for line drawings, and line drawings of pictures."""
