@@ -9,7 +9,6 @@ on the same pictures for the same seconds. Without hints and with 1, 3, 10 rando
 
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean, median
 
@@ -24,10 +23,9 @@ from limner.scores import psnr, ssim
 from limner.sketch import dataset, lines
 from limner.sketch.colorize import colorize, load
 from limner.sketch.stages import unlike
-from limner.sketch.train import Unseen, colourful
+from limner.sketch.train import Network, Unseen, colourful
 
 SIZE = 256
-Network = Callable[[Tensor, Tensor], Tensor]
 
 
 def scored(made: Tensor, rgb: Tensor) -> dict[str, float]:

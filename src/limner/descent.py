@@ -119,6 +119,15 @@ class Stage(Generic[Network]):
         self.network, self.average = network, Average(network)
         self.parts: dict[str, Stateful] = {"network": network, "average": self.average, **parts}
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint holds."""
+        return {name: part.state_dict() for name, part in self.parts.items()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there."""
+        for name, kept in state_dict.items():
+            self.parts[name].load_state_dict(kept)
+
     def averaged(self) -> Network:
         """A network of its own with the averaged weights."""
         network = deepcopy(self.network)

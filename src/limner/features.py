@@ -9,7 +9,7 @@ grain in the picture. ``compact`` pools by average, as Gatys, Ecker & Bethge (20
 is trained that way.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -102,6 +102,13 @@ class VGG(nn.Module):
                 if len(found) == len(wanted):
                     break
         return found
+
+
+def distance(network: VGG, made: Tensor, real: Tensor, taps: Sequence[str]) -> Tensor:
+    """Mean distance of the features of pictures [N, 3, H, W], each tap's in shares of its size."""
+    ours, theirs = (network(picture, taps) for picture in (made, real))
+    apart = [F.l1_loss(ours[tap], theirs[tap]) / theirs[tap].mean() for tap in taps]
+    return torch.stack(apart).mean()
 
 
 def receptive_radius(shape: str, tap: str) -> int:

@@ -34,6 +34,13 @@ def cosine(step: int, steps: int, *, warmup: int = 200) -> float:
     return min(1.0, (step + 1) / warmup) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
+def check_least(least: int, **options: int) -> None:
+    """Refuse options, given by their names in Python, below what each has to be at least."""
+    for name, value in options.items():
+        if value < least:
+            raise OptionError(f"--{name.replace('_', '-')} {value}: must be at least {least}")
+
+
 class Run:
     """A folder that holds one training: its options, log, checkpoint and result.
 

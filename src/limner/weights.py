@@ -5,6 +5,7 @@ A weights file is safetensors; its metadata holds, as text, what it is and how t
 others are read with ``weights_only=True``. Nothing else is ever unpickled.
 """
 
+import hashlib
 import json
 import os
 import pickle
@@ -27,6 +28,12 @@ WRAPPERS = ("params_ema", "params", "state_dict")  # what training codes put a s
 
 # What safetensors and torch raise on files that are cut off, or are something else.
 _DAMAGED = (SafetensorError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError)
+
+
+def sha256(path: Path) -> str:
+    """Return the hash of a weights file, in hexadecimal, as recipes name it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read(path: Path) -> dict[str, Tensor]:

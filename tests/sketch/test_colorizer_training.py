@@ -23,7 +23,7 @@ from limner.sketch import colorize as room
 from limner.sketch.network import WIDTHS, Colorizer
 from limner.sketch.stages import Convincing, Likely, unlike
 from limner.sketch.train import train_colorizer
-from stopping import until
+from stopping import same, until
 
 Names = tuple[list[str], list[str]]
 Paint = Callable[..., Image.Image]
@@ -288,18 +288,6 @@ def test_the_same_seed_gives_the_same_network(tmp_path: Path, pictures: Path) ->
 
 
 # --- stopped and resumed ---------------------------------------------------------------------
-
-
-def same(one: Any, other: Any, where: str = "") -> None:
-    """Are two checkpoints, or what they are made of, equal to the bit?"""
-    if isinstance(one, dict):
-        assert one.keys() == other.keys(), where
-        for key, value in one.items():
-            same(value, other[key], f"{where}/{key}")
-    elif isinstance(one, torch.Tensor):
-        np.testing.assert_array_equal(one, other, err_msg=where)
-    else:
-        assert one == other, where
 
 
 def alike(one: Path, other: Path) -> None:

@@ -19,7 +19,7 @@ from limner.upscaling import models
 from limner.upscaling.network import SHAPES, Compact
 from limner.upscaling.patches import DEGRADATIONS, Patches, degraded
 from limner.upscaling.train import train_upscaler
-from stopping import until
+from stopping import same, until
 
 BICUBIC = Image.Resampling.BICUBIC
 
@@ -250,18 +250,6 @@ def test_the_same_seed_gives_the_same_network(tmp_path: Path, photos: Path) -> N
     for key, tensor in states[0].items():
         np.testing.assert_array_equal(tensor, states[1][key])
     assert (states[0]["body.0.weight"] - states[2]["body.0.weight"]).abs().max() > 0.01
-
-
-def same(one: Any, other: Any, where: str = "") -> None:
-    """Are two checkpoints, or what they are made of, equal to the bit?"""
-    if isinstance(one, dict):
-        assert one.keys() == other.keys(), where
-        for key, value in one.items():
-            same(value, other[key], f"{where}/{key}")
-    elif isinstance(one, torch.Tensor):
-        np.testing.assert_array_equal(one, other, err_msg=where)
-    else:
-        assert one == other, where
 
 
 @pytest.mark.parametrize(

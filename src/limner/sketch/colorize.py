@@ -1,6 +1,5 @@
 """`colorize`: a line drawing gets its colours."""
 
-import hashlib
 import time
 from pathlib import Path
 from typing import Literal
@@ -12,13 +11,13 @@ from torch import Tensor
 
 from limner import __version__, devices, images, weights
 from limner.errors import OptionError, WeightsError
-from limner.images import Source
+from limner.images import Source, blurred
 from limner.layers import Layers
 from limner.progress import OnStep, Progress, silent
 from limner.sketch import palette as palettes
 from limner.sketch.article import UNet
 from limner.sketch.fill import spread
-from limner.sketch.lines import blurred, ink_of
+from limner.sketch.lines import ink_of
 from limner.sketch.network import Colorizer
 
 MOST = 16  # variations
@@ -120,7 +119,7 @@ def colorize(
         )
     network = load(path).to(where)
     if model:
-        files[str(model)] = hashlib.sha256(path.read_bytes()).hexdigest()
+        files[str(model)] = weights.sha256(path)
     recipe: dict[str, object] = {
         "verb": "colorize",
         "version": __version__,

@@ -4,15 +4,13 @@
 """
 
 import math
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from limner import images
-
-Extractor = Literal["xdog", "contour", "pencil"]
+from limner.images import blurred
 
 _PAPER = 0.06  # of the picture's longest side: how far paper is looked for beside a line
 
@@ -125,18 +123,6 @@ def ink_of(drawing: Tensor) -> Tensor:
     low = (noise * 2).clamp(0.02, 0.2).view(-1, 1, 1, 1)
     high = torch.maximum(black, torch.tensor(0.25)).view(-1, 1, 1, 1)
     return ((ink - low) / (high - low).clamp(min=0.05)).clamp(0, 1)
-
-
-def blurred(picture: Tensor, sigma: float) -> Tensor:
-    """Blur pictures [N, C, H, W] with a Gaussian; borders are continued."""
-    radius = max(1, math.ceil(3 * sigma))
-    places = torch.arange(-radius, radius + 1, dtype=picture.dtype, device=picture.device)
-    line = torch.exp(-(places**2) / (2 * sigma**2))
-    channels = picture.shape[1]
-    line = (line / line.sum()).expand(channels, 1, -1)
-    padded = F.pad(picture, (radius,) * 4, mode="replicate")
-    padded = F.conv2d(padded, line[..., None], groups=channels)
-    return F.conv2d(padded, line[..., None, :], groups=channels)
 
 
 def _thinned(size: Tensor, angle: Tensor) -> Tensor:

@@ -18,6 +18,8 @@ from limner.sketch import article, dataset
 from limner.sketch.network import Colorizer
 from limner.sketch.stages import Convincing, Likely
 
+Network = Callable[[Tensor, Tensor], Tensor]  # ink and hints → colours
+
 SHOWN = 8  # held-out drawings that are coloured at every checkpoint
 
 
@@ -98,14 +100,10 @@ def train_colorizer(
         raise OptionError(f"--direction {direction}: must be colour-left or colour-right")
     if direction is not None and drawings is not None:
         raise OptionError("--direction and --drawings: both say where drawings are; give one")
-    for option, value, least in (
-        ("steps", steps, 1),
-        ("batch-size", batch_size, 1),
-        ("save-every", save_every, 1),
-        ("convincing-steps", convincing_steps, 0),
-    ):
-        if value is not None and value < least:
-            raise OptionError(f"--{option} {value}: must be at least {least}")
+    if steps is not None:
+        training.check_least(1, steps=steps)
+    training.check_least(1, batch_size=batch_size, save_every=save_every)
+    training.check_least(0, convincing_steps=convincing_steps)
     if learning_rate is not None and not 0 < learning_rate < 1:
         raise OptionError(f"--learning-rate {learning_rate:g}: must be above 0 and below 1")
     begun = time.monotonic()
@@ -154,8 +152,7 @@ def train_colorizer(
         for name, make, side, first, last in plan:
             torch.manual_seed(seed)  # so that a stage begins alike in a resumed run
             stage = make(network, rate)
-            for part, kept in state.get(name, {}).items():
-                stage.parts[part].load_state_dict(kept)
+            stage.load_state_dict(state.get(name, {}))
             for step in range(max(first, state["step"]), last):
                 random = training.generator(seed, step)
                 # every step has its own dice for layers that drop out, too
@@ -168,8 +165,8 @@ def train_colorizer(
                     _save(record.model, averaged, options)
                     record.log(done, losses | unseen.scores(averaged), name)
                     unseen.show(averaged, record.folder / "samples" / f"{done:06d}.png")
-                    parts = {part: value.state_dict() for part, value in stage.parts.items()}
-                    record.save({"step": done, name: parts})  # last: what precedes is made again
+                    # last: what precedes is made again
+                    record.save({"step": done, name: stage.state_dict()})
                 on_step(
                     Progress(
                         "train colorizer",
@@ -201,14 +198,11 @@ class Unseen:
             ]
         )
 
-    @torch.no_grad()
-    def colored(self, network: Callable[[Tensor, Tensor], Tensor], hints: Tensor) -> Tensor:
-        """Colour all of them, a few at a time."""
-        few = [slice(first, first + 8) for first in range(0, len(self.ink), 8)]
-        parts = [network(self.ink[part], hints[part]) for part in few]
-        return torch.cat(parts).clamp(0, 1)
+    def colored(self, network: Network, hints: Tensor) -> Tensor:
+        """Colour all of them."""
+        return colored(network, self.ink, hints)
 
-    def scores(self, network: Callable[[Tensor, Tensor], Tensor]) -> dict[str, float]:
+    def scores(self, network: Network) -> dict[str, float]:
         """PSNR, SSIM and share of colourfulness, without hints."""
         hints = torch.zeros((len(self.rgb), 4, *images.size_of(self.rgb)))
         made = self.colored(network, hints)
@@ -220,14 +214,21 @@ class Unseen:
             / max(1e-6, fmean(colourful(rgb) for _, rgb in pairs)),
         }
 
-    def show(self, network: Callable[[Tensor, Tensor], Tensor], path: Path) -> None:
+    def show(self, network: Network, path: Path) -> None:
         """Write a sheet of drawings, what the network makes of them, and the pictures."""
         path.parent.mkdir(exist_ok=True)
-        hints = torch.zeros((len(self.rgb), 4, *images.size_of(self.rgb)))
-        made = self.colored(network, hints)
-        rows = [(1 - self.ink[:SHOWN]).expand(-1, 3, -1, -1), made[:SHOWN], self.rgb[:SHOWN]]
+        ink, rgb = self.ink[:SHOWN], self.rgb[:SHOWN]
+        made = colored(network, ink, torch.zeros((len(ink), 4, *images.size_of(ink))))
+        rows = [(1 - ink).expand(-1, 3, -1, -1), made, rgb]
         sheet = torch.cat([torch.cat(list(row), 2) for row in rows], 1)[None]
         images.to_picture(sheet).save(path)
+
+
+@torch.no_grad()
+def colored(network: Network, ink: Tensor, hints: Tensor) -> Tensor:
+    """Colour drawings [N, 1, H, W], a few at a time."""
+    few = [slice(first, first + 8) for first in range(0, len(ink), 8)]
+    return torch.cat([network(ink[part], hints[part]) for part in few]).clamp(0, 1)
 
 
 def colourful(rgb: Tensor) -> float:

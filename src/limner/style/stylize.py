@@ -3,7 +3,6 @@
 Neural style transfer by optimising the picture itself (Gatys, Ecker & Bethge 2016), coarse to fine.
 """
 
-import hashlib
 import json
 import math
 import os
@@ -166,7 +165,7 @@ def stylize(
     plan = replace(plan, memory=plan.memory + 4 * sum(s.rgb.numel() for s in sources))
     files = {source.name: source.sha256 for source in sources}
     if features and Path(features).is_file():
-        files[features] = hashlib.sha256(Path(features).read_bytes()).hexdigest()
+        files[features] = weights.sha256(Path(features))
     options: dict[str, object] = {
         "strength": float(strength),
         "size": max(plan.size),

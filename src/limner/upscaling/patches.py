@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -101,12 +100,7 @@ def degraded(small: Tensor, degradation: Degradation, random: torch.Generator) -
     blur, noise, loss = torch.rand(3, generator=random).tolist()
     sigma = blur * degradation.blur
     if sigma > 0.1:  # below, nothing comes of it
-        places = torch.arange(-4, 5)
-        line = torch.exp(-(places**2) / (2 * sigma**2))
-        line = (line / line.sum()).expand(3, 1, 9)
-        padded = F.pad(small, (4, 4, 4, 4), mode="replicate")
-        small = F.conv2d(padded, line[..., None], groups=3)
-        small = F.conv2d(small, line[..., None, :], groups=3)
+        small = images.blurred(small, sigma, radius=4)
     grain = torch.randn(small.shape, generator=random)
     small = _eight_bits((small + grain * noise * degradation.noise / 255).clamp(0, 1))
     if degradation.jpeg is None:

@@ -69,7 +69,7 @@ class Perceptual(Stage[Compact]):
         made = self.network(small)
         real = self._rival(large)
         pixels = F.l1_loss(made, large)
-        seen = self._unlike(made, large)
+        seen = features.distance(self._features, made, large, TAPS)
         wins = relativistic_average(self._rival(made), real.detach())
         regular = (grid(made, self.network.scale) - grid(large, self.network.scale)).relu().mean()
         loss = pixels + FEATURES * seen + ADVERSARIAL * wins + GRID * regular
@@ -80,12 +80,6 @@ class Perceptual(Stage[Compact]):
         losses = {"loss": pixels, "features": seen, "adversarial": wins, "grid": regular}
         losses |= {"discriminator": caught}
         return {name: value.item() for name, value in losses.items()}
-
-    def _unlike(self, made: Tensor, large: Tensor) -> Tensor:
-        """Mean distance of the features, each tap's in shares of its own size."""
-        ours, theirs = (self._features(picture, TAPS) for picture in (made, large))
-        apart = [F.l1_loss(ours[tap], theirs[tap]) / theirs[tap].mean() for tap in TAPS]
-        return torch.stack(apart).mean()
 
 
 def grid(picture: Tensor, scale: int) -> Tensor:

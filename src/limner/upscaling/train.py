@@ -104,13 +104,8 @@ def train_upscaler(
         raise OptionError(f"--for {for_}: must be one of {', '.join(DEGRADATIONS)}")
     if size < 16:
         raise OptionError(f"--size {size}: must be at least 16 pixels")
-    for name, value, least in (
-        ("batch-size", batch_size, 1),
-        ("save-every", save_every, 1),
-        ("perceptual-steps", perceptual_steps, 0),
-    ):
-        if value < least:
-            raise OptionError(f"--{name} {value}: must be at least {least}")
+    training.check_least(1, batch_size=batch_size, save_every=save_every)
+    training.check_least(0, perceptual_steps=perceptual_steps)
     if steps < 1 and (steps < 0 or init is None or not perceptual_steps):
         raise OptionError(
             f"--steps {steps}: must be at least 1, or 0 with --init and --perceptual-steps"
@@ -151,8 +146,7 @@ def train_upscaler(
                 continue
             torch.manual_seed(seed)  # so that a stage begins alike in a resumed run
             stage = make(network, learning_rate)
-            for part, kept in state.get(name, {}).items():
-                stage.parts[part].load_state_dict(kept)
+            stage.load_state_dict(state.get(name, {}))
             for step in range(max(first, state["step"]), last):
                 small, large = patches.batch(batch_size, training.generator(seed, step))
                 losses = stage.step(small, large, training.cosine(step - first, last - first))
@@ -161,8 +155,8 @@ def train_upscaler(
                     averaged = stage.averaged()
                     _save(result, averaged, options)
                     record.log(done, losses | unseen.scores(averaged), name)
-                    parts = {part: value.state_dict() for part, value in stage.parts.items()}
-                    record.save({"step": done, name: parts})  # last: what precedes is made again
+                    # last: what precedes is made again
+                    record.save({"step": done, name: stage.state_dict()})
                 on_step(
                     Progress(
                         "train upscaler",

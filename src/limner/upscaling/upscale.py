@@ -1,6 +1,5 @@
 """`upscale`: a larger picture, tile by tile."""
 
-import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -142,7 +141,7 @@ def upscale(
     networks = _networks(size.factor, quality, detail, model, inventive, where)
     files = {subject.name: subject.sha256}
     for own in filter(None, (model, inventive)) if networks else ():
-        files[own] = hashlib.sha256(Path(own).read_bytes()).hexdigest()
+        files[own] = weights.sha256(Path(own))
     recipe: dict[str, object] = {
         "verb": "upscale",
         "version": __version__,
