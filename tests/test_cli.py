@@ -18,7 +18,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import limner
-from limner import cli, features, images, output, weights
+from limner import cli, commands, features, images, output, weights
 from limner.images import Source
 from limner.progress import OnStep, Progress, silent
 
@@ -312,10 +312,10 @@ def teach(photos: Path, run: Path, *, steps: int = 3, on_step: OnStep = silent) 
 
 
 def test_train(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
-    assert cli.train(teach, [folder], {"steps": 1}, output=Path("run")) == 0
+    assert commands.train(teach, [folder], {"steps": 1}, output=Path("run")) == 0
     out, err = capsys.readouterr()
     assert (out, err) == ("run/model.safetensors\n", "limner: 0/1_1: 0.7500\n")
-    assert cli.train(teach, [folder], {}, output=Path("other")) == 130
+    assert commands.train(teach, [folder], {}, output=Path("other")) == 130
     out, err = capsys.readouterr()
     assert out == "" and err == (
         "limner: interrupted after 2 of 3 steps; there is no checkpoint yet: "

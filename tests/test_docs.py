@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from limner import __version__, cli, options
+from limner import __version__, cli, commands, options
 from limner.hybrid.hybridize import hybridize
 from limner.sketch.colorize import colorize
 from limner.style.stylize import stylize
@@ -19,7 +19,7 @@ def test_every_command_is_in_the_readme() -> None:
 
 
 def test_every_option_in_the_readme_exists() -> None:
-    asked = (*map(options.of, (stylize, hybridize, colorize, upscale, cli.paint)),)
+    asked = (*map(options.of, (stylize, hybridize, colorize, upscale, commands.paint)),)
     known = {"--help"} | {option.flag for found in asked for option in found}
     assert len(known) > 15
     assert set(re.findall(r"--[a-z][a-z-]+", README)) <= known

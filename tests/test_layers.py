@@ -12,7 +12,7 @@ from PIL import Image
 from disk import full_disk
 from limner.errors import OutputError
 from limner.layers import Layers
-from limner.output import write_layers
+from limner.output import write_saved
 
 
 def layered(width: int = 30, height: int = 20) -> Layers:
@@ -92,12 +92,12 @@ def test_the_same_layers_are_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_file_is_written_whole_and_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "a.ora"
-    write_layers(layered(), path)
+    write_saved(layered(), path)
     whole = path.read_bytes()
     with pytest.raises(OutputError, match=r"a\.ora: exists already"):
-        write_layers(layered(), path)
-    write_layers(layered(40), path, overwrite=True)
+        write_saved(layered(), path)
+    write_saved(layered(40), path, overwrite=True)
     assert path.read_bytes() != whole and written(layered(40)).testzip() is None
     with full_disk(1000), pytest.raises(OutputError, match=r"b\.ora: cannot be written"):
-        write_layers(layered(200, 200), tmp_path / "b.ora")
+        write_saved(layered(200, 200), tmp_path / "b.ora")
     assert [left.name for left in tmp_path.iterdir()] == ["a.ora"]

@@ -9,11 +9,15 @@ from typing import Literal
 import pytest
 
 import limner
-from limner import cli, options
+from limner import cli, commands, options
 from limner.images import Source
 from limner.options import REQUIRED, Option
 
-COMMANDS = {**cli.VERBS, **{f"train {name}": about for name, about in cli.TRAININGS.items()}}
+COMMANDS = {
+    **cli.VERBS,
+    **cli.MEASURES,
+    **{f"train {name}": about for name, about in cli.TRAININGS.items()},
+}
 
 
 def function_of(command: str) -> Callable[..., object]:
@@ -81,7 +85,7 @@ def test_every_option_has_help_and_the_default_of_the_signature(command: str) ->
         assert option.input == (parameters[option.name].kind != inspect.Parameter.KEYWORD_ONLY)
 
 
-@pytest.mark.parametrize("run", [cli.paint, cli.train])
+@pytest.mark.parametrize("run", [commands.paint, commands.measure, commands.train])
 def test_options_of_every_command_have_help(run: Callable[..., int]) -> None:
     assert all(option.help for option in options.of(run) if not option.input)
 
@@ -92,7 +96,12 @@ def test_the_list_of_commands_says_what_docstrings_say(command: str) -> None:
 
 
 def test_every_verb_is_a_command() -> None:
-    assert set(limner.__all__) <= {*cli.VERBS, "print_ready", "draw"}  # upscale --print, and sketch
+    assert set(limner.__all__) <= {
+        *cli.VERBS,
+        *cli.MEASURES,
+        "print_ready",
+        "draw",
+    }  # upscale --print, and sketch
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -3,9 +3,20 @@
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["colorize", "draw", "hybridize", "print_ready", "stylize", "upscale"]
+__all__ = [
+    "beautify",
+    "colorize",
+    "draw",
+    "hybridize",
+    "predictability",
+    "print_ready",
+    "stylize",
+    "upscale",
+]
 
 if TYPE_CHECKING:
+    from limner.beauty.beautify import beautify
+    from limner.beauty.predictability import predictability
     from limner.hybrid.hybridize import hybridize
     from limner.sketch.colorize import colorize
     from limner.sketch.draw import draw
@@ -14,9 +25,11 @@ if TYPE_CHECKING:
     from limner.upscaling.upscale import upscale
 
 _ROOMS = {
+    "beautify": "limner.beauty.beautify",
     "colorize": "limner.sketch.colorize",
     "draw": "limner.sketch.draw",
     "hybridize": "limner.hybrid.hybridize",
+    "predictability": "limner.beauty.predictability",
     "print_ready": "limner.upscaling.print",
     "stylize": "limner.style.stylize",
     "upscale": "limner.upscaling.upscale",

@@ -8,23 +8,19 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from glob import escape
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from json import dumps, loads
+from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cyclopts import App, CycloptsError
 from rich.console import Console
 from rich.table import Table
 
 from limner import __version__
-from limner.errors import LimnerError, OptionError
-from limner.watch import Watch, say
-
-if TYPE_CHECKING:  # Pillow comes with it, and `limner --help` does without
-    from limner.progress import Progress
+from limner.errors import DONE, FAILED, INTERRUPTED, MISUSED, LimnerError, OptionError
+from limner.watch import say
 
 # command: where it is, and the first line of its docstring, which `limner --help` shows unseen
 VERBS = {
@@ -44,6 +40,10 @@ VERBS = {
         "limner.sketch.draw:draw",
         "Make a line drawing of a picture.",
     ),
+    "beautify": (
+        "limner.beauty.beautify:beautify",
+        "Make a picture easier to predict, and so, perhaps, on the eye.",
+    ),
     "upscale": (
         "limner.upscaling.upscale:upscale",
         "Make a picture larger, and what is in it sharper.",
@@ -51,6 +51,12 @@ VERBS = {
     "replay": (
         "limner.replay:replay",
         "Make a picture again from the recipe it carries.",
+    ),
+}
+MEASURES = {
+    "predictability": (
+        "limner.beauty.predictability:predictability",
+        "Measure how predictable a picture is, and where.",
     ),
 }
 TRAININGS = {
@@ -66,9 +72,11 @@ TRAININGS = {
         "limner.sketch.train:train_colorizer",
         "Train a network that colours line drawings.",
     ),
+    "beautifier": (
+        "limner.beauty.train:train_beautifier",
+        "Train a predictor, and improvers that make pictures easier for it.",
+    ),
 }
-
-DONE, FAILED, MISUSED, CUT_SHORT, INTERRUPTED = 0, 1, 2, 4, 130  # exit codes
 
 app = App(
     name="limner",
@@ -80,7 +88,7 @@ app = App(
 training = App(name="train", help="Train a network that the verbs use.")
 app.command(training)
 app.register_install_completion_command(help="Let your shell complete commands and options.")
-for _name, (_, _line) in VERBS.items():
+for _name, (_, _line) in (VERBS | MEASURES).items():
     app.command(f"limner.cli:{_name}", name=_name, help=_line)
 for _name, (_, _line) in TRAININGS.items():
     training.command(f"limner.cli:train_{_name}", name=_name, help=_line)
@@ -88,7 +96,7 @@ for _name, (_, _line) in TRAININGS.items():
 
 def __getattr__(name: str) -> Callable[..., int]:
     """Make the command of a verb, importing its room and torch, when cyclopts asks for it."""
-    found = VERBS.get(name) or TRAININGS.get(name.removeprefix("train_"))
+    found = (VERBS | MEASURES).get(name) or TRAININGS.get(name.removeprefix("train_"))
     if found is None:
         raise AttributeError(f"module 'limner.cli' has no attribute {name!r}")
     module, _, function = found[0].partition(":")
@@ -100,9 +108,10 @@ def __getattr__(name: str) -> Callable[..., int]:
         signal.signal(signal.SIGINT, handler)
     if pressed:
         raise KeyboardInterrupt
+    from limner.commands import measure, paint, train
     from limner.options import command
 
-    return command(verb, paint if name in VERBS else train)
+    return command(verb, paint if name in VERBS else measure if name in MEASURES else train)
 
 
 def main(tokens: Sequence[str] | None = None) -> int:
@@ -158,164 +167,6 @@ def main(tokens: Sequence[str] | None = None) -> int:
 def _fail(message: str, code: int = FAILED) -> int:
     say(f"error: {message}")
     return code
-
-
-def paint(
-    verb: Callable[..., Any],
-    inputs: Sequence[object],
-    options: Mapping[str, Any],
-    *,
-    output: Path,
-    overwrite: bool = False,
-    keep_exif: bool = False,
-    json: bool = False,
-    dry_run: bool = False,
-) -> int:
-    """Make a picture with a verb, and write it; give the exit code.
-
-    Parameters
-    ----------
-    verb : callable
-        It takes ``on_step`` and returns a PIL image that carries its recipe.
-    inputs, options
-        What it is given.
-    output : path
-        The picture to write. Its ending says the format: .png, .jpg, .webp, .avif or .tif.
-    overwrite : bool
-        Replace files that are there already.
-    keep_exif : bool
-        Keep also what may tell where the photo was taken: GPS data and the maker's notes.
-    json : bool
-        Print one JSON object instead of the path.
-    dry_run : bool
-        Say what would be done, and write nothing.
-    """
-    from limner.layers import Layers
-    from limner.output import check_output, check_place, write, write_animation, write_layers
-    from limner.progress import Stop
-
-    size, every, resume = (options.get(name) for name in ("size", "save_every", "resume"))
-    check_output(output, overwrite=overwrite, size=(size, size) if size else None)
-    if every and not resume:
-        numbered = f"{escape(output.stem)}-{'[0-9]' * 6}{output.suffix}"
-        for path in sorted(output.parent.glob(numbered)):
-            check_output(path, overwrite=overwrite)
-    checkpoint = output.with_name(f"{output.name}.checkpoint.safetensors")
-    if every or resume:
-        options = {**options, "checkpoint": checkpoint}
-
-    def keep(progress: "Progress") -> None:
-        assert progress.preview is not None
-        name = f"{output.stem}-{progress.step:06d}{output.suffix}"
-        write(progress.preview(), output.with_name(name), overwrite=overwrite)
-
-    with Watch(dry_run, every or 0, keep) as watch:
-
-        def on_step(progress: "Progress") -> None:
-            if progress.size and not progress.step:  # before hours of work
-                check_output(output, overwrite=overwrite, size=progress.size)
-            watch(progress)
-
-        try:
-            picture = verb(*inputs, **options, on_step=on_step)
-        except Stop:
-            picture = None
-        done, cut = watch.last, watch.cut_by
-        if dry_run:
-            if json:
-                print(dumps({"output": str(output), "steps": done.steps, "plan": done.note}))
-            return DONE
-        if picture is None or (cut == "interrupted" and done.step == 0):
-            say("interrupted; there is nothing to keep yet")
-            return INTERRUPTED
-        beside = {
-            _beside(output, name, view): view
-            for name, view in picture.info.get("beside", {}).items()
-        }
-        for path in beside:
-            check_place(path, overwrite=overwrite)
-        for note in write(picture, output, overwrite=overwrite, keep_exif=keep_exif):
-            say(note)
-        for path, view in beside.items():
-            if isinstance(view, Layers):
-                write_layers(view, path, overwrite=overwrite)
-            elif path.suffix == output.suffix:
-                write(view, path, overwrite=overwrite, keep_exif=keep_exif)
-            else:
-                write_animation(view, path, overwrite=overwrite)
-
-    if cut:
-        message = f"{cut}: {output} is the picture after {done.step} of {done.steps} steps"
-        if "checkpoint" in options and checkpoint.is_file():
-            message += "; the same command with --resume --overwrite goes on from its checkpoint"
-        say(message)
-    elif "checkpoint" in options:
-        checkpoint.unlink(missing_ok=True)
-    about = {
-        "output": str(output),
-        "width": picture.width,
-        "height": picture.height,
-        "seconds": round(done.seconds, 3),
-        "steps": done.step,
-        "loss": done.loss,
-        "recipe": loads(picture.info["limner"]),
-        "stopped": cut,
-        "beside": [str(path) for path in beside],
-    }
-    print(dumps(about) if json else "\n".join(map(str, (output, *beside))))
-    return {None: DONE, "time budget": CUT_SHORT, "interrupted": INTERRUPTED}[cut]
-
-
-def _beside(output: Path, name: str, view: Any) -> Path:
-    """Where another view of the result goes."""
-    ending = (
-        ".gif" if getattr(view, "is_animated", False) else getattr(view, "ending", output.suffix)
-    )
-    return output.with_name(f"{output.stem}-{name}{ending}")
-
-
-def train(
-    verb: Callable[..., Mapping[str, float]],
-    inputs: Sequence[object],
-    options: Mapping[str, Any],
-    *,
-    output: Path,
-    json: bool = False,
-) -> int:
-    """Train a network, and say how it does on what it has not seen; give the exit code.
-
-    Parameters
-    ----------
-    verb : callable
-        It takes the run folder after its inputs, and ``on_step``; it returns scores by name.
-    inputs, options
-        What it is given.
-    output : path
-        The run folder: its logs, its checkpoint and, as .safetensors, the results.
-    json : bool
-        Print one JSON object instead of the path of the result.
-    """
-    from limner.progress import Stop
-
-    with Watch(dry_run=False) as watch:
-        try:
-            scores = verb(*inputs, output, **options, on_step=watch)
-        except Stop:
-            scores = None
-    if scores is None:
-        message = f"interrupted after {watch.last.step} of {watch.last.steps} steps; "
-        if (output / "checkpoint.pt").is_file():
-            say(message + "the same command with --resume goes on from the last checkpoint")
-        else:
-            say(message + "there is no checkpoint yet: the same command begins anew")
-        return INTERRUPTED
-    for name, score in scores.items():
-        say(f"{name}: {score:.4f}")
-    model = output / "model.safetensors"
-    others = sorted({*output.glob("*.safetensors")} - {model})
-    about = {"output": str(model), "beside": list(map(str, others)), "scores": dict(scores)}
-    print(dumps(about) if json else "\n".join(map(str, (model, *others))))
-    return DONE
 
 
 @app.command

@@ -14,6 +14,8 @@ an ``assert``, never one of these.
 
 import os
 
+DONE, FAILED, MISUSED, CUT_SHORT, INTERRUPTED = 0, 1, 2, 4, 130  # exit codes
+
 
 class LimnerError(Exception):
     """Any mistake a user can put right; ``str()`` of it is one line fit to be shown."""

@@ -2,13 +2,23 @@
 
 from dataclasses import dataclass
 from io import BytesIO
-from typing import BinaryIO, ClassVar
+from typing import BinaryIO, ClassVar, Protocol, runtime_checkable
 from xml.etree import ElementTree
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from PIL import Image
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same at any time, so that the bytes are too
+
+
+@runtime_checkable
+class Saved(Protocol):
+    """What knows how to save itself, and into which kind of file."""
+
+    ending: ClassVar[str]
+
+    def save(self, file: BinaryIO) -> None:
+        """Write all of it."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from limner import deep, pdf
 from limner.errors import InputError, OptionError, OutputError, printable, reason
 from limner.files import binary, opened
 from limner.images import srgb_profile
-from limner.layers import Layers
+from limner.layers import Saved
 
 # suffix → Pillow's name of the format, and the longest side it can hold, in pixels
 FORMATS = {
@@ -188,8 +188,8 @@ def write_animation(
         picture.save(file, "GIF", save_all=True)
 
 
-def write_layers(layers: Layers, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Write layers to an OpenRaster file, whole or not at all.
+def write_saved(view: Saved, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Write what knows how to save itself, such as layers, whole or not at all.
 
     Raises
     ------
@@ -197,7 +197,7 @@ def write_layers(layers: Layers, path: str | os.PathLike[str], *, overwrite: boo
         The file exists, or cannot be written; nothing is left behind.
     """
     with _whole(Path(path), overwrite) as file:
-        layers.save(file)
+        view.save(file)
 
 
 @contextmanager

@@ -193,9 +193,9 @@ class Run:
 
 
 def load(
-    folders: Sequence[Path], smallest: int, *, longest: int, held_out: bool
+    folders: Sequence[Path], smallest: int, *, longest: int, held_out: bool, one_in: int = 10
 ) -> list[list[Tensor]]:
-    """Read folders of pictures into memory, a tenth held out.
+    """Read folders of pictures into memory, some held out.
 
     Parameters
     ----------
@@ -206,7 +206,9 @@ def load(
     longest : int
         Pictures are kept with at most this longest side.
     held_out : bool
-        Read the tenth of the pictures, chosen by a hash of their names, that is not read otherwise.
+        Read the pictures, chosen by a hash of their names, that are not read otherwise.
+    one_in : int
+        So many of which one is held out.
 
     Returns
     -------
@@ -223,7 +225,7 @@ def load(
         found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
         shelf = []
         for path in found:
-            if (hashlib.sha256(path.name.encode()).digest()[0] % 10 == 0) != held_out:
+            if (hashlib.sha256(path.name.encode()).digest()[0] % one_in == 0) != held_out:
                 continue
             try:
                 rgb = images.read(path).rgb
@@ -234,7 +236,8 @@ def load(
             if min(rgb.shape[-2:]) >= smallest:
                 shelf.append((rgb[0] * 255).round().to(torch.uint8))
         if not shelf:
-            lot = " among the tenth held out for the scores; add some" if held_out else ""
+            lot = f" among those held out for the scores, one in {one_in}; add some"
+            lot = lot if held_out else ""
             side = f"{smallest}×{smallest}"
             raise InputError(f"{folder}: holds no picture of at least {side} pixels{lot}")
         shelves.append(shelf)

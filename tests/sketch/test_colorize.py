@@ -279,7 +279,7 @@ def test_specks_have_variations_too(size: tuple[int, int], model: Path) -> None:
 )
 def test_layers_compose_to_the_result(lines: Any, tmp_path: Path, model: Path) -> None:
     made = colorize(boxes(), layers=True, lines=lines, model=model)
-    output.write_layers(made.info["beside"]["layers"], tmp_path / "a.ora")
+    output.write_saved(made.info["beside"]["layers"], tmp_path / "a.ora")
     with ZipFile(tmp_path / "a.ora") as archive:
         assert archive.infolist()[0].filename == "mimetype"
         assert archive.infolist()[0].compress_type == ZIP_STORED

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from limner import features
 from limner.descent import Stage, descend
 
-EPOCHS, BATCH, RATE = 43, 8, 2e-4
+EPOCHS, BATCH, SIZE, RATE = 43, 8, 256, 2e-4
 ADVERSARIAL, PIXELS, SEEN, VARIATION = 1.0, 100.0, 1e-2, 1e-4
 REAL = 0.9  # label of real pictures: smoothed to one side
 
@@ -21,7 +21,7 @@ class UNet(nn.Module):
     Works at 256 × 256 pixels, values in −1..1 inside.
     """
 
-    multiple = 256
+    multiple = size = SIZE
 
     def __init__(self) -> None:
         super().__init__()

@@ -21,7 +21,6 @@ from limner.sketch.lines import ink_of
 from limner.sketch.network import Colorizer
 
 MOST = 16  # variations
-SIZE = 256  # pixels of the short side that the network sees
 _REACH = 0.25  # of the longest side: how far a hint flows over bare paper
 _SURE = 1e-3  # of what flows from a hint: so much already counts as half sure
 
@@ -35,7 +34,7 @@ def colorize(
     lines: Literal["keep", "soften", "drop"] = "keep",
     layers: bool = False,
     variations: int = 1,
-    size: int = SIZE,
+    size: int | None = None,
     model: str | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -63,8 +62,8 @@ def colorize(
         How many differently coloured ones to make, 1 to 16; those after the first have other hues
         in some places, and are written beside it.
     size : int
-        What the network sees: pixels of the short side, 128 to 1024. Colours are enlarged along the
-        lines to the drawing's own size.
+        What the network sees: pixels of the short side, 64 to 1024; left out, what it was trained
+        on. Colours are enlarged along the lines to the drawing's own size.
     model : str
         The weights of another network, as `limner train colorizer` makes them.
     seed : int
@@ -95,8 +94,8 @@ def colorize(
         raise OptionError(f"--lines {lines}: must be one of keep, soften, drop")
     if not 1 <= variations <= MOST:
         raise OptionError(f"--variations {variations}: must be from 1 to {MOST}")
-    if not 128 <= size <= 1024:
-        raise OptionError(f"--size {size}: must be from 128 to 1024 pixels")
+    if size is not None and not 64 <= size <= 1024:
+        raise OptionError(f"--size {size}: must be from 64 to 1024 pixels")
     if palette is not None and palette_from is not None:
         raise OptionError("--palette and --palette-from: both say which colours; give one")
     where = devices.pick(device)
@@ -160,7 +159,7 @@ def colorize(
     for note in (note for one in (subject, *beside) if one is not None for note in one.notes):
         tell(0, note)
     ink = ink_of(images.on_white(subject)).to(where)
-    share = min(1.0, size / min(height, width))
+    share = min(1.0, (size or network.size) / min(height, width))
     seen = max(1, round(height * share)), max(1, round(width * share))
     drawing = images.resize(1 - ink, seen).expand(-1, 3, -1, -1)
     small = ink_of(drawing) if seen != (height, width) else ink
@@ -205,6 +204,7 @@ def load(path: Path) -> Colorizer | UNet:
     if about.get("kind") != "colorizer":
         raise WeightsError(f"{path}: no colouriser's weights; `limner train colorizer` makes some")
     network = UNet() if about.get("architecture") == "article" else Colorizer()
+    network.size = int(about.get("size", network.size))
     weights.fill(network, state, str(path))
     network.requires_grad_(False)
     return network.eval()

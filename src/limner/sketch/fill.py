@@ -1,9 +1,12 @@
 """Colour that flows as far as the lines let it: one filter for enlarging and for hints."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 _WALL = 40.0  # steps of bare paper that crossing a black line is worth
+_FAINT = 0.1  # ink that a flood does not see: grain of the paper
+_STOPS = 8.0  # a flood falls to exp(−8) behind a black line of one pixel
 
 
 def flow(values: Tensor, ink: Tensor, reach: float, rounds: int = 3) -> Tensor:
@@ -65,6 +68,40 @@ def spread(values: Tensor, where: Tensor, ink: Tensor, reach: float) -> tuple[Te
     both = flow(torch.cat((values * where, where), 1), ink, reach)
     known = both[:, -1:].clamp(min=0)
     return both[:, :-1] / known.clamp(min=1e-8), known
+
+
+def flood(ink: Tensor, rounds: int = 2) -> Tensor:
+    """Tell the ground from what is drawn on it: how freely each place is reached from the border.
+
+    Parameters
+    ----------
+    ink : Tensor
+        [N, C, H, W], 0 paper to 1 line.
+    rounds : int
+        How often along rows and columns; with more, winding ways are found.
+
+    Returns
+    -------
+    Tensor
+        [N, C, H, W]: 1 on bare paper around the drawing, near 0 behind closed lines.
+    """
+    wall = torch.exp(-_STOPS * (ink - _FAINT).clamp(min=0))
+    border = F.pad(torch.zeros_like(wall[..., 1:-1, 1:-1]), (1, 1, 1, 1), value=1.0)
+    reached = border * wall
+    for _ in range(rounds):
+        reached = _reaching(reached, wall)
+        reached = _reaching(reached.mT, wall.mT).mT
+    return reached
+
+
+def _reaching(reached: Tensor, wall: Tensor) -> Tensor:
+    """Pass along rows, forth and back: the freest way that leads to each pixel."""
+    best, walls = list(reached.unbind(-1)), wall.unbind(-1)
+    for x in range(1, len(best)):
+        best[x] = torch.maximum(best[x], best[x - 1] * walls[x])
+    for x in range(len(best) - 2, -1, -1):
+        best[x] = torch.maximum(best[x], best[x + 1] * walls[x])
+    return torch.stack(best, -1)
 
 
 def _neighbours(ink: Tensor) -> list[tuple[Tensor, Tensor]]:

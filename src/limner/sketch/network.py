@@ -7,9 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limner import images
+from limner.sketch.fill import flood
 
 WIDTHS = (48, 80, 144, 192, 224)  # channels at 1/4, 1/8, … 1/64 of the picture
 HINTS = 4  # channels of hints: RGB where there is one, and a 1 there
+SIZE = 128  # pixels of the short side that it sees best
+_GIVEN = 1 + 2 + HINTS  # ink, what it encloses, hints
+_GAP = 5  # pixels: breaks of a line that are closed for one of the two floods
 
 
 class Block(nn.Module):
@@ -31,8 +35,10 @@ class Colorizer(nn.Module):
     """A U-Net (Ronneberger et al. 2015) from ink and hints to colours.
 
     The decoder enlarges by repeating pixels and convolves after: a transposed convolution leaves a
-    checkerboard (Odena et al. 2016). At the bottleneck the mean of the whole picture is added, so
-    that one thing has one colour wherever it lies.
+    checkerboard (Odena et al. 2016). Beside the ink it sees what a flood from the border reaches,
+    with the lines as they are and with small gaps closed, which no receptive field can tell. At the
+    bottleneck the mean of the whole picture is added, so that one thing has one colour wherever it
+    lies.
 
     Parameters
     ----------
@@ -44,7 +50,8 @@ class Colorizer(nn.Module):
         super().__init__()
         self.widths = widths
         self.multiple = 2 * 2 ** len(widths)
-        self.first = nn.Conv2d((1 + HINTS) * 16, widths[0], 3, padding=1)
+        self.size = SIZE
+        self.first = nn.Conv2d(_GIVEN * 16, widths[0], 3, padding=1)
         self.encoder = nn.ModuleList(Block(width) for width in widths)
         self.down = nn.ModuleList(
             nn.Conv2d(narrow, wide, 3, 2, padding=1) for narrow, wide in pairwise(widths)
@@ -55,7 +62,7 @@ class Colorizer(nn.Module):
         )
         self.decoder = nn.ModuleList(Block(width) for width in widths[:-1])
         self.middle = nn.Conv2d(widths[0], 24, 3, padding=1)
-        self.last = nn.Conv2d(24 + 1 + HINTS, 12, 3, padding=1)
+        self.last = nn.Conv2d(24 + _GIVEN, 12, 3, padding=1)
         self.out = nn.Conv2d(12, 3, 3, padding=1)
 
     def forward(self, ink: Tensor, hints: Tensor) -> Tensor:
@@ -74,7 +81,9 @@ class Colorizer(nn.Module):
             [N, 3, H, W], sRGB, mostly in 0..1.
         """
         height, width = images.size_of(ink)
-        given = torch.cat((ink, hints), 1)
+        # what lies within lines has a colour, what lies around them has none
+        around = flood(torch.cat((ink, F.max_pool2d(ink, _GAP, 1, _GAP // 2)), 1))
+        given = torch.cat((ink, around, hints), 1)
         given = F.pad(given, (0, -width % self.multiple, 0, -height % self.multiple))
         x = self.first(F.pixel_unshuffle(given, 4))
         seen = []

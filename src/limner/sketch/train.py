@@ -15,7 +15,7 @@ from limner.errors import OptionError
 from limner.progress import OnStep, Progress, silent
 from limner.scores import psnr, ssim
 from limner.sketch import article, dataset
-from limner.sketch.network import Colorizer
+from limner.sketch.network import SIZE, Colorizer
 from limner.sketch.stages import Convincing, Likely
 
 Network = Callable[[Tensor, Tensor], Tensor]  # ink and hints → colours
@@ -31,9 +31,9 @@ def train_colorizer(
     drawings: Path | None = None,
     direction: Literal["colour-left", "colour-right"] | None = None,
     steps: int | None = None,
-    convincing_steps: int = 600,
-    batch_size: int = 8,
-    size: int = 256,
+    convincing_steps: int = 300,
+    batch_size: int | None = None,
+    size: int | None = None,
     learning_rate: float | None = None,
     judge: str = "vgg16",
     seed: int = 0,
@@ -59,15 +59,15 @@ def train_colorizer(
         Every picture is a drawing and its colours side by side, the colours ``colour-left`` or
         ``colour-right``.
     steps : int
-        Optimiser steps of the first stage; left out 3000, and for the article its 43 epochs.
+        Optimiser steps of the first stage; left out 2000, and for the article its 43 epochs.
     convincing_steps : int
         Of the second, with a discriminator; the article has one stage.
     batch_size : int
-        Pictures in a step.
+        Pictures in a step; left out 16, and for the article 8.
     size : int
-        Side of the pictures in pixels, a multiple of 64; the first stage sees half of it.
+        Side of the pictures in pixels, a multiple of 64; left out 128, and for the article 256.
     learning_rate : float
-        The highest; left out 2e-3, and 2e-4 for the article, where it stays the same.
+        The highest; left out 1.5e-3, and 2e-4 for the article, where it stays the same.
     judge : str
         The perceptual network of the article's third loss; see `limner.features.load`.
     seed : int
@@ -92,10 +92,13 @@ def train_colorizer(
     """
     if preset not in ("default", "article"):
         raise OptionError(f"--preset {preset}: must be one of default, article")
+    ours = preset == "default"
+    size = (SIZE if ours else article.SIZE) if size is None else size
+    batch_size = (16 if ours else article.BATCH) if batch_size is None else batch_size
     if size < 64 or size % 64:
         raise OptionError(f"--size {size}: must be a multiple of 64 pixels")
-    if preset == "article" and size != 256:
-        raise OptionError(f"--size {size}: the article's network works at 256")
+    if not ours and size != article.SIZE:
+        raise OptionError(f"--size {size}: the article's network works at {article.SIZE}")
     if direction not in (None, "colour-left", "colour-right"):
         raise OptionError(f"--direction {direction}: must be colour-left or colour-right")
     if direction is not None and drawings is not None:
@@ -107,15 +110,14 @@ def train_colorizer(
     if learning_rate is not None and not 0 < learning_rate < 1:
         raise OptionError(f"--learning-rate {learning_rate:g}: must be above 0 and below 1")
     begun = time.monotonic()
-    ours = preset == "default"
     if not ours:
         features.load(judge)  # lest it be missing after the pictures are read
     known = dataset.Pictures(pictures, drawings, direction)
     unseen = Unseen(dataset.Pictures(pictures, drawings, direction, held_out=True), size)
     if steps is None:
         epochs = article.EPOCHS * math.ceil(len(known) / batch_size)
-        steps = 3000 if ours else epochs
-    rate = learning_rate or (2e-3 if ours else article.RATE)
+        steps = 2000 if ours else epochs
+    rate = learning_rate or (1.5e-3 if ours else article.RATE)
     options: dict[str, object] = {
         "pictures": [p.name for p in pictures],
         "preset": preset,
@@ -133,23 +135,21 @@ def train_colorizer(
     with training.Run(run, options, resume=resume, logs=names) as record:
         torch.manual_seed(seed)
         network: Any = Colorizer() if ours else article.UNet()
+        network = network.to(memory_format=torch.channels_last)  # a sixth faster on CPUs
         state: dict[str, Any] = record.load() if resume else {"step": 0}
         total = steps + (convincing_steps if ours else 0)
-        # name, how it is made, side of its pictures, first and last step
-        plan: list[tuple[str, Callable[[Any, float], Any], int, int, int]] = [
-            ("article", lambda net, r: article.Article(net, r, judge), size, 0, total)
+        # name, how it is made, first and last step
+        plan: list[tuple[str, Callable[[Any, float], Any], int, int]] = [
+            ("article", lambda net, r: article.Article(net, r, judge), 0, total)
         ]
         if ours:
-            plan = [
-                ("likely", Likely, size // 2, 0, steps),
-                ("convincing", Convincing, size, steps, total),
-            ]
+            plan = [("likely", Likely, 0, steps), ("convincing", Convincing, steps, total)]
         note = ""
         if known.swapped():
             note = (
                 "the drawings are more colourful than the pictures; is --direction the other one?"
             )
-        for name, make, side, first, last in plan:
+        for name, make, first, last in plan:
             torch.manual_seed(seed)  # so that a stage begins alike in a resumed run
             stage = make(network, rate)
             stage.load_state_dict(state.get(name, {}))
@@ -157,7 +157,7 @@ def train_colorizer(
                 random = training.generator(seed, step)
                 # every step has its own dice for layers that drop out, too
                 torch.manual_seed(seed * 1_000_003 + step)
-                ink, hints, rgb = dataset.batch(known, batch_size, side, random, hints=ours)
+                ink, hints, rgb = dataset.batch(known, batch_size, size, random, hints=ours)
                 losses = stage.step(ink, hints, rgb, training.cosine(step - first, last - first))
                 done = step + 1
                 if done % save_every == 0 or done == last:
@@ -246,6 +246,7 @@ def _save(path: Path, network: torch.nn.Module, options: dict[str, object]) -> N
         "recipe": "recipes/colorizer.md",
         "architecture": options["preset"],
         "multiple": network.multiple,
+        "size": options["size"],
         "training": options,
     }
     state = network.state_dict()

@@ -1,0 +1,107 @@
+"""How predictable a picture is, and the losses that improvers go down."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from limner import images
+from limner.beauty import holes
+
+FLOOR = 1e-3  # of contrasts and errors in 0..1 that are divided by: an empty picture has none
+
+Rebuild = Callable[[Tensor], Tensor]  # frames [N, 3, H, W] → their centres, predicted
+
+
+@dataclass(frozen=True)
+class Eye:
+    """What looks at a picture: one that has learnt to predict, and one that has not, or less.
+
+    Attributes
+    ----------
+    good, bad : callable
+        Both rebuild the centres of frames.
+    """
+
+    good: Rebuild
+    bad: Rebuild = holes.harmonic
+
+    def errors(self, frame: Tensor) -> "Errors":
+        """Predict all centres of frames [N, 3, H, W] in 0..1, and compare."""
+        truth = holes.inner(frame)
+        good, bad = (
+            (truth - predict(frame)).abs().mean((1, 2, 3)) for predict in (self.good, self.bad)
+        )
+        return Errors(good, bad, contrast(truth))
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Mean absolute errors of the centres of frames, sRGB in 0..1, [N] each.
+
+    Attributes
+    ----------
+    good : Tensor
+        Of the trained predictor: the article's MAE(Y, Z).
+    bad : Tensor
+        Of the other one.
+    contrast : Tensor
+        Mean absolute difference of neighbouring pixels.
+    """
+
+    good: Tensor
+    bad: Tensor
+    contrast: Tensor
+
+    @property
+    def relative(self) -> Tensor:
+        """Error in shares of the contrast: fading changes nothing, and blur makes it larger."""
+        return self.good / (self.contrast + FLOOR)
+
+    @property
+    def progress(self) -> Tensor:
+        """How many times better the trained one is: what is gained by having learnt."""
+        return self.bad / (self.good + FLOOR)
+
+
+def contrast(picture: Tensor) -> Tensor:
+    """Mean absolute difference of neighbouring pixels of pictures [N, C, H, W], [N]."""
+    across, down = picture.diff(dim=-1), picture.diff(dim=-2)
+    return (across.abs().mean((1, 2, 3)) + down.abs().mean((1, 2, 3))) / 2
+
+
+def gradient_energy(picture: Tensor) -> Tensor:
+    """Mean square of the gradient of pictures' luma [N, 3, H, W], [N]."""
+    luma = images.luma(picture)
+    across, down = luma.diff(dim=-1), luma.diff(dim=-2)
+    return across.square().mean((1, 2, 3)) + down.square().mean((1, 2, 3))
+
+
+def closeness(eye: Eye, before: Tensor, after: Tensor) -> Tensor:
+    """The article's first loss: half MAE(X, Y), half MAE(Y, Z)."""
+    return 0.5 * F.l1_loss(after, before) + 0.5 * eye.errors(after).good.mean()
+
+
+def progress(eye: Eye, before: Tensor, after: Tensor) -> Tensor:
+    """The article's second loss, as a logarithm: MAE(Y, Z bad) over MAE(Y, Z good), raised."""
+    del before  # it is not in this loss
+    return -eye.errors(after).progress.log().mean()
+
+
+def relative(eye: Eye, before: Tensor, after: Tensor) -> Tensor:
+    """The error in shares of the contrast, as a logarithm, and what holds the picture together."""
+    return eye.errors(after).relative.log().mean() + together(before, after)
+
+
+def together(before: Tensor, after: Tensor) -> Tensor:
+    """Keep near the original, and its gradient energy within 2%: blur and noise are out of reach.
+
+    Squares of logarithms of the ratio beyond, and twice MAE(X, Y).
+    """
+    ratio = (gradient_energy(after) + 1e-6).log() - (gradient_energy(before) + 1e-6).log()
+    beyond = (ratio.abs() - 0.02).clamp(min=0)
+    return 20 * (beyond**2).mean() + 2 * F.l1_loss(after, before)
+
+
+LOSSES = {"closeness": closeness, "progress": progress, "relative": relative}

@@ -1,0 +1,127 @@
+"""`predictability`: how well a picture can be predicted from itself, and where."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from limner import devices, images, weights
+from limner.beauty import holes
+from limner.beauty.beautifier import load
+from limner.errors import InputError, OptionError
+from limner.images import Source
+
+SIZE = 512  # pixels of the short side at which pictures are judged, unless they have fewer
+SHIPPED = weights.SHIPPED / "beautifier.safetensors"
+_CELL = 16  # pixels of a place on the map
+# colours of the map from the most to the least predictable: blue, grey, orange
+_COLOURS = ((0.10, 0.35, 0.85), (0.75, 0.75, 0.75), (1.0, 0.45, 0.0))
+
+
+@dataclass(frozen=True)
+class Predictability:
+    """How predictable a picture is.
+
+    Attributes
+    ----------
+    error : float
+        MAE(Y, Z) of 255, the article's number: of hidden 32×32 centres against what the predictor
+        makes of their surroundings. Fading and blur make it smaller.
+    relative : float
+        The same in shares of the mean difference of neighbouring pixels. Fading leaves it.
+    progress : float
+        How many times better the predictor is than a harmonic fill, which has learnt nothing.
+    map : PIL image
+        The picture in grey, blue where it is predicted well for its contrast, orange where badly.
+    """
+
+    error: float
+    relative: float
+    progress: float
+    map: Image.Image
+
+
+@torch.no_grad()
+def predictability(
+    picture: Source,
+    *,
+    size: int = SIZE,
+    model: str | None = None,
+    device: str = "auto",
+    allow_huge: bool = False,
+) -> Predictability:
+    """Measure how predictable a picture is, and where.
+
+    Parameters
+    ----------
+    picture : str, path or PIL image
+        What to look at.
+    size : int
+        Pixels of the short side at which it is judged, 128 to 2048; a smaller picture as it is.
+    model : str
+        Another predictor's weights, as `limner train beautifier` makes them.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    allow_huge : bool
+        Read pictures of more than 100 megapixels too.
+
+    Returns
+    -------
+    Predictability
+        Three numbers, and a map.
+
+    Raises
+    ------
+    InputError, OptionError, WeightsError
+        A picture that cannot be read or is smaller than 128 pixels, an option out of its range, no
+        such weights.
+    """
+    if not holes.WINDOW <= size <= 2048:
+        raise OptionError(f"--size {size}: must be from {holes.WINDOW} to 2048 pixels")
+    where = devices.pick(device)
+    subject = images.read(picture, allow_huge=allow_huge)
+    rgb = judged(images.on_white(subject), size, subject.name).to(where)
+    eye = load(Path(model) if model else SHIPPED).eye
+    frame, centres = holes.framed(rgb)
+    errors = eye.errors(frame)
+    truth = holes.inner(frame)
+    wrong = (truth - eye.good(frame)).abs().mean(1, keepdim=True)
+    luma = images.luma(truth)
+    detail = (luma - images.blurred(luma, _CELL / 2)).abs()
+    return Predictability(
+        float(errors.good) * 255,
+        float(errors.relative),
+        float(errors.progress),
+        _drawn(images.luma(rgb), wrong, detail, centres),
+    )
+
+
+def judged(rgb: Tensor, size: int, name: str) -> Tensor:
+    """Bring a picture [1, 3, H, W] to the size at which it is judged, or refuse it."""
+    height, width = images.size_of(rgb)
+    if min(height, width) < holes.WINDOW:
+        raise InputError(
+            f"{name}: {width}×{height} px; must have {holes.WINDOW} a side for a window to fit"
+        )
+    share = min(1.0, size / min(height, width))
+    return images.resize(rgb, (round(height * share), round(width * share)))
+
+
+def _drawn(
+    grey: Tensor, wrong: Tensor, detail: Tensor, centres: tuple[slice, slice]
+) -> Image.Image:
+    """Lay the error for its contrast over a grey picture [1, 1, H, W], as colours."""
+    seen, there = (images.blurred(one, _CELL) for one in (wrong, detail))
+    ratio = ((seen + 0.01) / (there + 0.01)).log()
+    share = (0.5 + 0.5 * (ratio - ratio.median()) / (2 * ratio.std() + 1e-6)).clamp(0, 1)
+    (height, width), (rows, columns) = images.size_of(grey), centres
+    margins = (columns.start, width - columns.stop, rows.start, height - rows.stop)
+    share = F.pad(share, margins, mode="replicate")
+    cold, middle, warm = (torch.tensor(c).to(grey).view(1, 3, 1, 1) for c in _COLOURS)
+    colour = torch.where(
+        share < 0.5, torch.lerp(cold, middle, 2 * share), torch.lerp(middle, warm, 2 * share - 1)
+    )
+    return images.to_picture((0.35 + 0.65 * grey) * colour)

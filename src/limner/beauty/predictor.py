@@ -1,0 +1,129 @@
+"""Networks that predict hidden centres from what lies around them."""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from limner.beauty import holes
+
+CELL = 8  # pixels of the side of what our network takes as one
+
+
+class Block(nn.Module):
+    """Two convolutions that add to what they get."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, H, W] → the same."""
+        added: Tensor = self.second(F.silu(self.first(F.silu(x))))
+        return x + added
+
+
+class Predictor(nn.Module):
+    """Predicts every other centre of a frame in one pass, so that four passes rebuild all of it.
+
+    It sees the picture in cells of 8×8 pixels, hidden centres filled harmonically, and adds what a
+    soap film cannot know. Between hidden centres lie 32 pixels of picture, where a window has 48.
+
+    Parameters
+    ----------
+    widths : tuple of int
+        Channels at 1/8 and at 1/16 of the picture.
+    """
+
+    def __init__(self, widths: tuple[int, int] = (48, 96)) -> None:
+        super().__init__()
+        self.widths = widths
+        fine, coarse = widths
+        self.first = nn.Conv2d(3 * CELL**2 + 2, fine, 1)
+        self.before = Block(fine)
+        self.down = nn.Conv2d(fine, coarse, 3, 2, padding=1)
+        self.within = nn.Sequential(Block(coarse), Block(coarse))
+        self.up = nn.Conv2d(coarse, fine, 1)
+        self.after = Block(fine)
+        self.last = nn.Conv2d(fine, 3 * CELL**2, 1)
+        nn.init.zeros_(self.last.weight)
+
+    def forward(self, filled: Tensor, hidden: Tensor) -> Tensor:
+        """Predict what the harmonic fill lacks.
+
+        Parameters
+        ----------
+        filled : Tensor
+            Frames [N, 3, H, W] in 0..1, hidden centres filled harmonically.
+        hidden : Tensor
+            [N, 1, H, W], 1 where centres are hidden, else 0.
+
+        Returns
+        -------
+        Tensor
+            [N, 3, H, W], to be added; it means something where centres are hidden.
+        """
+        cells = F.pixel_unshuffle(filled - 0.5, CELL)
+        mask = hidden[..., ::CELL, ::CELL]
+        x = self.first(torch.cat((cells, mask, torch.ones_like(mask)), 1))
+        x = self.before(x)
+        coarse = self.within(self.down(x))
+        x = x + F.interpolate(self.up(coarse), scale_factor=2, mode="nearest")
+        lacking: Tensor = F.pixel_shuffle(self.last(self.after(x)), CELL)
+        return lacking
+
+
+class Context(nn.Module):
+    """The article's predictor: a window of 128×128 pixels in, its hidden 32×32 centre out.
+
+    A context encoder (Pathak et al. 2016, section 3), which has the same window; a quarter of its
+    bottleneck.
+    """
+
+    def __init__(self, width: int = 64, bottleneck: int = 1000) -> None:
+        super().__init__()
+        sizes = (4, width, width, 2 * width, 4 * width, 8 * width)
+        layers: list[nn.Module] = []
+        for narrow, wide in pairwise(sizes):  # 64, 32, 16, 8, 4
+            layers += [nn.Conv2d(narrow, wide, 4, 2, padding=1), nn.LeakyReLU(0.2)]
+        layers += [nn.Conv2d(sizes[-1], bottleneck, 4), nn.LeakyReLU(0.2)]
+        layers += [nn.ConvTranspose2d(bottleneck, 4 * width, 4), nn.ReLU()]
+        for wide, narrow in ((4 * width, 2 * width), (2 * width, width)):  # 8, 16
+            layers += [nn.ConvTranspose2d(wide, narrow, 4, 2, padding=1), nn.ReLU()]
+        layers += [nn.ConvTranspose2d(width, 3, 4, 2, padding=1)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, window: Tensor) -> Tensor:
+        """Predict the centres [N, 3, 32, 32] of windows [N, 3, 128, 128], whatever is in them."""
+        hidden = torch.zeros_like(window[:, :1])
+        centre = slice(holes.CONTEXT, -holes.CONTEXT)
+        hidden[..., centre, centre] = 1
+        given = torch.cat(((window - 0.5) * (1 - hidden), hidden), 1)
+        centres: Tensor = self.layers(given) + 0.5
+        return centres
+
+
+def rebuilt(network: Predictor, frame: Tensor) -> Tensor:
+    """Predict all centres of frames [N, 3, H, W] in four passes, [N, 3, 32m, 32n]."""
+    film = holes.harmonic(frame)
+    filled = F.pad(film, (holes.CONTEXT,) * 4)
+    phases = holes.phase_of(frame)
+    lacking = torch.zeros_like(frame)
+    for phase in range(holes.PHASES):
+        hidden = (phases == phase).to(frame)
+        given = torch.lerp(frame, filled, hidden)
+        lacking = lacking + hidden * network(given, hidden.expand(len(frame), -1, -1, -1))
+    return film + holes.inner(lacking)
+
+
+def rebuilt_by_windows(network: Context, frame: Tensor, batch: int = 16) -> Tensor:
+    """Predict all centres of frames from their own windows, exactly, some at a time.
+
+    The article's loop, centre after centre, is ``batch=1``.
+    """
+    cut = holes.windows(frame)
+    parts = [network(cut[first : first + batch]) for first in range(0, len(cut), batch)]
+    return holes.assembled(torch.cat(parts), frame)

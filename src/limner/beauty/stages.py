@@ -1,0 +1,99 @@
+"""How predictors and improvers learn."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from limner.beauty import holes
+from limner.beauty.improver import Free, Tables
+from limner.beauty.objective import LOSSES, Eye
+from limner.beauty.predictor import Context, Predictor
+from limner.descent import Muon, Stage, descend
+
+
+class Grid(Stage[Predictor]):
+    """Our predictor: mean absolute error of every other centre, by another phase at each step.
+
+    Parameters
+    ----------
+    network : Predictor
+        What is trained.
+    rate : float
+        The highest learning rate of biases. Weights go down orthogonal steps of four times as much.
+    """
+
+    side, share = 224, 1  # pixels of a crop's side; crops for each of the batch
+
+    def __init__(self, network: Predictor, rate: float) -> None:
+        inner = [p for p in network.parameters() if p.dim() > 1]
+        others = [p for p in network.parameters() if p.dim() == 1]
+        self._muon = Muon(inner, 4 * rate)
+        self._adam = torch.optim.Adam(others, rate, betas=(0.9, 0.99))
+        super().__init__(network, muon=self._muon, adam=self._adam)
+
+    def step(self, crops: Tensor, share: float) -> dict[str, float]:
+        """Learn from crops [N, 3, H, W] at a share of the rate; give the loss, of 255."""
+        phase = self.average.steps % holes.PHASES
+        hidden = (holes.phase_of(crops) == phase).to(crops)
+        film = F.pad(holes.harmonic(crops), (holes.CONTEXT,) * 4)
+        given = torch.lerp(crops, film, hidden)
+        made = film + self.network(given, hidden.expand(len(crops), -1, -1, -1))
+        loss = ((made - crops).abs() * hidden).mean() / hidden.mean()
+        descend(loss, share, self._muon, self._adam)
+        self.average.update(self.network)
+        return {"loss": loss.item() * 255}
+
+
+class Window(Stage[Context]):
+    """The article's predictor: mean absolute error of the centre of a window, by Adam.
+
+    Parameters
+    ----------
+    network : Context
+        What is trained.
+    rate : float
+        Ten times its learning rate.
+    """
+
+    side, share = holes.WINDOW, 1
+
+    def __init__(self, network: Context, rate: float) -> None:
+        self._adam = torch.optim.Adam(network.parameters(), rate / 10)
+        super().__init__(network, adam=self._adam)
+
+    def step(self, crops: Tensor, share: float) -> dict[str, float]:
+        """Learn from windows [N, 3, 128, 128] at a share of the rate; give the loss, of 255."""
+        loss = F.l1_loss(self.network(crops), holes.inner(crops))
+        descend(loss, share, self._adam)
+        self.average.update(self.network)
+        return {"loss": loss.item() * 255}
+
+
+class Improving(Stage[Tables | Free]):
+    """An improver, judged by predictors that learn no more.
+
+    Parameters
+    ----------
+    network : Tables or Free
+        What is trained.
+    rate : float
+        The highest learning rate.
+    eye : Eye
+        The predictors.
+    method : str
+        Whose loss it goes down.
+    """
+
+    side, share = 288, 1 / 3
+
+    def __init__(self, network: Tables | Free, rate: float, eye: Eye, method: str) -> None:
+        self._adam = torch.optim.Adam(network.parameters(), rate)
+        self._eye, self._loss = eye, LOSSES[method]
+        super().__init__(network, adam=self._adam)
+
+    def step(self, crops: Tensor, share: float) -> dict[str, float]:
+        """Learn from crops [N, 3, H, W] at a share of the rate; give the loss."""
+        loss = self._loss(self._eye, crops, self.network(crops))
+        descend(loss, share, self._adam)
+        self.average.update(self.network)
+        return {"loss": loss.item()}
