@@ -81,7 +81,7 @@ def interrupt_when_written(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
             os.kill(os.getpid(), signal.SIGINT)
         return notes
 
-    monkeypatch.setattr(output, "write", writing)
+    monkeypatch.setattr(commands, "write", writing)
 
 
 def test_a_picture_is_written_and_its_path_printed(run: Run) -> None:

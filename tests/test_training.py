@@ -358,7 +358,7 @@ def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
     for folder in ("empty", "missing"):
         with pytest.raises(InputError, match=rf"{folder}: holds no picture of at least 32×32"):
             Crops([tmp_path / "full", tmp_path / folder], 32)
-    with pytest.raises(InputError, match="the tenth held out for the scores; add some"):
+    with pytest.raises(InputError, match="among those held out for the scores, one in 10; add some"):
         Crops([tmp_path / "full"], 32, held_out=True)
 
 

@@ -49,14 +49,14 @@ def drawing() -> Callable[..., Image.Image]:
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Weights of a small network, drawn at random, as a training saves them."""
-    torch.manual_seed(1)
+    torch.manual_seed(2)
     network = small().requires_grad_(False)
     for block in network.modules():
         if isinstance(block, Block):
             torch.nn.init.normal_(block.second.weight, 0, 0.2)
     network.out.weight.mul_(3)  # so that it paints more than greys
     monkeypatch.setattr(colorize, "Colorizer", small)
-    train._save(tmp_path / "model.safetensors", network, {"preset": "default"})
+    train._save(tmp_path / "model.safetensors", network, {"preset": "default", "size": 128})
     return tmp_path / "model.safetensors"
 
 

@@ -170,10 +170,10 @@ def test_the_loss_falls(tmp_path: Path, pictures: Path) -> None:
 
 
 def test_the_first_loss_is_of_the_first_pictures(tmp_path: Path, pictures: Path) -> None:
-    """Half as large as they are in the second stage, with hints."""
+    """As large as is asked for, with hints."""
     (told,) = stopped(tmp_path, pictures, 1, steps=9, seed=3)
     random = training.generator(3, 0)
-    ink, hints, rgb = dataset.batch(dataset.Pictures([pictures]), 2, 32, random, hints=True)
+    ink, hints, rgb = dataset.batch(dataset.Pictures([pictures]), 2, 64, random, hints=True)
     torch.manual_seed(3)
     off = np.abs(small()(ink, hints).detach().numpy() - rgb.numpy()).mean()
     assert (told.loss, told.stage) == (pytest.approx(off, rel=1e-5), "likely")
@@ -323,7 +323,7 @@ def test_resuming_gives_the_same_bits(
 class Chain(nn.Module):
     """Stands in for the article's network, with lots to draw as it has."""
 
-    multiple = 256
+    multiple = size = 256
 
     def __init__(self) -> None:
         super().__init__()
@@ -438,7 +438,7 @@ def test_drawings_are_learnt_from(tmp_path: Path, pairs: tuple[Path, Path, Path]
     assert one == other
     (told,) = stopped(tmp_path / "first", folder, 1, drawings=drawings)
     known, random = dataset.Pictures([folder], drawings), training.generator(0, 0)
-    ink, hints, rgb = dataset.batch(known, 2, 32, random, hints=True)
+    ink, hints, rgb = dataset.batch(known, 2, 64, random, hints=True)
     torch.manual_seed(0)
     off = np.abs(small()(ink, hints).detach().numpy() - rgb.numpy()).mean()
     assert told.loss == pytest.approx(off, rel=1e-5) and told.note == ""

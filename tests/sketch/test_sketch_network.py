@@ -86,18 +86,19 @@ def test_what_is_added_to_fill_up_is_bare_paper() -> None:
 
 @pytest.mark.parametrize("widths", [(8, 12, 16), WIDTHS])
 def test_paper_far_away_hardly_matters(widths: tuple[int, ...]) -> None:
-    """Only the mean over the picture sees it: with random weights 2% of what differs at all."""
+    """Only the mean over the picture sees it: with random weights 1 to 3% of what differs."""
     network, (ink, hints) = drawn(widths), given(100, 130)
     plain = network(ink, hints)
     for more in ((0, 94, 0, 60), (0, 382, 0, 156)):
         wide = network(*(F.pad(one, more) for one in (ink, hints)))
         off = (wide[..., :100, :130] - plain)[..., 30:60, 40:80].abs().max()
-        assert off < 0.02 * plain.std()
+        assert off < 0.04 * plain.std()
 
 
 def test_without_that_mean_it_does_not_matter() -> None:
     network, (ink, hints) = drawn(), given(100, 130)
     network.everywhere.weight.zero_()
     wide = network(*(F.pad(one, (0, 382, 0, 156)) for one in (ink, hints)))
-    off = (wide[..., :100, :130] - network(ink, hints))[..., 30:60, 40:80].abs().max()
-    assert off < 2e-5
+    off = (wide[..., :100, :130] - network(ink, hints)).abs()
+    assert off[..., :20, :40].max() < 2e-6 and off[..., 30:60, 40:80].max() < 1e-4
+    assert off.max() < 5e-3  # where convolutions see past what was added to fill up

@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SEEN = 128  # pixels of both sides that a network of tables sees of a picture
-GRID = 16  # cells of the light, in both directions
+SEEN = 256  # pixels of both sides that a network of tables sees; its light has 64 cells on each
 TABLES, STEPS = 4, 9  # colour tables that are mixed; their steps a channel
 _SHIFT = 0.4  # of x·(1 − x): the most that a table moves a channel at strength 1
 _STOPS = 0.6  # most that light bends a tone: exponents from 2^−0.6 to 2^0.6
@@ -16,22 +15,24 @@ _STOPS = 0.6  # most that light bends a tone: exponents from 2^−0.6 to 2^0.6
 class Tables(nn.Module):
     """Colour tables and a grid of light: whatever it learns, it cannot blur.
 
-    Four tables, mixed for each picture (Zeng et al. 2020, section 3), move colours; a grid of 16×16
+    Four tables, mixed for each picture (Zeng et al. 2020, section 3), move colours; a grid of 64×64
     exponents, smooth between, lightens and darkens places. Both leave black black and white white,
     so nothing is clipped. The same network serves every size, for it sees the picture small.
     """
 
     def __init__(self, width: int = 24) -> None:
         super().__init__()
-        self.width = width
-        sizes = (3, width, 2 * width, 3 * width)
-        self.seen = nn.ModuleList(
-            nn.Conv2d(narrow, wide, 3, 2, padding=1) for narrow, wide in pairwise(sizes)
-        )  # 64, 32, 16
-        self.around = nn.Conv2d(sizes[-1], sizes[-1], 3, padding=2, dilation=2)
-        self.whole = nn.Linear(sizes[-1], sizes[-1])
-        self.light = nn.Conv2d(sizes[-1], 1, 3, padding=1)
-        self.mix = nn.Linear(sizes[-1], TABLES)
+        self.width, wide = width, 2 * width
+
+        def layer(narrow: int, wide: int, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
+            # borders are continued: zeros there would darken the margins of pictures
+            return nn.Conv2d(narrow, wide, 3, stride, dilation, dilation, padding_mode="replicate")
+
+        self.seen = nn.ModuleList((layer(3, width, 2), layer(width, wide, 2)))  # 128, 64
+        self.whole = nn.Linear(wide, wide)
+        self.around = nn.ModuleList(layer(wide, wide, dilation=reach) for reach in (1, 2, 4))
+        self.light = layer(wide, 1)
+        self.mix = nn.Linear(wide, TABLES)
         self.tables = nn.Parameter(0.02 * torch.randn(TABLES, 3, STEPS, STEPS, STEPS))
         nn.init.zeros_(self.light.weight)
 
@@ -42,13 +43,15 @@ class Tables(nn.Module):
         -------
         tuple of Tensor
             A table for each, [N, 3, 9, 9, 9] of shares −1..1 at blue, green, red; and its light,
-            [N, 1, 16, 16] in exponents of 2.
+            [N, 1, 64, 64] in exponents of 2.
         """
         x = F.interpolate(picture, (SEEN, SEEN), mode="bilinear", antialias=True) - 0.5
-        for layer in self.seen:
-            x = F.silu(layer(x))
-        everywhere = self.whole(x.mean((2, 3)))
-        x = F.silu(x + self.around(x) + everywhere[..., None, None])
+        first, second = self.seen
+        x = second(F.silu(first(x)))
+        x = x + self.whole(x.mean((2, 3)))[..., None, None]
+        for layer in self.around:
+            x = x + layer(F.silu(x))
+        x = F.silu(x)
         table = torch.einsum("nt,tcbgr->ncbgr", self.mix(x.mean((2, 3))), self.tables)
         return table.tanh(), _STOPS * self.light(x).tanh()
 

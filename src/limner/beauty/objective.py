@@ -9,7 +9,9 @@ from torch import Tensor
 from limner import images
 from limner.beauty import holes
 
-FLOOR = 1e-3  # of contrasts and errors in 0..1 that are divided by: an empty picture has none
+FLOOR = 1e-4  # of contrasts and errors in 0..1 that are divided by: an empty picture has none
+
+_ENERGY, _NEAR = 50.0, 0.3  # weights beside the 1 of the logarithms
 
 Rebuild = Callable[[Tensor], Tensor]  # frames [N, 3, H, W] → their centres, predicted
 
@@ -83,10 +85,15 @@ def closeness(eye: Eye, before: Tensor, after: Tensor) -> Tensor:
     return 0.5 * F.l1_loss(after, before) + 0.5 * eye.errors(after).good.mean()
 
 
-def progress(eye: Eye, before: Tensor, after: Tensor) -> Tensor:
+def ratio(eye: Eye, before: Tensor, after: Tensor) -> Tensor:
     """The article's second loss, as a logarithm: MAE(Y, Z bad) over MAE(Y, Z good), raised."""
     del before  # it is not in this loss
     return -eye.errors(after).progress.log().mean()
+
+
+def progress(eye: Eye, before: Tensor, after: Tensor) -> Tensor:
+    """The article's second loss, and what holds the picture together."""
+    return ratio(eye, before, after) + together(before, after)
 
 
 def relative(eye: Eye, before: Tensor, after: Tensor) -> Tensor:
@@ -95,13 +102,15 @@ def relative(eye: Eye, before: Tensor, after: Tensor) -> Tensor:
 
 
 def together(before: Tensor, after: Tensor) -> Tensor:
-    """Keep near the original, and its gradient energy within 2%: blur and noise are out of reach.
+    """Keep near the original, and its gradient energy within 1%: blur and noise are out of reach.
 
-    Squares of logarithms of the ratio beyond, and twice MAE(X, Y).
+    Squares of logarithms of the ratio beyond, and MAE(X, Y), with their weights.
     """
-    ratio = (gradient_energy(after) + 1e-6).log() - (gradient_energy(before) + 1e-6).log()
-    beyond = (ratio.abs() - 0.02).clamp(min=0)
-    return 20 * (beyond**2).mean() + 2 * F.l1_loss(after, before)
+    change = (gradient_energy(after) + 1e-6).log() - (gradient_energy(before) + 1e-6).log()
+    beyond = (change.abs() - 0.01).clamp(min=0)
+    return _ENERGY * (beyond**2).mean() + _NEAR * F.l1_loss(after, before)
 
 
-LOSSES = {"closeness": closeness, "progress": progress, "relative": relative}
+Loss = Callable[[Eye, Tensor, Tensor], Tensor]
+LOSSES: dict[str, Loss] = {"closeness": closeness, "progress": progress, "relative": relative}
+ARTICLES_LOSSES: dict[str, Loss] = {"closeness": closeness, "progress": ratio}

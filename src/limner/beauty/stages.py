@@ -6,7 +6,7 @@ from torch import Tensor
 
 from limner.beauty import holes
 from limner.beauty.improver import Free, Tables
-from limner.beauty.objective import LOSSES, Eye
+from limner.beauty.objective import Eye, Loss
 from limner.beauty.predictor import Context, Predictor
 from limner.descent import Muon, Stage, descend
 
@@ -80,15 +80,15 @@ class Improving(Stage[Tables | Free]):
         The highest learning rate.
     eye : Eye
         The predictors.
-    method : str
-        Whose loss it goes down.
+    loss : callable
+        Of these, of what was, and of what the improver makes of it.
     """
 
     side, share = 288, 1 / 3
 
-    def __init__(self, network: Tables | Free, rate: float, eye: Eye, method: str) -> None:
+    def __init__(self, network: Tables | Free, rate: float, eye: Eye, loss: Loss) -> None:
         self._adam = torch.optim.Adam(network.parameters(), rate)
-        self._eye, self._loss = eye, LOSSES[method]
+        self._eye, self._loss = eye, loss
         super().__init__(network, adam=self._adam)
 
     def step(self, crops: Tensor, share: float) -> dict[str, float]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from limner import images, training
 from limner.beauty import holes
 from limner.beauty.beautifier import ARTICLES, OURS, PREDICTORS, Beautifier, save
-from limner.beauty.objective import gradient_energy
+from limner.beauty.objective import ARTICLES_LOSSES, LOSSES, gradient_energy
 from limner.beauty.predictor import Context
 from limner.beauty.stages import Grid, Improving, Window
 from limner.errors import OptionError
@@ -31,8 +31,8 @@ def train_beautifier(
     run: Path,
     *,
     preset: Literal["default", "article"] = "default",
-    steps: int = 3000,
-    improver_steps: int = 300,
+    steps: int = 4000,
+    improver_steps: int = 400,
     batch_size: int = 12,
     learning_rate: float = 2e-3,
     seed: int = 0,
@@ -152,7 +152,8 @@ def train_beautifier(
 def _stage(name: str, network: Any, made: Beautifier, rate: float) -> Any:
     """How a part learns, with the parts that are made."""
     if name not in PREDICTORS:
-        return Improving(network, rate, made.eye, name)
+        losses = ARTICLES_LOSSES if isinstance(made.parts["good"], Context) else LOSSES
+        return Improving(network, rate, made.eye, losses[name])
     return (Window if isinstance(network, Context) else Grid)(network, rate)
 
 

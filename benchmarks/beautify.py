@@ -1,0 +1,180 @@
+"""What `beautify` is measured by, on twenty photos that no network was trained on.
+
+    python benchmarks/beautify.py FOLDER... [--article RUN] [--sheet OUT.jpg]
+
+FOLDERs are those the shipped networks were trained on; of the quarter held out by a hash of the
+name twenty are taken, 768 px long. RUN is one of `limner train beautifier --preset article`: its
+predictor's errors and speed are compared with ours. The sheet shows before, after and map.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from math import log
+from pathlib import Path
+from statistics import fmean, stdev
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from child import measured
+from lab import apart
+from limner import images, predictability, training
+from limner.beauty import holes
+from limner.beauty.beautifier import load
+from limner.beauty.beautify import METHODS, beautify
+from limner.beauty.objective import gradient_energy
+from limner.beauty.predictability import SHIPPED
+from limner.beauty.predictor import Context, rebuilt_by_windows
+from limner.beauty.train import HELD_OUT, LONGEST, SEEN
+
+PHOTOS = 20
+EYE = load(SHIPPED).eye
+Change = Callable[[Tensor, float], Tensor]
+
+
+def fade(picture: Tensor, share: float) -> Tensor:
+    """Towards the mean colour."""
+    return torch.lerp(picture, picture.mean((2, 3), keepdim=True), share)
+
+
+def blur(picture: Tensor, share: float) -> Tensor:
+    """By a Gaussian of up to six pixels."""
+    return images.blurred(picture, 0.2 + 6 * share)
+
+
+def as_far(change: Change, picture: Tensor, distance: float) -> Tensor:
+    """Change a picture until it is as far from itself, by mean absolute difference."""
+    low, high = 0.0, 1.0
+    for _ in range(14):
+        middle = (low + high) / 2
+        near = float(F.l1_loss(change(picture, middle), picture)) < distance
+        low, high = (middle, high) if near else (low, middle)
+    return change(picture, low)
+
+
+@torch.no_grad()
+def logs(picture: Tensor) -> tuple[float, float, float]:
+    """Logarithms, larger for what is more predictable: of error, relative error, progress."""
+    errors = EYE.errors(holes.framed(picture)[0])
+    return -log(float(errors.good)), -log(float(errors.relative)), log(float(errors.progress))
+
+
+def compared(photos: list[Tensor], method: str) -> None:
+    """Print what a method gains at strength 1, beside fading and blur of the same distance."""
+    rows = []
+    for photo in photos:
+        made = beautify(images.to_picture(photo), method=method)  # type: ignore[arg-type]
+        after = images.read(made).rgb
+        distance = float(F.l1_loss(after, photo))
+        others = [as_far(change, photo, distance) for change in (fade, blur)]
+        before, *after_all = (logs(one) for one in (photo, after, *others))
+        gains = [[100 * (g - b) for g, b in zip(one, before, strict=True)] for one in after_all]
+        energy = float(gradient_energy(after) / gradient_energy(photo))
+        clipped = ((after <= 0) | (after >= 1)) & (photo > 0) & (photo < 1)
+        rows.append(
+            (255 * distance, gains, energy, float(clipped.float().mean()),
+             float(apart(photo, after).mean()))
+        )  # fmt: skip
+    print(f"{method}: MAE(X, Y) {fmean(row[0] for row in rows):.2f} of 255")
+    for place, number in enumerate(("error", "relative", "progress")):
+        ours, faded, blurred = ([row[1][k][place] for row in rows] for k in range(3))
+        ahead = [o - max(f, b) for o, f, b in zip(ours, faded, blurred, strict=True)]
+        print(
+            f"  {number}: gain {fmean(ours):+.2f}%, fading {fmean(faded):+.2f}%, "
+            f"blur {fmean(blurred):+.2f}%; ahead of both on {sum(a > 0 for a in ahead)} of "
+            f"{len(rows)}, by {fmean(ahead):+.2f} ± {stdev(ahead):.2f}%"
+        )
+    energies = [row[2] for row in rows]
+    print(
+        f"  gradient energy {min(energies):.3f} to {max(energies):.3f}, within 5% on "
+        f"{sum(abs(e - 1) <= 0.05 for e in energies)}; newly clipped at most "
+        f"{max(row[3] for row in rows):.3%}; ΔE {fmean(row[4] for row in rows):.2f}"
+    )
+
+
+@torch.no_grad()
+def predicted(photos: list[Tensor], article: Path | None) -> None:
+    """Print the errors of the predictors, of 255, and their times on 512×512 pixels."""
+    frames = [holes.framed(photo)[0] for photo in photos]
+    errors = [EYE.errors(frame) for frame in frames]
+    ours, film = (255 * fmean(float(getattr(e, k)) for e in errors) for k in ("good", "bad"))
+    print(f"error: ours {ours:.2f}, harmonic fill {film:.2f}", end="")
+    context = Context()
+    if article is not None:
+        found = load(article / "model.safetensors").parts["good"]
+        assert isinstance(found, Context)
+        context = found
+        theirs = [
+            float(F.l1_loss(rebuilt_by_windows(context, frame), holes.inner(frame)))
+            for frame in frames
+        ]
+        print(f", the article's {255 * fmean(theirs):.2f}", end="")
+    print()
+    frame, _ = holes.framed(images.resize(photos[0], (512, 512)))
+    times: dict[str, float] = {}
+    results = {}
+    ways: dict[str, Callable[[], Tensor]] = {
+        "the article's loop": lambda: rebuilt_by_windows(context, frame, 1),
+        "in batches": lambda: rebuilt_by_windows(context, frame),
+        "ours": lambda: EYE.good(frame),
+    }
+    for name, way in ways.items():
+        best = float("inf")
+        for _ in range(3):
+            began = time.perf_counter()
+            results[name] = way()
+            best = min(best, time.perf_counter() - began)
+        times[name] = best
+    loop = times["the article's loop"]
+    for name, seconds in times.items():
+        print(f"all centres of 512×512 px, {name}: {seconds:.3f} s, {loop / seconds:.1f} times")
+    apart_by = (results["the article's loop"] - results["in batches"]).abs().max()
+    print(f"loop and batches differ by {float(apart_by):.1e}")
+
+
+def large(width: int) -> float:
+    """Seconds of beautifying a picture of width × three quarters, from a PIL image to another."""
+    path = Path(__file__).parents[1] / "examples" / "photo.jpg"
+    picture = images.to_picture(images.resize(images.read(path).rgb, (width * 3 // 4, width)))
+    began = time.perf_counter()
+    beautify(picture)
+    return time.perf_counter() - began
+
+
+def sheet(photos: list[Tensor], path: Path) -> None:
+    """Write before, after and map of every photo, two photos a row."""
+    tiles = []
+    for photo in photos:
+        picture = images.to_picture(photo)
+        row = (picture, beautify(picture), predictability(picture).map)
+        small = [images.resize(images.read(one).rgb, (200, 300)) for one in row]
+        tiles.append(torch.cat(small, 3))
+    tiles += [torch.ones_like(tiles[0])] * (len(tiles) % 2)
+    rows = [torch.cat(tiles[at : at + 2], 3) for at in range(0, len(tiles), 2)]
+    images.to_picture(torch.cat(rows, 2)).save(path, quality=88)
+
+
+def main() -> None:
+    """Print everything."""
+    given = dict(zip(sys.argv[1:], sys.argv[2:], strict=False))
+    article, out = given.get("--article"), given.get("--sheet")
+    folders = [
+        Path(one) for one in sys.argv[1:] if one not in ("--article", "--sheet", article, out)
+    ]
+    shelves = training.load(folders, SEEN, longest=LONGEST, held_out=True, one_in=HELD_OUT)
+    found = [one[None].float() / 255 for shelf in shelves for one in shelf]
+    photos = found[:: max(1, len(found) // PHOTOS)][:PHOTOS]
+    print(f"{len(photos)} photos never trained on")
+    predicted(photos, Path(article) if article else None)
+    for method in METHODS:
+        compared(photos, method)
+    seconds, _, peak = measured(large, 4000)
+    print(f"12 megapixels: {seconds:.2f} s, peak {peak / 2**30:.2f} GiB")
+    if out:
+        sheet(photos, Path(out))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""A beautifier's weights: written, read back, refused."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from limner import weights
+from limner.beauty import holes
+from limner.beauty.beautifier import Beautifier, load, save
+from limner.beauty.improver import Free, Tables
+from limner.errors import WeightsError
+
+Draw = Callable[[str], Beautifier]
+KINDS = {
+    "default": {"relative": Tables, "progress": Tables, "closeness": Free},
+    "article": {"closeness": Free, "progress": Free},
+}
+
+
+@pytest.mark.parametrize("preset", ["default", "article"])
+def test_what_is_written_is_read_back(preset: str, drawn: Draw, tmp_path: Path) -> None:
+    """In half precision; and it predicts and improves as it did."""
+    before = drawn(preset)
+    save(tmp_path / "a.safetensors", before, {"preset": preset})
+    after = load(tmp_path / "a.safetensors")
+    assert after.parts.keys() == before.parts.keys() and after.methods == list(KINDS[preset])
+    for name, part in after.parts.items():
+        wanted = before.parts[name].state_dict()
+        assert part.state_dict().keys() == wanted.keys() and not part.training
+        assert not any(weight.requires_grad for weight in part.parameters())
+        for key, value in part.state_dict().items():
+            np.testing.assert_array_equal(value, wanted[key].numpy().astype(np.float16), key)
+    for method, kind in KINDS[preset].items():
+        assert isinstance(after.improver(method), kind)
+    frame = torch.rand((1, 3, 160, 128), generator=torch.Generator().manual_seed(0))
+    errors = [one.eye.errors(frame) for one in (before, after)]
+    np.testing.assert_allclose(errors[1].good, errors[0].good, rtol=0.01)
+    np.testing.assert_allclose(errors[1].bad, errors[0].bad, rtol=0.01)
+    film = (holes.inner(frame) - holes.harmonic(frame)).abs().mean()
+    assert (abs(float(errors[1].bad / film) - 1) < 1e-5) == (preset == "default")
+    assert abs(float(errors[1].bad / errors[1].good) - 1) > 1e-3  # two predictors, not one
+
+
+def test_the_file_says_what_it_is(model: Path) -> None:
+    about = weights.describe(model)
+    assert (about["kind"], about["architecture"]) == ("beautifier", "default")
+    assert (about["licence"], about["recipe"]) == ("Apache-2.0", "recipes/beautifier.md")
+    assert json.loads(about["training"]) == {"preset": "default", "steps": 7}
+
+
+def test_improvers_may_be_few_or_none(drawn: Draw, tmp_path: Path) -> None:
+    parts = drawn("default").parts
+    for names in (["good"], ["good", "progress"]):
+        save(tmp_path / "a.safetensors", Beautifier({n: parts[n] for n in names}), {"preset": "x"})
+        found = load(tmp_path / "a.safetensors")
+        assert list(found.parts) == names and found.methods == names[1:]
+        assert found.improver("relative") is None
+
+
+def test_files_that_hold_no_beautifier_are_refused(
+    model: Path, drawn: Draw, tmp_path: Path
+) -> None:
+    (tmp_path / "text.safetensors").write_bytes(b"no weights")
+    (tmp_path / "cut.safetensors").write_bytes(model.read_bytes()[:-100])
+    torch.save({"a": torch.zeros(3)}, tmp_path / "other.pth")
+    about = weights.describe(model)
+    state = weights.read(model)
+    several = {"first": "good.first.weight", "mix": "progress.mix.weight"}
+    for name, key in several.items():
+        less = {k: v for k, v in state.items() if k != key}
+        weights.write(tmp_path / f"{name}.safetensors", less, about)
+    wide = state | {"good.last.bias": torch.zeros(7)}
+    weights.write(tmp_path / "wide.safetensors", wide, about)
+    half = Beautifier({"bad": drawn("article").parts["bad"]})
+    save(tmp_path / "half.safetensors", half, {"preset": "article"})
+    fits = "not weights of this network:"
+    none = "no beautifier's weights; `limner train beautifier` makes some"
+    for path, says in (
+        (tmp_path / "nowhere.safetensors", ": no such weights file; `limner models` lists those"),
+        (tmp_path / "text.safetensors", ": damaged, or no weights file; get it again"),
+        (tmp_path / "cut.safetensors", ": damaged, or no weights file; get it again"),
+        (tmp_path / "other.pth", f": {none}"),
+        (weights.SHIPPED / "compact-features.safetensors", f": {none}"),
+        (tmp_path / "first.safetensors", f": good: {fits} first.weight is missing"),
+        (tmp_path / "mix.safetensors", f": progress: {fits} mix.weight is missing"),
+        (tmp_path / "wide.safetensors", f": good: {fits} last.bias is (7,), not (192,)"),
+        (tmp_path / "half.safetensors", f": good: {fits} layers.0.weight is missing"),
+    ):
+        with pytest.raises(WeightsError) as raised:
+            load(path)
+        assert str(raised.value).startswith(f"{path}{says}") and "\n" not in str(raised.value)
