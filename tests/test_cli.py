@@ -4,12 +4,16 @@ import hashlib
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO, ClassVar
 
 import numpy as np
 import pytest
@@ -19,7 +23,9 @@ from PIL.PngImagePlugin import PngInfo
 
 import limner
 from limner import cli, commands, features, images, output, weights
+from limner.errors import OptionError, OutputError
 from limner.images import Source
+from limner.layers import Layers, Saved
 from limner.progress import OnStep, Progress, silent
 
 Run = Callable[..., tuple[int, str, str]]
@@ -343,6 +349,130 @@ def test_save_every_and_resume(run: Run, folder: Path, monkeypatch: pytest.Monke
     Path("out.png").unlink()
     code, _, err = run(line, "out.png")
     assert code == 1 and "out-000003.png: exists already" in err
+
+
+# Other views, beside the picture or in a place of their own
+
+
+@dataclass(frozen=True)
+class Note:
+    """Saves itself, where it wants to."""
+
+    place: Path | None
+    ending: ClassVar[str] = ".txt"
+
+    def save(self, file: BinaryIO) -> None:
+        file.write(b"noted")
+
+
+def test_what_saves_itself_is_told_from_pictures() -> None:
+    page = Image.new("RGB", (2, 2))
+    assert isinstance(Note(None), Saved) and isinstance(Layers({}, page), Saved)
+    assert not isinstance(page, Saved)
+
+
+def test_each_view_has_its_place() -> None:
+    still, moving = Image.new("RGB", (2, 2)), BytesIO()
+    still.save(moving, "GIF", save_all=True, append_images=[Image.new("RGB", (2, 2), "red")])
+    for view, wanted in (
+        (still, "to/out-2.webp"),
+        (Image.open(moving), "to/out-2.gif"),
+        (Layers({}, still), "to/out-2.ora"),
+        (Note(None), "to/out-2.txt"),
+        (Note(Path("else/where.cube")), "else/where.cube"),
+    ):
+        assert commands._beside(Path("to/out.webp"), "2", view) == Path(wanted)
+
+
+def noting(asked: list[str]) -> Callable[..., Image.Image]:
+    """Stand in for a verb with ``save_look``; it notes that it was asked."""
+
+    def verb(*, save_look: Path | None = None, on_step: OnStep = silent) -> Image.Image:
+        asked.append(str(save_look))
+        on_step(Progress("note", "", 1, 1, 0.0))
+        picture = Image.new("RGB", (4, 3), "red")
+        picture.info |= {"limner": "{}", "beside": {"look": Note(save_look)}}
+        return picture
+
+    return verb
+
+
+def test_a_view_is_written_to_its_own_place(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    (folder / "sub").mkdir()
+    asked: list[str] = []
+    look = {"save_look": Path("sub/mine.cube")}
+    assert commands.paint(noting(asked), [], look, output=Path("out.png")) == 0
+    assert capsys.readouterr().out == "out.png\nsub/mine.cube\n"
+    assert Path("sub/mine.cube").read_bytes() == b"noted"
+    assert [path.name for path in (folder / "sub").iterdir()] == ["mine.cube"]
+    assert commands.paint(noting(asked), [], {}, output=Path("b.png")) == 0
+    assert capsys.readouterr().out == "b.png\nb-look.txt\n"
+    assert asked == ["sub/mine.cube", "None"]
+    for place in ("sub/mine.cube", "nowhere/mine.cube"):  # before the work, not after
+        with pytest.raises(OutputError, match=r"mine\.cube: "):
+            commands.paint(noting(asked), [], {"save_look": Path(place)}, output=Path("c.png"))
+    assert len(asked) == 2 and not Path("c.png").exists()
+    Path("sub/mine.cube").write_bytes(b"old")
+    assert commands.paint(noting(asked), [], look, output=Path("c.png"), overwrite=True) == 0
+    assert Path("sub/mine.cube").read_bytes() == b"noted"
+
+
+def test_a_view_does_not_replace_the_picture(folder: Path) -> None:
+    asked: list[str] = []
+    look = {"save_look": Path("out.png")}
+    with pytest.raises((OptionError, OutputError)):
+        commands.paint(noting(asked), [], look, output=Path("out.png"), overwrite=True)
+    assert not asked and not Path("out.png").exists()
+
+
+# Measuring
+
+
+@dataclass(frozen=True)
+class Measured:
+    weight: float
+    length: float
+    map: Image.Image
+
+
+def weigh(picture: str, *, size: float = 1.0) -> Measured:
+    """Stand in for a measure."""
+    with Image.open(picture) as opened:
+        width, height = opened.size
+    return Measured(size * width / 7, float(height), Image.new("RGB", (width, height), "blue"))
+
+
+def test_measure(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    before = set(folder.iterdir())
+    assert commands.measure(weigh, ["photo.png"], {}) == 0
+    assert capsys.readouterr() == ("weight: 13.714\nlength: 72.000\n", "")
+    assert set(folder.iterdir()) == before
+    assert commands.measure(weigh, ["photo.png"], {"size": 2.0}, map_=Path("m.png"), json=True) == 0
+    wanted = {"map": "m.png", "weight": pytest.approx(2 * 96 / 7), "length": 72.0}
+    assert json.loads(capsys.readouterr().out) == wanted
+    with Image.open("m.png") as written:
+        assert written.size == (96, 72) and written.getpixel((0, 0)) == (0, 0, 255)
+    assert commands.measure(weigh, ["photo.png"], {}, json=True) == 0
+    assert json.loads(capsys.readouterr().out)["map"] is None
+
+
+def test_a_map_is_refused_before_the_measure(folder: Path) -> None:
+    asked: list[str] = []
+
+    def verb(picture: str) -> Measured:
+        asked.append(picture)
+        return weigh(picture)
+
+    Image.new("RGB", (2, 2)).save("m.png")
+    old = Path("m.png").read_bytes()
+    for place, mistake in (("m.png", OutputError), ("m.xyz", OptionError)):
+        with pytest.raises(mistake, match=rf"^{re.escape(place)}: "):
+            commands.measure(verb, ["photo.png"], {}, map_=Path(place))
+    assert not asked and Path("m.png").read_bytes() == old
+    assert commands.measure(verb, ["photo.png"], {}, map_=Path("m.png"), overwrite=True) == 0
+    assert asked == ["photo.png"] and Path("m.png").read_bytes() != old
 
 
 # Replaying

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 from limner import __version__, cli, commands, options
+from limner.beauty.beautify import beautify
+from limner.beauty.predictability import predictability
 from limner.hybrid.hybridize import hybridize
 from limner.sketch.colorize import colorize
 from limner.style.stylize import stylize
@@ -19,7 +21,8 @@ def test_every_command_is_in_the_readme() -> None:
 
 
 def test_every_option_in_the_readme_exists() -> None:
-    asked = (*map(options.of, (stylize, hybridize, colorize, upscale, commands.paint)),)
+    verbs = (stylize, hybridize, colorize, beautify, predictability, upscale)
+    asked = [options.of(function) for function in (*verbs, commands.paint, commands.measure)]
     known = {"--help"} | {option.flag for found in asked for option in found}
     assert len(known) > 15
     assert set(re.findall(r"--[a-z][a-z-]+", README)) <= known

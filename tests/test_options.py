@@ -108,7 +108,7 @@ def test_every_verb_is_a_command() -> None:
 def test_help_shows_every_option_and_default(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("COLUMNS", "800")
     assert cli.main([*command.split(), "--help"]) == 0
     shown = capsys.readouterr().out
     for option in options.of(function_of(command)):

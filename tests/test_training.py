@@ -352,13 +352,30 @@ def test_what_cannot_be_read_or_is_too_small_is_passed_over(tmp_path: Path) -> N
     assert contrasts(Crops([tmp_path], 32), 40).max() < 0.12
 
 
+@pytest.mark.parametrize("one_in", [2, 3, 10])
+def test_one_in_so_many_is_held_out(tmp_path: Path, one_in: int) -> None:
+    """By the first byte of the SHA-256 of the name; a grey of its own tells each picture."""
+    wanted: dict[bool, list[int]] = {True: [], False: []}
+    for grey in range(60):
+        first = int(hashlib.sha256(f"{grey:02}.png".encode()).hexdigest()[:2], 16)
+        wanted[first % one_in == 0].append(grey)
+        Image.new("RGB", (8, 8), (grey, grey, grey)).save(tmp_path / f"{grey:02}.png")
+    for held_out, greys in wanted.items():
+        (shelf,) = training.load([tmp_path], 8, longest=8, held_out=held_out, one_in=one_in)
+        assert [int(picture[0, 0, 0]) for picture in shelf] == greys and len(greys) > 2
+    with pytest.raises(InputError, match=f"8×8 pixels among .*, one in {one_in}; add some$"):
+        training.load([tmp_path / "no"], 8, longest=8, held_out=True, one_in=one_in)
+
+
 def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
     flat(tmp_path / "full", names(False, 2))
     (tmp_path / "empty").mkdir()
     for folder in ("empty", "missing"):
         with pytest.raises(InputError, match=rf"{folder}: holds no picture of at least 32×32"):
             Crops([tmp_path / "full", tmp_path / folder], 32)
-    with pytest.raises(InputError, match="among those held out for the scores, one in 10; add some"):
+    with pytest.raises(
+        InputError, match="among those held out for the scores, one in 10; add some"
+    ):
         Crops([tmp_path / "full"], 32, held_out=True)
 
 

@@ -6,7 +6,7 @@ from json import dumps, loads
 from pathlib import Path
 from typing import Any
 
-from limner.errors import CUT_SHORT, DONE, INTERRUPTED
+from limner.errors import CUT_SHORT, DONE, INTERRUPTED, OptionError
 from limner.layers import Saved
 from limner.output import check_output, check_place, write, write_animation, write_saved
 from limner.progress import Progress, Stop
@@ -43,10 +43,11 @@ def paint(
     dry_run : bool
         Say what would be done, and write nothing.
     """
-
     size, every, resume = (options.get(name) for name in ("size", "save_every", "resume"))
     check_output(output, overwrite=overwrite, size=(size, size) if size else None)
     if look := options.get("save_look"):
+        if look.resolve() == output.resolve():
+            raise OptionError(f"--save-look {look}: is the picture's own place; give another")
         check_place(look, overwrite=overwrite)
     if every and not resume:
         numbered = f"{escape(output.stem)}-{'[0-9]' * 6}{output.suffix}"

@@ -27,6 +27,11 @@ class SmallContext(Context):
         super().__init__(4, 8)
 
 
+class SmallTables(Tables):
+    def __init__(self) -> None:
+        super().__init__(6)
+
+
 class SmallFree(Free):
     def __init__(self) -> None:
         super().__init__(6)
@@ -34,7 +39,7 @@ class SmallFree(Free):
 
 def shaken(network: nn.Module) -> nn.Module:
     """Let also the layers act that begin at zero, or near."""
-    amounts = {"tables": 3.0, "light.weight": 1.0}
+    amounts = {"tables": 3.0, "light.weight": 0.1}
     for name, weight in network.named_parameters():
         if not weight.any() or name in amounts:
             nn.init.normal_(weight, 0, amounts.get(name, 0.05))
@@ -45,10 +50,12 @@ def shaken(network: nn.Module) -> nn.Module:
 
 @pytest.fixture(scope="session", autouse=True)
 def small() -> Iterator[None]:
-    """Predictors and free improvers of few weights."""
+    """Networks of few weights."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(beautifier.OURS, "good", SmallPredictor)
         patch.setitem(beautifier.OURS, "closeness", SmallFree)
+        for name in ("relative", "progress"):
+            patch.setitem(beautifier.OURS, name, SmallTables)
         for name, make in (("bad", SmallContext), ("good", SmallContext)):
             patch.setitem(beautifier.ARTICLES, name, make)
         for name in ("closeness", "progress"):
@@ -69,9 +76,7 @@ def drawn() -> Callable[[str], Beautifier]:
 
 
 @pytest.fixture(scope="session")
-def model(
-    tmp_path_factory: pytest.TempPathFactory, drawn: Callable[[str], Beautifier]
-) -> Path:
+def model(tmp_path_factory: pytest.TempPathFactory, drawn: Callable[[str], Beautifier]) -> Path:
     """Its weights, as a training saves them."""
     path = tmp_path_factory.mktemp("weights") / "beautifier.safetensors"
     beautifier.save(path, drawn("default"), {"preset": "default", "steps": 7})
@@ -89,7 +94,7 @@ def shipped(model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def tables() -> Tables:
     torch.manual_seed(2)
-    network = shaken(Tables())
+    network = shaken(SmallTables())
     assert isinstance(network, Tables)
     return network
 

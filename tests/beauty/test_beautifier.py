@@ -15,7 +15,7 @@ from limner.beauty.improver import Free, Tables
 from limner.errors import WeightsError
 
 Draw = Callable[[str], Beautifier]
-KINDS = {
+KINDS: dict[str, dict[str, type[Tables | Free]]] = {
     "default": {"relative": Tables, "progress": Tables, "closeness": Free},
     "article": {"closeness": Free, "progress": Free},
 }

@@ -10,8 +10,9 @@ from PIL import Image
 from torch import Tensor
 
 from limner import images
-from limner.beauty import holes
+from limner.beauty import holes, objective
 from limner.beauty.objective import (
+    ARTICLES_LOSSES,
     FLOOR,
     LOSSES,
     Eye,
@@ -19,6 +20,7 @@ from limner.beauty.objective import (
     contrast,
     gradient_energy,
     progress,
+    ratio,
     relative,
     together,
 )
@@ -67,9 +69,11 @@ def test_errors_are_counted_for_each_picture() -> None:
     np.testing.assert_allclose(found.good, [0.1, 0.2], rtol=1e-5)
     np.testing.assert_allclose(found.bad, [0.3, 0.5], rtol=1e-5)
     np.testing.assert_allclose(found.contrast, steps(frames), rtol=1e-5)
-    wanted = [off / (step + 0.001) for off, step in zip((0.1, 0.2), steps(frames), strict=True)]
+    wanted = [off / (step + FLOOR) for off, step in zip((0.1, 0.2), steps(frames), strict=True)]
     np.testing.assert_allclose(found.relative, wanted, rtol=1e-5)
-    np.testing.assert_allclose(found.progress, [0.3 / 0.101, 0.5 / 0.201], rtol=1e-5)
+    np.testing.assert_allclose(
+        found.progress, [0.3 / (0.1 + FLOOR), 0.5 / (0.2 + FLOOR)], rtol=1e-5
+    )
 
 
 def test_what_has_learnt_nothing_fills_like_a_soap_film() -> None:
@@ -85,38 +89,43 @@ def test_fading_changes_nothing_down_to_the_floor(share: float) -> None:
     before, after = eye.errors(frames), eye.errors(0.4 + share * (frames - 0.5))
     np.testing.assert_allclose(after.good, share * before.good, rtol=1e-3)
     pure = before.good / before.contrast
-    np.testing.assert_allclose(after.relative, pure, rtol=FLOOR / share / before.contrast.min())
+    np.testing.assert_allclose(
+        after.relative, pure, rtol=FLOOR / share / float(before.contrast.min())
+    )
     assert (after.relative < before.relative).all()
-    assert eye.errors(torch.full_like(frames, 0.3)).relative.max() < 1e-3  # nothing there to err
+    assert eye.errors(torch.full_like(frames, 0.3)).relative.max() < 1e-2  # nothing there to err
 
 
 def test_the_losses_are_their_formulas() -> None:
     before, after = noise(), noise(1)
     moved = (after - before).abs().double().mean().item()
     assert closeness(EYE, before, after).item() == pytest.approx(0.5 * moved + 0.5 * 0.15, rel=1e-5)
-    times = [0.3 / 0.101, 0.5 / 0.201]
-    wanted = -np.log(times).mean()
-    assert progress(EYE, before, after).item() == pytest.approx(wanted, rel=1e-4)
-    shares = [off / (step + 0.001) for off, step in zip((0.1, 0.2), steps(after), strict=True)]
-    wanted = np.log(shares).mean() + together(before, after).item()
+    times = [0.3 / (0.1 + FLOOR), 0.5 / (0.2 + FLOOR)]
+    wanted, held = -np.log(times).mean(), together(before, after).item()
+    assert ratio(EYE, before, after).item() == pytest.approx(wanted, rel=1e-4)
+    assert progress(EYE, before, after).item() == pytest.approx(wanted + held, rel=1e-4)
+    shares = [off / (step + FLOOR) for off, step in zip((0.1, 0.2), steps(after), strict=True)]
+    wanted = np.log(shares).mean() + held
     assert relative(EYE, before, after).item() == pytest.approx(wanted, rel=1e-4)
-    assert LOSSES == {"closeness": closeness, "progress": progress, "relative": relative}
+    assert held > 0.01
+    assert {"closeness": closeness, "progress": progress, "relative": relative} == LOSSES
+    assert {"closeness": closeness, "progress": ratio} == ARTICLES_LOSSES
 
 
 def test_nothing_holds_back_the_same_picture() -> None:
     assert together(noise(), noise()).item() == 0
 
 
-@pytest.mark.parametrize("gains", [(1.005, 0.996), (0.9, 1.05), (0.5, 1.0)])
+@pytest.mark.parametrize("gains", [(1.003, 0.998), (0.9, 1.05), (0.5, 1.0)])
 def test_what_holds_together_is_its_formula(gains: tuple[float, float]) -> None:
-    """Gradient energy goes with the square of the contrast; its first 2% are free."""
+    """Gradient energy goes with the square of the contrast; its first 1% is free."""
     before = noise()
     after = before * torch.tensor(gains).view(2, 1, 1, 1)
-    beyond = [max(0.0, abs(2 * math.log(gain)) - 0.02) ** 2 for gain in gains]
+    beyond = [max(0.0, abs(2 * math.log(gain)) - 0.01) ** 2 for gain in gains]
     moved = (after - before).abs().double().mean().item()
-    wanted = 20 * sum(beyond) / 2 + 2 * moved
+    wanted = objective._ENERGY * sum(beyond) / 2 + objective._NEAR * moved
     assert together(before, after).item() == pytest.approx(wanted, rel=1e-3)
-    assert (sum(beyond) == 0) == (gains[0] == 1.005)
+    assert (sum(beyond) == 0) == (gains[0] == 1.003)
 
 
 def test_blur_and_grain_cost_more_than_they_move(
@@ -125,5 +134,5 @@ def test_blur_and_grain_cost_more_than_they_move(
     before = planes(scene())
     grain = 0.2 * (torch.rand(before.shape, generator=torch.Generator().manual_seed(0)) - 0.5)
     for after in (images.blurred(before, 0.7), before + grain):
-        moved = 2 * (after - before).abs().mean().item()
-        assert together(before, after).item() > 5 * moved > 0.02
+        moved = objective._NEAR * (after - before).abs().mean().item()
+        assert together(before, after).item() > 20 * moved > 0.02

@@ -61,10 +61,12 @@ def test_each_centre_is_hidden_once_and_no_two_neighbours_at_once(rows: int, col
     margin = torch.ones_like(phases, dtype=torch.bool)
     margin[..., 48:-48, 48:-48] = False
     assert (phases[margin] == -1).all() and phases[~margin].min() >= 0 and phases.max() <= 3
-    cells = phases[0, 0, 48:-48, 48:-48].unflatten(0, (rows, 32)).unflatten(2, (columns, 32))
+    cells = phases[0, 0, 48:-48, 48:-48].view(rows, 32, columns, 32)
     assert (cells == cells[:, :1, :, :1]).all()  # each centre as a whole
     grid = cells[:, 0, :, 0].numpy()
-    for (y, x), (down, across) in product(np.ndindex(grid.shape), ((0, 1), (1, -1), (1, 0), (1, 1))):
+    for (y, x), (down, across) in product(
+        np.ndindex(grid.shape), ((0, 1), (1, -1), (1, 0), (1, 1))
+    ):
         if y + down < rows and 0 <= x + across < columns:
             assert grid[y, x] != grid[y + down, x + across]
     assert len(np.unique(grid)) == min(2, rows) * min(2, columns)

@@ -48,7 +48,7 @@ def test_nothing_is_newly_clipped(first: int, second: int) -> None:
 
 def test_what_is_planned_keeps_within_its_bounds(tables: Tables) -> None:
     table, light = tables.plan(noise(2, 3, 300, 90))
-    assert table.shape == (2, 3, 9, 9, 9) and light.shape == (2, 1, 16, 16)
+    assert table.shape == (2, 3, 9, 9, 9) and light.shape == (2, 1, 64, 64)
     assert 0.01 < table.abs().max() <= 1 and 0.01 < light.abs().max() <= 0.6
     assert light.std() > 1e-3
     assert (table[0] - table[1]).abs().max() > 1e-5  # by the picture
@@ -95,7 +95,9 @@ def test_neutral_tables_keep_the_order_of_tones(shift: float, light: float) -> N
 
 
 def test_a_positive_exponent_lightens() -> None:
-    made = applied(torch.full((1, 3, 1, 1), 0.25), torch.zeros(1, 3, 9, 9, 9), torch.ones(1, 1, 1, 1))
+    made = applied(
+        torch.full((1, 3, 1, 1), 0.25), torch.zeros(1, 3, 9, 9, 9), torch.ones(1, 1, 1, 1)
+    )
     np.testing.assert_allclose(made, 0.5, atol=1e-6)  # the square root
 
 

@@ -96,9 +96,47 @@ def test_the_network_sees_as_much_as_it_is_told(
         return plain(network, ink, hints)
 
     monkeypatch.setattr(room, "_coloured", coloured)
-    colorize(boxes(3), model=model, size=200)
+    for size in (200, 64):
+        colorize(boxes(3), model=model, size=size)
     colorize(boxes(), model=model, size=200)
-    assert seen == [(200, 267, 4, 200, 267), (120, 160, 4, 120, 160)]
+    assert seen == [(200, 267, 4, 200, 267), (64, 85, 4, 64, 85), (120, 160, 4, 120, 160)]
+
+
+@pytest.mark.parametrize(
+    ("said", "short", "long"), [(96, 96, 128), (192, 192, 256), ("", 128, 171)]
+)
+def test_left_out_it_sees_what_it_was_trained_on(
+    said: int | str,
+    short: int,
+    long: int,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As its weights say, or 128 pixels where they say nothing."""
+    seen = []
+    plain = room._coloured
+
+    def coloured(network: Any, ink: Any, hints: Any) -> Any:
+        seen.append(tuple(ink.shape[2:]))
+        return plain(network, ink, hints)
+
+    monkeypatch.setattr(room, "_coloured", coloured)
+    about = {"kind": "colorizer", "architecture": "default"} | ({"size": said} if said else {})
+    weights.write(tmp_path / "other.safetensors", weights.read(model), about)
+    colorize(boxes(3), model=str(tmp_path / "other.safetensors"))
+    assert seen == [(short, long)]
+
+
+@pytest.mark.parametrize("said", ["wide", "0", "-3"])
+def test_weights_that_were_trained_on_no_size_are_refused(
+    said: str, model: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.safetensors"
+    weights.write(path, weights.read(model), {"kind": "colorizer", "size": said})
+    with pytest.raises(WeightsError) as raised:
+        colorize(boxes(), model=str(path))
+    assert str(raised.value).startswith(f"{path}: ") and "\n" not in str(raised.value)
 
 
 def test_lines_are_kept_softened_or_dropped(model: Path) -> None:

@@ -1,11 +1,13 @@
 """Colour that flows within lines: how far, how evenly, and how little across."""
 
+from heapq import heapify, heappop, heappush
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from limner.sketch.fill import flow, spread
+from limner.sketch.fill import flood, flow, spread
 
 
 def noise(channels: int, height: int, width: int) -> Tensor:
@@ -138,3 +140,131 @@ def test_between_two_colours_lies_a_mixture() -> None:
 def test_slivers_go_through(size: tuple[int, int]) -> None:
     values = noise(3, *size)
     assert flow(values, noise(1, *size), 5).shape == values.shape
+
+
+# --- floods ----------------------------------------------------------------------------------
+
+ONE_LINE = np.exp(-8 * 0.9)  # behind a black line: a tenth of the ink is not seen
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 2), (3, 3), (40, 55)])
+def test_a_flood_covers_blank_paper(size: tuple[int, int]) -> None:
+    paper = torch.zeros((1, 1, *size))
+    found = flood(paper, rounds=1)
+    assert found.shape == paper.shape and (found == 1).all()
+    assert (paper == 0).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 2)])
+def test_a_flood_of_slivers_is_their_walls(size: tuple[int, int]) -> None:
+    """They are all border."""
+    ink = noise(1, *size)
+    wanted = np.exp(-8 * np.maximum(0, ink.numpy() - 0.1))
+    np.testing.assert_allclose(flood(ink), wanted, rtol=1e-5)
+
+
+def test_a_flood_stops_at_closed_lines() -> None:
+    found = flood(boxes())
+    np.testing.assert_allclose(found[LEFT], ONE_LINE, rtol=1e-5)
+    np.testing.assert_allclose(found[RIGHT], ONE_LINE, rtol=1e-5)
+    np.testing.assert_allclose(found[..., [5, 35], 5:75], ONE_LINE, rtol=1e-5)
+    np.testing.assert_allclose(found[..., 6:35, 40], ONE_LINE**2, rtol=1e-5)
+    outside = torch.ones_like(found)
+    outside[..., 5:36, 5:75] = 0
+    assert (found[outside == 1] == 1).all() and outside.sum() > 1000
+    within = boxes()
+    within[..., [15, 25], 15:26] = within[..., 15:26, [15, 25]] = 1
+    found = flood(within)
+    np.testing.assert_allclose(found[..., 16:25, 16:25], ONE_LINE**2, rtol=1e-5)
+    np.testing.assert_allclose(found[..., 6:15, 6:40], ONE_LINE, rtol=1e-5)
+
+
+@pytest.mark.parametrize("place", [(5, 20), (20, 5)], ids=["above", "beside"])
+def test_a_gap_lets_a_flood_in(place: tuple[int, int]) -> None:
+    """Through its own ink, into this room and no other."""
+    for ink, wanted in ((0.0, 1.0), (0.6, np.exp(-8 * 0.5))):
+        open_ = boxes()
+        open_[0, 0][place] = ink
+        found = flood(open_)
+        np.testing.assert_allclose(found[LEFT], wanted, rtol=1e-5)
+        np.testing.assert_allclose(found[RIGHT], max(ONE_LINE, wanted * ONE_LINE), rtol=1e-5)
+
+
+def spiral(side: int) -> tuple[Tensor, list[tuple[int, int]]]:
+    """A way of one pixel through black, inward from the left, and where its straight parts end."""
+    ink, corners = torch.ones((1, 1, side, side)), []
+    y, x, low, high = 1, 0, 1, side - 2
+    while high - low > 1:
+        for to in ((low, high), (high, high), (high, low), (low + 2, low)):
+            rows, columns = (slice(min(a, b), max(a, b) + 1) for a, b in ((y, to[0]), (x, to[1])))
+            ink[..., rows, columns] = 0
+            y, x = to
+            corners.append(to)
+        low, high = low + 2, high - 2
+    return ink, corners
+
+
+def test_every_round_follows_a_winding_way_around_two_more_corners() -> None:
+    ink, corners = spiral(23)
+    # from the border inward, and never touching itself: what is bare lies between two walls
+    assert len(corners) == 20 and ink.mean() > 0.45
+    for rounds in range(1, 8):
+        found = flood(ink, rounds)[0, 0]
+        assert all(found[place] == 1 for place in corners[: 2 * rounds])
+        assert all(found[place] < 1e-3 for place in corners[2 * rounds :])
+
+
+def test_a_flood_does_not_see_grain() -> None:
+    grain = noise(1, 50, 60)
+    assert (flood(0.1 * grain) == 1).all()
+    np.testing.assert_allclose(flood(boxes() * 0.2)[LEFT], np.exp(-8 * 0.1), rtol=1e-5)
+    seen = flood(0.9 * boxes() + 0.1 * noise(1, 41, 80))
+    assert (seen[LEFT] < 2 * np.exp(-8 * 0.8)).all() and (seen[..., 36:, :] == 1).all()
+
+
+def test_floods_of_a_batch_and_its_channels_do_not_matter_to_each_other() -> None:
+    ink = torch.rand((2, 3, 21, 34), generator=torch.Generator().manual_seed(0)) ** 3
+    found = flood(ink)
+    assert found.shape == ink.shape
+    for picture in range(2):
+        for channel in range(3):
+            alone = flood(ink[picture, channel][None, None])
+            np.testing.assert_array_equal(found[picture, channel], alone[0, 0])
+
+
+def freest(ink: np.ndarray) -> np.ndarray:
+    """By Dijkstra: of all ways from the border, over edges of pixels, the largest product."""
+    walls: np.ndarray = np.exp(-8 * np.maximum(0, ink - 0.1))
+    height, width = walls.shape
+    best: np.ndarray = np.zeros((height, width))
+    queue = [
+        (-walls[y, x], y, x)
+        for y, x in np.ndindex(height, width)
+        if y in (0, height - 1) or x in (0, width - 1)
+    ]
+    heapify(queue)
+    while queue:
+        value, y, x = heappop(queue)
+        if best[y, x] > 0:
+            continue
+        best[y, x] = -value
+        for v, u in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
+            if 0 <= v < height and 0 <= u < width and best[v, u] == 0:
+                heappush(queue, (value * walls[v, u], v, u))
+    return best
+
+
+@pytest.mark.parametrize("power", [1, 3])
+def test_a_flood_finds_the_freest_ways(power: int) -> None:
+    random = np.random.default_rng(power)
+    ink = random.random((15, 19)) ** power
+    wanted = freest(ink)
+    given = torch.from_numpy(ink)[None, None]
+    np.testing.assert_allclose(flood(given, rounds=20)[0, 0], wanted, rtol=1e-9)
+    before = torch.zeros_like(given)
+    for rounds in (1, 2, 3):  # with few it may miss some, and it never finds too free a one
+        found = flood(given, rounds)
+        assert (found >= before).all()
+        assert (found[0, 0].numpy() <= wanted * (1 + 1e-9)).all()
+        before = found
+    assert np.median(flood(given)[0, 0].numpy() / wanted) == pytest.approx(1, rel=1e-9)

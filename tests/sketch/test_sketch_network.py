@@ -72,6 +72,25 @@ def test_hints_change_what_is_made() -> None:
         assert (one - other).abs().max() > 0.01
 
 
+@pytest.mark.parametrize(("gap", "as_it_is", "closed"), [(0, 0, 0), (4, 1, 0), (5, 1, 1)])
+def test_it_sees_what_lines_enclose(gap: int, as_it_is: int, closed: int) -> None:
+    """With the lines as they are, and with gaps of up to four pixels closed."""
+    ink, hints = torch.zeros((1, 1, 48, 64)), torch.rand((1, HINTS, 48, 64))
+    ink[..., [10, 39], 10:40] = ink[..., 10:40, [10, 39]] = 1
+    ink[..., 20 : 20 + gap, 10] = 0
+    network, seen = drawn(), []
+    network.first.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    network(ink, hints)
+    given = F.pixel_shuffle(seen[0], 4)
+    assert given.shape == (1, 1 + 2 + HINTS, 48, 64)
+    np.testing.assert_array_equal(given[:, :1], ink)
+    np.testing.assert_array_equal(given[:, 3:], hints)
+    inside, outside = given[0, 1:3, 13:37, 13:37], given[0, 1:3, :, 48:]
+    assert (outside == 1).all()
+    np.testing.assert_allclose(inside[0], as_it_is, atol=1e-3)
+    np.testing.assert_allclose(inside[1], closed, atol=1e-3)
+
+
 def test_pictures_of_a_batch_do_not_matter_to_each_other() -> None:
     network, (ink, hints) = drawn(), given(32, 48)
     both = network(torch.cat((ink, 0 * ink)), torch.cat((hints, hints)))

@@ -379,5 +379,7 @@ def test_folders_that_give_too_little_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"p: holds no picture of at least 32×32 pixels$"):
         train(tmp_path / "a", tmp_path / "p", steps=1)
     blobs(0, 64, 8).save(tmp_path / "p" / "0.png")
-    with pytest.raises(InputError, match="256×256 pixels among those held out for the scores, one in 10"):
+    with pytest.raises(
+        InputError, match="256×256 pixels among those held out for the scores, one in 10"
+    ):
         train(tmp_path / "b", tmp_path / "p", steps=1)

@@ -136,7 +136,10 @@ def beautify(
         result = rgb + strength * moved.to(rgb.device)
     else:
         result = _improved(improver.to(where), rgb.to(where), strength, tell)
-    made = images.to_picture(result, subject.alpha, like=subject, recipe=recipe)
+    alpha = subject.alpha
+    if alpha is not None and result.dtype == torch.uint8:
+        alpha = (alpha * 255).round()
+    made = images.to_picture(result, alpha, like=subject, recipe=recipe)
     if save_look is not None:
         assert isinstance(improver, Tables)
         with torch.no_grad():

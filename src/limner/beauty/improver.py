@@ -34,7 +34,8 @@ class Tables(nn.Module):
         self.light = layer(wide, 1)
         self.mix = nn.Linear(wide, TABLES)
         self.tables = nn.Parameter(0.02 * torch.randn(TABLES, 3, STEPS, STEPS, STEPS))
-        nn.init.zeros_(self.light.weight)
+        for parameter in self.light.parameters():
+            nn.init.zeros_(parameter)
 
     def plan(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         """Look at pictures [N, 3, H, W] in 0..1 and say what to do with them.
@@ -78,10 +79,11 @@ class Free(nn.Module):
         self.radius = depth
         sizes = (3, *(width,) * (depth - 1), 3)
         self.layers = nn.ModuleList(
-            nn.Conv2d(narrow, wide, 3, padding=1, padding_mode="reflect")
+            nn.Conv2d(narrow, wide, 3, padding=1, padding_mode="replicate")
             for narrow, wide in pairwise(sizes)
         )
-        nn.init.zeros_(self.layers[-1].weight)  # type: ignore[arg-type]
+        for parameter in self.layers[-1].parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, picture: Tensor, strength: float = 1.0) -> Tensor:
         """Improve pictures [N, 3, H, W] in 0..1; strength 0 leaves them, 2 does twice as much."""

@@ -49,7 +49,8 @@ class Predictor(nn.Module):
         self.up = nn.Conv2d(coarse, fine, 1)
         self.after = Block(fine)
         self.last = nn.Conv2d(fine, 3 * CELL**2, 1)
-        nn.init.zeros_(self.last.weight)
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, filled: Tensor, hidden: Tensor) -> Tensor:
         """Predict what the harmonic fill lacks.

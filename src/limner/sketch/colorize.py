@@ -16,11 +16,12 @@ from limner.layers import Layers
 from limner.progress import OnStep, Progress, silent
 from limner.sketch import palette as palettes
 from limner.sketch.article import UNet
-from limner.sketch.fill import spread
+from limner.sketch.fill import flow, spread
 from limner.sketch.lines import ink_of
 from limner.sketch.network import Colorizer
 
 MOST = 16  # variations
+_EVEN = 1 / 8  # of the short side: over so much a region becomes even in colour
 _REACH = 0.25  # of the longest side: how far a hint flows over bare paper
 _SURE = 1e-3  # of what flows from a hint: so much already counts as half sure
 
@@ -204,7 +205,10 @@ def load(path: Path) -> Colorizer | UNet:
     if about.get("kind") != "colorizer":
         raise WeightsError(f"{path}: no colouriser's weights; `limner train colorizer` makes some")
     network = UNet() if about.get("architecture") == "article" else Colorizer()
-    network.size = int(about.get("size", network.size))
+    size = about.get("size", str(network.size))
+    if not size.isdecimal() or not 64 <= int(size) <= 1024:
+        raise WeightsError(f"{path}: was trained at {size} pixels; must be from 64 to 1024")
+    network.size = int(size)
     weights.fill(network, state, str(path))
     network.requires_grad_(False)
     return network.eval()
@@ -216,8 +220,8 @@ def _coloured(network: Colorizer | UNet, ink: Tensor, hints: Tensor) -> Tensor:
     if isinstance(network, UNet):  # it knows one size only
         square = network(images.resize(ink, (256, 256)), hints)
         return images.resize(square, images.size_of(ink))
-    coloured: Tensor = network(ink, hints).clamp(0, 1)
-    return coloured
+    coloured = network(ink, hints).clamp(0, 1)
+    return flow(coloured, ink, _EVEN * min(images.size_of(ink)))
 
 
 def _dabs(picture: images.Picture, size: tuple[int, int]) -> Tensor:

@@ -1,7 +1,6 @@
 """Colour that flows as far as the lines let it: one filter for enlarging and for hints."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 _WALL = 40.0  # steps of bare paper that crossing a black line is worth
@@ -86,8 +85,8 @@ def flood(ink: Tensor, rounds: int = 2) -> Tensor:
         [N, C, H, W]: 1 on bare paper around the drawing, near 0 behind closed lines.
     """
     wall = torch.exp(-_STOPS * (ink - _FAINT).clamp(min=0))
-    border = F.pad(torch.zeros_like(wall[..., 1:-1, 1:-1]), (1, 1, 1, 1), value=1.0)
-    reached = border * wall
+    reached = wall.clone()
+    reached[..., 1:-1, 1:-1] = 0
     for _ in range(rounds):
         reached = _reaching(reached, wall)
         reached = _reaching(reached.mT, wall.mT).mT

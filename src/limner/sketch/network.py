@@ -81,10 +81,11 @@ class Colorizer(nn.Module):
             [N, 3, H, W], sRGB, mostly in 0..1.
         """
         height, width = images.size_of(ink)
+        more = (0, -width % self.multiple, 0, -height % self.multiple)
+        ink, hints = F.pad(ink, more), F.pad(hints, more)
         # what lies within lines has a colour, what lies around them has none
         around = flood(torch.cat((ink, F.max_pool2d(ink, _GAP, 1, _GAP // 2)), 1))
         given = torch.cat((ink, around, hints), 1)
-        given = F.pad(given, (0, -width % self.multiple, 0, -height % self.multiple))
         x = self.first(F.pixel_unshuffle(given, 4))
         seen = []
         for level, block in enumerate(self.encoder):

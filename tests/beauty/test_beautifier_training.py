@@ -1,0 +1,388 @@
+"""Training a beautifier: its stages by hand, runs of a few steps, stopped and resumed."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from limner import beautify, predictability, training, weights
+from limner.beauty import beautifier, holes, objective, stages, train
+from limner.beauty.beautifier import Beautifier, load
+from limner.beauty.train import train_beautifier
+from limner.cli import main
+from limner.errors import InputError, OptionError, OutputError, WeightsError
+from limner.progress import Progress, Stop
+from stopping import same, until
+
+Scene = Callable[..., Image.Image]
+KNOWN, HELD_OUT = ("0.png", "2.png", "3.png", "4.png"), ("1.png", "6.png")  # by their hash
+SIDE = 160  # two rows of two centres
+
+# checkpoints at 2, 4, 6, 7, 8, 10, 12, 13
+DEFAULT: dict[str, Any] = {"steps": 4, "improver_steps": 3, "save_every": 2}
+ARTICLE: dict[str, Any] = {**DEFAULT, "preset": "article"}
+PARTS = {
+    "default": ["good"] * 4 + ["relative"] * 3 + ["progress"] * 3 + ["closeness"] * 3,
+    "article": ["bad"] + ["good"] * 4 + ["closeness"] * 3 + ["progress"] * 3,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def little() -> Iterator[None]:
+    """Crops of 160 pixels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "SEEN", SIDE)
+        patch.setattr(stages.Grid, "side", SIDE)
+        patch.setattr(stages.Improving, "side", SIDE)
+        yield
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory, scene: Scene) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    for number, name in enumerate((*KNOWN, *HELD_OUT)):
+        scene(190, 170, number).save(folder / name)
+    return folder
+
+
+def learn(run: Path, folder: Path, **options: Any) -> dict[str, float]:
+    few = {"batch_size": 2, "steps": 1, "improver_steps": 0}
+    return train_beautifier([folder], run, **few | options)
+
+
+def stopped(run: Path, folder: Path, step: int, **options: Any) -> list[Progress]:
+    told: list[Progress] = []
+    with pytest.raises(Stop):
+        learn(run, folder, on_step=until(step, told), **options)
+    return told
+
+
+Run = tuple[Path, dict[str, float], list[Progress]]
+
+
+@pytest.fixture(scope="module")
+def runs(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """A whole run of each preset, its scores and its progress."""
+    found = {}
+    for options in (DEFAULT, ARTICLE):
+        name, told = str(options.get("preset", "default")), list[Progress]()
+        run = tmp_path_factory.mktemp("runs") / name
+        found[name] = run, learn(run, photos, **options, on_step=told.append), told
+    return found
+
+
+def crops(photos: Path, count: int, side: int, seed: int, step: int) -> Tensor:
+    known = train.Photos([photos], held_out=False)
+    return known.crops(count, side, training.generator(seed, step))
+
+
+def found_in(view: np.ndarray, crop: np.ndarray) -> bool:
+    """Is it one of these? First by a corner, for speed."""
+    likely = (view[..., :4, :4] == crop[:, :4, :4]).all((2, 3, 4))
+    return any((view[y, x] == crop).all() for y, x in np.argwhere(likely))
+
+
+# --- what is learnt --------------------------------------------------------------------------
+
+
+def test_crops_are_parts_of_the_photos_that_are_not_held_out(photos: Path) -> None:
+    pictures = [np.asarray(Image.open(photos / name)) for name in KNOWN]
+    views = [
+        np.lib.stride_tricks.sliding_window_view(one, (SIDE, SIDE), (0, 1))
+        for lot in pictures
+        for one in (lot, lot[:, ::-1])
+    ]
+    found = (crops(photos, 8, SIDE, 0, 0) * 255).round().numpy()
+    seen = set()
+    for crop in found:
+        hits = [n for n, view in enumerate(views) if found_in(view, crop)]
+        assert len(hits) == 1
+        seen.add(hits[0])
+    assert len({hit // 2 for hit in seen}) > 2 and {hit % 2 for hit in seen} == {0, 1}
+
+
+def test_the_first_loss_is_of_the_first_phase(tmp_path: Path, photos: Path) -> None:
+    """Of 255, over the upper left of each four centres."""
+    (told,) = stopped(tmp_path, photos, 1, steps=9, seed=3)
+    batch = crops(photos, 2, SIDE, 3, 0)
+    torch.manual_seed(3)
+    network = beautifier.OURS["good"]().requires_grad_(False)
+    hidden, given = torch.zeros((2, 1, SIDE, SIDE)), batch.clone()
+    there = (slice(48, 80), slice(48, 80))
+    hidden[(..., *there)] = 1
+    given[(..., *there)] = holes.harmonic(batch)[..., :32, :32]
+    off = (given + network(given, hidden) - batch).abs()[(..., *there)].mean()
+    assert told.loss == pytest.approx(255 * off.item(), rel=1e-5) and told.stage == "good"
+
+
+@pytest.mark.parametrize("preset", ["default", "article"])
+def test_improvers_begin_with_the_loss_of_their_method(
+    preset: str, runs: dict[str, Run], photos: Path
+) -> None:
+    """Judged by the predictors that were made before."""
+    run, _, told = runs[preset]
+    kept = torch.load(run / "checkpoint.pt", weights_only=True)["done"]
+    makers = beautifier.OURS if preset == "default" else beautifier.ARTICLES
+    parts = {name: makers[name]().requires_grad_(False) for name in makers}
+    for name in beautifier.PREDICTORS:
+        if name in parts:
+            parts[name].load_state_dict(kept[name])
+    eye = Beautifier(parts).eye
+    losses = objective.LOSSES if preset == "default" else objective.ARTICLES_LOSSES
+    for name in dict.fromkeys(PARTS[preset][5:]):
+        first = PARTS[preset].index(name)
+        torch.manual_seed(0)
+        improver, before = makers[name](), crops(photos, 1, SIDE, 0, first)  # a third of two
+        wanted = losses[name](eye, before, improver(before)).item()
+        assert told[first].loss == pytest.approx(wanted, rel=1e-4), name
+
+
+@pytest.mark.parametrize("preset", ["default", "article"])
+def test_the_loss_falls(preset: str, tmp_path: Path, photos: Path) -> None:
+    # the rate rises over 50 steps, and the small networks can bear a high one
+    rate = 0.02 if preset == "default" else 0.1
+    options = {"steps": 45, "save_every": 999, "learning_rate": rate, "preset": preset}
+    told = stopped(tmp_path, photos, 45, **options)
+    losses = np.array([progress.loss for progress in told if progress.stage == "good"])
+    assert losses[-10:].mean() < 0.85 * losses[:10].mean()
+
+
+def test_every_weight_goes_down_and_by_one_way_alone() -> None:
+    network = beautifier.OURS["good"]()
+    stage = stages.Grid(network, 2e-3)  # type: ignore[arg-type]
+    ways = (stage._muon, stage._adam)
+    orthogonal, plain = ({id(p) for g in way.param_groups for p in g["params"]} for way in ways)
+    assert not orthogonal & plain
+    assert orthogonal | plain == {id(p) for p in network.parameters()}
+    assert all((id(p) in plain) == (p.dim() == 1) for p in network.parameters())
+    assert [way.param_groups[0]["lr"] for way in ways] == [8e-3, 2e-3]
+
+
+# --- what a run leaves behind ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", ["default", "article"])
+def test_progress_goes_through_all_parts(preset: str, runs: dict[str, Run]) -> None:
+    _, _, told = runs[preset]
+    parts = PARTS[preset]
+    assert [progress.stage for progress in told] == parts
+    assert [progress.step for progress in told] == list(range(1, len(parts) + 1))
+    assert {progress.steps for progress in told} == {len(parts)} and told[-1].share == 1
+
+
+def middles(photos: Path) -> list[Tensor]:
+    """Of the pictures held out, in 0..1."""
+    pictures = [np.asarray(Image.open(photos / name)) for name in HELD_OUT]
+    parts = [one[5:165, 15:175].transpose(2, 0, 1)[None] / np.float32(255) for one in pictures]
+    return [torch.from_numpy(one) for one in parts]
+
+
+@pytest.mark.parametrize("preset", ["default", "article"])
+def test_the_scores_are_true(preset: str, runs: dict[str, Run], photos: Path) -> None:
+    run, scores, _ = runs[preset]
+    made = load(run / "model.safetensors")
+    for name, predict in (("error", made.eye.good), ("harmonic", holes.harmonic)):
+        lot = middles(photos)
+        offs = [float((predict(one) - holes.inner(one)).abs().mean()) for one in lot]
+        assert scores[name] == pytest.approx(255 * np.mean(offs), rel=2e-3)
+    assert set(scores) == {"error", "harmonic"}
+
+
+@pytest.mark.parametrize("preset", ["default", "article"])
+def test_each_part_has_a_log(preset: str, runs: dict[str, Run], photos: Path) -> None:
+    """A row whenever there is a checkpoint; the last has the scores of what is written."""
+    run, scores, told = runs[preset]
+    made = load(run / "model.safetensors")
+    for name in dict.fromkeys(PARTS[preset]):
+        rows = [line.split(",") for line in (run / f"{name}.csv").read_text().splitlines()]
+        steps = [n for n, part in enumerate(PARTS[preset], 1) if part == name]
+        wanted = [str(n) for n in steps if n % 2 == 0 or n == steps[-1]]
+        assert [row[0] for row in rows[1:]] == wanted
+        last = {key: float(text) for key, text in zip(rows[0], rows[-1], strict=True)}
+        assert last["loss"] == pytest.approx(told[steps[-1] - 1].loss, rel=1e-4)
+        improver = made.improver(name)
+        if name in beautifier.PREDICTORS or improver is None:
+            assert rows[0] == ["step", "loss", "error", "harmonic"]
+            assert last["harmonic"] == pytest.approx(scores["harmonic"], rel=1e-4)
+            continue
+        assert rows[0] == ["step", "loss", "relative", "energy"]
+        with torch.no_grad():
+            pairs = [(one, improver(one)) for one in middles(photos)]
+        shares = [[float(made.eye.errors(one).relative) for one in pair] for pair in pairs]
+        gained = np.mean([after for _, after in shares]) / np.mean([before for before, _ in shares])
+        energy = [[grain(one) for one in pair] for pair in pairs]
+        changed = np.mean([after for _, after in energy]) / np.mean([b for b, _ in energy])
+        assert last["relative"] == pytest.approx(gained, rel=0.01)
+        assert last["energy"] == pytest.approx(changed, rel=0.01)
+    names = {path.name for path in run.iterdir() if not path.name.startswith("events")}
+    results = {"checkpoint.pt", "model.safetensors", "options.json", "samples"}
+    assert names == results | {f"{name}.csv" for name in PARTS[preset]}
+
+
+def grain(picture: Tensor) -> float:
+    """Mean square of the differences of the luma, both ways."""
+    luma = np.tensordot([0.299, 0.587, 0.114], picture[0].double().numpy(), 1)
+    return float(sum(np.square(np.diff(luma, axis=axis)).mean() for axis in (0, 1)))
+
+
+def test_there_are_samples_of_improvers(runs: dict[str, Run], photos: Path) -> None:
+    run, _, _ = runs["default"]
+    names = [path.name for path in sorted((run / "samples").iterdir())]
+    assert names == [f"{step:06d}.png" for step in (6, 7, 8, 10, 12, 13)]
+    improver = load(run / "model.safetensors").improver("closeness")
+    assert improver is not None
+    before = torch.cat(middles(photos))
+    rows = [torch.cat(list(lot), 2) for lot in (before, improver(before))]
+    wanted = 255 * torch.cat(rows, 1).permute(1, 2, 0).numpy()
+    sheet = np.asarray(Image.open(run / "samples" / "000013.png"))
+    assert sheet.shape == (2 * SIDE, 2 * SIDE, 3)
+    assert np.abs(sheet - wanted).max() < 1.5  # the network's weights were rounded
+
+
+@pytest.mark.parametrize("preset", ["default", "article"])
+def test_what_is_written_are_averages_in_half_precision(preset: str, runs: dict[str, Run]) -> None:
+    run, _, _ = runs[preset]
+    kept = torch.load(run / "checkpoint.pt", weights_only=True)
+    last = PARTS[preset][-1]
+    parts = kept["done"] | {last: kept[last]["average"]["state"]}
+    assert list(parts) == list(dict.fromkeys(PARTS[preset]))
+    found = weights.read(run / "model.safetensors")
+    for name, state in parts.items():
+        for key, value in state.items():
+            np.testing.assert_array_equal(found.pop(f"{name}.{key}"), value.half())
+    assert not found
+    about = weights.describe(run / "model.safetensors")
+    assert (about["kind"], about["architecture"]) == ("beautifier", preset)
+    wanted = json.loads((run / "options.json").read_text())
+    assert json.loads(about["training"]) == wanted and wanted["photos"] == ["photos0"]
+
+
+# --- stopped and resumed ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "step", "left"),
+    [
+        (DEFAULT, 3, 3),
+        (DEFAULT, 5, 5),
+        (DEFAULT, 9, 9),
+        (ARTICLE, 1, 2),
+        (ARTICLE, 11, 12),
+    ],
+)
+def test_resuming_gives_the_same_bits(
+    tmp_path: Path,
+    photos: Path,
+    runs: dict[str, Run],
+    options: dict[str, Any],
+    step: int,
+    left: int,
+) -> None:
+    """A run stopped after a step goes on from the checkpoint before."""
+    run, scores, told = runs[options.get("preset", "default")]
+    stopped(tmp_path, photos, step, **options)
+    torch.rand(5)  # what else draws numbers does not matter
+    again: list[Progress] = []
+    assert learn(tmp_path, photos, **options, resume=True, on_step=again.append) == scores
+    assert [(p.step, p.stage, p.loss) for p in again] == [
+        (p.step, p.stage, p.loss) for p in told[left - 1 :]
+    ]
+    models = [weights.read(one / "model.safetensors") for one in (run, tmp_path)]
+    same(models[0], models[1])
+    kept = [torch.load(one / "checkpoint.pt", weights_only=True) for one in (run, tmp_path)]
+    same(kept[0], kept[1])
+    for path in (*run.glob("*.csv"), *run.glob("samples/*.png"), run / "options.json"):
+        assert (tmp_path / path.relative_to(run)).read_bytes() == path.read_bytes(), path.name
+
+
+def test_a_run_is_resumed_as_it_was_started(tmp_path: Path, photos: Path) -> None:
+    stopped(tmp_path, photos, 1)
+    for options, says in (
+        ({"preset": "article"}, "--preset article: this run was started with default"),
+        ({"improver_steps": 5}, "--improver-steps 5: this run was started with 0"),
+        ({"batch_size": 3}, "--batch-size 3: this run was started with 2"),
+        ({"learning_rate": 0.5}, "--learning-rate 0.5: this run was started with 0.002"),
+        ({"seed": 1}, "--seed 1: this run was started with 0"),
+    ):
+        with pytest.raises(OptionError, match=f"^{says}; resume it with the same, or start"):
+            learn(tmp_path, photos, **options, resume=True)
+    with pytest.raises(OutputError, match="holds a run already; use --resume or another"):
+        learn(tmp_path, photos)
+    with pytest.raises(OutputError, match="holds no checkpoint to resume"):
+        learn(tmp_path / "other", photos, resume=True)
+
+
+# --- what cannot be trained ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"preset": "fast"}, "--preset fast: must be one of default, article"),
+        ({"steps": 0}, "--steps 0: must be at least 1"),
+        ({"improver_steps": -1}, "--improver-steps -1: must be at least 0"),
+        ({"batch_size": 0}, "--batch-size 0: must be at least 1"),
+        ({"save_every": 0}, "--save-every 0: must be at least 1"),
+        ({"learning_rate": 0.0}, "--learning-rate 0: must be above 0 and below 1"),
+        ({"learning_rate": 1.0}, "--learning-rate 1: must be above 0 and below 1"),
+        ({"learning_rate": float("nan")}, "--learning-rate nan: must be above 0 and below 1"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(
+    tmp_path: Path, photos: Path, options: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(OptionError) as raised:
+        learn(tmp_path / "run", photos, **options)
+    assert str(raised.value) == says
+    assert not (tmp_path / "run").exists()
+
+
+def test_folders_that_give_too_little_are_refused(tmp_path: Path, scene: Scene) -> None:
+    (tmp_path / "p").mkdir()
+    none = "p: holds no picture of at least 160×160 pixels"
+    held = f"{none} among those held out for the scores, one in 4; add some"
+    for size, name, says in (
+        (None, "", none),
+        ((200, 159), KNOWN[0], none),  # too small
+        ((200, 160), HELD_OUT[0], none),  # held out alone
+        ((160, 200), KNOWN[0], None),
+    ):
+        if size:
+            scene(*size).save(tmp_path / "p" / name)
+        if says:
+            with pytest.raises(InputError) as raised:
+                learn(tmp_path / "run", tmp_path / "p")
+            assert str(raised.value) == f"{tmp_path}/{says}"
+    (tmp_path / "p" / HELD_OUT[0]).unlink()
+    with pytest.raises(InputError) as raised:
+        learn(tmp_path / "run", tmp_path / "p")
+    assert str(raised.value) == f"{tmp_path}/{held}"
+    with pytest.raises(InputError, match="nowhere: holds no picture"):
+        learn(tmp_path / "run", tmp_path / "nowhere")
+    assert not (tmp_path / "run").exists()
+
+
+# --- the command -----------------------------------------------------------------------------
+
+
+def test_the_command_trains_what_the_verbs_use(
+    tmp_path: Path, photos: Path, scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = str(tmp_path / "run")
+    line = ["train", "beautifier", str(photos), "-o", run, "--steps", "1", "--batch-size", "1"]
+    assert main([*line, "--improver-steps", "0", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["output"] == f"{run}/model.safetensors"
+    assert set(told["scores"]) == {"error", "harmonic"}
+    model = told["output"]
+    assert predictability(scene(), model=model).error > 0
+    says = f"--method relative: {model} was trained for optimise; use one of these"
+    with pytest.raises(WeightsError) as raised:
+        beautify(scene(), model=model)
+    assert str(raised.value) == says

@@ -1,0 +1,380 @@
+"""`limner beautify`: every method, cut into rows or whole, its looks, recipes and refusals."""
+
+import json
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+from limner import beautify, output, predictability, weights
+from limner.beauty import beautify as room
+from limner.beauty.beautifier import Beautifier, load, save
+from limner.beauty.improver import Free, Tables
+from limner.beauty.look import Look
+from limner.cli import main
+from limner.errors import InputError, LimnerError, OptionError, WeightsError
+from limner.progress import Progress, Stop
+from limner.replay import replay
+from stopping import until
+
+Scene = Callable[..., Image.Image]
+Planes = Callable[[Image.Image], Tensor]
+TRAINED = ["relative", "progress", "closeness"]
+
+pytestmark = pytest.mark.usefixtures("shipped")
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps of `optimise`."""
+    monkeypatch.setattr(room, "_STEPS", 6)
+
+
+def values(picture: Image.Image) -> np.ndarray:
+    """[H, W, 3] in 0..255."""
+    return np.asarray(picture.convert("RGB")).astype(float)
+
+
+def whole(picture: Tensor, improver: Tables | Free | None, strength: float) -> np.ndarray:
+    """What an improver makes of all of a picture at once, [H, W, 3] in 0..255, not rounded."""
+    assert improver is not None
+    with torch.no_grad():
+        made: Tensor = improver(picture, strength)
+    return 255 * made[0].permute(1, 2, 0).double().numpy()
+
+
+# --- the picture -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strength", [0.5, 2.0])
+@pytest.mark.parametrize("method", TRAINED)
+def test_rows_are_parts_of_the_whole(
+    method: Any, strength: float, scene: Scene, planes: Planes, shipped: Path
+) -> None:
+    picture = scene(131, 517)
+    made = beautify(picture, method=method, strength=strength)
+    assert made.size == (131, 517) and made.mode == "RGB"
+    wanted = whole(planes(picture), load(shipped).improver(method), strength)
+    assert np.abs(values(made) - wanted).max() <= 0.5 + 1e-3  # each rounded, and no more
+    assert np.abs(wanted - values(picture)).mean() > 0.3
+
+
+@pytest.mark.parametrize("rows", [1, 100, 256])
+@pytest.mark.parametrize("height", [5, 257])
+def test_it_does_not_matter_which_rows(
+    rows: int,
+    height: int,
+    tables: Tables,
+    free: Free,
+    scene: Scene,
+    planes: Planes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(room, "_ROWS", rows)
+    picture = planes(scene(23, height))
+    for improver in (tables, free):
+        made = room._improved(improver, picture, 1.5, lambda *_: None)
+        assert made.dtype == torch.uint8 and made.shape == picture.shape
+        found = made[0].permute(1, 2, 0).numpy().astype(float)
+        assert np.abs(found - whole(picture, improver, 1.5)).max() <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 1), (1, 7), (2, 2), (3, 300)])
+@pytest.mark.parametrize("method", TRAINED)
+def test_the_smallest_pictures_keep_their_size(
+    method: Any, size: tuple[int, int], scene: Scene
+) -> None:
+    made = beautify(scene(*size), method=method)
+    assert made.size == size and made.mode == "RGB"
+
+
+@pytest.mark.parametrize("method", room.METHODS)
+def test_strength_0_is_the_picture_itself(method: Any, scene: Scene) -> None:
+    picture = scene(150, 131)
+    np.testing.assert_array_equal(beautify(picture, method=method, strength=0), picture)
+    assert np.abs(values(beautify(picture, method=method)) - values(picture)).mean() > 0.3
+
+
+@pytest.mark.parametrize("method", room.METHODS)
+def test_alpha_is_kept(method: Any, scene: Scene) -> None:
+    picture = scene(140, 150).convert("RGBA")
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    made = beautify(picture, method=method)
+    assert made.mode == "RGBA"
+    np.testing.assert_array_equal(made.getchannel("A"), picture.getchannel("A"))
+
+
+@pytest.mark.parametrize("method", room.METHODS)
+def test_grey_pictures_are_read(method: Any, scene: Scene) -> None:
+    grey = scene(140, 130).convert("L")
+    made = beautify(grey, method=method)
+    assert made.mode == "RGB" and made.size == grey.size
+    np.testing.assert_array_equal(made, beautify(grey.convert("RGB"), method=method))
+    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    assert np.abs(values(beautify(deep, method=method)) - values(made)).max() <= 1
+
+
+# --- optimise --------------------------------------------------------------------------------
+
+
+def test_optimise_makes_a_picture_more_predictable(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_STEPS", 25)
+    picture, told = scene(128, 128), list[Progress]()
+    made = beautify(picture, method="optimise", on_step=told.append)
+    before, after = (predictability(one).relative for one in (picture, made))
+    assert after < 0.9 * before
+    losses = [progress.loss for progress in told if progress.loss is not None]
+    assert len(losses) == 25 and losses[-1] < losses[0] - 0.1
+    assert np.abs(values(made) - values(picture)).mean() < 16
+
+
+def test_optimise_stops_with_the_picture_so_far(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture, told = scene(128, 140), list[Progress]()
+    made = beautify(picture, method="optimise", on_step=until(3, told))
+    assert [(p.step, p.steps) for p in told] == [(0, 1), (1, 6), (2, 6), (3, 6)]
+    every = beautify(picture, method="optimise")
+    monkeypatch.setattr(room, "_STEPS", 3)
+    np.testing.assert_array_equal(made, beautify(picture, method="optimise"))
+    assert np.abs(values(made) - values(every)).mean() > 0.1
+
+
+def test_optimise_works_small_and_changes_all(scene: Scene) -> None:
+    picture = scene(400, 300)
+    small = picture.resize((171, 128), Image.Resampling.BICUBIC)
+    large, seen = (
+        values(beautify(one, method="optimise", size=128)) - values(one) for one in (picture, small)
+    )
+    assert large.shape == (300, 400, 3)
+    shrunk = np.stack([  # what was changed is smooth: seen small it is what was changed there
+        np.asarray(Image.fromarray(large[..., c].astype(np.float32)).resize((171, 128)))
+        for c in range(3)
+    ], 2)  # fmt: skip
+    inner = (slice(4, -4), slice(4, -4))
+    assert np.corrcoef(shrunk[inner].ravel(), seen[inner].ravel())[0, 1] > 0.8
+
+
+def test_optimise_needs_room_for_a_window(scene: Scene) -> None:
+    with pytest.raises(InputError) as raised:
+        beautify(scene(300, 127), method="optimise")
+    says = "picture: 300×127 px; must have 128 a side for a window to fit"
+    assert str(raised.value) == says
+
+
+# --- progress --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", TRAINED)
+def test_progress_counts_lots_of_rows(method: Any, scene: Scene) -> None:
+    told: list[Progress] = []
+    beautify(scene(20, 600), method=method, on_step=told.append)
+    assert [(p.step, p.steps) for p in told] == [(0, 1), (1, 3), (2, 3), (3, 3)]
+    assert told[0].note == "20×600 px" and told[0].size == (600, 20) and told[-1].share == 1
+
+
+@pytest.mark.parametrize("method", room.METHODS)
+def test_before_the_first_step_a_stop_goes_through(method: Any, scene: Scene) -> None:
+    with pytest.raises(Stop):
+        beautify(scene(), method=method, on_step=until(0, []))
+
+
+# --- looks -----------------------------------------------------------------------------------
+
+
+def looked(table: Tensor) -> bytes:
+    file = BytesIO()
+    Look(table, Path("a")).save(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("method", ["relative", "progress"])
+def test_looks_are_written_beside(
+    method: str,
+    tmp_path: Path,
+    scene: Scene,
+    planes: Planes,
+    shipped: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    photo, out, place = (tmp_path / name for name in ("photo.png", "out.png", "my.cube"))
+    scene(140, 90).save(photo)
+    line = ["beautify", str(photo), "-o", str(out), "--method", method, "--strength", "1.5"]
+    assert main([*line, "--save-look", str(place)]) == 0
+    assert capsys.readouterr().out.splitlines() == [str(out), str(place)]
+    improver = load(shipped).improver(method)
+    assert isinstance(improver, Tables)
+    table = 1.5 * improver.plan(planes(scene(140, 90)))[0]
+    assert place.read_bytes() == looked(table) != looked(table / 1.5)
+    with Image.open(out) as made:
+        wanted = beautify(photo, method=method, strength=1.5)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(made, wanted)
+        assert "save_look" not in json.loads(made.info["limner"])["options"]
+    assert "beside" not in wanted.info
+
+
+@pytest.mark.parametrize("method", ["closeness", "optimise"])
+def test_looks_are_of_tables_alone(
+    method: str, tmp_path: Path, scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene().save(tmp_path / "photo.png")
+    line = ["beautify", str(tmp_path / "photo.png"), "-o", str(tmp_path / "out.png")]
+    place = str(tmp_path / "my.cube")
+    assert main([*line, "--method", method, "--save-look", place]) == 2
+    says = f"--save-look: --method {method} has no colour table; relative has"
+    assert capsys.readouterr().err == f"limner: error: {says}\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"photo.png"}
+
+
+def test_a_look_that_is_there_stays(
+    tmp_path: Path,
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """And that is said before anything is computed."""
+    photo, out, place = (tmp_path / name for name in ("photo.png", "out.png", "my.cube"))
+    scene().save(photo)
+    place.write_text("mine")
+    line = ["beautify", str(photo), "-o", str(out), "--save-look", str(place)]
+
+    def worked(*_: object) -> NoReturn:
+        raise AssertionError("work was begun")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "load", worked)
+        assert main(line) == 1
+        says = f"{place}: exists already; choose another name, or pass --overwrite"
+        assert capsys.readouterr().err == f"limner: error: {says}\n"
+        line[-1] = str(tmp_path / "no" / "my.cube")
+        assert main(line) == 1
+        assert "the folder" in capsys.readouterr().err
+    assert place.read_text() == "mine" and not out.exists()
+    assert main([*line[:-1], str(place), "--overwrite"]) == 0
+    assert place.read_text().startswith("TITLE") and out.exists()
+
+
+def test_a_look_does_not_take_the_picture_s_place(tmp_path: Path, scene: Scene) -> None:
+    scene().save(tmp_path / "photo.png")
+    out = tmp_path / "out.png"
+    line = ["beautify", str(tmp_path / "photo.png"), "-o", str(out), "--save-look", str(out)]
+    assert main([*line, "--overwrite"]) != 0
+    assert not out.exists()
+
+
+# --- recipes ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "named"), [("relative", False), ("closeness", True), ("optimise", False)]
+)
+def test_replay_makes_the_same_file(
+    method: str, named: bool, tmp_path: Path, scene: Scene, shipped: Path
+) -> None:
+    photo, out, again = (str(tmp_path / name) for name in ("photo.jpg", "out.png", "again.png"))
+    scene(160, 300).save(photo, dpi=(300, 300))
+    line = ["beautify", photo, "-o", out, "--method", method, "--strength", "0.7", "--size", "130"]
+    assert main([*line, *(["--model", str(shipped)] if named else [])]) == 0
+    recipe = output.recipe_of(out)
+    model = str(shipped) if named else None
+    assert (recipe["verb"], recipe["inputs"]) == ("beautify", [photo])
+    assert recipe["options"] == {
+        "strength": 0.7,
+        "method": method,
+        "size": 130,
+        "model": model,
+        "allow_huge": False,
+    }
+    hashes = {path: weights.sha256(Path(path)) for path in (photo, *([model] if model else []))}
+    assert recipe["files"] == hashes
+    assert main(["replay", out, "-o", again]) == 0
+    assert Path(again).read_bytes() == Path(out).read_bytes()
+    with Image.open(out) as made:
+        assert made.info["dpi"] == pytest.approx((300, 300), abs=0.01)
+
+
+def test_a_replay_makes_no_looks_and_no_measurements(tmp_path: Path, scene: Scene) -> None:
+    """Recipes may come from anybody: they name what makes pictures, and nothing to be written."""
+    scene().save(tmp_path / "photo.png")
+    about: dict[str, Any] = json.loads(beautify(tmp_path / "photo.png").info["limner"])
+    looking = about | {"options": about["options"] | {"save_look": str(tmp_path / "my.cube")}}
+    measuring = about | {"verb": "predictability", "options": {}}
+    for recipe in (looking, measuring):
+        text = PngInfo()
+        text.add_text("limner", json.dumps(recipe))
+        scene().save(tmp_path / "odd.png", pnginfo=text)
+        with pytest.raises(InputError, match="not a recipe of limner's"):
+            replay(tmp_path / "odd.png")
+    assert not (tmp_path / "my.cube").exists()
+
+
+# --- what is refused -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"strength": -0.1}, "--strength -0.1: must be from 0 to 2"),
+        ({"strength": 2.1}, "--strength 2.1: must be from 0 to 2"),
+        ({"strength": float("nan")}, "--strength nan: must be from 0 to 2"),
+        ({"method": "blur"}, "--method blur: must be one of relative, progress, closeness, opt"),
+        ({"method": "good"}, "--method good: must be one of relative, progress, closeness, opt"),
+        ({"size": 127}, "--size 127: must be from 128 to 2048 pixels"),
+        ({"size": 2049}, "--size 2049: must be from 128 to 2048 pixels"),
+        ({"device": "tpu"}, "--device tpu: must be one of auto, cpu, cuda, mps"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(
+    options: dict[str, Any], says: str, scene: Scene
+) -> None:
+    with pytest.raises(OptionError) as raised:
+        beautify(scene(), **options)
+    assert str(raised.value).startswith(says) and "\n" not in str(raised.value)
+
+
+def test_weights_that_do_not_fit_are_refused(
+    tmp_path: Path, scene: Scene, drawn: Callable[[str], Beautifier]
+) -> None:
+    other = weights.SHIPPED / "compact-features.safetensors"
+    with pytest.raises(WeightsError, match="no beautifier's weights; `limner train beautifier`"):
+        beautify(scene(), model=str(other))
+    for preset, method, known in (
+        ("default", "progress", "relative, optimise"),
+        ("article", "relative", "closeness, progress, optimise"),
+    ):
+        parts = dict(drawn(preset).parts)
+        if preset == "default":
+            parts = {name: parts[name] for name in ("good", "relative")}
+        path = tmp_path / f"{preset}.safetensors"
+        save(path, Beautifier(parts), {"preset": preset})
+        with pytest.raises(WeightsError) as raised:
+            beautify(scene(), model=str(path), method=method)  # type: ignore[arg-type]
+        says = f"--method {method}: {path} was trained for {known}; use one of these"
+        assert str(raised.value) == says
+    made = beautify(scene(), model=str(path), method="progress")
+    assert np.abs(values(made) - values(scene())).mean() > 1
+    assert beautify(scene(), model=str(path), method="optimise").size == made.size
+
+
+@pytest.mark.parametrize("method", ["relative", "optimise"])
+def test_what_is_no_picture_is_refused(
+    method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.png").write_text("no picture at all\n")
+    for name in ("text.png", "nowhere.png"):
+        photo, out = str(tmp_path / name), tmp_path / "out.png"
+        assert main(["beautify", photo, "-o", str(out), "--method", method]) == 1
+        told = capsys.readouterr().err
+        assert told.startswith(f"limner: error: {photo}: ") and told.count("\n") == 1
+        assert "bug in limner" not in told and not out.exists()
+        with pytest.raises(LimnerError):
+            beautify(photo, method=method)  # type: ignore[arg-type]
