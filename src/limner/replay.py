@@ -50,7 +50,8 @@ def replay(picture: Path, *, device: str = "auto", on_step: OnStep = silent) -> 
     """
     recipe = recipe_of(picture)
     inputs, given, files = map(recipe.get, ("inputs", "options", "files"))
-    if recipe.get("verb") not in set(limner.__all__) - {"predictability"}:  # which makes none
+    verb_name = recipe.get("verb")
+    if verb_name not in limner.__all__ or verb_name == "predictability":  # which makes no picture
         raise _refusal(picture, f"there is no verb {recipe.get('verb')!r}")
     if not (isinstance(inputs, list) and isinstance(given, dict) and isinstance(files, dict)):
         raise _refusal(picture, "inputs, options or files are missing")
