@@ -1,10 +1,10 @@
 """What `colorize` is measured by, on emoji that no network was trained on.
 
-    python benchmarks/colorize.py EMOJI [ARTICLE]
+    python benchmarks/colorize.py EMOJI [RUN...]
 
 EMOJI is the folder the shipped network was trained on; the twentieth held out by a hash of the name
-is scored at 256 px. ARTICLE is a run folder of `limner train colorizer --preset article`, trained
-on the same pictures for the same seconds. Without hints and with 1, 3, 10 random ones.
+is scored at 256 px, as the verb colours it, without its lines. A RUN is a folder of `limner train
+colorizer`, such as one of `--preset article` that had the same seconds on the same pictures.
 """
 
 import sys
@@ -19,12 +19,12 @@ from torch import Tensor
 
 from child import measured
 from lab import apart
-from limner import features, images, training, weights
+from limner import features, images, training
 from limner.scores import psnr, ssim
 from limner.sketch import dataset, lines
-from limner.sketch.colorize import colorize, load
+from limner.sketch.colorize import colorize
 from limner.sketch.stages import unlike
-from limner.sketch.train import Network, Unseen, colourful
+from limner.sketch.train import Unseen, colourful
 
 SIZE = 256
 
@@ -82,42 +82,51 @@ def large(side: int) -> float:
     return time.perf_counter() - began
 
 
+def coloured(unseen: Unseen, model: Path | None, hints: Tensor | None = None) -> Tensor:
+    """What the verb makes of every held-out drawing, without its lines."""
+    made = []
+    for index in range(len(unseen.rgb)):
+        drawing = images.to_picture(1 - unseen.ink[index : index + 1].expand(-1, 3, -1, -1))
+        dabs = None
+        if hints is not None:
+            dab = hints[index : index + 1]
+            dabs = images.to_picture(dab[:, :3], dab[:, 3:])
+        path = None if model is None else str(model)
+        picture = colorize(drawing, hints=dabs, lines="drop", model=path)
+        made.append(images.read(picture).rgb)
+    return torch.cat(made)
+
+
 def main() -> None:
     """Print everything."""
     folder, *others = map(Path, sys.argv[1:])
     unseen = Unseen(dataset.Pictures([folder], held_out=True), SIZE)
-    ours = load(weights.SHIPPED / "colorizer.safetensors")
-    networks: dict[str, Network] = {"limner": ours}
-    if others:
-        networks["the article"] = load(others[0] / "model.safetensors")
-    bare = torch.zeros((len(unseen.rgb), 4, SIZE, SIZE))
+    files: dict[str, Path | None] = {"limner": None}
+    files |= {path.name: path / "model.safetensors" for path in others}
     print(f"{len(unseen.rgb)} emoji never trained on, {SIZE} px, without hints")
-    for name, network in networks.items():
-        made = unseen.colored(network, bare)
+    for name, file in files.items():
+        made = coloured(unseen, file)
         said = ", ".join(f"{key} {value:.3f}" for key, value in scored(made, unseen.rgb).items())
         print(f"{name}: {said}, checkerboard {checkerboard(made, unseen.rgb):+.1%}")
     white = scored(torch.ones_like(unseen.rgb), unseen.rgb)
     print(f"white paper: SSIM {white['SSIM']:.3f}, PSNR {white['PSNR']:.3f}")
-    random = training.generator(1, 0)
+    random, pairs = training.generator(1, 0), [one[None] for one in unseen.rgb]
+    obeyed: list[float] = []
     for count in (1, 3, 10):
-        hints = dataset.hinted(unseen.rgb, random, [count] * len(bare))
-        made = unseen.colored(ours, hints)
+        hints = dataset.hinted(unseen.rgb, random, [count] * len(pairs))
+        made = coloured(unseen, None, hints)
+        there = (hints[:, 3] > 0) & (unseen.ink[:, 0] < 0.05)
+        obeyed += apart(made, hints[:, :3])[there].tolist()
         decibels = fmean(
-            psnr(one[None], rgb[None], 0) for one, rgb in zip(made, unseen.rgb, strict=True)
+            psnr(a, b, 0) for a, b in zip([one[None] for one in made], pairs, strict=True)
         )
-        print(f"{count} hints: PSNR {decibels:.2f} dB (the network alone)")
-
-    kept, obeyed = [], []
-    for index in range(0, len(bare), 4):
-        drawing = (1 - unseen.ink[index : index + 1]).expand(-1, 3, -1, -1)
-        hints = dataset.hinted(unseen.rgb[index : index + 1], random, [3])
-        dabs = images.to_picture(hints[:, :3], hints[:, 3:])
-        result = colorize(images.to_picture(drawing), hints=dabs)
-        rgb = images.read(result).rgb
-        kept.append(lines_kept(drawing, rgb))
-        bare_of_ink = (hints[:, 3] > 0) & (unseen.ink[index : index + 1, 0] < 0.05)
-        obeyed += apart(rgb, hints[:, :3])[bare_of_ink].tolist()
-    print(f"lines drawn again: F1 {fmean(kept):.3f}; ΔE at hints: median {median(obeyed):.2f}")
+        print(f"{count} hints: PSNR {decibels:.2f} dB")
+    print(f"ΔE at hints: median {median(obeyed):.2f}")
+    kept = []
+    for index in range(len(pairs)):
+        drawing = 1 - unseen.ink[index : index + 1].expand(-1, 3, -1, -1)
+        kept.append(lines_kept(drawing, images.read(colorize(images.to_picture(drawing))).rgb))
+    print(f"lines drawn again: F1 {fmean(kept):.3f}")
     for side in (1024, 2048):
         seconds, _, peak = measured(large, side)
         print(f"{side} px: {seconds:.1f} s, peak {peak / 2**30:.2f} GiB")

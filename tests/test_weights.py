@@ -55,6 +55,19 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_the_same_weights_are_the_same_bytes(tmp_path: Path) -> None:
+    about = {f"key {n}": "é" * n for n in range(12)}
+    path = tmp_path / "a.safetensors"
+    found = set()
+    for order in (1, -1) * 4:
+        weights.write(path, tensors(), dict(list(about.items())[::order]))
+        found.add(path.read_bytes())
+    assert len(found) == 1
+    assert weights.describe(path) == about | {"version": __version__}
+    assert int.from_bytes(path.read_bytes()[:8], "little") % 8 == 0
+    assert all(torch.equal(v, tensors()[k].float()) for k, v in weights.read(path).items())
+
+
 def test_the_precision_on_disk_is_the_one_given(tmp_path: Path) -> None:
     numbers = torch.zeros(5000)
     weights.write(tmp_path / "whole.safetensors", {"a": numbers}, {})

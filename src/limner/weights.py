@@ -157,9 +157,20 @@ def write(path: Path, state: Mapping[str, Tensor], about: Mapping[str, object]) 
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
-        temporary.write_bytes(save(tensors, metadata))
+        temporary.write_bytes(_ordered(save(tensors, metadata)))
         temporary.replace(path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); make room") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _ordered(file: bytes) -> bytes:
+    """Put the header of a safetensors file in order, so that the same weights are the same bytes.
+
+    The library writes the metadata in an order that differs from process to process.
+    """
+    end = 8 + int.from_bytes(file[:8], "little")
+    header = json.dumps(json.loads(file[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # the tensors stay aligned
+    return len(header).to_bytes(8, "little") + header + file[end:]
