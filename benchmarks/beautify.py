@@ -153,7 +153,7 @@ def sheet(photos: list[Tensor], path: Path) -> None:
         tiles.append(torch.cat(small, 3))
     tiles += [torch.ones_like(tiles[0])] * (len(tiles) % 2)
     rows = [torch.cat(tiles[at : at + 2], 3) for at in range(0, len(tiles), 2)]
-    images.to_picture(torch.cat(rows, 2)).save(path, quality=88)
+    images.to_picture(torch.cat(rows, 2)).save(path)
 
 
 def main() -> None:

@@ -167,6 +167,8 @@ def _improved(
             first = max(0, top - improver.radius)
             seen = rgb[..., first : rows.stop + improver.radius, :]
             part = improver(seen, strength)[..., top - first :, :][..., :_ROWS, :]
+        before = rgb[..., rows, :]  # what was neither black nor white stays so
+        part = torch.where((before > 0) & (before < 1), part.clamp(1 / 255, 254 / 255), part)
         made[..., rows, :] = (part * 255).round().to(torch.uint8).cpu()
         tell(done, len(starts))
     return made

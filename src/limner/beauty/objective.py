@@ -11,7 +11,7 @@ from limner.beauty import holes
 
 FLOOR = 1e-4  # of contrasts and errors in 0..1 that are divided by: an empty picture has none
 
-_ENERGY, _NEAR = 50.0, 0.3  # weights beside the 1 of the logarithms
+_ENERGY, _NEAR = 100.0, 0.3  # weights beside the 1 of the logarithms
 
 Rebuild = Callable[[Tensor], Tensor]  # frames [N, 3, H, W] → their centres, predicted
 

@@ -115,7 +115,7 @@ def _drawn(
 ) -> Image.Image:
     """Lay the error for its contrast over a grey picture [1, 1, H, W], as colours."""
     seen, there = (images.blurred(one, _CELL) for one in (wrong, detail))
-    ratio = ((seen + 0.01) / (there + 0.01)).log()
+    ratio = ((seen + 0.02) / (there + 0.02)).log()
     share = (0.5 + 0.5 * (ratio - ratio.median()) / (2 * ratio.std() + 1e-6)).clamp(0, 1)
     (height, width), (rows, columns) = images.size_of(grey), centres
     margins = (columns.start, width - columns.stop, rows.start, height - rows.stop)

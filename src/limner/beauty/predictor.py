@@ -89,11 +89,14 @@ class Context(nn.Module):
         sizes = (4, width, width, 2 * width, 4 * width, 8 * width)
         layers: list[nn.Module] = []
         for narrow, wide in pairwise(sizes):  # 64, 32, 16, 8, 4
-            layers += [nn.Conv2d(narrow, wide, 4, 2, padding=1), nn.LeakyReLU(0.2)]
+            layers += [nn.Conv2d(narrow, wide, 4, 2, padding=1), nn.BatchNorm2d(wide)]
+            layers += [nn.LeakyReLU(0.2)]
         layers += [nn.Conv2d(sizes[-1], bottleneck, 4), nn.LeakyReLU(0.2)]
-        layers += [nn.ConvTranspose2d(bottleneck, 4 * width, 4), nn.ReLU()]
+        layers += [nn.ConvTranspose2d(bottleneck, 4 * width, 4), nn.BatchNorm2d(4 * width)]
+        layers += [nn.ReLU()]
         for wide, narrow in ((4 * width, 2 * width), (2 * width, width)):  # 8, 16
-            layers += [nn.ConvTranspose2d(wide, narrow, 4, 2, padding=1), nn.ReLU()]
+            layers += [nn.ConvTranspose2d(wide, narrow, 4, 2, padding=1), nn.BatchNorm2d(narrow)]
+            layers += [nn.ReLU()]
         layers += [nn.ConvTranspose2d(width, 3, 4, 2, padding=1)]
         self.layers = nn.Sequential(*layers)
 

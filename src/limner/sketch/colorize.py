@@ -21,7 +21,7 @@ from limner.sketch.lines import ink_of
 from limner.sketch.network import Colorizer
 
 MOST = 16  # variations
-_EVEN = 1 / 8  # of the short side: over so much a region becomes even in colour
+_EVEN = 1 / 4  # of the short side: over so much a region becomes even in colour
 _REACH = 0.25  # of the longest side: how far a hint flows over bare paper
 _SURE = 1e-3  # of what flows from a hint: so much already counts as half sure
 
@@ -112,11 +112,6 @@ def colorize(
         rgb = images.on_white(beside[1])
         own = palettes.taken(images.resize(rgb, images.fit(*images.size_of(rgb), 256)))
     path = Path(model) if model is not None else weights.SHIPPED / "colorizer.safetensors"
-    if model is None and not path.is_file():
-        raise WeightsError(
-            "no colouring network ships yet; make one with `limner train colorizer`, and give "
-            "--model RUN/model.safetensors"
-        )
     network = load(path).to(where)
     if model:
         files[str(model)] = weights.sha256(path)
