@@ -10,7 +10,7 @@ from PIL import Image
 
 from limner import beautify, predictability
 
-WIDTH = 560  # pixels of each
+WIDTH = 420  # pixels of each
 
 if __name__ == "__main__":
     rows = []
