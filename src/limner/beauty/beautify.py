@@ -23,7 +23,8 @@ from limner.progress import OnStep, Progress, Stop, silent
 
 METHODS = ("relative", "progress", "closeness", "optimise")
 _ROWS = 256  # of a picture that are changed at once
-_STEPS, _RATE = 60, 0.004  # of the picture's own descent; sRGB in 0..1
+_STEPS, _RATE = 30, 0.0015  # of the picture's own descent; sRGB in 0..1
+_COARSE = 8  # pixels over which it is smooth
 
 
 def beautify(
@@ -133,7 +134,7 @@ def beautify(
         small = judged(images.on_white(subject), size, subject.name).to(where)
         moved = _optimised(small, trained.eye, tell) - small
         moved = F.interpolate(moved, (height, width), mode="bicubic", align_corners=False)
-        result = rgb + strength * moved.to(rgb.device)
+        result = _between(rgb, rgb + strength * moved.to(rgb.device))
     else:
         result = _improved(improver.to(where), rgb.to(where), strength, tell)
     alpha = subject.alpha
@@ -167,27 +168,41 @@ def _improved(
             first = max(0, top - improver.radius)
             seen = rgb[..., first : rows.stop + improver.radius, :]
             part = improver(seen, strength)[..., top - first :, :][..., :_ROWS, :]
-        before = rgb[..., rows, :]  # what was neither black nor white stays so
-        part = torch.where((before > 0) & (before < 1), part.clamp(1 / 255, 254 / 255), part)
+        part = _between(rgb[..., rows, :], part)
         made[..., rows, :] = (part * 255).round().to(torch.uint8).cpu()
         tell(done, len(starts))
     return made
 
 
 def _optimised(before: Tensor, eye: Eye, tell: Callable[..., None]) -> Tensor:
-    """Move a picture [1, 3, H, W] itself down the loss of the method ``relative``."""
+    """Move a picture [1, 3, H, W] itself down the loss of the method ``relative``.
+
+    By a small change of its light alone, smooth over some pixels: one free in each pixel turns into
+    a chequer, and one of colours into spots, that only the predictor finds easy.
+    """
     frame, _ = holes.framed(before)
-    picture = before.clone().requires_grad_()
-    adam = torch.optim.Adam([picture], _RATE)
+    size = images.size_of(before)
+    change = torch.zeros((1, 1, *(-(-side // _COARSE) for side in size)), device=before.device)
+    change.requires_grad_()
+    adam = torch.optim.Adam([change], _RATE)
+
+    def moved() -> Tensor:
+        smooth = F.interpolate(change, size, mode="bicubic", align_corners=False)
+        return _between(before, before + smooth)
+
     try:
         for step in range(1, _STEPS + 1):
             adam.zero_grad()
-            loss = relative(eye, frame, holes.framed(picture)[0])
+            loss = relative(eye, frame, holes.framed(moved())[0])
             loss.backward()  # type: ignore[no-untyped-call]
             adam.step()
-            with torch.no_grad():
-                picture.clamp_(0, 1)
             tell(step, _STEPS, loss=loss.item())
     except Stop:
         pass  # what there is so far
-    return picture.detach()
+    return moved().detach()
+
+
+def _between(before: Tensor, after: Tensor) -> Tensor:
+    """Let nothing become black or white that was not."""
+    inside = (before > 0) & (before < 1)
+    return torch.where(inside, after.clamp(1 / 255, 254 / 255), after.clamp(0, 1))
