@@ -129,7 +129,7 @@ def test_improvers_begin_with_the_loss_of_their_method(
     run, _, told = runs[preset]
     kept = torch.load(run / "checkpoint.pt", weights_only=True)["done"]
     makers = beautifier.OURS if preset == "default" else beautifier.ARTICLES
-    parts = {name: makers[name]().requires_grad_(False) for name in makers}
+    parts = {name: makers[name]().requires_grad_(False).eval() for name in makers}
     for name in beautifier.PREDICTORS:
         if name in parts:
             parts[name].load_state_dict(kept[name])
