@@ -104,6 +104,13 @@ class Muon(torch.optim.Optimizer):
         return x.mT if tall else x
 
 
+def solvers(network: nn.Module, rate: float) -> tuple[Muon, torch.optim.Adam]:
+    """Muon for the weights of a network, at four times the rate, and Adam for its biases."""
+    weights = [p for p in network.parameters() if p.dim() > 1]
+    biases = [p for p in network.parameters() if p.dim() == 1]
+    return Muon(weights, 4 * rate), torch.optim.Adam(biases, rate, betas=(0.9, 0.99))
+
+
 class Stage(Generic[Network]):
     """One stage of a training: a network, the average of its weights, what checkpoints hold.
 

@@ -286,4 +286,4 @@ def _save(network: features.VGG, path: Path, options: Mapping[str, object]) -> N
         "receptive_radius": features.receptive_radius("compact", "5_1"),
         "training": options,
     }
-    weights.write(path, {k: v.half() for k, v in network.state_dict().items()}, about)
+    weights.write(path, weights.halved(network.state_dict()), about)

@@ -135,6 +135,11 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
     network.load_state_dict({key: state[key] for key in expected})
 
 
+def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Bring tensors to half precision; counts stay what they are."""
+    return {key: t.half() if t.is_floating_point() else t for key, t in state.items()}
+
+
 def write(path: Path, state: Mapping[str, Tensor], about: Mapping[str, object]) -> None:
     """Write a weights file, whole or not at all.
 

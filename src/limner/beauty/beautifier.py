@@ -68,7 +68,7 @@ def save(path: Path, beautifier: Beautifier, options: Mapping[str, object]) -> N
     """Write the weights, in half precision."""
     state: dict[str, Tensor] = {}
     for name, part in beautifier.parts.items():
-        state |= {f"{name}.{key}": value.half() for key, value in part.state_dict().items()}
+        state |= {f"{name}.{key}": value for key, value in part.state_dict().items()}
     about = {
         "kind": "beautifier",
         "licence": "Apache-2.0",
@@ -76,7 +76,7 @@ def save(path: Path, beautifier: Beautifier, options: Mapping[str, object]) -> N
         "architecture": options["preset"],
         "training": dict(options),
     }
-    weights.write(path, state, about)
+    weights.write(path, weights.halved(state), about)
 
 
 def load(path: Path) -> Beautifier:

@@ -31,11 +31,7 @@ class Eye:
 
     def errors(self, frame: Tensor) -> "Errors":
         """Predict all centres of frames [N, 3, H, W] in 0..1, and compare."""
-        truth = holes.inner(frame)
-        good, bad = (
-            (truth - predict(frame)).abs().mean((1, 2, 3)) for predict in (self.good, self.bad)
-        )
-        return Errors(good, bad, contrast(truth))
+        return compared(frame, self.good(frame), self.bad(frame))
 
 
 @dataclass(frozen=True)
@@ -65,6 +61,13 @@ class Errors:
     def progress(self) -> Tensor:
         """How many times better the trained one is: what is gained by having learnt."""
         return self.bad / (self.good + FLOOR)
+
+
+def compared(frame: Tensor, good: Tensor, bad: Tensor) -> Errors:
+    """Compare the centres of frames [N, 3, H, W] with two predictions of them."""
+    truth = holes.inner(frame)
+    good_error, bad_error = ((truth - made).abs().mean((1, 2, 3)) for made in (good, bad))
+    return Errors(good_error, bad_error, contrast(truth))
 
 
 def contrast(picture: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 from limner import devices, images, weights
 from limner.beauty import holes
 from limner.beauty.beautifier import load
+from limner.beauty.objective import compared
 from limner.errors import InputError, OptionError
 from limner.images import Source
 
@@ -86,9 +87,9 @@ def predictability(
     rgb = judged(images.on_white(subject), size, subject.name).to(where)
     eye = load(Path(model) if model else SHIPPED).eye
     frame, centres = holes.framed(rgb)
-    errors = eye.errors(frame)
-    truth = holes.inner(frame)
-    wrong = (truth - eye.good(frame)).abs().mean(1, keepdim=True)
+    made, truth = eye.good(frame), holes.inner(frame)
+    errors = compared(frame, made, eye.bad(frame))
+    wrong = (truth - made).abs().mean(1, keepdim=True)
     luma = images.luma(truth)
     detail = (luma - images.blurred(luma, _CELL / 2)).abs()
     return Predictability(

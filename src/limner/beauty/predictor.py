@@ -7,23 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limner.beauty import holes
+from limner.blocks import Block
 
 CELL = 8  # pixels of the side of what our network takes as one
-
-
-class Block(nn.Module):
-    """Two convolutions that add to what they get."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, C, H, W] → the same."""
-        added: Tensor = self.second(F.silu(self.first(F.silu(x))))
-        return x + added
 
 
 class Predictor(nn.Module):

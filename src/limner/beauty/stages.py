@@ -8,7 +8,7 @@ from limner.beauty import holes
 from limner.beauty.improver import Free, Tables
 from limner.beauty.objective import Eye, Loss
 from limner.beauty.predictor import Context, Predictor
-from limner.descent import Muon, Stage, descend
+from limner.descent import Stage, descend, solvers
 
 
 class Grid(Stage[Predictor]):
@@ -25,10 +25,7 @@ class Grid(Stage[Predictor]):
     side, share = 224, 1  # pixels of a crop's side; crops for each of the batch
 
     def __init__(self, network: Predictor, rate: float) -> None:
-        inner = [p for p in network.parameters() if p.dim() > 1]
-        others = [p for p in network.parameters() if p.dim() == 1]
-        self._muon = Muon(inner, 4 * rate)
-        self._adam = torch.optim.Adam(others, rate, betas=(0.9, 0.99))
+        self._muon, self._adam = solvers(network, rate)
         super().__init__(network, muon=self._muon, adam=self._adam)
 
     def step(self, crops: Tensor, share: float) -> dict[str, float]:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limner import images
+from limner.blocks import Block
 from limner.sketch.fill import flood
 
 WIDTHS = (48, 80, 144, 192, 224)  # channels at 1/4, 1/8, … 1/64 of the picture
@@ -14,21 +15,6 @@ HINTS = 4  # channels of hints: RGB where there is one, and a 1 there
 SIZE = 128  # pixels of the short side that it sees best
 _GIVEN = 1 + 2 + HINTS  # ink, what it encloses, hints
 _GAP = 5  # pixels: breaks of a line that are closed for one of the two floods
-
-
-class Block(nn.Module):
-    """Two convolutions that add to what they get."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, C, H, W] → the same."""
-        added: Tensor = self.second(F.silu(self.first(F.silu(x))))
-        return x + added
 
 
 class Colorizer(nn.Module):

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from limner import features
 from limner.adversarial import Discriminator, relativistic_average
-from limner.descent import Muon, Stage, descend
+from limner.descent import Stage, descend, solvers
 from limner.sketch.network import Colorizer
 
 TAPS = ("1_2", "2_2", "3_3", "4_3")  # of the compact features, compared alike
@@ -25,10 +25,7 @@ class Likely(Stage[Colorizer]):
     """
 
     def __init__(self, network: Colorizer, rate: float) -> None:
-        inner = [p for p in network.parameters() if p.dim() > 1]
-        others = [p for p in network.parameters() if p.dim() == 1]
-        self._muon = Muon(inner, 4 * rate)
-        self._adam = torch.optim.Adam(others, rate, betas=(0.9, 0.99))
+        self._muon, self._adam = solvers(network, rate)
         self._features = features.load("compact")
         super().__init__(network, muon=self._muon, adam=self._adam)
 

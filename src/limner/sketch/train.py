@@ -249,7 +249,4 @@ def _save(path: Path, network: torch.nn.Module, options: dict[str, object]) -> N
         "size": options["size"],
         "training": options,
     }
-    state = network.state_dict()
-    weights.write(
-        path, {k: v.half() if v.is_floating_point() else v for k, v in state.items()}, about
-    )
+    weights.write(path, weights.halved(network.state_dict()), about)

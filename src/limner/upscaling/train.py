@@ -224,4 +224,4 @@ def _save(path: Path, network: Compact, options: dict[str, object]) -> None:
         "receptive_radius": network.radius,
         "training": options,
     }
-    weights.write(path, {key: value.half() for key, value in network.state_dict().items()}, about)
+    weights.write(path, weights.halved(network.state_dict()), about)
