@@ -6,18 +6,28 @@ __version__ = "0.1.0"
 __all__ = [
     "beautify",
     "colorize",
+    "convert_painter",
     "draw",
+    "folder",
+    "generate",
     "hybridize",
     "predictability",
     "print_ready",
     "stylize",
+    "train_painter",
     "upscale",
+    "variations",
 ]
 
 if TYPE_CHECKING:
     from limner.beauty.beautify import beautify
     from limner.beauty.predictability import predictability
     from limner.hybrid.hybridize import hybridize
+    from limner.painting.folder import folder
+    from limner.painting.foreign import convert_painter
+    from limner.painting.generate import generate
+    from limner.painting.train import train_painter
+    from limner.painting.variations import variations
     from limner.sketch.colorize import colorize
     from limner.sketch.draw import draw
     from limner.style.stylize import stylize
@@ -27,12 +37,17 @@ if TYPE_CHECKING:
 _ROOMS = {
     "beautify": "limner.beauty.beautify",
     "colorize": "limner.sketch.colorize",
+    "convert_painter": "limner.painting.foreign",
     "draw": "limner.sketch.draw",
+    "folder": "limner.painting.folder",
+    "generate": "limner.painting.generate",
     "hybridize": "limner.hybrid.hybridize",
     "predictability": "limner.beauty.predictability",
     "print_ready": "limner.upscaling.print",
     "stylize": "limner.style.stylize",
+    "train_painter": "limner.painting.train",
     "upscale": "limner.upscaling.upscale",
+    "variations": "limner.painting.variations",
 }
 
 

@@ -1,4 +1,6 @@
-"""What two networks that play against each other need: a discriminator and their losses."""
+"""What two networks that play against each other need: a discriminator, losses, a penalty."""
+
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -54,3 +56,41 @@ def relativistic_average(better: Tensor, worse: Tensor) -> Tensor:
     above = F.softplus(-(better - worse.mean()))
     below = F.softplus(worse - better.mean())
     return torch.mean(above) / 2 + torch.mean(below) / 2
+
+
+def relativistic_paired(better: Tensor, worse: Tensor) -> Tensor:
+    """Loss of who wants every first logit above the second one of its pair.
+
+    The relativistic GAN (Jolicoeur-Martineau 2018, section 4.1), which cannot drop what is hard to
+    make: every picture made is set against a real one (Huang et al. 2024, section 2).
+    """
+    return F.softplus(worse - better).mean()
+
+
+def _standard(real: Tensor, made: Tensor) -> Tensor:
+    return (F.softplus(-real) + F.softplus(made)).mean()
+
+
+def _hinge(real: Tensor, made: Tensor) -> Tensor:
+    return (F.relu(1 - real) + F.relu(1 + made)).mean()
+
+
+Loss = Callable[[Tensor, Tensor], Tensor]  # logits of real pictures, and of made ones
+
+# name: (the discriminator's loss, the generator's)
+LOSSES: dict[str, tuple[Loss, Loss]] = {
+    # the generator's does not saturate (Goodfellow et al. 2014, section 3)
+    "standard": (_standard, lambda real, made: F.softplus(-made).mean()),
+    "hinge": (_hinge, lambda real, made: -made.mean()),
+    "average": (relativistic_average, lambda real, made: relativistic_average(made, real)),
+    "paired": (relativistic_paired, lambda real, made: relativistic_paired(made, real)),
+}
+
+
+def gradient_penalty(logits: Tensor, pictures: Tensor) -> Tensor:
+    """Mean squared gradient of logits [N] by pictures [N, 3, H, W], which have to ask for it.
+
+    R1 of real pictures, R2 of made ones (Mescheder et al. 2018, section 4.1), without γ/2.
+    """
+    (gradient,) = torch.autograd.grad(logits.sum(), pictures, create_graph=True)
+    return gradient.square().sum((1, 2, 3)).mean()

@@ -22,59 +22,90 @@ from limner import __version__
 from limner.errors import DONE, FAILED, INTERRUPTED, MISUSED, LimnerError, OptionError
 from limner.watch import say
 
-# command: where it is, and the first line of its docstring, which `limner --help` shows unseen
+# command: what runs it (see `limner.commands`), where it is, and the first line of its docstring,
+# which `limner --help` shows unseen
 VERBS = {
     "stylize": (
+        "paint",
         "limner.style.stylize:stylize",
         "Paint a photo in the style of one or more paintings.",
     ),
     "hybridize": (
+        "paint",
         "limner.hybrid.hybridize:hybridize",
         "Make one picture of two photos: the first seen from near, the second from afar.",
     ),
     "colorize": (
+        "paint",
         "limner.sketch.colorize:colorize",
         "Colour a line drawing.",
     ),
     "sketch": (
+        "paint",
         "limner.sketch.draw:draw",
         "Make a line drawing of a picture.",
     ),
     "beautify": (
+        "paint",
         "limner.beauty.beautify:beautify",
         "Make a picture easier to predict, and so, perhaps, on the eye.",
     ),
+    "predictability": (
+        "measure",
+        "limner.beauty.predictability:predictability",
+        "Measure how predictable a picture is, and where.",
+    ),
+    "generate": (
+        "paint_several",
+        "limner.painting.generate:generate",
+        "Paint new pictures.",
+    ),
+    "folder": (
+        "tell",
+        "limner.painting.folder:folder",
+        "Say whether a folder of pictures is enough to learn from.",
+    ),
+    "convert": (
+        "tell",
+        "limner.painting.foreign:convert_painter",
+        "Turn StyleGAN2 weights of others into a painter's weights of ours.",
+    ),
     "upscale": (
+        "paint",
         "limner.upscaling.upscale:upscale",
         "Make a picture larger, and what is in it sharper.",
     ),
     "replay": (
+        "paint",
         "limner.replay:replay",
         "Make a picture again from the recipe it carries.",
     ),
 }
-MEASURES = {
-    "predictability": (
-        "limner.beauty.predictability:predictability",
-        "Measure how predictable a picture is, and where.",
-    ),
-}
 TRAININGS = {
     "features": (
+        "train",
         "limner.distillation:train_features",
         "Train the compact perceptual network from random weights.",
     ),
     "upscaler": (
+        "train",
         "limner.upscaling.train:train_upscaler",
         "Train an upscaling network.",
     ),
     "colorizer": (
+        "train",
         "limner.sketch.train:train_colorizer",
         "Train a network that colours line drawings.",
     ),
     "beautifier": (
+        "train",
         "limner.beauty.train:train_beautifier",
         "Train a predictor, and improvers that make pictures easier for it.",
+    ),
+    "painter": (
+        "train",
+        "limner.painting.train:train_painter",
+        "Train a generator of new pictures on a folder of them.",
     ),
 }
 
@@ -88,18 +119,19 @@ app = App(
 training = App(name="train", help="Train a network that the verbs use.")
 app.command(training)
 app.register_install_completion_command(help="Let your shell complete commands and options.")
-for _name, (_, _line) in (VERBS | MEASURES).items():
+for _name, (*_, _line) in VERBS.items():
     app.command(f"limner.cli:{_name}", name=_name, help=_line)
-for _name, (_, _line) in TRAININGS.items():
+for _name, (*_, _line) in TRAININGS.items():
     training.command(f"limner.cli:train_{_name}", name=_name, help=_line)
 
 
 def __getattr__(name: str) -> Callable[..., int]:
     """Make the command of a verb, importing its room and torch, when cyclopts asks for it."""
-    found = (VERBS | MEASURES).get(name) or TRAININGS.get(name.removeprefix("train_"))
+    found = VERBS.get(name) or TRAININGS.get(name.removeprefix("train_"))
     if found is None:
         raise AttributeError(f"module 'limner.cli' has no attribute {name!r}")
-    module, _, function = found[0].partition(":")
+    run, place, _ = found
+    module, _, function = place.partition(":")
     pressed: list[int] = []  # torch does not bear Ctrl-C while it is imported, so that waits
     handler = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
     try:
@@ -108,10 +140,10 @@ def __getattr__(name: str) -> Callable[..., int]:
         signal.signal(signal.SIGINT, handler)
     if pressed:
         raise KeyboardInterrupt
-    from limner.commands import measure, paint, train
+    from limner import commands
     from limner.options import command
 
-    return command(verb, paint if name in VERBS else measure if name in MEASURES else train)
+    return command(verb, getattr(commands, run))
 
 
 def main(tokens: Sequence[str] | None = None) -> int:
@@ -165,7 +197,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int = FAILED) -> int:
-    say(f"error: {message}")
+    for line in f"error: {message}".splitlines():
+        say(line)
     return code
 
 

@@ -1,12 +1,13 @@
-"""What a command does with its verb: paint and write a picture, measure one, train a network."""
+"""What a command does with its verb: paint and write pictures, measure one, train a network."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from glob import escape
 from json import dumps, loads
 from pathlib import Path
 from typing import Any
 
-from limner.errors import CUT_SHORT, DONE, INTERRUPTED, OptionError
+from limner.errors import CUT_SHORT, DONE, INTERRUPTED, OptionError, OutputError, printable
 from limner.layers import Saved
 from limner.output import check_output, check_place, write, write_animation, write_saved
 from limner.progress import Progress, Stop
@@ -117,6 +118,90 @@ def paint(
     }
     print(dumps(about) if json else "\n".join(map(str, (output, *beside))))
     return {None: DONE, "time budget": CUT_SHORT, "interrupted": INTERRUPTED}[cut]
+
+
+def paint_several(
+    verb: Callable[..., Any],
+    inputs: Sequence[object],
+    options: Mapping[str, Any],
+    *,
+    output: Path = Path("new"),
+    overwrite: bool = False,
+    json: bool = False,
+) -> int:
+    """Make pictures with a verb, and write them into a folder; give the exit code.
+
+    Parameters
+    ----------
+    verb : callable
+        It takes ``on_step`` and returns PIL images that carry their recipes.
+    inputs, options
+        What it is given.
+    output : path
+        The folder to write to. It is made if it is missing.
+    overwrite : bool
+        Write into a folder that holds files, and replace those of the same names.
+    json : bool
+        Print one JSON object instead of the paths.
+    """
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"{printable(output)}: is a file; name a folder for the pictures")
+    if not overwrite and output.is_dir() and any(output.iterdir()):
+        raise OutputError(
+            f"{printable(output)}: holds files already; name another folder, or pass --overwrite"
+        )
+    if not output.exists():
+        check_place(output.absolute(), overwrite=False)
+    with Watch(dry_run=False) as watch:
+        try:
+            pictures = verb(*inputs, **options, on_step=watch)
+        except Stop:
+            say("interrupted; there is nothing to keep yet")
+            return INTERRUPTED
+        output.mkdir(exist_ok=True)
+        digits = max(2, len(str(len(pictures))))
+        written = []
+        for number, picture in enumerate(pictures, 1):
+            written.append(output / f"{number:0{digits}d}.png")
+            write(picture, written[-1], overwrite=overwrite)
+        for name, view in pictures[0].info.get("beside", {}).items():
+            written.append(output / f"{name}{getattr(view, 'ending', '.png')}")
+            if isinstance(view, Saved):
+                write_saved(view, written[-1], overwrite=overwrite)
+            else:
+                write(view, written[-1], overwrite=overwrite)
+    if watch.cut_by:
+        say(f"{watch.cut_by}: {len(pictures)} pictures of {watch.last.steps} are in {output}")
+    outputs = [str(path) for path in written]
+    about = {"outputs": outputs, "seconds": round(watch.last.seconds, 3), "stopped": watch.cut_by}
+    print(dumps(about) if json else "\n".join(outputs))
+    return INTERRUPTED if watch.cut_by else DONE
+
+
+def tell(
+    verb: Callable[..., Any],
+    inputs: Sequence[object],
+    options: Mapping[str, Any],
+    *,
+    json: bool = False,
+) -> int:
+    """Do what a verb does, and print what it returns; give the exit code.
+
+    Parameters
+    ----------
+    verb : callable
+        It returns a dataclass whose text is for people, or the path of what it wrote.
+    inputs, options
+        What it is given.
+    json : bool
+        Print one JSON object instead of text.
+    """
+    found = verb(*inputs, **options)
+    if json:
+        print(dumps({"output": str(found)} if isinstance(found, Path) else asdict(found)))
+    else:
+        print(found)
+    return DONE
 
 
 def _beside(output: Path, name: str, view: Any) -> Path:

@@ -19,6 +19,8 @@ REQUIRED = inspect.Parameter.empty
 # What the program hands over itself, so that nobody is asked for it.
 _INNER = ("on_step", "checkpoint", "run")
 
+_NAMES = {"output": ("--output", "-o"), "n": "-n"}  # what is not spelt as cyclopts would
+
 
 @dataclass(frozen=True)
 class Option:
@@ -55,8 +57,9 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """How it is spelt on a command line: ``--style-scale``, and ``--print`` for ``print_``."""
-        return f"--{self.name.strip('_').replace('_', '-')}"
+        """How it is spelt: ``--style-scale``, ``--print`` for ``print_``, ``-n``."""
+        name = self.name.strip("_").replace("_", "-")
+        return f"-{name}" if len(name) == 1 else f"--{name}"
 
 
 def of(verb: Callable[..., object]) -> list[Option]:
@@ -91,12 +94,14 @@ def command(verb: Callable[..., object], run: Callable[..., int]) -> Callable[..
     """
     asked, own = of(verb), [option for option in of(run) if not option.input]
     pictures = {option.name for option in asked if option.picture}
+    places = [option.picture for option in asked if option.input]
 
     def called(*inputs: object, **given: object) -> int:
         mine = {option.name: given.pop(option.name) for option in own if option.name in given}
-        places = [_text(value) for value in inputs] if pictures else inputs
+        which = [*places, *places[-1:] * len(inputs)]  # the last can be given several times
+        named = [_text(one) if seen else one for one, seen in zip(inputs, which, strict=False)]
         options = {n: _text(value) if n in pictures else value for n, value in given.items()}
-        return run(verb, places, options, **mine)
+        return run(verb, named, options, **mine)
 
     parameters = [_parameter(option) for option in (*asked, *own)]
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -111,7 +116,7 @@ def _parameter(option: Option) -> inspect.Parameter:
     if option.picture:
         kind = list[Path] if get_origin(kind) is list else Path
     settings = Parameter(
-        name=("--output", "-o") if option.name == "output" else None,
+        name=_NAMES.get(option.name),
         help=option.help,
         show_default=option.default is not False and option.default != (),
         negative=None if option.default is True else (),

@@ -51,11 +51,13 @@ def replay(picture: Path, *, device: str = "auto", on_step: OnStep = silent) -> 
     recipe = recipe_of(picture)
     inputs, given, files = map(recipe.get, ("inputs", "options", "files"))
     verb_name = recipe.get("verb")
-    if verb_name not in limner.__all__ or verb_name == "predictability":  # which makes no picture
-        raise _refusal(picture, f"there is no verb {recipe.get('verb')!r}")
+    if verb_name not in limner.__all__:
+        raise _refusal(picture, f"there is no verb {verb_name!r}")
     if not (isinstance(inputs, list) and isinstance(given, dict) and isinstance(files, dict)):
         raise _refusal(picture, "inputs, options or files are missing")
-    verb: Callable[..., Image.Image] = getattr(limner, str(recipe["verb"]))
+    verb: Callable[..., Any] = getattr(limner, str(verb_name))
+    if verb.__annotations__["return"] not in (Image.Image, list[Image.Image]):
+        raise _refusal(picture, f"{verb_name} makes no picture")
     known = {option.name: option for option in options.of(verb) if option.name not in _OF_THE_CALL}
     places = [option for option in known.values() if option.input]
     several = any(option.several for option in places)
@@ -77,7 +79,9 @@ def replay(picture: Path, *, device: str = "auto", on_step: OnStep = silent) -> 
         if not _fits(value, option):
             raise _refusal(picture, f"{name} is {value!r}")
         again[name] = shelf.moved(value, option)
-    result = verb(*map(shelf.input, inputs), **again, device=device, on_step=on_step)
+    made_again = verb(*map(shelf.input, inputs), **again, device=device, on_step=on_step)
+    # of a verb that makes several, each has a recipe of its own
+    result: Image.Image = made_again[0] if isinstance(made_again, list) else made_again
 
     # The names it had, not those under which they were found: so the file is the same.
     made = json.loads(result.info["limner"])

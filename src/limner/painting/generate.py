@@ -1,0 +1,227 @@
+"""`generate`: new pictures by a painter that was trained, or variations of one picture."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from limner import __version__, devices, features, images, weights
+from limner.errors import InputError, OptionError
+from limner.images import Source
+from limner.painting import explore, metrics, painter
+from limner.painting.dataset import cover, crop, crops, read
+from limner.painting.sheet import Animation, grid
+from limner.painting.variations import variations
+from limner.progress import OnStep, Progress, Stop, silent
+
+MOST = 1000  # pictures
+WIDEST = 5  # rows and columns of a sheet of mixtures
+_NO_RUN = """\
+generate: needs a painter or a picture; none ships, for a few minutes of training paint nothing fine
+variations of one picture, at once: limner generate --like picture.jpg -n 8 -o new/
+a painter of your own folder, in hours: limner train painter pictures/ -o run/"""
+
+
+def generate(
+    model: Path | None = None,
+    *,
+    like: Source | None = None,
+    n: int | None = None,
+    size: str | None = None,
+    variety: float = 0.5,
+    truncation: float = 0.8,
+    interpolate: int = 0,
+    mix: bool = False,
+    project: Source | None = None,
+    nearest: Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    allow_huge: bool = False,
+    on_step: OnStep = silent,
+) -> list[Image.Image]:
+    """Paint new pictures.
+
+    Parameters
+    ----------
+    model : Path
+        The run folder of a painter, or its weights file; see `limner train painter`.
+    like : str, path or PIL image
+        Instead: make variations of this picture, without any training.
+    n : int
+        How many pictures; left out 25, of one picture 8.
+    size : str
+        With ``like``: width and height in pixels, ``1200x800``.
+    variety : float
+        With ``like``: how far things may wander, 0 to 1.
+    truncation : float
+        0 to 1: lower for pictures that are safer and more alike.
+    interpolate : int
+        Frames from each picture to the next, for an animation; 0 for none.
+    mix : bool
+        A sheet of mixtures too: the composition of some, the details of others.
+    project : str, path or PIL image
+        Instead of random pictures: the one this painter can make that is most like this picture.
+    nearest : Path
+        A sheet too of every picture beside the nearest of this folder, flips and crops included.
+    seed : int
+        Of the first picture; each further one's is one more.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    allow_huge : bool
+        Read pictures of more than 100 megapixels too.
+    on_step : callable
+        Called with a `Progress` before the first picture and after every one.
+
+    Returns
+    -------
+    list of PIL.Image.Image
+        RGB; each carries a recipe of its own. ``info["beside"]`` of the first holds the sheets and
+        the animation.
+
+    Raises
+    ------
+    InputError, OptionError, WeightsError
+        A picture or folder that cannot be read, an option out of its range, no painter.
+    """
+    if like is not None:
+        _refuse("--like", model=model, interpolate=interpolate, mix=mix, project=project)
+        made = variations(
+            like,
+            n=8 if n is None else n,
+            size=size,
+            variety=variety,
+            seed=seed,
+            device=device,
+            allow_huge=allow_huge,
+            on_step=on_step,
+        )
+        return _with_sheets(made, [images.read(one).rgb for one in made], {})
+    if model is None:
+        raise OptionError(_NO_RUN)
+    if size is not None:
+        raise OptionError(
+            f"--size {size}: goes with --like; a painter's pictures have its own size"
+        )
+    n = 25 if n is None else n
+    if not 1 <= n <= MOST:
+        raise OptionError(f"-n {n}: must be from 1 to {MOST}")
+    if not 0 <= truncation <= 1:
+        raise OptionError(f"--truncation {truncation:g}: must be from 0 to 1")
+    if not 0 <= interpolate <= 240:
+        raise OptionError(f"--interpolate {interpolate}: must be from 0 to 240 frames")
+    began = time.monotonic()
+    network, path = painter.load(Path(model), devices.pick(device))
+    if mix and (network.layers < 2 or n < 2):
+        raise OptionError("--mix: needs two pictures, and a painter with several styles in each")
+    height, width = network.size
+    recipe: dict[str, object] = {
+        "verb": "generate",
+        "version": __version__,
+        "inputs": [str(path)],
+        "options": {"n": 1, "truncation": truncation},
+        "files": {str(path): weights.sha256(path)},
+    }
+
+    def tell(done: int, steps: int, note: str = "", loss: float | None = None) -> None:
+        seconds, share = time.monotonic() - began, done / steps
+        stage = f"{width}×{height} px"
+        on_step(Progress("generate", stage, done, steps, seconds, loss, note=note, share=share))
+
+    if project is not None:
+        _refuse("--project", interpolate=interpolate, mix=mix)
+        return _projected(network, project, seed, allow_huge, recipe, tell)
+    tell(0, n, f"{n} picture{'s' * (n > 1)} of {width}×{height} px")
+    z, rgb, made = [], [], []
+    for number in range(seed, seed + n):
+        z.append(explore.latents(network, number))
+        rgb.append(explore.painted(network, explore.styled(network, z[-1], truncation), number))
+        options = {"n": 1, "truncation": truncation, "seed": number}
+        made.append(images.to_picture(rgb[-1], recipe=recipe | {"options": options}))
+        try:
+            tell(len(made), n)
+        except Stop:
+            break
+    beside: dict[str, Image.Image | Animation] = {}
+    if interpolate:
+        frames = [
+            explore.painted(network, explore.styled(network, one, truncation), seed)
+            for one in explore.between(torch.cat(z), interpolate)
+        ]
+        beside["interpolation"] = Animation([images.to_picture(frame) for frame in frames])
+    if mix:
+        beside["mix"] = _mixed(network, explore.styled(network, torch.cat(z), truncation), seed)
+    if nearest is not None:
+        beside["nearest"] = _nearest(torch.cat(rgb), Path(nearest))
+    return _with_sheets(made, rgb, beside)
+
+
+def _refuse(option: str, **others: object) -> None:
+    """Refuse options that do not go with another."""
+    for name, value in others.items():
+        if value:
+            raise OptionError(f"{option}: does not go with {name.upper()}; give one of them")
+
+
+def _with_sheets(
+    made: list[Image.Image], rgb: Sequence[Tensor], beside: dict[str, Image.Image | Animation]
+) -> list[Image.Image]:
+    """The pictures, the first with a contact sheet of all and what else lies beside."""
+    if len(made) > 1:
+        beside = {"sheet": images.to_picture(grid(torch.cat(list(rgb)))), **beside}
+    made[0].info["beside"] = beside
+    return made
+
+
+def _projected(
+    network: painter.Painter,
+    project: Source,
+    seed: int,
+    allow_huge: bool,
+    recipe: dict[str, object],
+    tell: Callable[[int, int, str, float | None], None],
+) -> list[Image.Image]:
+    """What of a painter's pictures is most like one given, with both side by side."""
+    subject = images.read(project, allow_huge=allow_huge)
+    cut = crop(cover(images.on_white(subject), network.size), network.size, 0.5, 0.5)[None]
+    tell(0, explore.STEPS, "looking for what is most like its middle", None)
+    styles = explore.projected(
+        network,
+        cut.to(network.mean.device),
+        seed,
+        lambda step, loss: tell(step, explore.STEPS, "", loss),
+    )
+    rgb = explore.painted(network, styles, seed)
+    options = {"n": 1, "seed": seed, "project": subject.name, "allow_huge": allow_huge}
+    files = {**recipe["files"], subject.name: subject.sha256}  # type: ignore[dict-item]
+    picture = images.to_picture(rgb, recipe=recipe | {"options": options, "files": files})
+    picture.info["beside"] = {"compared": images.to_picture(grid(torch.cat((cut, rgb)), 2))}
+    return [picture]
+
+
+def _mixed(network: painter.Painter, styles: Tensor, seed: int) -> Image.Image:
+    """A sheet: down the side what gives the composition, along the top what gives the details."""
+    half = min(WIDEST, len(styles) // 2)
+    coarse, fine = styles[:half], styles[half : 2 * half]
+    top, side, inner = (
+        explore.painted(network, lot, seed) for lot in (fine, coarse, explore.mixed(coarse, fine))
+    )
+    rows = [torch.cat((torch.ones_like(top[:1]), top))]
+    rows += [torch.cat((side[row, None], inner[row * half :][:half])) for row in range(half)]
+    return images.to_picture(grid(torch.cat(rows), half + 1))
+
+
+def _nearest(made: Tensor, folder: Path) -> Image.Image:
+    """A sheet of pictures [N, 3, H, W], each beside the nearest crop of a folder's."""
+    found = read(folder, images.size_of(made))
+    if not found.covers:
+        raise InputError(
+            f"{folder}: holds no picture that can be read; name the one it learnt from"
+        )
+    known = crops(found.covers, images.size_of(made))
+    network = features.load("compact")
+    (_, here), (_, there) = (metrics.seen(network, lot) for lot in (made, known))
+    nearest = known[torch.cdist(here, there).argmin(1)]
+    return images.to_picture(grid(torch.stack((made, nearest), 1).flatten(0, 1), WIDEST * 2))
