@@ -7,6 +7,10 @@ from limner import __version__, cli, commands, options
 from limner.beauty.beautify import beautify
 from limner.beauty.predictability import predictability
 from limner.hybrid.hybridize import hybridize
+from limner.painting.folder import folder
+from limner.painting.foreign import convert_painter
+from limner.painting.generate import generate
+from limner.painting.train import train_painter
 from limner.sketch.colorize import colorize
 from limner.style.stylize import stylize
 from limner.upscaling.upscale import upscale
@@ -22,7 +26,9 @@ def test_every_command_is_in_the_readme() -> None:
 
 def test_every_option_in_the_readme_exists() -> None:
     verbs = (stylize, hybridize, colorize, beautify, predictability, upscale)
-    asked = [options.of(function) for function in (*verbs, commands.paint, commands.measure)]
+    painting = (generate, folder, convert_painter, train_painter)
+    functions = (*verbs, *painting, commands.paint, commands.measure, commands.tell)
+    asked = [options.of(function) for function in functions]
     known = {"--help"} | {option.flag for found in asked for option in found}
     assert len(known) > 15
     assert set(re.findall(r"--[a-z][a-z-]+", README)) <= known

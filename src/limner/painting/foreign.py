@@ -22,8 +22,9 @@ from torch import Tensor
 
 from limner.errors import OptionError, WeightsError, printable
 from limner.output import check_place
+from limner.painting import painter
 from limner.painting.stylegan2 import Architecture, Generator, widths
-from limner.weights import sha256, write
+from limner.weights import sha256
 
 LIMIT = 2 * 2**30  # bytes of a checkpoint, unpacked: those of 1024 pixels have 0.4 to 0.8
 _OPERATIONS = 10**6  # of a pickle: the largest of NVIDIA's have some ten thousand
@@ -102,15 +103,11 @@ def convert_painter(
         raise OptionError(f"--output {printable(output)}: must end in .safetensors")
     check_place(output, overwrite=overwrite)
     generator = read(checkpoint)
-    told = ("size", "latent", "depth", "base", "most", "clamp")
-    about = {name: getattr(generator, name) for name in told} | {
-        "kind": "painter",
-        "architecture": "stylegan2",
-        "generator": generator.architecture,
+    about = {
         "licence": licence.strip(),
         "recipe": f"converted from {printable(checkpoint.name)}, sha256 {sha256(checkpoint)}",
     }
-    write(output, generator.state_dict(), about)
+    painter.save(output, generator, about, halved=False)
     return output
 
 

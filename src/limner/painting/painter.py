@@ -19,6 +19,7 @@ ARCHITECTURES: dict[str, type[nn.Module]] = {
 }
 # what a file says of a generator's shape, and the most it may say: it may come from anybody
 _MOST = {"latent": 1024, "depth": 16, "base": 2**16, "most": 1024}
+_SAID = ("size", *_MOST, "clamp")
 
 
 class Painter(Protocol):
@@ -36,14 +37,17 @@ class Painter(Protocol):
         """Styles [N, latent] or [N, layers, latent] → pictures [N, 3, H, W] in 0..1."""
 
 
-def save(path: Path, network: nn.Module, about: Mapping[str, object]) -> None:
-    """Write a generator in half precision, with what it takes to build it again."""
+def save(
+    path: Path, network: nn.Module, about: Mapping[str, object], *, halved: bool = True
+) -> None:
+    """Write a generator, in half precision or its own, with what it takes to build it again."""
     (name,) = (name for name, kind in ARCHITECTURES.items() if isinstance(network, kind))
-    said = ("size", *_MOST, "architecture", "clamp")
-    shape = {key: getattr(network, key) for key in said if hasattr(network, key)}
-    shape["generator"] = shape.pop("architecture", None)
-    told = {"kind": "painter", "architecture": name, **shape, **about}
-    weights.write(path, weights.halved(network.state_dict()), told)
+    shape = {key: getattr(network, key) for key in _SAID if hasattr(network, key)}
+    if isinstance(network, stylegan2.Generator):
+        shape["generator"] = network.architecture
+    state = network.state_dict()
+    said = {"kind": "painter", "architecture": name, **shape, **about}
+    weights.write(path, weights.halved(state) if halved else state, said)
 
 
 def load(run: Path, device: torch.device) -> tuple[Painter, Path]:
@@ -81,10 +85,7 @@ def load(run: Path, device: torch.device) -> tuple[Painter, Path]:
             "`limner convert` those of StyleGAN2"
         )
     try:
-        network = _built(
-            {key: json.loads(about[key]) for key in ("size", *_MOST, "clamp") if key in about},
-            about,
-        )
+        network = _built({key: json.loads(about[key]) for key in _SAID if key in about}, about)
     except (KeyError, ValueError, TypeError) as error:
         raise WeightsError(
             f"{path}: does not say how its painter is built; make it anew"
