@@ -1,10 +1,16 @@
-"""The relativistic loss against its formula, and a discriminator that learns."""
+"""Losses and a penalty against their formulas, and a discriminator that learns."""
 
 import numpy as np
 import pytest
 import torch
 
-from limner.adversarial import Discriminator, relativistic_average
+from limner.adversarial import (
+    LOSSES,
+    Discriminator,
+    gradient_penalty,
+    relativistic_average,
+    relativistic_paired,
+)
 
 
 def cross_entropy(logits: np.ndarray, label: int) -> float:
@@ -59,6 +65,94 @@ def test_the_gradient_raises_the_better_and_lowers_the_worse() -> None:
                 ends.append(by_hand(*moved))
             slope = (ends[0] - ends[1]) / 2e-5
             assert slopes[which][place].item() == pytest.approx(slope, rel=1e-5)
+
+
+# --- the other losses ------------------------------------------------------------------------
+
+
+def test_the_paired_loss_is_the_cross_entropy_of_each_difference() -> None:
+    random = np.random.default_rng(0)
+    for spread in (0.1, 1, 5):
+        better, worse = random.normal(0, spread, (2, 3, 7))
+        found = relativistic_paired(torch.from_numpy(better), torch.from_numpy(worse))
+        assert found.item() == pytest.approx(cross_entropy(better - worse, 1), rel=1e-9)
+    high, low = torch.tensor([5000.0, 1.0]), torch.tensor([-5000.0, 1.0])
+    assert relativistic_paired(high, low).item() == pytest.approx(np.log(2) / 2)
+    assert relativistic_paired(low, high).item() == pytest.approx(5000 + np.log(2) / 2)
+
+
+def test_losses_by_name_are_those_of_the_papers() -> None:
+    """Of logits of real and of made pictures: the discriminator's, and the generator's."""
+    random = np.random.default_rng(2)
+    real, made = random.normal((0.7, -0.4), 2, (6, 2)).T
+    wanted = {
+        "standard": (cross_entropy(real, 1) + cross_entropy(made, 0), cross_entropy(made, 1)),
+        "hinge": (
+            np.mean([max(0, 1 - logit) for logit in real])
+            + np.mean([max(0, 1 + logit) for logit in made]),
+            -np.mean(made),
+        ),
+        "average": (by_hand(real, made), by_hand(made, real)),
+        "paired": (cross_entropy(real - made, 1), cross_entropy(made - real, 1)),
+    }
+    assert LOSSES.keys() == wanted.keys()
+    for name, losses in LOSSES.items():
+        found = [loss(torch.from_numpy(real), torch.from_numpy(made)).item() for loss in losses]
+        assert found == pytest.approx(wanted[name], rel=1e-9), name
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_two_want_the_opposite(name: str) -> None:
+    """The discriminator real logits up and made ones down, and the generator made ones up."""
+    of_rival, of_generator = LOSSES[name]
+    real, made = torch.tensor([0.5, -0.2]), torch.tensor([0.3, -0.6])
+    for logits in (real, made):
+        logits.requires_grad_(True)
+    slopes = torch.autograd.grad(of_rival(real, made), (real, made))
+    assert (slopes[0] < 0).all() and (slopes[1] > 0).all()
+    (slope,) = torch.autograd.grad(of_generator(real.detach(), made), made)
+    assert (slope < 0).all()
+
+
+# --- the penalty -----------------------------------------------------------------------------
+
+
+def test_the_penalty_of_a_plane_is_its_slope_squared() -> None:
+    """Whatever the pictures are; a sum over pixels, a mean over pictures."""
+    slope = torch.tensor([3.0, 0.0, -4.0]).view(1, 3, 1, 1).expand(1, 3, 2, 2)
+    for count in (1, 5):
+        pictures = torch.rand((count, 3, 2, 2), requires_grad=True)
+        logits = (pictures * slope).sum((1, 2, 3)) + 7
+        assert gradient_penalty(logits, pictures).item() == pytest.approx(4 * (9 + 16))
+
+
+def test_the_penalty_is_that_of_differences_and_can_be_descended() -> None:
+    """Of tanh of a plane: each picture has a slope of its own, and so has the plane's weight."""
+    random = np.random.default_rng(3)
+    x, weights = random.normal(size=(4, 3, 2, 2)), random.normal(0, 0.3, (3, 2, 2))
+
+    def logit(picture: np.ndarray, plane: np.ndarray) -> float:
+        return float(np.tanh((picture * plane).sum()))
+
+    def steep(plane: np.ndarray) -> float:
+        total = 0.0
+        for picture in x:
+            for place in np.ndindex(3, 2, 2):
+                nudge = np.zeros((3, 2, 2))
+                nudge[place] = 1e-5
+                rise = logit(picture + nudge, plane) - logit(picture - nudge, plane)
+                total += (rise / 2e-5) ** 2
+        return total / len(x)
+
+    pictures = torch.from_numpy(x).requires_grad_(True)
+    plane = torch.from_numpy(weights).requires_grad_(True)
+    found = gradient_penalty(torch.tanh((pictures * plane).sum((1, 2, 3))), pictures)
+    assert found.item() == pytest.approx(steep(weights), rel=1e-6)
+    found.backward()
+    assert plane.grad is not None
+    way = random.normal(size=(3, 2, 2))
+    slope = (steep(weights + 1e-4 * way) - steep(weights - 1e-4 * way)) / 2e-4
+    assert (plane.grad.numpy() * way).sum() == pytest.approx(slope, rel=1e-4)
 
 
 # --- the discriminator -----------------------------------------------------------------------

@@ -150,8 +150,7 @@ def paint_several(
         raise OutputError(
             f"{printable(output)}: holds files already; name another folder, or pass --overwrite"
         )
-    if not output.exists():
-        check_place(output.absolute(), overwrite=False)
+    check_place(output / "01.png" if output.is_dir() else output, overwrite=True)
     with Watch(dry_run=False) as watch:
         try:
             pictures = verb(*inputs, **options, on_step=watch)

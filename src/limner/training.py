@@ -9,6 +9,7 @@ import csv
 import hashlib
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +27,7 @@ PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff"
 
 def generator(seed: int, step: int) -> torch.Generator:
     """Give the random numbers of one step: the same for the same seed and step."""
-    return torch.Generator().manual_seed(seed * 1_000_003 + step)
+    return torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
 
 
 def cosine(step: int, steps: int, *, warmup: int = 200) -> float:
@@ -225,7 +226,7 @@ def load(
         found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
         shelf = []
         for path in found:
-            if (hashlib.sha256(path.name.encode()).digest()[0] % one_in == 0) != held_out:
+            if (hashlib.sha256(os.fsencode(path.name)).digest()[0] % one_in == 0) != held_out:
                 continue
             try:
                 rgb = images.read(path).rgb

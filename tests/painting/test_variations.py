@@ -176,8 +176,8 @@ def test_remarks_about_the_file_are_passed_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n": 0}, "--n 0: must be from 1 to 100"),
-        ({"n": 101}, "--n 101: must be from 1 to 100"),
+        ({"n": 0}, "-n 0: must be from 1 to 100"),
+        ({"n": 101}, "-n 101: must be from 1 to 100"),
         ({"variety": 1.5}, "--variety 1.5: must be from 0 to 1"),
         ({"variety": float("nan")}, "--variety nan: must be from 0 to 1"),
         ({"size": "large"}, "--size large: must be a width and a height in pixels, as in 1200x800"),

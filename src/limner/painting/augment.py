@@ -33,18 +33,23 @@ def changed(pictures: Tensor, share: float) -> Tensor:
     x = grey + (x - grey) * drawn(0, 2, 1)
     mean = x.mean((1, 2, 3), keepdim=True)
     x = mean + (x - mean) * drawn(0.5, 1.5, 1)
-    x = _shifted(x, drawn(-1, 1, 0).flatten(), drawn(-1, 1, 0).flatten())
-    # a hole of half the sides, around a random place
-    down, across = (torch.arange(side).to(x) / side for side in (height, width))
+    moved = drawn(1, 1, 0)
+    down, across = (moved * (2 * torch.rand((count, 1, 1, 1)).to(x) - 1) for _ in range(2))
+    x = _shifted(x, down.flatten(), across.flatten())
+    # a hole of half the sides, around a random place, or far outside
+    outside = 9 * (1 - drawn(1, 1, 0))
     far = [
-        (places - drawn(0, 1, 9)).abs() > 0.25
-        for places in (down.view(1, 1, -1, 1), across.view(1, 1, 1, -1))
+        (places - outside - torch.rand((count, 1, 1, 1)).to(x)).abs() > 0.25
+        for places in (
+            (torch.arange(height).to(x) / height).view(1, 1, -1, 1),
+            (torch.arange(width).to(x) / width).view(1, 1, 1, -1),
+        )
     ]
     return x * (far[0] | far[1])
 
 
 def _shifted(x: Tensor, down: Tensor, across: Tensor) -> Tensor:
-    """Move pictures by up to an eighth of their sides; what comes in is black, as in the paper."""
+    """Move pictures by up to an eighth of their sides; what comes in is black (there: grey)."""
     count, _channels, height, width = x.shape
     most = height // 8, width // 8
     padded = F.pad(x, (most[1], most[1], most[0], most[0]))

@@ -1,6 +1,7 @@
 """A folder of pictures, as a generator learns from it: one shape, a fifth held out."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,11 @@ import torch
 from torch import Tensor
 
 from limner import images
-from limner.errors import InputError, LimnerError
+from limner.errors import InputError, LimnerError, printable
 from limner.training import PICTURES
 
 FEWEST = 10  # pictures; with fewer there are no two to hold out
+LONGEST = 8  # times as long as wide, or the other way round; longer ones are no pictures to cut
 ONE_IN = 5  # pictures of which one is held out
 
 
@@ -66,11 +68,15 @@ def read(folder: Path, size: tuple[int, int]) -> Found:
             skipped.append(str(error))
             continue
         if first := seen.get(picture.sha256):
-            skipped.append(f"{path}: is the same file as {first.name}")
+            skipped.append(f"{printable(path)}: is the same file as {printable(first.name)}")
+            continue
+        height, width = images.size_of(picture.rgb)
+        if max(height, width) > LONGEST * min(height, width):
+            skipped.append(f"{printable(path)}: is {width}×{height} pixels, too long to be cut")
             continue
         seen[picture.sha256] = path
         paths.append(path)
-        sides.append(images.size_of(picture.rgb))
+        sides.append((height, width))
         covers.append(cover(images.on_white(picture), size))
     return Found(paths, sides, covers, skipped)
 
@@ -117,7 +123,7 @@ class Folder:
                 "With few, `limner generate --like PICTURE` makes variations without training"
             )
         ranks = sorted(
-            range(count), key=lambda i: hashlib.sha256(found.paths[i].name.encode()).digest()
+            range(count), key=lambda i: hashlib.sha256(os.fsencode(found.paths[i].name)).digest()
         )
         unseen = sorted(ranks[: round(count / ONE_IN)])
         self.size, self.mirror = size, mirror

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from limner import features
 from limner.painting.painter import Painter
+from limner.progress import Stop
 from limner.training import generator
 
 TAPS = ("1_2", "2_2", "3_3", "4_3")  # of the compact features, compared alike
@@ -38,7 +39,7 @@ def painted(network: Painter, styles: Tensor, seed: int) -> Tensor:
     pictures = []
     with torch.random.fork_rng():
         for one in torch.split(styles, 1):
-            torch.manual_seed(seed)
+            torch.manual_seed(seed % 2**63)
             pictures.append(network.paint(one).clamp(0, 1).cpu())
     return torch.cat(pictures)
 
@@ -73,7 +74,7 @@ def projected(
     """Find the styles [1, layers, latent] whose picture is most like a target [1, 3, H, W].
 
     From the best of 64 random ones down the gradient of features and pixels, every layer for itself
-    (Abdal et al. 2019, "Image2StyleGAN").
+    (Abdal et al. 2019, "Image2StyleGAN"). `on_step` is told steps and losses, and may raise `Stop`.
     """
     judge = features.load("compact", target.device)
 
@@ -89,7 +90,7 @@ def projected(
     adam = torch.optim.Adam([styles], RATE)
     with torch.random.fork_rng():
         for step in range(STEPS):
-            torch.manual_seed(seed)  # the same noise as when it is painted
+            torch.manual_seed(seed % 2**63)  # the same noise as when it is painted
             loss: Any = unlike(network.paint(styles))
             apart = (styles - styles.mean(1, keepdim=True)).square().mean()
             adam.zero_grad()
@@ -97,5 +98,8 @@ def projected(
             for group in adam.param_groups:
                 group["lr"] = RATE * min(1.0, 2 - 2 * step / STEPS)
             adam.step()
-            on_step(step + 1, loss.item())
+            try:
+                on_step(step + 1, loss.item())
+            except Stop:
+                break
     return styles.detach()

@@ -115,13 +115,13 @@ def folder(folder: Path, *, resolution: int = 64) -> Enough:
     if resolution not in SIZES:
         raise OptionError(f"--resolution {resolution}: must be one of {', '.join(map(str, SIZES))}")
     size = (SIZES[0], SIZES[0])
-    found = dataset.read(folder, size)
+    found = dataset.read(Path(folder), size)
     if not found.paths:
         lost = f", and {len(found.skipped)} files that cannot be read" if found.skipped else ""
         raise InputError(f"{folder}: holds no pictures{lost}; name a folder of them")
     _, where = metrics.seen(features.load("compact"), dataset.middles(found.covers, size))
     apart = torch.cdist(where, where)
-    pairs = (apart.triu(1) + (apart.triu(1) == 0) < SAME).nonzero().tolist()
+    pairs = (torch.ones_like(apart).triu(1).bool() & (apart < SAME)).nonzero().tolist()
     different = _vendi(torch.exp(-((apart / OTHER) ** 2)))
     shorts = [min(side) for side in found.sides]
     return Enough(

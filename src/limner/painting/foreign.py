@@ -71,16 +71,14 @@ _ROSINALITY: _Rules = (
 )
 
 
-def convert_painter(
-    checkpoint: Path, *, output: Path, licence: str, overwrite: bool = False
-) -> Path:
+def convert_painter(foreign: Path, *, output: Path, licence: str, overwrite: bool = False) -> Path:
     """Turn StyleGAN2 weights of others into a painter's weights of ours.
 
     Nothing in the checkpoint is run: neither what the pickle asks for, nor the code it carries.
 
     Parameters
     ----------
-    checkpoint : path
+    foreign : path
         A `.pkl` of NVIDIA's PyTorch code (stylegan2-ada-pytorch, or StyleGAN2 of stylegan3), or a
         `.pt` of rosinality's. Of several networks it is the average, `G_ema` or `g_ema`.
     output : path
@@ -97,15 +95,16 @@ def convert_painter(
     WeightsError
         The checkpoint is missing, damaged, would run code, or is of another network.
     """
+    foreign, output = Path(foreign), Path(output)
     if not licence.strip():
         raise OptionError("--licence: is empty; say under which its maker gives the weights")
     if output.suffix != ".safetensors":
         raise OptionError(f"--output {printable(output)}: must end in .safetensors")
     check_place(output, overwrite=overwrite)
-    generator = read(checkpoint)
+    generator = read(foreign)
     about = {
         "licence": licence.strip(),
-        "recipe": f"converted from {printable(checkpoint.name)}, sha256 {sha256(checkpoint)}",
+        "recipe": f"converted from {printable(foreign.name)}, sha256 {sha256(foreign)}",
     }
     painter.save(output, generator, about, halved=False)
     return output

@@ -79,9 +79,14 @@ class Game(Stage[nn.Module]):
             "augmented": self.augmentation.share
         }
 
+    def is_sound(self) -> bool:
+        """Whether all weights are numbers."""
+        states = (self.network.state_dict(), self.average.state, self.discriminator.state_dict())
+        return all(bool(v.isfinite().all()) for state in states for v in state.values())
+
     def _judged(self, real: Tensor, made: Tensor, penalised: bool) -> tuple[Tensor, Tensor, Tensor]:
         """Logits of real and of made pictures, and the penalty."""
-        real, made = self._changed(real), self._changed(made)
+        real, made = self._changed(real.detach()), self._changed(made)
         kinds = {"none": (), "r1": (real,), "r1r2": (real, made)}[self.preset.penalty]
         kinds = kinds if penalised else ()
         for pictures in kinds:

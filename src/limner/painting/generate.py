@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from limner import __version__, devices, features, images, weights
-from limner.errors import InputError, OptionError
+from limner.errors import InputError, OptionError, printable
 from limner.images import Source
 from limner.painting import explore, metrics, painter
 from limner.painting.dataset import cover, crop, crops, read
@@ -86,8 +86,14 @@ def generate(
     InputError, OptionError, WeightsError
         A picture or folder that cannot be read, an option out of its range, no painter.
     """
+    if not 0 <= truncation <= 1:
+        raise OptionError(f"--truncation {truncation:g}: must be from 0 to 1")
+    if not 0 <= interpolate <= 240:
+        raise OptionError(f"--interpolate {interpolate}: must be from 0 to 240 frames")
     if like is not None:
-        _refuse("--like", model=model, interpolate=interpolate, mix=mix, project=project)
+        if model is not None:
+            raise OptionError("--like: does not go with a painter; give one of them")
+        _refuse("--like", interpolate=interpolate, mix=mix, project=project, nearest=nearest)
         made = variations(
             like,
             n=8 if n is None else n,
@@ -108,10 +114,8 @@ def generate(
     n = 25 if n is None else n
     if not 1 <= n <= MOST:
         raise OptionError(f"-n {n}: must be from 1 to {MOST}")
-    if not 0 <= truncation <= 1:
-        raise OptionError(f"--truncation {truncation:g}: must be from 0 to 1")
-    if not 0 <= interpolate <= 240:
-        raise OptionError(f"--interpolate {interpolate}: must be from 0 to 240 frames")
+    if interpolate and n < 2:
+        raise OptionError("--interpolate: needs two pictures; give -n 2 or more")
     began = time.monotonic()
     network, path = painter.load(Path(model), devices.pick(device))
     if mix and (network.layers < 2 or n < 2):
@@ -131,8 +135,9 @@ def generate(
         on_step(Progress("generate", stage, done, steps, seconds, loss, note=note, share=share))
 
     if project is not None:
-        _refuse("--project", interpolate=interpolate, mix=mix)
+        _refuse("--project", interpolate=interpolate, mix=mix, nearest=nearest)
         return _projected(network, project, seed, allow_huge, recipe, tell)
+    known = _known(Path(nearest), network.size) if nearest is not None else None
     tell(0, n, f"{n} picture{'s' * (n > 1)} of {width}×{height} px")
     z, rgb, made = [], [], []
     for number in range(seed, seed + n):
@@ -151,10 +156,10 @@ def generate(
             for one in explore.between(torch.cat(z), interpolate)
         ]
         beside["interpolation"] = Animation([images.to_picture(frame) for frame in frames])
-    if mix:
+    if mix and len(made) > 1:
         beside["mix"] = _mixed(network, explore.styled(network, torch.cat(z), truncation), seed)
-    if nearest is not None:
-        beside["nearest"] = _nearest(torch.cat(rgb), Path(nearest))
+    if known is not None:
+        beside["nearest"] = _nearest(torch.cat(rgb), known)
     return _with_sheets(made, rgb, beside)
 
 
@@ -162,7 +167,7 @@ def _refuse(option: str, **others: object) -> None:
     """Refuse options that do not go with another."""
     for name, value in others.items():
         if value:
-            raise OptionError(f"{option}: does not go with {name.upper()}; give one of them")
+            raise OptionError(f"{option}: does not go with --{name}; give one of them")
 
 
 def _with_sheets(
@@ -213,15 +218,19 @@ def _mixed(network: painter.Painter, styles: Tensor, seed: int) -> Image.Image:
     return images.to_picture(grid(torch.cat(rows), half + 1))
 
 
-def _nearest(made: Tensor, folder: Path) -> Image.Image:
-    """A sheet of pictures [N, 3, H, W], each beside the nearest crop of a folder's."""
-    found = read(folder, images.size_of(made))
+def _known(folder: Path, size: tuple[int, int]) -> Tensor:
+    """All that a picture could be a copy of, [N, 3, H, W]."""
+    found = read(folder, size)
     if not found.covers:
         raise InputError(
-            f"{folder}: holds no picture that can be read; name the one it learnt from"
+            f"{printable(folder)}: holds no picture that can be read; name the one it learnt from"
         )
-    known = crops(found.covers, images.size_of(made))
+    return crops(found.covers, size)
+
+
+def _nearest(made: Tensor, known: Tensor) -> Image.Image:
+    """A sheet of pictures [N, 3, H, W], each beside the nearest of those known."""
     network = features.load("compact")
     (_, here), (_, there) = (metrics.seen(network, lot) for lot in (made, known))
-    nearest = known[torch.cdist(here, there).argmin(1)]
-    return images.to_picture(grid(torch.stack((made, nearest), 1).flatten(0, 1), WIDEST * 2))
+    pairs = torch.stack((made, known[torch.cdist(here, there).argmin(1)]), 1).flatten(0, 1)
+    return images.to_picture(grid(pairs, 2 * min(WIDEST, len(made))))

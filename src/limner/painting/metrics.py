@@ -57,6 +57,8 @@ def seen(network: features.VGG, pictures: Tensor) -> tuple[Tensor, Tensor]:
         What is in them, [N, C]: means of features. And what is where, [N, D]: of 4×4 fields.
     """
     what, where = [], []
+    if min(pictures.shape[2:]) < 16:  # the deepest tap needs as many pixels
+        pictures = F.interpolate(pictures, scale_factor=2.0)
     for few in torch.split(pictures, 16):
         taps = network(few.clamp(0, 1), TAPS)
         what.append(torch.cat([taps[tap].mean((2, 3)) for tap in TAPS], 1))
@@ -83,7 +85,7 @@ class Judge:
     ) -> None:
         self._network = features.load(name)
         known, _ = seen(self._network, learnt)
-        self._usual = known.mean(0) + 1e-6
+        self._usual = known.mean(0).clamp_min(0.01)  # what none shows is not to rule
         self.learnt = self._scaled(known)
         what, where = seen(self._network, unseen)
         self.unseen = self._scaled(what)
@@ -113,10 +115,14 @@ class Judge:
 
     def _score(self, made: Tensor, copies: float, random: torch.Generator) -> Score:
         real = self.unseen
-        size = min(len(real), len(made))
-        lots = [made[torch.randperm(len(made), generator=random)[:size]] for _ in range(SUBSETS)]
-        distances = torch.stack([kernel_distance(lot, real) for lot in lots])
-        mean = torch.tensor([precision_recall(real, lot) for lot in lots]).mean(0).tolist()
+        size = min(len(real), len(made) // 2)  # half: or all subsets would be one
+
+        def subset(lot: Tensor) -> Tensor:
+            return lot[torch.randperm(len(lot), generator=random)[:size]]
+
+        lots = [(subset(made), subset(real)) for _ in range(SUBSETS)]
+        distances = torch.stack([kernel_distance(*lot) for lot in lots])
+        mean = torch.tensor([precision_recall(other, one) for one, other in lots]).mean(0).tolist()
         precision, recall, density, coverage = mean
         return Score(
             kernel_distance(made, real).item() * 1000,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from limner import weights
-from limner.errors import InputError, WeightsError
+from limner.errors import InputError, WeightsError, printable
 from limner.painting import dcgan, light, stylegan2
 
 ARCHITECTURES: dict[str, type[nn.Module]] = {
@@ -74,21 +74,22 @@ def load(run: Path, device: torch.device) -> tuple[Painter, Path]:
     """
     path = run / "model.safetensors" if run.is_dir() else run
     if run.is_dir() and not path.is_file():
+        name = printable(run)
         raise InputError(
-            f"{run}: holds no painter; `limner train painter FOLDER -o {run}` makes one"
+            f"{name}: holds no painter; `limner train painter FOLDER -o {name}` trains one"
         )
     state = weights.read(path)
     about = weights.describe(path) if path.suffix == ".safetensors" else {}
     if about.get("kind") != "painter":
         raise WeightsError(
-            f"{path}: no painter's weights; `limner train painter` makes some, and "
+            f"{printable(path)}: no painter's weights; `limner train painter` makes some, and "
             "`limner convert` those of StyleGAN2"
         )
     try:
         network = _built({key: json.loads(about[key]) for key in _SAID if key in about}, about)
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise WeightsError(
-            f"{path}: does not say how its painter is built; make it anew"
+            f"{printable(path)}: does not say how its painter is built; make it anew"
         ) from error
     weights.fill(network, state, str(path))
     network.requires_grad_(False)
@@ -104,11 +105,20 @@ def _built(shape: dict[str, Any], about: Mapping[str, str]) -> nn.Module:
         It does not, or not one that can be built.
     """
     height, width = shape.pop("size")
-    short = min(height, width)
-    if not (4 <= short <= max(height, width) <= 2048 and short == 2 ** (short.bit_length() - 1)):
-        raise ValueError(short)
-    if not all(0 < shape[key] <= most for key, most in _MOST.items() if key in shape):
-        raise ValueError(shape)
-    if about["architecture"] == "stylegan2":
+    architecture, (short, long) = about["architecture"], sorted((height, width))
+    whole = all(
+        type(value) is int for value in (height, width, *map(shape.get, _MOST.keys() & shape))
+    )
+    halves = whole and 8 <= short <= 1024 and short.bit_count() == 1 and long % (short // 4) == 0
+    clamp = shape.get("clamp")
+    if (
+        not halves
+        or long > 2 * short
+        or (architecture == "light" and short > 512)
+        or not all(0 < shape[key] <= most for key, most in _MOST.items() if key in shape)
+        or not (clamp is None or (type(clamp) in (int, float) and 0 < clamp < 1e9))
+    ):
+        raise ValueError(about)
+    if architecture == "stylegan2":
         return stylegan2.Generator((height, width), architecture=about["generator"], **shape)  # type: ignore[arg-type]
-    return ARCHITECTURES[about["architecture"]]((height, width), shape["latent"])
+    return ARCHITECTURES[architecture]((height, width), shape["latent"])

@@ -110,6 +110,7 @@ def train_painter(
     OptionError, InputError, OutputError
         An option out of range, too few pictures, an unusable run folder; a training that diverges.
     """
+    folder, run = Path(folder), Path(run)
     plan = _plan(preset, loss, penalty, augment, steps, batch_size, learning_rate)
     if resolution not in SIZES:
         raise OptionError(f"--resolution {resolution}: must be one of {', '.join(map(str, SIZES))}")
@@ -123,27 +124,53 @@ def train_painter(
     size, found = shaped(folder, resolution, aspect)
     pictures = Folder(folder, found, size, mirror=mirror)
     judge = Judge(pictures.learnt(), pictures.unseen(), pictures.crops())
-    told = {"folder": folder.name, "preset": preset, "size": list(size), "mirror": mirror}
-    options = told | asdict(plan) | {"seed": seed}
-    del options["steps"]  # a run can be made longer
+    options: dict[str, object] = {  # not the steps: a run can be made longer
+        "folder": folder.name,
+        "preset": preset,
+        "resolution": resolution,
+        "aspect": aspect,
+        "mirror": mirror,
+        "loss": plan.loss,
+        "penalty": plan.penalty,
+        "augment": plan.augment,
+        "batch_size": plan.batch_size,
+        "learning_rate": plan.rate,
+        "seed": seed,
+    }
     with training.Run(run, options, resume=resume) as record:
-        torch.manual_seed(seed)
+        torch.manual_seed(seed % 2**63)
         generator, discriminator = (
             network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
             for network in build(plan.architecture, size)
         )
         game = Game(generator, discriminator, plan)
-        state: dict[str, Any] = {"step": 0, "seconds": 0.0, "share": 1.0, "falls": 0}
+        state: dict[str, Any] = {"step": 0, "seconds": 0.0, "share": 1.0, "falls": 0, "scores": {}}
         state = record.load() if resume else state | {"game": deepcopy(game.state_dict())}
         game.load_state_dict(deepcopy(state["game"]))
         step, spent = state["step"], state["seconds"]
-        notes = [*found.skipped, f"{len(found.paths)} pictures at {size[1]}×{size[0]} pixels"]
-        scores: dict[str, float] = {}
-        while step < plan.steps:
-            torch.manual_seed(seed * 1_000_003 + step)
-            real = pictures.batch(plan.batch_size, training.generator(seed, step)).to(where)
-            losses = game.step(real, step, state["share"])
-            if not all(map(math.isfinite, losses.values())):
+
+        def tell(note: str, loss: float | None = None) -> None:
+            now = time.monotonic() - begun
+            share = max(step / plan.steps, min(1.0, (spent + now) / budget))
+            on_step(
+                Progress(
+                    "train painter", preset, step, plan.steps, now, loss, note=note, share=share
+                )
+            )
+
+        for note in (*found.skipped, f"{len(found.paths)} pictures at {size[1]}×{size[0]} pixels"):
+            tell(note)
+        notes: list[str] = []
+        real = judge.real(training.generator(seed, 0))
+        as_good = {"real_kid": real.kid, "real_spread": real.spread}  # as it gets
+        while step < plan.steps and state["seconds"] <= budget:
+            torch.manual_seed((seed * 1_000_003 + step) % 2**63)
+            batch = pictures.batch(plan.batch_size, training.generator(seed, step)).to(where)
+            losses = game.step(batch, step, state["share"])
+            now = time.monotonic() - begun
+            done = step + 1 == plan.steps or spent + now > budget
+            due = done or now > this_call or (step + 1) % save_every == 0
+            if not all(map(math.isfinite, losses.values())) or (due and not game.is_sound()):
                 state["falls"] += 1
                 if state["falls"] > FALLS:
                     raise OptionError(
@@ -156,42 +183,33 @@ def train_painter(
                 step = state["step"]
                 continue
             step += 1
-            now = time.monotonic() - begun
-            done = step == plan.steps or spent + now > budget
-            if done or now > this_call or step % save_every == 0:
+            if due:
                 network = game.averaged().eval()
                 painter.save(record.model, network, _about(options, step))
                 made, shown = _paint(network, seed)
                 score = judge.score(made, training.generator(seed, 0))
-                scores = asdict(score)
+                scores = asdict(score) | as_good
                 record.log(step, losses | scores)
                 _show(shown, record.folder / "samples" / f"{step:06d}.png")
-                state |= {"step": step, "seconds": spent + now}
+                state |= {"step": step, "seconds": spent + now, "scores": scores}
                 state["game"] = deepcopy(game.state_dict())
                 record.save(state)
+                notes.append(
+                    f"step {step}: KID {score.kid:.1f} ± {score.spread:.1f}, of the folder's own "
+                    f"pictures {real.kid:.1f} ± {real.spread:.1f} (all ×1000)"
+                )
                 if score.copies > COPIES:
                     notes.append(
                         f"step {step}: they become copies: {score.copies:.0%} are as near to one "
                         "they learn from as a tenth of the held-out pictures are"
                     )
                     done = done or stop_on_copies
-            on_step(
-                Progress(
-                    "train painter",
-                    preset,
-                    step,
-                    plan.steps,
-                    now,
-                    losses["loss"],
-                    note="; ".join(notes),
-                    share=max(step / plan.steps, min(1.0, (spent + now) / budget)),
-                )
-            )
+            tell("; ".join(notes), losses["loss"])
             notes = []
             if done or now > this_call:
                 break
-        real_score = judge.real(training.generator(seed, 0))
-        return scores | {"real_kid": real_score.kid, "real_spread": real_score.spread}
+        final: dict[str, float] = state["scores"]
+        return final
 
 
 def _plan(
@@ -271,7 +289,7 @@ def _paint(network: Any, seed: int) -> tuple[Tensor, Tensor]:
     """Pictures [N, 3, H, W] to be measured, on the CPU, and those of the fixed latents."""
     device, random = network.mean.device, training.generator(seed, 0)
     with torch.random.fork_rng():
-        torch.manual_seed(seed)  # of the noise
+        torch.manual_seed(seed % 2**63)  # of the noise
         z = torch.randn((SHOWN + MEASURED, network.latent), generator=random).to(device)
         lots = [network.paint(network.map(few)).float().cpu() for few in torch.split(z, 25)]
     made = torch.cat(lots).clamp(0, 1)

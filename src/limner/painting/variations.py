@@ -102,7 +102,7 @@ def variations(
     """
     began = time.monotonic()
     if not 1 <= n <= MOST:
-        raise OptionError(f"--n {n}: must be from 1 to {MOST}")
+        raise OptionError(f"-n {n}: must be from 1 to {MOST}")
     if not 0 <= variety <= 1:
         raise OptionError(f"--variety {variety:g}: must be from 0 to 1")
     asked = _sides(size) if size is not None else None
