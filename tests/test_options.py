@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from rich.console import Console
 
 import limner
 from limner import cli, commands, options
@@ -97,16 +98,16 @@ def test_the_list_of_commands_says_what_docstrings_say(command: str) -> None:
 def test_every_verb_is_a_command() -> None:
     assert set(limner.__all__) <= {
         *cli.VERBS,
-        "print_ready",
-        "draw",
-    }  # upscale --print, and sketch
+        *("print_ready", "draw"),  # upscale --print, and sketch
+        *("variations", "convert_painter", "train_painter"),  # generate --like, convert, train
+    }
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_shows_every_option_and_default(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "800")
+    monkeypatch.setattr(cli.app, "console", Console(width=800))
     assert cli.main([*command.split(), "--help"]) == 0
     shown = capsys.readouterr().out
     for option in options.of(function_of(command)):
