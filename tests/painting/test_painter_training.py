@@ -130,7 +130,8 @@ def test_progress_is_told_at_every_step(whole: Run) -> None:
 def test_there_are_a_log_samples_a_checkpoint_and_a_painter(whole: Run) -> None:
     run, scores, told = whole
     left = {path.name for path in run.iterdir()}
-    assert left == {"checkpoint.pt", "model.safetensors", "options.json", "samples", "log.csv"}
+    weights_files = {"model.safetensors", "best.safetensors"}
+    assert left == weights_files | {"checkpoint.pt", "options.json", "samples", "log.csv"}
     assert sorted(p.name for p in (run / "samples").iterdir()) == ["000002.png", "000004.png"]
     measured = [*Score.__annotations__, "real_kid", "real_spread"]
     assert list(scores) == measured
@@ -140,6 +141,13 @@ def test_there_are_a_log_samples_a_checkpoint_and_a_painter(whole: Run) -> None:
     assert (first["step"], last["step"]) == (2, 4)
     assert last["loss"] == pytest.approx(told[-1].loss, rel=1e-4)
     assert [last[key] for key in measured] == pytest.approx([scores[k] for k in measured], rel=1e-4)
+
+
+def test_the_best_is_kept(whole: Run) -> None:
+    run, _, _ = whole
+    best = min(rows(run), key=lambda row: float(row["kid"]))
+    about = weights.describe(run / "best.safetensors")
+    assert json.loads(about["training"])["steps"] == best["step"]
 
 
 def painted(run: Path) -> Tensor:

@@ -36,6 +36,8 @@ class Preset:
         the pictures (Karras et al. 2020, "Limited Data", appendix C).
     every : int
         Steps from one penalty to the next, which is then so many times stronger.
+    settle : int
+        Steps after which the rate falls with the square root of the steps; 0 for never.
     """
 
     architecture: str
@@ -48,6 +50,7 @@ class Preset:
     betas: tuple[float, float]
     gamma: float = 1.0
     every: int = 16
+    settle: int = 0
 
 
 PRESETS = {
@@ -56,8 +59,10 @@ PRESETS = {
     # Jolicoeur-Martineau 2018; the article's steps
     "relativistic": Preset("dcgan", "average", "none", "none", 15_000, 32, 1e-4, (0.5, 0.999)),
     # Karras et al. 2020, appendix B; 300 thousand pictures, as few pictures allow
-    "stylegan2": Preset("stylegan2", "standard", "r1", "none", 37_500, 8, 2e-3, (0, 0.99), 0.1),
-    "auto": Preset("light", "paired", "r1r2", "diffaugment", 4_000, 16, 1e-3, (0, 0.99), 1.0, 8),
+    "stylegan2": Preset("stylegan2", "standard", "r1", "none", 37_500, 8, 2e-3, (0.0, 0.99), 0.1),
+    "auto": Preset(
+        "light", "paired", "r1r2", "diffaugment", 4_000, 16, 1e-3, (0.0, 0.99), 1.0, 8, 500
+    ),
 }
 
 

@@ -59,8 +59,8 @@ def train_painter(
     folder : Path
         Pictures, and folders of them. A fifth, chosen by name, is held out and only measured with.
     run : Path
-        The run folder; ``model.safetensors`` in it is the result, and ``samples`` hold the same 25
-        pictures at every checkpoint.
+        The run folder; ``model.safetensors`` in it is the result, ``best.safetensors`` that of the
+        checkpoint with the least KID, and ``samples`` hold the same 25 pictures at every one.
     preset : str
         ``auto``, for few pictures and small machines; or the article's ``dcgan``, ``relativistic``
         and ``stylegan2``.
@@ -144,7 +144,8 @@ def train_painter(
             for network in build(plan.architecture, size)
         )
         game = Game(generator, discriminator, plan)
-        state: dict[str, Any] = {"step": 0, "seconds": 0.0, "share": 1.0, "falls": 0, "scores": {}}
+        state: dict[str, Any] = {"step": 0, "seconds": 0.0, "share": 1.0, "falls": 0}
+        state |= {"scores": {}, "best": math.inf}
         state = record.load() if resume else state | {"game": deepcopy(game.state_dict())}
         game.load_state_dict(deepcopy(state["game"]))
         step, spent = state["step"], state["seconds"]
@@ -166,7 +167,8 @@ def train_painter(
         while step < plan.steps and state["seconds"] <= budget:
             torch.manual_seed((seed * 1_000_003 + step) % 2**63)
             batch = pictures.batch(plan.batch_size, training.generator(seed, step)).to(where)
-            losses = game.step(batch, step, state["share"])
+            settled = (plan.settle / max(step, plan.settle)) ** 0.5 if plan.settle else 1.0
+            losses = game.step(batch, step, settled * state["share"])
             now = time.monotonic() - begun
             done = step + 1 == plan.steps or spent + now > budget
             due = done or now > this_call or (step + 1) % save_every == 0
@@ -185,10 +187,14 @@ def train_painter(
             step += 1
             if due:
                 network = game.averaged().eval()
-                painter.save(record.model, network, _about(options, step))
+                about = _about(options, step)
+                painter.save(record.model, network, about)
                 made, shown = _paint(network, seed)
                 score = judge.score(made, training.generator(seed, 0))
                 scores = asdict(score) | as_good
+                if score.kid < state["best"]:  # a generator can get worse again
+                    state["best"] = score.kid
+                    painter.save(run / "best.safetensors", network, about)
                 record.log(step, losses | scores)
                 _show(shown, record.folder / "samples" / f"{step:06d}.png")
                 state |= {"step": step, "seconds": spent + now, "scores": scores}
