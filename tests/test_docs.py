@@ -14,6 +14,7 @@ from limner.painting.train import train_painter
 from limner.sketch.colorize import colorize
 from limner.style.stylize import stylize
 from limner.upscaling.upscale import upscale
+from limner.web.studio import studio
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -27,7 +28,7 @@ def test_every_command_is_in_the_readme() -> None:
 def test_every_option_in_the_readme_exists() -> None:
     verbs = (stylize, hybridize, colorize, beautify, predictability, upscale)
     painting = (generate, folder, convert_painter, train_painter)
-    functions = (*verbs, *painting, commands.paint, commands.measure, commands.tell)
+    functions = (*verbs, *painting, studio, commands.paint, commands.measure, commands.tell)
     asked = [options.of(function) for function in functions]
     known = {"--help"} | {option.flag for found in asked for option in found}
     assert len(known) > 15

@@ -75,6 +75,11 @@ VERBS = {
         "limner.upscaling.upscale:upscale",
         "Make a picture larger, and what is in it sharper.",
     ),
+    "studio": (
+        "serve",
+        "limner.web.studio:studio",
+        "Open all of it as a page on this machine.",
+    ),
     "replay": (
         "paint",
         "limner.replay:replay",

@@ -1,4 +1,4 @@
-"""What a command does with its verb: paint and write pictures, measure one, train a network."""
+"""What a command does with its verb: paint, measure, tell, train, serve."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -200,6 +200,12 @@ def tell(
         print(dumps({"output": str(found)} if isinstance(found, Path) else asdict(found)))
     else:
         print(found)
+    return DONE
+
+
+def serve(verb: Callable[..., None], inputs: Sequence[object], options: Mapping[str, Any]) -> int:
+    """Do what a verb does until it is ended; give the exit code."""
+    verb(*inputs, **options)
     return DONE
 
 

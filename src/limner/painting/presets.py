@@ -37,7 +37,7 @@ class Preset:
     every : int
         Steps from one penalty to the next, which is then so many times stronger.
     settle : int
-        Steps after which the rate falls with the square root of the steps; 0 for never.
+        Steps after which the rate falls, as one over the steps; 0 for never.
     """
 
     architecture: str
@@ -61,7 +61,7 @@ PRESETS = {
     # Karras et al. 2020, appendix B; 300 thousand pictures, as few pictures allow
     "stylegan2": Preset("stylegan2", "standard", "r1", "none", 37_500, 8, 2e-3, (0.0, 0.99), 0.1),
     "auto": Preset(
-        "light", "paired", "r1r2", "diffaugment", 4_000, 16, 1e-3, (0.0, 0.99), 1.0, 8, 500
+        "light", "paired", "r1r2", "diffaugment", 4_000, 16, 1e-3, (0.0, 0.99), 0.05, 8, 300
     ),
 }
 

@@ -167,7 +167,7 @@ def train_painter(
         while step < plan.steps and state["seconds"] <= budget:
             torch.manual_seed((seed * 1_000_003 + step) % 2**63)
             batch = pictures.batch(plan.batch_size, training.generator(seed, step)).to(where)
-            settled = (plan.settle / max(step, plan.settle)) ** 0.5 if plan.settle else 1.0
+            settled = plan.settle / max(step, plan.settle) if plan.settle else 1.0
             losses = game.step(batch, step, settled * state["share"])
             now = time.monotonic() - begun
             done = step + 1 == plan.steps or spent + now > budget

@@ -1,0 +1,1 @@
+"""The studio: a page on this machine with everything the verbs do."""

@@ -1,0 +1,215 @@
+"""What some tabs have besides: hints and points on pictures, a walk, a map, centimetres."""
+
+import base64
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image, ImageDraw
+
+from limner.errors import LimnerError, OptionError
+from limner.progress import OnStep, Progress
+from limner.web.jobs import small_jpeg
+from limner.web.session import Result, Session, Shelved
+from limner.web.view import QUEUED, QUIET, View, compared
+from limner.web.watching import alarm, ended, watched
+
+_BRUSHES: list[Any] = [
+    "#c0392b",
+    "#e67e22",
+    "#f1c40f",
+    "#27ae60",
+    "#2980b9",
+    "#8e44ad",
+    "#ffdbac",
+    "#795548",
+]
+
+
+def hints(view: View) -> None:
+    """Dabs of colour, painted right on the drawing."""
+    with view.beneath:
+        editor = gr.ImageEditor(
+            type="pil",
+            label="Dabs of colour on the drawing",
+            sources=[],
+            transforms=[],
+            buttons=[],
+            brush=gr.Brush(default_size=12, colors=_BRUSHES, color_mode="defaults"),
+            eraser=gr.Eraser(default_size=24),
+            layers=gr.LayerOptions(allow_additional_layers=False, disabled=True),
+            elem_id="colorize-dabs",
+            height=420,
+        )
+
+    def laid(request: gr.Request) -> Any:
+        session = view.sessions.of(request.session_hash)
+        drawing = session.slots.get("colorize.sketch.0")
+        session.slots.pop("colorize.hints.0", None)
+        if drawing is None or drawing.shown is None:
+            return None
+        return {"background": str(drawing.shown), "layers": [], "composite": None}
+
+    def keep(request: gr.Request, painted: dict[str, Any] | None) -> None:
+        session = view.sessions.of(request.session_hash)
+        drawing = session.slots.get("colorize.sketch.0")
+        layers = [one for one in (painted or {}).get("layers", []) if one is not None]
+        if drawing is None or drawing.shown is None or not layers:
+            return
+        with Image.open(drawing.shown) as shown:
+            dabs = Image.new("RGBA", shown.size)
+        for layer in layers:
+            part = layer.convert("RGBA")
+            part = part if part.size == dabs.size else part.resize(dabs.size)
+            dabs = Image.alpha_composite(dabs, part)
+        if dabs.getchannel("A").getbbox() is None:
+            session.slots.pop("colorize.hints.0", None)
+            return
+        path = session.free(Path("hints.png"))
+        dabs.save(path)
+        session.slots["colorize.hints.0"] = session.shelve(path)
+
+    view.slots["sketch.0"].change(laid, None, editor, trigger_mode="always_last", **QUIET)
+    view.prepare = (keep, [editor], [])
+
+
+def points(view: View) -> None:
+    """Two points in each photo, by clicking, that are to lie on each other."""
+    names = ("near_photo", "far_photo")
+    with view.beneath:
+        gr.Markdown("Click two places in each photo, and they are laid on each other.")
+        again = gr.Button("Forget the points", size="sm", elem_id="hybridize-forget")
+    field = view.inputs["points"]
+
+    def clicked(name: str) -> Any:
+        def on(event: gr.SelectData, request: gr.Request) -> tuple[Any, Any]:
+            session = view.sessions.of(request.session_hash)
+            photo = session.slots.get(f"hybridize.{name}.0")
+            if photo is None or photo.shown is None:
+                return gr.skip(), gr.skip()
+            with Image.open(photo.shown) as shown:
+                share = photo.size[0] / shown.width
+                marked = shown.convert("RGB")
+            known = session.points.setdefault(name, [])
+            if len(known) == 2:
+                known.clear()
+            x, y = (
+                min(round(at * share), side - 1)
+                for at, side in zip(event.index, photo.size, strict=True)
+            )
+            known.append((x, y))
+            _mark(marked, [(round(x / share), round(y / share)) for x, y in known])
+            both = [session.points.get(one, []) for one in names]
+            text = ",".join(f"{x},{y}" for one in both for x, y in one)
+            return marked, text if all(len(one) == 2 for one in both) else ""
+
+        return on
+
+    def forget(request: gr.Request) -> list[Any]:
+        session = view.sessions.of(request.session_hash)
+        session.points.clear()
+        kept = [session.slots.get(f"hybridize.{name}.0") for name in names]
+        return [*(str(one.shown) if one else None for one in kept), ""]
+
+    for name in names:
+        slot = view.slots[f"{name}.0"]
+        slot.select(clicked(name), None, [slot, field], **QUIET)
+    again.click(forget, None, [*(view.slots[f"{name}.0"] for name in names), field], **QUIET)
+
+
+def _mark(picture: Image.Image, places: list[tuple[int, int]]) -> None:
+    pen = ImageDraw.Draw(picture)
+    for (x, y), colour in zip(places, ("#ff3b30", "#0a84ff"), strict=False):
+        for reach, shade in ((max(picture.size) // 40, "white"), (max(picture.size) // 50, colour)):
+            pen.ellipse((x - reach, y - reach, x + reach, y + reach), None, shade, 5)
+
+
+def walk(view: View) -> None:
+    """A look at a hybrid as if one walked away from it."""
+    with view.besides:
+        viewer = gr.HTML(elem_id="hybridize-walk")
+
+    def after(session: Session, result: Result) -> dict[Any, Any]:
+        shown = result.pictures[0].shown
+        assert shown is not None
+        with Image.open(shown) as picture:
+            data = base64.b64encode(small_jpeg(picture, 1024)).decode()
+        return {viewer: _WALK.format(data=data)}
+
+    view.finish, view.finished = after, [viewer]
+
+
+_WALK = """<div class="limner-walk"><label>Walk away from it
+<input type="range" min="4" max="100" value="100"
+ oninput="this.closest('.limner-walk').querySelector('img').style.width = this.value + '%'"
+ style="direction: rtl"></label>
+<div><img alt="The hybrid picture, as large as it looks from there" style="width: 100%"
+ src="data:image/jpeg;base64,{data}"></div></div>"""
+
+
+def map_(view: View) -> None:
+    """Where a picture is hard to predict."""
+    with view.besides:
+        button = gr.Button(
+            "Show where the picture is hard to predict", size="sm", elem_id="beautify-map"
+        )
+        numbers = gr.HTML(elem_id="beautify-numbers")
+        slider = gr.ImageSlider(
+            label="The picture and its map: blue is easy, orange hard",
+            visible=False,
+            elem_id="beautify-overlay",
+            buttons=["fullscreen"],
+        )
+
+    async def look(request: gr.Request) -> AsyncIterator[dict[Any, Any]]:
+        session = view.sessions.of(request.session_hash)
+        try:
+            subject = session.slots.get("beautify.picture.0")
+            if subject is None:
+                raise OptionError("Picture: there is none yet; drop a picture in first")
+            job = view.sessions.begin(session, _measuring(session, subject), "beautify")
+        except LimnerError as error:
+            yield {numbers: alarm(str(error))}
+            return
+        async for change in watched(job, view.sessions, numbers, view.preview):
+            yield change
+        if job.result is None:
+            yield {numbers: ended(job)}
+            return
+        said = "; ".join(f"{name} {value:.3g}" for name, value in job.result.numbers.items())
+        overlay = gr.ImageSlider(value=compared(subject, job.result.pictures[0]), visible=True)
+        yield {numbers: f'<p role="status">{said}</p>', slider: overlay}
+
+    button.click(look, None, [numbers, slider, view.preview], show_progress="hidden", **QUEUED)
+
+
+def _measuring(session: Session, subject: Shelved) -> Any:
+    def work(on_step: OnStep) -> Result:
+        from limner import predictability
+
+        on_step(Progress("predictability", "looking", 0, 0, 0.0))
+        found = predictability(subject.path)
+        path = session.free(Path("map.png"))
+        found.map.save(path)
+        numbers = {"error": found.error, "relative": found.relative, "progress": found.progress}
+        return Result("Map", [session.shelve(path)], numbers=numbers)
+
+    return work
+
+
+def centimetres(view: View) -> None:
+    """The paper to be filled, in centimetres."""
+    field = view.inputs["print_"]
+    with view.beneath, gr.Row():
+        width, height = (
+            gr.Textbox(
+                label=f"{side} on paper, cm", max_length=10, elem_id=f"upscale-{side.lower()}"
+            )
+            for side in ("Width", "Height")
+        )
+
+    def written(across: str, down: str) -> str:
+        return f"{across.strip()}x{down.strip()}cm" if across.strip() and down.strip() else ""
+
+    gr.on([width.change, height.change], written, [width, height], field, **QUIET)

@@ -1,0 +1,57 @@
+"""A studio of its own, and a Chromium to look at it with; without either its tests are skipped."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from desk import BROWSERS, Desk, Studio, lacking
+from PIL import Image
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    if why := lacking():
+        pytest.skip(why)
+    running = Studio(tmp_path_factory.mktemp("studio"))
+    yield running
+    assert running.close() == (0, [], "")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    if why := lacking():
+        pytest.skip(why)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = next(filter(None, map(shutil.which, BROWSERS)))
+        yield playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--headless"])
+
+
+@pytest.fixture
+def desk(studio: Studio, chromium: Any) -> Iterator[Desk]:
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    made = Desk(page, studio.url)
+    yield made
+    page.context.close() if page.is_closed() else page.close()
+    assert made.foreign == [] and made.errors == []
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> dict[str, Path]:
+    """Two small pictures and a drawing."""
+    made = {}
+    for seed, name in enumerate(("photo", "painting")):
+        values = np.random.default_rng(seed).integers(20, 235, (7, 9, 3), dtype=np.uint8)
+        soft = Image.fromarray(values).resize((160, 144), Image.Resampling.BICUBIC)
+        made[name] = tmp_path / f"{name}.png"
+        soft.save(made[name])
+    sheet = np.full((144, 160, 3), 255, np.uint8)
+    for edge in (30, 110):
+        sheet[20:124, edge : edge + 3] = sheet[edge : edge + 3, 20:133] = 0
+    made["drawing"] = tmp_path / "drawing.png"
+    Image.fromarray(sheet).save(made["drawing"])
+    return made

@@ -1,0 +1,144 @@
+"""Who may talk to the page, and who may not."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from limner.web.guard import Guard
+
+UPLOADS = Path("/nowhere/uploads")
+Answer = tuple[int, dict[str, str], str]
+
+
+async def inner(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """What is guarded: it gives back what it is sent."""
+    body = (await receive()).get("body", b"")
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"in: " + body})
+
+
+def asked(
+    guard: Guard, path: str = "/", method: str = "GET", body: bytes = b"", **headers: str
+) -> Answer:
+    given = {"host": "127.0.0.1:7860", **{k.replace("_", "-"): v for k, v in headers.items()}}
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "headers": [(k.encode(), v.encode()) for k, v in given.items()],
+    }
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(guard(scope, receive, send))
+    found = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
+    return sent[0]["status"], found, b"".join(m.get("body", b"") for m in sent[1:]).decode()
+
+
+@pytest.mark.parametrize(
+    ("listens", "host", "good"),
+    [
+        ("127.0.0.1", "127.0.0.1:7860", True),
+        ("127.0.0.1", "localhost:7860", True),
+        ("127.0.0.1", "LOCALHOST", True),
+        ("127.0.0.1", "[::1]:7860", True),
+        ("127.0.0.1", "evil.example", False),
+        ("127.0.0.1", "127.0.0.1.evil.example:7860", False),
+        ("127.0.0.1", "192.168.1.7:7860", False),
+        ("127.0.0.1", "", False),
+        ("127.0.0.1", "[", False),
+        ("192.168.1.7", "192.168.1.7:7860", True),
+        ("192.168.1.7", "192.168.1.8:7860", False),
+        ("0.0.0.0", "192.168.1.7:7860", True),
+        ("0.0.0.0", "evil.example:7860", False),
+    ],
+)
+def test_another_name_is_refused(listens: str, host: str, good: bool) -> None:
+    status, _, text = asked(Guard(inner, listens, UPLOADS), host=host)
+    assert status == (200 if good else 403), text
+
+
+@pytest.mark.parametrize(
+    ("headers", "good"),
+    [
+        ({"origin": "http://127.0.0.1:7860"}, True),
+        ({"origin": "http://127.0.0.1:7861"}, False),
+        ({"origin": "http://evil.example"}, False),
+        ({"origin": "null"}, False),
+        ({"sec_fetch_site": "cross-site", "sec_fetch_mode": "no-cors"}, False),
+        ({"sec_fetch_site": "same-origin", "sec_fetch_mode": "cors"}, True),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_other_pages_may_not_ask(headers: dict[str, str], good: bool, method: str) -> None:
+    assert asked(Guard(inner, "127.0.0.1", UPLOADS), method=method, **headers)[0] == (
+        200 if good else 403
+    )
+
+
+def test_a_link_from_elsewhere_may_be_followed() -> None:
+    navigated = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}
+    assert asked(Guard(inner, "127.0.0.1", UPLOADS), **navigated)[0] == 200
+    assert asked(Guard(inner, "127.0.0.1", UPLOADS), method="POST", **navigated)[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("body", "good"),
+    [
+        (b"", True),
+        (b'{"data": ["a", {"path": "/nowhere/uploads/a/x.png"}]}', True),
+        (b'{"data": ["http://in.a.text/field", {"path": null}]}', True),
+        (b'{"data": [{"path": "http://evil.example/x.png"}]}', False),
+        (b'{"data": [[{"a": {"path": "https://evil.example/x.png"}}]]}', False),
+        (b'{"data": [{"path": "/etc/passwd"}]}', False),
+        (b'{"data": [{"path": "/nowhere/uploads/../x.png"}]}', False),
+        (b'{"data": [{"path": "/nowhere/uploads\\u0000"}]}', False),
+        (b'{"data": [{"path": ["/nowhere/uploads/x.png"]}]}', False),
+        (b'{"data": [', False),
+        (b"[" * 100_000, False),
+    ],
+)
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", None])
+def test_no_file_is_opened_for_a_page(body: bytes, good: bool, kind: str | None) -> None:
+    headers = {} if kind is None else {"content_type": kind}
+    status, _, text = asked(Guard(inner, "127.0.0.1", UPLOADS), method="POST", body=body, **headers)
+    assert status == (200 if good else 403)
+    if good:
+        assert text == "in: " + body.decode(), "what was looked at still arrives"
+
+
+@pytest.mark.parametrize("path", ["/gradio_api/file=http://evil.example/", "/gradio_api/proxy=x"])
+def test_the_server_is_no_proxy(path: str) -> None:
+    assert asked(Guard(inner, "127.0.0.1", UPLOADS), path)[0] == 403
+
+
+def test_the_browser_is_told_to_ask_nobody_else() -> None:
+    _, headers, _ = asked(Guard(inner, "127.0.0.1", UPLOADS))
+    policy = headers["content-security-policy"]
+    assert policy.startswith("default-src 'self'") and "http" not in policy
+
+
+def test_a_password_is_good_once() -> None:
+    said: list[str] = []
+    guard = Guard(inner, "0.0.0.0", UPLOADS, ask=True, tell=said.append)
+    (first,) = said
+    assert len(first) == 10
+    status, _, text = asked(guard)
+    assert status == 200 and 'name="password"' in text
+    assert asked(guard, "/gradio_api/upload", "POST", b"x")[0] == 401
+    assert asked(guard, "/password", "POST", b"password=wrong")[0] == 401
+
+    status, headers, _ = asked(guard, "/password", "POST", f"password={first}".encode())
+    assert status == 303 and len(said) == 2 and said[1] != first
+    assert "HttpOnly" in headers["set-cookie"] and "SameSite=Strict" in headers["set-cookie"]
+    cookie = headers["set-cookie"].partition(";")[0]
+    assert asked(guard, cookie=cookie)[2] == "in: "
+    assert "password" in asked(guard, cookie=cookie[:-1])[2]
+    assert asked(guard, "/password", "POST", f"password={first}".encode())[0] == 401

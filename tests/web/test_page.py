@@ -1,0 +1,267 @@
+"""The page in a browser: every tab with real pictures, and what people may do to it."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from desk import Desk
+from PIL import Image
+
+import limner
+from limner.output import recipe_of
+from limner.replay import replay
+
+pytestmark = pytest.mark.xdist_group("studio")
+Pictures = dict[str, Path]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """The studio has one, and sums differ with how many there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def values(picture: Path | Image.Image) -> Any:
+    image = Image.open(picture) if isinstance(picture, Path) else picture
+    return np.asarray(image.convert("RGB")).astype(int)
+
+
+def alike(path: Path, ours: Image.Image) -> bool:
+    """Whether a download is what the library makes, up to how threads add up."""
+    theirs = values(path)
+    return theirs.shape == values(ours).shape and abs(theirs - values(ours)).mean() < 0.5
+
+
+def test_stylize_grows_and_is_the_librarys_own(
+    desk: Desk, pictures: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.give("stylize-photo-0", pictures["photo"])
+    desk.give("stylize-styles-0", pictures["painting"])
+    desk.write("stylize-size", "96")
+    desk.more("stylize")
+    desk.write("stylize-steps", "60")
+    desk.page.click("#stylize-run")
+    desk.page.wait_for_selector("#stylize-preview img")
+    assert desk.page.is_enabled("#stylize-stop") and not desk.page.is_enabled("#stylize-run")
+    seen = set()
+    while desk.page.locator("#stylize-preview img").count():
+        seen.add(desk.page.locator("#stylize-preview img").first.get_attribute("src", timeout=900))
+        if len(seen) >= 2:
+            break
+        time.sleep(0.1)
+    assert len(seen) >= 2, "the preview does not change"
+    assert "Done in" in desk.ended("stylize")
+    desk.page.wait_for_selector("#stylize-slider img")
+    assert desk.page.locator("#stylize-slider img").count() == 2
+
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    got = desk.download("stylize", folder)
+    ours = limner.stylize(pictures["photo"], pictures["painting"], size=96, steps=60)
+    assert alike(got, ours)
+    assert recipe_of(got)["inputs"] == ["photo.png", "painting.png:1.0"]
+    monkeypatch.chdir(tmp_path)  # where the pictures lie
+    assert alike(got, replay(got))
+
+
+def test_stop_keeps_the_picture(desk: Desk, pictures: Pictures, tmp_path: Path) -> None:
+    desk.give("stylize-photo-0", pictures["photo"])
+    desk.give("stylize-styles-0", pictures["painting"])
+    desk.write("stylize-size", "512")
+    desk.page.click("#stylize-run")
+    desk.page.wait_for_selector("#stylize-preview img")
+    began = time.monotonic()
+    desk.page.click("#stylize-stop")
+    assert "Stopped after" in desk.ended("stylize")
+    assert time.monotonic() - began < 15
+    got = desk.download("stylize", tmp_path)
+    with Image.open(got) as kept:
+        assert max(kept.size) == 512
+    assert desk.page.is_enabled("#stylize-run") and not desk.page.is_enabled("#stylize-stop")
+
+
+TABS: list[tuple[str, dict[str, str], dict[str, str], Callable[[Pictures], Image.Image]]] = [
+    (
+        "hybridize",
+        {"near_photo-0": "photo", "far_photo-0": "painting"},
+        {"size": "96"},
+        lambda p: limner.hybridize(p["photo"], p["painting"], size=96),
+    ),
+    ("draw", {"picture-0": "photo"}, {}, lambda p: limner.draw(p["photo"])),
+    (
+        "colorize",
+        {"sketch-0": "drawing"},
+        {"palette": "#aa3311,#ffe0bd"},
+        lambda p: limner.colorize(p["drawing"], palette="#aa3311,#ffe0bd"),
+    ),
+    ("beautify", {"picture-0": "photo"}, {}, lambda p: limner.beautify(p["photo"])),
+    (
+        "upscale",
+        {"picture-0": "photo"},
+        {"width": "4", "height": "3.6"},
+        lambda p: limner.upscale(p["photo"], print_="4x3.6cm"),
+    ),
+    (
+        "generate",
+        {"like-0": "painting"},
+        {"size": "96x64"},
+        lambda p: limner.variations(p["painting"], n=1, size="96x64")[0],
+    ),
+]
+
+
+@pytest.mark.parametrize(("verb", "given", "written", "ours"), TABS, ids=[t[0] for t in TABS])
+def test_a_tab_makes_what_the_library_makes(
+    verb: str,
+    given: dict[str, str],
+    written: dict[str, str],
+    ours: Callable[[Pictures], Image.Image],
+    desk: Desk,
+    pictures: Pictures,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk.open(verb)
+    for place, name in given.items():
+        desk.give(f"{verb}-{place}", pictures[name])
+    for place, text in written.items():
+        desk.write(f"{verb}-{place}", text)
+    time.sleep(0.5)  # centimetres travel to the field of the paper
+    desk.run(verb)
+    assert "Done in" in desk.page.inner_text(f"#{verb}-status")
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    got = desk.download(verb, folder)
+    assert alike(got, ours(pictures))
+    monkeypatch.chdir(tmp_path)
+    assert alike(got, replay(got))
+
+
+def test_dabs_on_the_drawing_colour_it(desk: Desk, pictures: Pictures, tmp_path: Path) -> None:
+    desk.open("colorize")
+    desk.give("colorize-sketch-0", pictures["drawing"])
+    canvas = desk.page.locator("#colorize-dabs canvas").first
+    canvas.wait_for()
+    time.sleep(2)  # it fits the drawing in, and moves while it does
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    desk.page.mouse.move(x - 10, y)
+    desk.page.mouse.down()
+    desk.page.mouse.move(x + 10, y, steps=8)
+    desk.page.mouse.up()
+    time.sleep(1)
+    desk.run("colorize")
+    recipe = recipe_of(desk.download("colorize", tmp_path))
+    assert isinstance(recipe["options"], dict)
+    assert recipe["options"]["hints"] == "hints.png"
+    made = values(tmp_path / "colorize-1.png")
+    plain = values(limner.colorize(pictures["drawing"]))
+    middle = (slice(60, 84), slice(65, 95))
+    assert abs(made[middle] - plain[middle]).mean() > 8, "the dab changes nothing"
+    assert "--hints hints.png" in desk.command("colorize")
+
+
+def test_points_are_clicked_and_a_walk_is_taken(desk: Desk, pictures: Pictures) -> None:
+    desk.open("hybridize")
+    for place, name in (("near_photo", "photo"), ("far_photo", "painting")):
+        desk.give(f"hybridize-{place}-0", pictures[name])
+    clicked: dict[float, float] = {}
+    for place in ("near_photo", "far_photo"):
+        for share in (0.3, 0.7):
+            seen = desk.page.locator(f"#hybridize-{place}-0 img[src*='uploads']").first
+            before = seen.get_attribute("src")
+            time.sleep(1)  # it is still finding its size
+            box = seen.bounding_box()
+            assert box is not None
+            scale = min(1, box["width"] / 160, box["height"] / 144)  # small ones stay small
+            clicked[share] = 80 + (share - 0.5) * box["width"] / scale
+            seen.click(position={"x": box["width"] * share, "y": box["height"] / 2})
+            desk.page.wait_for_function(
+                f"() => document.querySelector('#hybridize-{place}-0 img')?.src !== '{before}'"
+            )
+    desk.more("hybridize")
+    text = desk.page.locator("#hybridize-points textarea, #hybridize-points input").input_value()
+    points = list(map(int, text.split(",")))
+    assert len(points) == 8
+    assert points == pytest.approx([clicked[0.3], 72, clicked[0.7], 72] * 2, abs=2)
+    desk.write("hybridize-size", "96")
+    desk.run("hybridize")
+    seen = desk.page.locator("#hybridize-walk img")
+    wide = seen.evaluate("it => it.getBoundingClientRect().width")
+    desk.page.locator("#hybridize-walk input").fill("25")
+    near = seen.evaluate("it => it.getBoundingClientRect().width")
+    assert near == pytest.approx(wide / 4, rel=0.05)
+
+
+def test_the_map_lies_over_the_picture(desk: Desk, pictures: Pictures) -> None:
+    desk.open("beautify")
+    desk.page.click("#beautify-map")
+    desk.page.wait_for_selector("#beautify-numbers .limner-alarm")
+    desk.give("beautify-picture-0", pictures["photo"])
+    desk.page.click("#beautify-map")
+    desk.page.wait_for_selector("#beautify-overlay img")
+    said = desk.page.inner_text("#beautify-numbers")
+    assert f"error {limner.predictability(pictures['photo']).error:.3g}" in said
+
+
+def test_a_result_goes_on_to_the_next_verb_and_into_the_history(
+    desk: Desk, pictures: Pictures, tmp_path: Path
+) -> None:
+    desk.open("draw")
+    desk.give("draw-picture-0", pictures["photo"])
+    desk.run("draw")
+    desk.page.click("#draw-to-colorize")
+    desk.page.wait_for_selector("#colorize-sketch-0 img[src*='shown-']")
+    desk.page.wait_for_selector("#colorize-run:visible")
+    assert "limner colorize draw-1.png" in desk.command("colorize")
+    desk.run("colorize")
+    assert recipe_of(desk.download("colorize", tmp_path))["inputs"] == ["draw-1.png"]
+    desk.page.locator("#history > button").click()
+    desk.page.wait_for_selector("#history-gallery img")
+    assert desk.page.locator("#history-gallery img").count() == 2
+    desk.page.locator("#history-gallery button img").nth(1).click()
+    recipe = desk.page.locator("#history-recipe textarea")
+    desk.page.wait_for_function(
+        "() => document.querySelector('#history-recipe textarea').value.includes('draw')"
+    )
+    assert json.loads(recipe.input_value())["verb"] == "draw"
+
+
+def test_the_command_follows_the_form(desk: Desk, pictures: Pictures) -> None:
+    assert desk.command("stylize") == "limner stylize photo.jpg styles.jpg -o stylize.png"
+    desk.give("stylize-photo-0", pictures["photo"])
+    desk.write("stylize-size", "320")
+    desk.page.wait_for_function(
+        "() => document.querySelector('#stylize-command textarea').value.includes('--size 320')"
+    )
+    assert "photo.png" in desk.command("stylize")
+    desk.give("stylize-styles-0", pictures["painting"])
+    desk.write("stylize-size", "many")
+    desk.page.click("#stylize-run")
+    assert "must be a number" in desk.ended("stylize")
+
+
+def test_no_serious_fault_of_accessibility(desk: Desk, pictures: Pictures) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    desk.open("draw")
+    desk.give("draw-picture-0", pictures["photo"])
+    desk.run("draw")
+    faults = []
+    for verb in ("draw", "stylize", "hybridize", "colorize", "beautify", "generate", "upscale"):
+        desk.open(verb)
+        time.sleep(0.5)
+        for fault in axe.Axe().run(desk.page).response["violations"]:
+            if fault["impact"] in ("serious", "critical"):
+                nodes = [" ".join(node["html"].split())[:160] for node in fault["nodes"][:4]]
+                faults.append((verb, fault["id"], nodes))
+    assert faults == []

@@ -1,0 +1,157 @@
+"""What the page does with hostile files, other pages, closed pages, and many at once."""
+
+import io
+import json
+import struct
+import threading
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk import Client, Desk, Studio
+from PIL import Image
+
+import limner
+
+pytestmark = pytest.mark.xdist_group("studio")
+Pictures = dict[str, Path]
+
+
+def bomb() -> bytes:
+    """A PNG of a hundred bytes that says it has 1.6 gigapixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0))
+    return (
+        b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(99))) + chunk(b"IEND", b"")
+    )
+
+
+def test_hostile_files_are_refused_and_the_page_lives_on(desk: Desk, pictures: Pictures) -> None:
+    encoded = io.BytesIO()
+    with Image.open(pictures["photo"]) as picture:
+        picture.save(encoded, "JPEG")
+    cases = [
+        ("half.jpg", encoded.getvalue()[: encoded.tell() // 2], "half.jpg: cannot be read"),
+        ("text.png", b"no picture at all", "text.png: is damaged, or none of"),
+        ("bomb.png", bomb(), "bomb.png: is 40000 × 40000 = 1600 megapixels"),
+        ("<b>.png", b"\0" * 64, "_b_.png: is damaged"),
+    ]
+    desk.open("draw")
+    for name, data, said in cases:
+        file = {"name": name, "mimeType": "image/png", "buffer": data}
+        desk.page.set_input_files("#draw-picture-0 input[type=file]", file)
+        desk.page.wait_for_selector(f"#draw-status .limner-alarm:has-text('{said}')")
+        desk.page.wait_for_selector("#draw-picture-0 input[type=file]", state="attached")
+    good = {
+        "name": "../../x.png",
+        "mimeType": "image/png",
+        "buffer": pictures["photo"].read_bytes(),
+    }
+    desk.page.set_input_files("#draw-picture-0 input[type=file]", good)
+    desk.page.wait_for_selector("#draw-picture-0 img[src*='shown-']")
+    desk.run("draw")
+    assert "Done in" in desk.page.inner_text("#draw-status")
+    assert "limner sketch x.png" in desk.command("draw")
+
+
+def test_two_pages_do_not_see_each_other(
+    desk: Desk, studio: Studio, chromium: Any, pictures: Pictures
+) -> None:
+    desk.open("draw")
+    desk.give("draw-picture-0", pictures["photo"])
+    desk.run("draw")
+    page = chromium.new_page()
+    other = Desk(page, studio.url)
+    other.open("draw")
+    assert other.page.locator("#draw-picture-0 img[src*='shown-']").count() == 0
+    other.page.click("#draw-run")
+    assert "Picture: there is none yet" in other.ended("draw")
+    other.page.locator("#history > button").click()
+    assert other.page.locator("#history-gallery img").count() == 0
+    page.close()
+
+
+def test_a_closed_page_stops_its_job_and_its_pictures_are_deleted(
+    studio: Studio, chromium: Any, desk: Desk, pictures: Pictures
+) -> None:
+    page = chromium.new_page()
+    left = Desk(page, studio.url)
+    before = set(studio.folder.glob("*/*"))
+    left.give("stylize-photo-0", pictures["photo"])
+    left.give("stylize-styles-0", pictures["painting"])
+    (mine,) = (one for one in set(studio.folder.glob("*/*")) - before if one.name != "uploads")
+    left.write("stylize-size", "2048")
+    left.page.click("#stylize-run")
+    left.page.wait_for_selector("#stylize-preview img")
+    page.close()
+    desk.open("draw")
+    desk.give("draw-picture-0", pictures["photo"])
+    desk.run("draw")  # it would wait for many minutes
+    deadline = time.monotonic() + 30
+    while mine.exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not mine.exists()
+
+
+def test_twenty_jobs_at_once_all_end(studio: Studio) -> None:
+    ends: dict[int, list[dict[str, Any]]] = {}
+
+    def one(number: int) -> None:
+        client = Client(studio, f"client{number:02d}")
+        client.ask("gradio_api/run/predict", client.call("draw-example"))
+        client.ask("gradio_api/queue/join", client.call("draw-run"))
+        stream = client.ask(f"gradio_api/queue/data?session_hash={client.name}")
+        ends[number] = [
+            json.loads(line[5:]) for line in stream.splitlines() if line.startswith("data:")
+        ]
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert len(ends) == 20
+    said = {number: json.dumps(messages) for number, messages in ends.items()}
+    assert all("Done in" in text for text in said.values())
+    assert any("In the queue: " in text for text in said.values())
+    for messages in ends.values():
+        (last,) = (one for one in messages if one["msg"] == "process_completed")
+        assert last["success"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Origin": "http://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_other_names_and_other_pages_get_nothing(studio: Studio, headers: dict[str, str]) -> None:
+    client = Client(studio, "outside")
+    assert client.refused("config", **headers) == 403
+
+
+def test_no_file_of_the_machine_is_given_out(studio: Studio, tmp_path: Path) -> None:
+    client = Client(studio, "outside")
+    secret = tmp_path / "secret.png"
+    Image.new("RGB", (8, 8)).save(secret)
+    session = studio.folder.glob("limner-studio-*/*/*.png")
+    places = ["/etc/passwd", str(secret), "pyproject.toml", *map(str, session)]
+    places += [str(Path(limner.__file__)), f"{studio.folder}/../secret", "http://127.0.0.1:1/x"]
+    for place in places:
+        assert client.refused(f"gradio_api/file={place}") in (403, 404), place
+
+    target = [client.ids["draw-picture-0"], "upload"]
+    found = next(d for d in client.config["dependencies"] if target in d["targets"])
+    for path in (str(secret), "/etc/passwd", "http://127.0.0.1:1/x.png"):
+        file = {"path": path, "orig_name": "a.png", "meta": {"_type": "gradio.FileData"}}
+        call = {"fn_index": found["id"], "data": [file], "session_hash": "outside"}
+        assert client.refused("gradio_api/run/predict", call) == 403, path
