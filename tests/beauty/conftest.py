@@ -1,6 +1,7 @@
 """Pictures and small networks of random weights that the tests of this room share."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +49,9 @@ def shaken(network: nn.Module) -> nn.Module:
     return network.requires_grad_(False).eval()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def small() -> Iterator[None]:
-    """Networks of few weights."""
+@contextmanager
+def few_weights() -> Iterator[None]:
+    """Let networks be small."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(beautifier.OURS, "good", SmallPredictor)
         patch.setitem(beautifier.OURS, "closeness", SmallFree)
@@ -63,14 +64,22 @@ def small() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small() -> Iterator[None]:
+    """Networks of few weights, in this room's tests and no others."""
+    with few_weights():
+        yield
+
+
 @pytest.fixture(scope="session")
 def drawn() -> Callable[[str], Beautifier]:
     """A beautifier of random weights: of preset ``default`` or ``article``."""
 
     def draw(preset: str) -> Beautifier:
         torch.manual_seed(1)
-        makers = beautifier.OURS if preset == "default" else beautifier.ARTICLES
-        return Beautifier({name: shaken(make()) for name, make in makers.items()})
+        with few_weights():
+            makers = beautifier.OURS if preset == "default" else beautifier.ARTICLES
+            return Beautifier({name: shaken(make()) for name, make in makers.items()})
 
     return draw
 
