@@ -435,6 +435,6 @@ def test_without_a_painter_it_says_how_to_come_by_one() -> None:
     with pytest.raises(OptionError) as caught:
         generate()
     lines = str(caught.value).splitlines()
-    assert len(lines) == 3 and lines[0].startswith("generate: needs a painter or a picture")
+    assert len(lines) == 3 and lines[0].startswith("generate: needs a painter of yours")
     assert "limner generate --like picture.jpg" in lines[1]
     assert "limner train painter pictures/ -o run/" in lines[2]

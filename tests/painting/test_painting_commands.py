@@ -181,7 +181,7 @@ def test_alone_it_says_in_three_lines_what_it_needs(run: Run, folder: Path) -> N
     code, out, err = run("generate")
     first, second, third = err.splitlines()
     assert (code, out) == (2, "") and names(folder) == before
-    assert first.startswith("limner: error: generate: needs a painter or a picture")
+    assert first.startswith("limner: error: generate: needs a painter of yours")
     assert second.startswith("limner: ") and "limner generate --like picture.jpg" in second
     assert third.startswith("limner: ") and "limner train painter pictures/ -o run/" in third
 

@@ -20,7 +20,7 @@ from limner.progress import OnStep, Progress, Stop, silent
 MOST = 1000  # pictures
 WIDEST = 5  # rows and columns of a sheet of mixtures
 _NO_RUN = """\
-generate: needs a painter or a picture; none ships, for a few minutes of training paint nothing fine
+generate: needs a painter of yours, for none ships, or a picture with --like
 variations of one picture, at once: limner generate --like picture.jpg -n 8 -o new/
 a painter of your own folder, in hours: limner train painter pictures/ -o run/"""
 
