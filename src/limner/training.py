@@ -27,7 +27,12 @@ PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff"
 
 def generator(seed: int, step: int) -> torch.Generator:
     """Give the random numbers of one step: the same for the same seed and step."""
-    return torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
+    return torch.Generator().manual_seed(number(seed, step))
+
+
+def number(seed: int, step: int) -> int:
+    """Give the seed of one step, as torch takes it."""
+    return (seed * 1_000_003 + step) % 2**63
 
 
 def cosine(step: int, steps: int, *, warmup: int = 200) -> float:
@@ -40,6 +45,12 @@ def check_least(least: int, **options: int) -> None:
     for name, value in options.items():
         if value < least:
             raise OptionError(f"--{name.replace('_', '-')} {value}: must be at least {least}")
+
+
+def check_rate(learning_rate: float | None) -> None:
+    """Refuse a learning rate that is given and is none."""
+    if learning_rate is not None and not 0 < learning_rate < 1:
+        raise OptionError(f"--learning-rate {learning_rate:g}: must be above 0 and below 1")
 
 
 class Run:

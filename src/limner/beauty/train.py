@@ -84,8 +84,7 @@ def train_beautifier(
         raise OptionError(f"--preset {preset}: must be one of default, article")
     training.check_least(1, steps=steps, batch_size=batch_size, save_every=save_every)
     training.check_least(0, improver_steps=improver_steps)
-    if not 0 < learning_rate < 1:
-        raise OptionError(f"--learning-rate {learning_rate:g}: must be above 0 and below 1")
+    training.check_rate(learning_rate)
     begun = time.monotonic()
     ours = preset == "default"
     options = {

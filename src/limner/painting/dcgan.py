@@ -5,11 +5,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-
-def _levels(size: tuple[int, int]) -> tuple[int, tuple[int, int]]:
-    """How often a shape can be halved before its short side is 4, and what it then is."""
-    levels = (min(size) // 4).bit_length() - 1
-    return levels, (size[0] >> levels, size[1] >> levels)
+from limner.painting.stylegan2 import levels
 
 
 class Generator(nn.Module):
@@ -30,8 +26,8 @@ class Generator(nn.Module):
     def __init__(self, size: tuple[int, int], latent: int = 100, width: int = 64) -> None:
         super().__init__()
         self.size, self.latent, self.layers = size, latent, 1
-        levels, smallest = _levels(size)
-        widths = [min(8, 2**level) * width for level in reversed(range(levels))]
+        smallest, count = levels(size)
+        widths = [min(8, 2**level) * width for level in reversed(range(count))]
         layers: list[nn.Module] = [
             nn.ConvTranspose2d(latent, widths[0], smallest, bias=False),
             nn.BatchNorm2d(widths[0]),
@@ -74,8 +70,8 @@ class Discriminator(nn.Module):
 
     def __init__(self, size: tuple[int, int], width: int = 64) -> None:
         super().__init__()
-        levels, smallest = _levels(size)
-        widths = [min(8, 2**level) * width for level in range(levels)]
+        smallest, count = levels(size)
+        widths = [min(8, 2**level) * width for level in range(count)]
         layers: list[nn.Module] = [nn.Conv2d(3, widths[0], 4, 2, 1), nn.LeakyReLU(0.2)]
         for before, after in itertools.pairwise(widths):
             layers += [

@@ -125,7 +125,6 @@ def generate(
         "verb": "generate",
         "version": __version__,
         "inputs": [str(path)],
-        "options": {"n": 1, "truncation": truncation},
         "files": {str(path): weights.sha256(path)},
     }
 

@@ -7,16 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limner import features, images
+from limner.painting.stylegan2 import levels
 
 WIDTHS = (192, 128, 96, 48, 24, 16, 12, 8)  # channels at 4, 8, 16, … pixels of the short side
 SEEN = 128  # pixels of the short side that the features see at most
 TAPS = {"2_2": 32, "3_3": 64, "4_3": 128}  # of the compact features: their channels
 HEAD = 64  # channels of what judges the features of one tap
-
-
-def levels(size: tuple[int, int]) -> int:
-    """How often a shape can be halved before its short side is 4 pixels."""
-    return (min(size) // 4).bit_length() - 1
 
 
 class Raise(nn.Module):
@@ -56,9 +52,8 @@ class Generator(nn.Module):
     def __init__(self, size: tuple[int, int], latent: int = 128) -> None:
         super().__init__()
         self.size, self.latent = size, latent
-        count = levels(size)
+        self.smallest, count = levels(size)
         self.layers = 1 + count
-        self.smallest = size[0] >> count, size[1] >> count
         self.first = nn.Linear(latent, WIDTHS[0] * self.smallest[0] * self.smallest[1])
         pairs = itertools.pairwise(WIDTHS[: count + 1])
         self.body = nn.ModuleList(Raise(before, after, latent) for before, after in pairs)
@@ -114,7 +109,8 @@ class Discriminator(nn.Module):
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
-        widths = [max(8, 5 * width // 8) for width in reversed(WIDTHS[: levels(size) + 1])]
+        _, count = levels(size)
+        widths = [max(8, 5 * width // 8) for width in reversed(WIDTHS[: count + 1])]
         self.first = nn.Conv2d(3, widths[0], 3, padding=1)
         self.body = nn.ModuleList(Lower(a, b) for a, b in itertools.pairwise(widths))
         self.last = nn.Conv2d(widths[-1], 1, 3, padding=1)
@@ -123,7 +119,7 @@ class Discriminator(nn.Module):
         seen = round(min(size) * self._share)
         self.heads = nn.ModuleDict()
         for block, (tap, channels) in enumerate(TAPS.items(), 1):
-            halvings = levels((seen >> block, seen >> block))
+            halvings = levels((seen, seen))[1] - block  # a tap is halved once for each block
             self.heads[tap] = _head(channels, max(1, halvings))
 
     def forward(self, picture: Tensor) -> Tensor:

@@ -165,7 +165,7 @@ def train_painter(
         real = judge.real(training.generator(seed, 0))
         as_good = {"real_kid": real.kid, "real_spread": real.spread}  # as it gets
         while step < plan.steps and state["seconds"] <= budget:
-            torch.manual_seed((seed * 1_000_003 + step) % 2**63)
+            torch.manual_seed(training.number(seed, step))
             batch = pictures.batch(plan.batch_size, training.generator(seed, step)).to(where)
             settled = plan.settle / max(step, plan.settle) if plan.settle else 1.0
             losses = game.step(batch, step, settled * state["share"])
@@ -241,8 +241,7 @@ def _plan(
         training.check_least(1, steps=steps)
     if batch_size is not None:
         training.check_least(2, batch_size=batch_size)
-    if learning_rate is not None and not 0 < learning_rate < 1:
-        raise OptionError(f"--learning-rate {learning_rate:g}: must be above 0 and below 1")
+    training.check_rate(learning_rate)
     asked: dict[str, Any] = {
         "loss": loss,
         "penalty": penalty,

@@ -107,8 +107,7 @@ def train_colorizer(
         training.check_least(1, steps=steps)
     training.check_least(1, batch_size=batch_size, save_every=save_every)
     training.check_least(0, convincing_steps=convincing_steps)
-    if learning_rate is not None and not 0 < learning_rate < 1:
-        raise OptionError(f"--learning-rate {learning_rate:g}: must be above 0 and below 1")
+    training.check_rate(learning_rate)
     begun = time.monotonic()
     if not ours:
         features.load(judge)  # lest it be missing after the pictures are read
@@ -156,7 +155,7 @@ def train_colorizer(
             for step in range(max(first, state["step"]), last):
                 random = training.generator(seed, step)
                 # every step has its own dice for layers that drop out, too
-                torch.manual_seed(seed * 1_000_003 + step)
+                torch.manual_seed(training.number(seed, step))
                 ink, hints, rgb = dataset.batch(known, batch_size, size, random, hints=ours)
                 losses = stage.step(ink, hints, rgb, training.cosine(step - first, last - first))
                 done = step + 1

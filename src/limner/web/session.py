@@ -132,10 +132,7 @@ class Session:
                     f"than the {PIXELS / 1e6:.0f} this page takes; use the command line"
                 )
             image.load()
-            shown, size = small(image)
-        target = self.folder / f"shown-{secrets.token_hex(8)}.webp"
-        shown.save(target, "WEBP", quality=85, icc_profile=shown.info.get("icc_profile"))
-        return Shelved(path, size, target)
+            return self._looked_at(image, path, quality=85)
 
     def _kept(self, source: Path, name: str) -> Path:
         """Copy a file into the folder, under its own name as far as that is harmless."""
@@ -206,11 +203,11 @@ class Session:
         self.history = [result, *self.history][:_KEPT]
         return result
 
-    def _looked_at(self, picture: Image.Image, path: Path) -> Shelved:
-        """What was just written, with a small copy: it need not be decoded again."""
+    def _looked_at(self, picture: Image.Image, path: Path, *, quality: int = 90) -> Shelved:
+        """The file of a picture, with a small copy to be looked at."""
         shown, size = small(picture)
         target = self.folder / f"shown-{secrets.token_hex(8)}.webp"
-        shown.save(target, "WEBP", quality=90, icc_profile=shown.info.get("icc_profile"))
+        shown.save(target, "WEBP", quality=quality, icc_profile=shown.info.get("icc_profile"))
         return Shelved(path, size, target)
 
     def _beside(self, stem: str, name: str, view: Any, ending: str) -> Path:
