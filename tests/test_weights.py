@@ -215,6 +215,20 @@ def test_what_is_fetched_is_kept(tmp_path: Path, cache: Path) -> None:
     assert weights.fetch(url).keys() == first.keys()
 
 
+def test_offline_nothing_is_fetched_and_the_cache_still_serves(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = served(tmp_path)
+    monkeypatch.setenv("LIMNER_OFFLINE", "1")
+    with pytest.raises(weights.WeightsError, match="not in torch's cache and not to be fetched"):
+        weights.fetch(url)
+    assert not cache.exists()
+    monkeypatch.delenv("LIMNER_OFFLINE")
+    first = weights.fetch(url)
+    monkeypatch.setenv("LIMNER_OFFLINE", "1")
+    assert weights.fetch(url).keys() == first.keys()
+
+
 def test_another_hash_is_refused_and_not_kept(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(WeightsError, match=r"^net-0badc0de\.pth: "):
         weights.fetch(served(tmp_path, honest=False))

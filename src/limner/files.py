@@ -7,10 +7,11 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from io import BufferedReader
 from pathlib import Path
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
 from limner.errors import InputError, printable, reason
 
@@ -67,6 +68,16 @@ def guarded(name: str) -> Iterator[None]:
         finally:
             Image.MAX_IMAGE_PIXELS = limit
             logger.setLevel(level)
+
+
+@cache
+def srgb_profile() -> bytes:
+    """Return the ICC profile every output carries: the same bytes at any time."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    # ICC.1:2022, 7.2.8: year, month, day, hour, minute, second of creation. LittleCMS puts the
+    # clock here, and leaves the checksum (bytes 84 to 99) at zero, "not computed".
+    profile[24:36] = bytes((2000 >> 8, 2000 & 255, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0))
+    return bytes(profile)
 
 
 def _explain(error: Exception) -> str:

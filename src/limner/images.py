@@ -10,7 +10,6 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from io import BytesIO
 
 import numpy as np
@@ -22,6 +21,7 @@ from torch.nn import functional
 
 from limner import deep, files
 from limner.errors import InputError, printable
+from limner.files import srgb_profile
 
 Source = str | os.PathLike[str] | Image.Image
 
@@ -234,16 +234,6 @@ def fit(height: int, width: int, longest: int) -> tuple[int, int]:
     assert min(height, width, longest) >= 1, (height, width, longest)
     scale = longest / max(height, width)
     return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-@cache
-def srgb_profile() -> bytes:
-    """Return the ICC profile every output carries: the same bytes at any time."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    # ICC.1:2022, 7.2.8: year, month, day, hour, minute, second of creation. LittleCMS puts the
-    # clock here, and leaves the checksum (bytes 84 to 99) at zero, "not computed".
-    profile[24:36] = bytes((2000 >> 8, 2000 & 255, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0))
-    return bytes(profile)
 
 
 def _check_size(image: Image.Image, name: str, allow_huge: bool) -> None:

@@ -17,8 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from limner import deep, pdf
 from limner.errors import InputError, OptionError, OutputError, printable, reason
-from limner.files import binary, opened
-from limner.images import srgb_profile
+from limner.files import binary, opened, srgb_profile
 from limner.layers import Saved
 
 # suffix → Pillow's name of the format, and the longest side it can hold, in pixels

@@ -96,6 +96,8 @@ def describe(path: Path) -> dict[str, str]:
 def fetch(url: str) -> dict[str, Tensor]:
     """Read a file of torch's cache; fetched on first use, and then checked against its name's hash.
 
+    Nothing is fetched where the environment has ``LIMNER_OFFLINE``, as in the studio.
+
     Raises
     ------
     WeightsError
@@ -103,6 +105,8 @@ def fetch(url: str) -> dict[str, Tensor]:
     """
     cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     try:
+        if os.environ.get("LIMNER_OFFLINE") and not cached.exists():
+            raise FileNotFoundError(cached)
         state: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
             url, map_location="cpu", check_hash=True, progress=False, weights_only=True
         )

@@ -1,5 +1,6 @@
 """What a studio says before there is a page."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -40,9 +41,7 @@ def test_no_such_host() -> None:
 
 
 def test_without_gradio_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("GRADIO_ANALYTICS_ENABLED", "GRADIO_TEMP_DIR", "HF_HUB_OFFLINE"):
-        monkeypatch.setenv(name, "")  # so that what it sets is put back
-    monkeypatch.setenv("GRADIO_EXAMPLES_CACHE", "")
+    monkeypatch.setattr("os.environ", os.environ.copy())  # so that what it sets is put back
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(OptionError, match=r'pip install "limner\[studio\]"'):

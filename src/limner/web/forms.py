@@ -20,6 +20,7 @@ SEVERAL = 3  # places for pictures where a verb takes any number
 _LEFT_OUT = {"allow_huge", "resume", "save_every", "features"}
 _WEIGHTS = {"model", "inventive"}  # files that are given to the page like pictures
 _TEXT = re.compile(r"[\w#%., :+-]{0,200}")  # no slash, so no way out of a folder
+_ASKED: dict[str, list[Option]] = {}  # by verb, once they have been looked for
 _RANGE = re.compile(r"(-?\d+(?:\.\d+)?)(?:, [\w ]+,)? to (\d+(?:\.\d+)?)(?! ?(?:pixels|frames|cm))")
 
 Kind = Literal["picture", "weights", "save", "choice", "tick", "range", "whole", "number", "text"]
@@ -48,6 +49,12 @@ class Tab:
     first: tuple[str, ...]
     pictures: dict[str, str]
     command: str = ""
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The verb itself; its room is imported for it, and torch with it."""
+        found: Callable[..., Any] = getattr(limner, self.verb)
+        return found
 
 
 TABS = (
@@ -133,11 +140,22 @@ class Call:
     inputs: list[str]
     options: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def verb(self) -> Callable[..., Any]:
-        """The function itself."""
-        found: Callable[..., Any] = getattr(limner, self.tab.verb)
-        return found
+
+def asked(tab: Tab) -> list[Option]:
+    """Give a verb's options, which are looked for once."""
+    if tab.verb not in _ASKED:
+        _ASKED[tab.verb] = options.of(tab.function)
+    return _ASKED[tab.verb]
+
+
+def every() -> dict[str, list[Option]]:
+    """Give the options of all verbs."""
+    return {tab.verb: asked(tab) for tab in TABS}
+
+
+def know(found: Mapping[str, list[Option]]) -> None:
+    """Take what another process found, so that a page is made before torch is imported."""
+    _ASKED.update(found)
 
 
 def fields(tab: Tab) -> list[Field]:
@@ -145,9 +163,7 @@ def fields(tab: Tab) -> list[Field]:
 
     An option that takes a picture or some words is two fields of one name.
     """
-    found = [
-        one for option in options.of(getattr(limner, tab.verb)) for one in _fields(tab, option)
-    ]
+    found = [one for option in asked(tab) for one in _fields(tab, option)]
     order = {name: place for place, name in enumerate((*tab.pictures, *tab.first))}
     return sorted(found, key=lambda one: order.get(one.option.name, len(order)))
 
@@ -275,7 +291,7 @@ def _number(one: Field, value: Any) -> float:
 def command_line(call: Call, output: str) -> str:
     """Write a call as a command, quoted for a shell."""
     words = ["limner", call.tab.command or call.tab.verb, *map(_argument, call.inputs)]
-    for option in options.of(call.verb):
+    for option in asked(call.tab):
         value = call.options.get(option.name)
         if value is None:
             continue
@@ -292,7 +308,7 @@ def command_line(call: Call, output: str) -> str:
 
 def python_call(call: Call, output: str) -> str:
     """Write a call as Python."""
-    known = {option.name: option for option in options.of(call.verb)}
+    known = {option.name: option for option in asked(call.tab)}
     given = [repr(_name(path)) for path in call.inputs]
     for name, value in call.options.items():
         several = isinstance(value, list)

@@ -83,6 +83,7 @@ def page(sessions: Sessions) -> Any:
             view.connect(history, look)
             for target in view.sends:
                 _send(view, views[target], tabs)
+        blocks.load(sessions.warm, **QUIET)
         blocks.unload(_closer(sessions))
     return blocks
 

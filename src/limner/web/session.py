@@ -4,6 +4,7 @@ import json
 import re
 import secrets
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from limner.errors import InputError, LimnerError, OptionError, printable
 from limner.layers import Saved
 from limner.output import write, write_animation, write_saved
 from limner.progress import OnStep, Progress
-from limner.web.forms import Call
+from limner.web.forms import TABS, Call
 from limner.web.jobs import Bench, Job
 
 BYTES = 64 * 2**20  # of a file that is given to the page
@@ -175,7 +176,7 @@ class Session:
                 on_step(replace(progress, note=self.plain(progress.note)))
 
             try:
-                made = call.verb(*call.inputs, **call.options, on_step=told)
+                made = call.tab.function(*call.inputs, **call.options, on_step=told)
             except LimnerError as error:
                 raise type(error)(self.plain(str(error))) from error
             return self.keep(
@@ -269,6 +270,11 @@ class Sessions:
         self.bench = bench
         self._open: dict[str, Session] = {}
         self._lock = threading.Lock()
+
+    def warm(self) -> None:
+        """Import torch and the rooms while a page is first looked at."""
+        if "torch" not in sys.modules:
+            self.bench.add(Job(lambda on_step: [tab.function for tab in TABS]))
 
     def of(self, key: str | None) -> Session:
         """The page that a browser calls so; a new one if there is none."""

@@ -9,13 +9,16 @@ import threading
 import warnings
 import webbrowser
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import AbstractContextManager, suppress
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from limner.errors import OptionError, OutputError, reason
 from limner.watch import say
+from limner.web import forms
 from limner.web.guard import Guard
 
 _OWN = ("127.0.0.1", "localhost", "::1")
@@ -47,7 +50,7 @@ def studio(*, host: str = "127.0.0.1", port: int = 7860, browser: bool = True) -
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         os.environ["GRADIO_TEMP_DIR"] = str(Path(folder, "uploads"))
         os.environ["GRADIO_EXAMPLES_CACHE"] = os.environ["GRADIO_TEMP_DIR"]
-        os.environ["HF_HUB_OFFLINE"] = "1"
+        os.environ["HF_HUB_OFFLINE"] = os.environ["LIMNER_OFFLINE"] = "1"  # no verb fetches VGG
         url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/"
         _serve(listening, host, Path(folder), lambda: _ready(url, browser))
 
@@ -92,15 +95,30 @@ def _without_stubs() -> AbstractContextManager[Any]:
     return patch.object(inspect, "getfile", getfile)
 
 
-def _serve(listening: socket.socket, host: str, folder: Path, ready: Callable[[], None]) -> None:
-    """Serve the page until Ctrl-C."""
+def _import() -> None:
+    """Import gradio, while another process imports torch to see what the verbs ask for."""
+    other = ProcessPoolExecutor(
+        1, get_context("spawn"), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+    )
     try:
+        asked = other.submit(forms.every)
         with _without_stubs():
-            import gradio as gr
-        import uvicorn
-        from fastapi import FastAPI
+            import limner.web.page  # noqa: F401
+        with suppress(BrokenExecutor):  # then it is done here, and takes longer
+            forms.know(asked.result())
     except ImportError as error:
         raise OptionError('the studio needs gradio; pip install "limner[studio]"') from error
+    finally:
+        other.shutdown(wait=False)  # it goes by itself, in half a second
+
+
+def _serve(listening: socket.socket, host: str, folder: Path, ready: Callable[[], None]) -> None:
+    """Serve the page until Ctrl-C."""
+    _import()
+    import gradio as gr
+    import uvicorn
+    from fastapi import FastAPI
+
     from limner.web.jobs import Bench
     from limner.web.page import CSS, THEME, page
     from limner.web.session import BYTES, Sessions
