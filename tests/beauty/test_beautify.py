@@ -153,6 +153,8 @@ def test_optimise_stops_with_the_picture_so_far(
     picture, told = scene(128, 140), list[Progress]()
     made = beautify(picture, method="optimise", on_step=until(3, told))
     assert [(p.step, p.steps) for p in told] == [(0, 1), (1, 6), (2, 6), (3, 6)]
+    assert told[-1].preview is not None
+    assert np.abs(values(told[-1].preview()) - values(made)).max() <= 1
     every = beautify(picture, method="optimise")
     monkeypatch.setattr(room, "_STEPS", 3)
     np.testing.assert_array_equal(made, beautify(picture, method="optimise"))

@@ -174,6 +174,8 @@ def test_stop_gives_what_is_done(model: Path, made: list[Image.Image]) -> None:
         ("generate", step, 5, step / 5) for step in range(3)
     ]
     assert told[0].note == "5 pictures of 24×16 px" and told[1].note == ""
+    assert told[0].preview is None and told[2].preview is not None
+    assert told[2].preview().tobytes() == made[1].tobytes()
     assert found[0].info["beside"]["sheet"].size == (4 + 2 * 28, 4 + 20)
 
 

@@ -434,8 +434,11 @@ def test_the_command_writes_all(
 
 def test_progress_counts_variations_and_stop_goes_through(model: Path) -> None:
     told: list[Progress] = []
-    colorize(boxes(), variations=3, model=model, on_step=told.append)
+    made = every(colorize(boxes(), variations=3, model=model, on_step=told.append))
     assert [(p.step, p.steps) for p in told] == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    for progress, picture in zip(told[1:], made, strict=True):
+        assert progress.preview is not None
+        assert np.abs(rgb(progress.preview()) - picture).max() < 1e-6
     assert told[0].note == "160×120 px, 3 variations" and told[-1].share == 1
 
     def stop(progress: Progress) -> None:

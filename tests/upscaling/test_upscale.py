@@ -551,9 +551,22 @@ def test_without_a_feather_each_tile_ends_at_its_cut(side: int) -> None:
 
 def test_progress_counts_tiles_and_stop_goes_through(model: str) -> None:
     told: list[Progress] = []
-    upscale(spots(1, 90, 110), model=model, tile=64, on_step=told.append)
+    seen: list[np.ndarray] = []
+
+    def look(progress: Progress) -> None:
+        told.append(progress)
+        if progress.preview is not None:
+            seen.append(rgb(progress.preview()))
+
+    whole = rgb(upscale(spots(1, 90, 110), model=model, tile=64, on_step=look))
     assert [p.step for p in told] == [0, 1, 2, 3, 4] and {p.steps for p in told} == {4}
     assert told[0].note == "440×360 px, in 4 tiles" and told[-1].share == 1
+    down, across = 4 * 45, 4 * 55  # of the first tile
+    assert len(seen) == 4 and not seen[0][down + 4 :].any() and not seen[0][:, across + 4 :].any()
+    np.testing.assert_array_equal(
+        seen[0][: down - 4, : across - 4], whole[: down - 4, : across - 4]
+    )
+    np.testing.assert_array_equal(seen[-1], whole)
 
     def stop(progress: Progress) -> None:
         raise Stop

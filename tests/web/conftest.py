@@ -49,6 +49,8 @@ def pictures(tmp_path: Path) -> dict[str, Path]:
         soft = Image.fromarray(values).resize((160, 144), Image.Resampling.BICUBIC)
         made[name] = tmp_path / f"{name}.png"
         soft.save(made[name])
+    made["large"] = tmp_path / "large.png"
+    soft.resize((800, 720), Image.Resampling.BICUBIC).save(made["large"])
     sheet = np.full((144, 160, 3), 255, np.uint8)
     for edge in (30, 110):
         sheet[20:124, edge : edge + 3] = sheet[edge : edge + 3, 20:133] = 0

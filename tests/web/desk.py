@@ -32,13 +32,14 @@ def lacking() -> str:
 class Studio:
     """A studio that runs in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
         self.folder = folder
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/"
-        code = f"from limner.web.studio import studio; studio(port={self.port}, browser=False)"
+        options = f"host={host!r}, port={self.port}, browser=False"
+        code = f"from limner.web.studio import studio; studio({options})"
         self.said = folder.with_name(f"{folder.name}.log")
         with self.said.open("w") as log:
             self.process = subprocess.Popen(
@@ -64,7 +65,7 @@ class Studio:
 class Desk:
     """One open page, watched: it asks nobody but the studio, and nothing on it goes wrong."""
 
-    def __init__(self, page: Any, url: str) -> None:
+    def __init__(self, page: Any, url: str, password: str = "") -> None:
         self.page = page
         self.foreign: list[str] = []
         self.errors: list[str] = []
@@ -72,6 +73,9 @@ class Desk:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.set_default_timeout(30_000)
         page.goto(url)
+        if password:
+            page.fill("input[name=password]", password)
+            page.click("button")
         page.wait_for_selector("#stylize-run")
 
     def _look(self, asked: str, url: str) -> None:
@@ -81,7 +85,11 @@ class Desk:
     def open(self, verb: str) -> None:
         """Go to a tab, on a phone perhaps through the menu."""
         title = {"draw": "Sketch", "generate": "Paint new"}.get(verb, verb.capitalize())
-        self.page.locator("#verbs").get_by_role("tab", name=title, exact=True).first.click()
+        tab = self.page.locator("#verbs").get_by_role("tab", name=title, exact=True).first
+        if not tab.is_visible():
+            self.page.locator("#verbs .overflow-menu > button").first.click()
+            tab = self.page.locator("#verbs .overflow-dropdown button", has_text=title).first
+        tab.click()
         self.page.wait_for_selector(f"#{verb}-run:visible")
 
     def give(self, place: str, path: Path) -> None:
@@ -91,7 +99,9 @@ class Desk:
 
     def write(self, place: str, value: str) -> None:
         """Write into a field."""
-        field = self.page.locator(f"#{place} textarea, #{place} input[type=text]").first
+        field = self.page.locator(
+            f"#{place} :is(textarea, input[type=text], input[type=number])"
+        ).first
         field.fill(value)
 
     def more(self, verb: str) -> None:
@@ -102,6 +112,16 @@ class Desk:
         """Press the button, and wait until the picture is there."""
         self.page.click(f"#{verb}-run")
         self.ended(verb)
+
+    def grows(self, verb: str) -> None:
+        """See two previews that differ."""
+        shown = self.page.locator(f"#{verb}-preview img").first
+        first = shown.get_attribute("src")
+        self.page.wait_for_function(
+            "([verb, first]) => { const shown = document.querySelector(`#${verb}-preview img`);"
+            " return shown && shown.src != first }",
+            arg=[verb, first],
+        )
 
     def ended(self, verb: str) -> str:
         """Wait for the end of a job, and give what is said of it."""

@@ -71,7 +71,7 @@ def test_a_new_option_appears_by_itself(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.verb)
 def test_what_stands_on_a_fresh_form_is_the_default(tab: Tab) -> None:
-    values = {one.option.name: one.start for one in fields(tab)}
+    values = {one.option.name: one.start for one in fields(tab) if one.kind != "picture"}
     pictures = {one.option.name: ["a.png"] for one in fields(tab) if one.option.input}
     assert called(tab, values, pictures).options == {}
 
@@ -89,6 +89,8 @@ def test_a_missing_picture_is_asked_for() -> None:
         ("stylize", "size", float("nan"), "must be a whole number"),
         ("stylize", "steps", "3,x", "several with commas"),
         ("stylize", "preset", "other", "none of the choices"),
+        ("stylize", "styles", "half", "Weights: Painting 'half': must be numbers"),
+        ("stylize", "styles", "1, 0.5", "are 2 for 1 pictures"),
         ("colorize", "palette", "../../etc/passwd", "a few plain words"),
         ("colorize", "palette", "#" * 201, "a few plain words"),
         ("upscale", "print_", "C:\\x", "a few plain words"),
@@ -98,6 +100,16 @@ def test_nonsense_is_refused(verb: str, name: str, value: object, said: str) -> 
     pictures = {one.option.name: ["a.png"] for one in fields(BY_VERB[verb]) if one.option.input}
     with pytest.raises(OptionError, match=said):
         called(BY_VERB[verb], {name: value}, pictures)
+
+
+def test_weights_stand_behind_the_paintings() -> None:
+    given = {"photo": ["p.png"], "styles": ["a.png", "b.png", "c.png"]}
+    for text, wanted in (
+        ("", ["a.png", "b.png", "c.png"]),
+        ("0.5 2", ["a.png:0.5", "b.png:2", "c.png"]),
+        (" 1,1 ,.25", ["a.png:1", "b.png:1", "c.png:0.25"]),
+    ):
+        assert called(BY_VERB["stylize"], {"styles": text}, given).inputs == ["p.png", *wanted]
 
 
 def test_no_text_names_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +131,11 @@ CALLS: list[tuple[str, dict[str, Any], dict[str, list[str]]]] = [
             "styles": ["/t/it's.png", "/t/b.png"],
             "mask": ["/t/m.png", "/t/n.png"],
         },
+    ),
+    (
+        "stylize",
+        {"styles": "1, 0.25"},
+        {"photo": ["a.jpg"], "styles": ["/t/b.png", "/t/c.png", "/t/d.png"]},
     ),
     ("stylize", {"init": "noise", "time_budget": "30s"}, {"photo": ["a.jpg"], "styles": ["b.jpg"]}),
     (

@@ -15,8 +15,9 @@ from PIL import Image
 import limner
 from limner.output import recipe_of
 from limner.replay import replay
+from small_painters import write_painter
 
-pytestmark = pytest.mark.xdist_group("studio")
+pytestmark = pytest.mark.browser
 Pictures = dict[str, Path]
 
 
@@ -49,15 +50,8 @@ def test_stylize_grows_and_is_the_librarys_own(
     desk.more("stylize")
     desk.write("stylize-steps", "60")
     desk.page.click("#stylize-run")
-    desk.page.wait_for_selector("#stylize-preview img")
+    desk.grows("stylize")
     assert desk.page.is_enabled("#stylize-stop") and not desk.page.is_enabled("#stylize-run")
-    seen = set()
-    while desk.page.locator("#stylize-preview img").count():
-        seen.add(desk.page.locator("#stylize-preview img").first.get_attribute("src", timeout=900))
-        if len(seen) >= 2:
-            break
-        time.sleep(0.1)
-    assert len(seen) >= 2, "the preview does not change"
     assert "Done in" in desk.ended("stylize")
     desk.page.wait_for_selector("#stylize-slider img")
     assert desk.page.locator("#stylize-slider img").count() == 2
@@ -86,6 +80,98 @@ def test_stop_keeps_the_picture(desk: Desk, pictures: Pictures, tmp_path: Path) 
     with Image.open(got) as kept:
         assert max(kept.size) == 512
     assert desk.page.is_enabled("#stylize-run") and not desk.page.is_enabled("#stylize-stop")
+
+
+LONG: list[tuple[str, dict[str, str], dict[str, str], dict[str, str], str]] = [
+    (
+        "hybridize",
+        {"near_photo-0": "photo", "far_photo-0": "painting"},
+        {"method": "article"},
+        {"steps": "5000"},
+        "Stopped after",
+    ),
+    ("colorize", {"sketch-0": "drawing"}, {}, {"variations": "16", "size": "400"}, "nothing to"),
+    ("beautify", {"picture-0": "large"}, {"method": "optimise"}, {}, "Stopped after"),
+    ("generate", {"like-0": "painting"}, {}, {"n": "60", "size": "300x200"}, "Stopped after"),
+    ("upscale", {"picture-0": "photo"}, {"quality": "best"}, {"tile": "32"}, "nothing to keep yet"),
+]
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "chosen", "written", "said"), LONG, ids=[one[0] for one in LONG]
+)
+def test_what_takes_long_is_seen_to_grow_and_is_stopped(
+    verb: str,
+    given: dict[str, str],
+    chosen: dict[str, str],
+    written: dict[str, str],
+    said: str,
+    desk: Desk,
+    pictures: Pictures,
+    tmp_path: Path,
+) -> None:
+    desk.open(verb)
+    for place, name in given.items():
+        desk.give(f"{verb}-{place}", pictures[name])
+    desk.more(verb)
+    for place, word in chosen.items():
+        desk.page.locator(f"#{verb}-{place}").get_by_label(word, exact=True).check()
+    for place, text in written.items():
+        desk.write(f"{verb}-{place}", text)
+    desk.page.click(f"#{verb}-run")
+    desk.grows(verb)
+    desk.page.click(f"#{verb}-stop")
+    assert said in desk.ended(verb)
+    assert desk.page.is_enabled(f"#{verb}-run") and not desk.page.is_enabled(f"#{verb}-stop")
+    if said == "Stopped after":
+        with Image.open(desk.download(verb, tmp_path)) as kept:
+            kept.load()
+
+
+def test_one_of_several_pictures_is_picked_and_goes_on(desk: Desk, pictures: Pictures) -> None:
+    desk.open("generate")
+    desk.give("generate-like-0", pictures["painting"])
+    desk.write("generate-n", "3")
+    desk.write("generate-size", "96x64")
+    desk.run("generate")
+    desk.page.locator("#generate-gallery button img").nth(1).click()
+    desk.page.wait_for_selector("#generate-gallery .preview")
+    time.sleep(0.5)  # until the studio knows of it
+    desk.page.click("#generate-to-upscale")
+    desk.page.wait_for_selector("#upscale-picture-0 img[src*='shown-']")
+    assert "-02.png" in desk.command("upscale")
+
+
+def test_a_painter_is_given_and_paints(desk: Desk, tmp_path: Path) -> None:
+    model = write_painter(tmp_path / "painter.safetensors")
+    desk.open("generate")
+    desk.page.set_input_files("#generate-model-0 input[type=file]", model)
+    desk.page.wait_for_selector("#generate-model-0 :text('painter')")
+    desk.write("generate-n", "2")
+    desk.run("generate")
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    got = desk.download("generate", folder, 1)
+    assert alike(got, limner.generate(model, n=2)[1])
+    assert "limner generate painter.safetensors -n 2" in desk.command("generate")
+
+
+def test_a_pdf_is_made_and_does_not_go_on(desk: Desk, pictures: Pictures, tmp_path: Path) -> None:
+    desk.open("upscale")
+    desk.give("upscale-picture-0", pictures["photo"])
+    desk.write("upscale-width", "4")
+    desk.write("upscale-height", "3.6")
+    desk.more("upscale")
+    desk.page.locator("#upscale-ending input").click()
+    desk.page.get_by_role("option", name=".pdf").click()
+    time.sleep(0.5)
+    desk.run("upscale")
+    assert desk.download("upscale", tmp_path).read_bytes().startswith(b"%PDF")
+    desk.page.click("#upscale-to-stylize")
+    desk.page.wait_for_selector(
+        "#upscale-status .limner-alarm:has-text('a PDF is for the printer')"
+    )
+    assert desk.page.is_visible("#upscale-run")
 
 
 TABS: list[tuple[str, dict[str, str], dict[str, str], Callable[[Pictures], Image.Image]]] = [
@@ -246,13 +332,27 @@ def test_the_command_follows_the_form(desk: Desk, pictures: Pictures) -> None:
     )
     assert "photo.png" in desk.command("stylize")
     desk.give("stylize-styles-0", pictures["painting"])
+    desk.more("stylize")
+    desk.give("stylize-styles-1", pictures["photo"])
+    desk.write("stylize-styles-word", "1 0.5")
+    desk.page.wait_for_function(
+        "() => document.querySelector('#stylize-command textarea').value.includes('0.5')"
+    )
+    assert "painting.png:1 photo-2.png:0.5 " in desk.command("stylize")
     desk.write("stylize-size", "many")
     desk.page.click("#stylize-run")
     assert "must be a number" in desk.ended("stylize")
 
 
-def test_no_serious_fault_of_accessibility(desk: Desk, pictures: Pictures) -> None:
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_no_serious_fault_of_accessibility(
+    width: int, scheme: str, desk: Desk, pictures: Pictures
+) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    desk.page.set_viewport_size({"width": width, "height": 844})
+    desk.page.emulate_media(color_scheme=scheme)
+    desk.page.reload()
+    desk.page.wait_for_selector("#stylize-run")
     desk.open("draw")
     desk.give("draw-picture-0", pictures["photo"])
     desk.run("draw")
@@ -260,6 +360,7 @@ def test_no_serious_fault_of_accessibility(desk: Desk, pictures: Pictures) -> No
     for verb in ("draw", "stylize", "hybridize", "colorize", "beautify", "generate", "upscale"):
         desk.open(verb)
         time.sleep(0.5)
+        assert desk.page.evaluate("document.documentElement.scrollWidth") <= width, verb
         for fault in axe.Axe().run(desk.page).response["violations"]:
             if fault["impact"] in ("serious", "critical"):
                 nodes = [" ".join(node["html"].split())[:160] for node in fault["nodes"][:4]]

@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 import struct
 import threading
 import time
@@ -15,7 +16,7 @@ from PIL import Image
 
 import limner
 
-pytestmark = pytest.mark.xdist_group("studio")
+pytestmark = pytest.mark.browser
 Pictures = dict[str, Path]
 
 
@@ -61,6 +62,32 @@ def test_hostile_files_are_refused_and_the_page_lives_on(desk: Desk, pictures: P
     assert "limner sketch x.png" in desk.command("draw")
 
 
+def test_another_machine_is_asked_for_the_password(
+    chromium: Any, tmp_path: Path, pictures: Pictures
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    studio = Studio(folder, "0.0.0.0")
+    try:
+        page = chromium.new_page(viewport={"width": 390, "height": 844})
+        page.goto(studio.url)
+        page.fill("input[name=password]", "guess")
+        page.click("button")
+        page.wait_for_selector("[role=alert]:not(:empty)")
+        assert page.locator("#stylize-run").count() == 0
+        said = studio.said.read_text()
+        password = said.partition("the password is ")[2].split()[0]
+        phone = Desk(page, studio.url, password)
+        phone.open("draw")
+        phone.give("draw-picture-0", pictures["photo"])
+        phone.run("draw")
+        assert phone.foreign == [] and phone.errors == []
+        assert password not in studio.said.read_text().removeprefix(said), "it is good once"
+    finally:
+        page.close()
+        studio.close()
+
+
 def test_two_pages_do_not_see_each_other(
     desk: Desk, studio: Studio, chromium: Any, pictures: Pictures
 ) -> None:
@@ -98,6 +125,16 @@ def test_a_closed_page_stops_its_job_and_its_pictures_are_deleted(
     while mine.exists() and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not mine.exists()
+
+
+def test_a_torn_upload_is_no_error(studio: Studio) -> None:
+    """What the studio would say of it is looked at when it is closed."""
+    head = "POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Length: 9999\r\n"
+    kind = "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+    with socket.create_connection(("127.0.0.1", studio.port)) as torn:
+        torn.sendall((head.format(studio.port) + kind).encode())
+        time.sleep(0.5)
+    time.sleep(0.5)
 
 
 def test_twenty_jobs_at_once_all_end(studio: Studio) -> None:

@@ -96,6 +96,11 @@ def test_what_is_no_picture_is_refused_and_not_kept(
     assert not list(session.folder.iterdir())
 
 
+def test_messages_name_files_and_options_as_the_page_does(session: Session) -> None:
+    text = f"{session.folder}/a.png: too small; --points or --style-scale 2 (a--b, p/--x)"
+    assert session.plain(text) == "a.png: too small; “Points” or “Style scale” 2 (a--b, p/--x)"
+
+
 def test_a_truncated_picture_is_refused(session: Session, tmp_path: Path) -> None:
     whole = picture(tmp_path / "whole.jpg", (400, 300)).read_bytes()
     (tmp_path / "half.jpg").write_bytes(whole[: len(whole) // 2])
@@ -182,7 +187,7 @@ def test_what_a_verb_says_names_files_as_their_owner_does(session: Session, tmp_
     call = called(BY_VERB["draw"], {}, session.pictures("draw"))
     session.painting(call, ".png")(lambda progress: said.append(progress.note))
     assert "a.gif: the first of 2 frames is used" in said
-    with pytest.raises(OptionError, match=r"^--thickness 9"):
+    with pytest.raises(OptionError, match=r"^“Thickness” 9: must be"):
         session.painting(called(BY_VERB["draw"], {"thickness": 9}, {"picture": ["a"]}), ".png")(
             silent
         )

@@ -61,6 +61,7 @@ def test_little_is_imported(modules: str, heavy: set[str]) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) -> None:
     if why := lacking():

@@ -113,7 +113,13 @@ def beautify(
         "files": files,
     }
 
-    def tell(done: int, steps: int, note: str = "", loss: float | None = None) -> None:
+    def tell(
+        done: int,
+        steps: int,
+        note: str = "",
+        loss: float | None = None,
+        preview: Callable[[], Image.Image] | None = None,
+    ) -> None:
         on_step(
             Progress(
                 "beautify",
@@ -122,7 +128,8 @@ def beautify(
                 steps,
                 time.monotonic() - began,
                 loss,
-                note=note,
+                preview,
+                note,
                 share=done / steps,
                 size=(height, width),
             )
@@ -196,7 +203,12 @@ def _optimised(before: Tensor, eye: Eye, tell: Callable[..., None]) -> Tensor:
             loss = relative(eye, frame, holes.framed(moved())[0])
             loss.backward()  # type: ignore[no-untyped-call]
             adam.step()
-            tell(step, _STEPS, loss=loss.item())
+            tell(
+                step,
+                _STEPS,
+                loss=loss.item(),
+                preview=lambda: images.to_picture(moved().detach()),
+            )
     except Stop:
         pass  # what there is so far
     return moved().detach()

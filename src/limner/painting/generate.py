@@ -94,7 +94,7 @@ def generate(
         if model is not None:
             raise OptionError("--like: does not go with a painter; give one of them")
         _refuse("--like", interpolate=interpolate, mix=mix, project=project, nearest=nearest)
-        made = variations(
+        varied = variations(
             like,
             n=8 if n is None else n,
             size=size,
@@ -104,7 +104,7 @@ def generate(
             allow_huge=allow_huge,
             on_step=on_step,
         )
-        return _with_sheets(made, [images.read(one).rgb for one in made], {})
+        return _with_sheets(varied, [images.read(one).rgb for one in varied], {})
     if model is None:
         raise OptionError(_NO_RUN)
     if size is not None:
@@ -128,17 +128,20 @@ def generate(
         "files": {str(path): weights.sha256(path)},
     }
 
+    made: list[Image.Image] = []
+
     def tell(done: int, steps: int, note: str = "", loss: float | None = None) -> None:
         seconds, share = time.monotonic() - began, done / steps
         stage = f"{width}×{height} px"
-        on_step(Progress("generate", stage, done, steps, seconds, loss, note=note, share=share))
+        preview = made[-1].copy if made else None
+        on_step(Progress("generate", stage, done, steps, seconds, loss, preview, note, share))
 
     if project is not None:
         _refuse("--project", interpolate=interpolate, mix=mix, nearest=nearest)
         return _projected(network, project, seed, allow_huge, recipe, tell)
     known = _known(Path(nearest), network.size) if nearest is not None else None
     tell(0, n, f"{n} picture{'s' * (n > 1)} of {width}×{height} px")
-    z, rgb, made = [], [], []
+    z, rgb = [], []
     for number in range(seed, seed + n):
         z.append(explore.latents(network, number))
         rgb.append(explore.painted(network, explore.styled(network, z[-1], truncation), number))

@@ -135,7 +135,7 @@ def colorize(
     }
     height, width = images.size_of(subject.rgb)
 
-    def tell(done: int, note: str = "") -> None:
+    def tell(done: int, note: str = "", shown: Image.Image | None = None) -> None:
         seconds, share = time.monotonic() - began, done / variations
         stage = f"{width}×{height} px"
         on_step(
@@ -145,6 +145,7 @@ def colorize(
                 done,
                 variations,
                 seconds,
+                preview=None if shown is None else shown.copy,
                 note=note,
                 share=share,
                 size=(height, width),
@@ -180,7 +181,7 @@ def colorize(
         made[str(number)] = picture
         if layers and number == 1:
             made["layers"] = _layers(full, ink, lines, picture)
-        tell(number)
+        tell(number, shown=picture)
     first = made.pop("1")
     assert isinstance(first, Image.Image)
     first.info["beside"] = made

@@ -8,6 +8,8 @@ from torch import Tensor
 from limner import images
 from limner.tiles import Tile
 
+_SEEN = 512  # pixels of the longest side of a picture for a look
+
 
 class Mosaic:
     """A picture of whole numbers that takes its tiles row by row.
@@ -32,7 +34,7 @@ class Mosaic:
         sides = [(tile.core[1] - tile.core[0], tile.core[3] - tile.core[2]) for tile in tiles]
         self.feather = [min(feather, min(axis) // 2) for axis in zip(*sides, strict=True)]
         height, width = (side * scale for side in self.size)
-        self.result = torch.empty((1, 3, height, width), dtype=depth)
+        self.result = torch.zeros((1, 3, height, width), dtype=depth)
         self._strip = torch.empty(0)  # a row of tiles that fade into each other
 
     def put(self, large: Tensor, tile: Tile) -> None:
@@ -57,6 +59,11 @@ class Mosaic:
             place = self.result[..., down, :]
             faded = torch.where(share < 1, floats(place).lerp(self._strip, share), self._strip)
             place.copy_(whole(faded, place.dtype))
+
+    def seen(self) -> Tensor:
+        """Some of the pixels of what there is so far, for a look at it: [1, 3, h, w] in 0..1."""
+        every = -(-max(self.result.shape[-2:]) // _SEEN)
+        return floats(self.result[..., ::every, ::every])
 
     def _area(self, tile: Tile, axis: int) -> slice:
         """What a tile covers of an axis, its feathers included."""

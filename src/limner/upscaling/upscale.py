@@ -164,7 +164,8 @@ def upscale(
     }
     stage, turn, remarks = f"{wanted[1]}×{wanted[0]} px", 0, list(subject.notes)
 
-    def tell(done: int, tiles: int, note: str) -> None:
+    def tell(done: int, tiles: int, note: str, made: Mosaic | None = None) -> None:
+        preview = None if made is None else lambda: images.to_picture(made.seen())
         seconds, share = time.monotonic() - began, (turn + done / tiles) / max(1, len(networks))
         for remark in (note, *remarks):
             on_step(
@@ -174,6 +175,7 @@ def upscale(
                     done,
                     tiles,
                     seconds,
+                    preview=preview,
                     note=remark,
                     share=share,
                     size=size.sheet,
@@ -242,7 +244,7 @@ def enlarged(
     rgb: Tensor,
     lock: bool,
     side: int,
-    tell: Callable[[int, int, str], None],
+    tell: Callable[..., None],
     depth: torch.dtype = torch.uint8,
 ) -> Tensor:
     """Enlarge a picture [1, 3, H, W] in 0..1 to uint8 or uint16, tile by tile.
@@ -270,7 +272,7 @@ def enlarged(
             tell(done - 1, len(tiles), f"not enough memory for tiles of {side}; halving them")
             return enlarged(network, rgb, lock, max(SMALLEST_TILE, side // 2), tell, depth)
         mosaic.put(large, tile)
-        tell(done, len(tiles), "")
+        tell(done, len(tiles), "", mosaic)
     return mosaic.result
 
 

@@ -1,20 +1,23 @@
-"""What some tabs have besides: hints and points on pictures, a walk, a map, centimetres."""
+"""What some tabs have besides: hints, points, a walk, a map, centimetres, the middle."""
 
 import base64
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from PIL import Image, ImageDraw
 
+from limner import files
 from limner.errors import LimnerError, OptionError
 from limner.progress import OnStep, Progress
 from limner.web.jobs import small_jpeg
-from limner.web.session import Result, Session, Shelved
+from limner.web.session import Result, Session, Shelved, upright
 from limner.web.view import QUEUED, QUIET, View, compared
 from limner.web.watching import alarm, ended, watched
 
+_MIDDLE = (720, 540)  # pixels, about what a page has room for
 _BRUSHES: list[Any] = [
     "#c0392b",
     "#e67e22",
@@ -177,9 +180,8 @@ def map_(view: View) -> None:
         if job.result is None:
             yield {numbers: ended(job)}
             return
-        said = "; ".join(f"{name} {value:.3g}" for name, value in job.result.numbers.items())
         overlay = gr.ImageSlider(value=compared(subject, job.result.pictures[0]), visible=True)
-        yield {numbers: f'<p role="status">{said}</p>', slider: overlay}
+        yield {numbers: f'<p role="status">{job.result.notes[0]}</p>', slider: overlay}
 
     button.click(look, None, [numbers, slider, view.preview], show_progress="hidden", **QUEUED)
 
@@ -192,10 +194,64 @@ def _measuring(session: Session, subject: Shelved) -> Any:
         found = predictability(subject.path)
         path = session.free(Path("map.png"))
         found.map.save(path)
-        numbers = {"error": found.error, "relative": found.relative, "progress": found.progress}
-        return Result("Map", [session.shelve(path)], numbers=numbers)
+        said = (
+            f"Prediction error {found.error:.3g} of 255, {found.relative:.3g} of the contrast; "
+            f"{found.progress:.3g} times better than a smooth filling"
+        )
+        return Result("Map", [session.shelve(path)], notes=[said])
 
     return work
+
+
+def middle(view: View) -> None:
+    """The middle of an enlarged picture: on the whole of it nothing is to be seen."""
+    with view.besides:
+        slider = gr.ImageSlider(
+            label="The middle, pixel for pixel",
+            visible=False,
+            elem_id="upscale-middle",
+            buttons=["fullscreen"],
+        )
+
+    def after(session: Session, result: Result) -> dict[Any, Any]:
+        subject, made = session.slots.get("upscale.picture.0"), result.pictures[0].path
+        if subject is None or made.suffix == ".pdf":
+            return {slider: gr.ImageSlider(visible=False)}
+        filled = json.loads(result.recipe)["options"]["fit"] == "fill"
+        shown = middles(subject.path, made, filled=filled)
+        return {slider: gr.ImageSlider(value=shown, visible=True)}
+
+    view.finish, view.finished = after, [slider]
+
+
+def middles(before: Path, after: Path, *, filled: bool) -> tuple[Image.Image, Image.Image]:
+    """The middle of a large picture, and of the small one enlarged as any viewer does it.
+
+    Parameters
+    ----------
+    before, after : path
+        The small one and the large one.
+    filled : bool
+        The large one fills its paper, and lost what sticks out; else all of the small one is on it.
+    """
+    with files.opened(before) as (image, _):
+        source = upright(image)
+    with files.opened(after) as (image, _):
+        large = upright(image)
+    times = [new / old for new, old in zip(large.size, source.size, strict=True)]
+    scale = max(times) if filled else min(times)
+    part = [min(most, side) for most, side in zip(_MIDDLE, large.size, strict=True)]
+    seen = [min(wide / scale, side) for wide, side in zip(part, source.size, strict=True)]
+    old, new = (
+        whole.convert("RGB").resize(part, Image.Resampling.BICUBIC, _centre(whole.size, cut))
+        for whole, cut in ((source, seen), (large, part))
+    )
+    return old, new
+
+
+def _centre(size: Sequence[int], cut: Sequence[float]) -> tuple[float, float, float, float]:
+    x, y = ((side - part) / 2 for side, part in zip(size, cut, strict=True))
+    return x, y, x + cut[0], y + cut[1]
 
 
 def centimetres(view: View) -> None:

@@ -23,7 +23,9 @@ _TEXT = re.compile(r"[\w#%., :+-]{0,200}")  # no slash, so no way out of a folde
 _ASKED: dict[str, list[Option]] = {}  # by verb, once they have been looked for
 _RANGE = re.compile(r"(-?\d+(?:\.\d+)?)(?:, [\w ]+,)? to (\d+(?:\.\d+)?)(?! ?(?:pixels|frames|cm))")
 
-Kind = Literal["picture", "weights", "save", "choice", "tick", "range", "whole", "number", "text"]
+Kind = Literal[
+    "picture", "shares", "weights", "save", "choice", "tick", "range", "whole", "number", "text"
+]
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,13 @@ class Field:
     high: float = 0
 
     @property
+    def help(self) -> str:
+        """What stands below the label."""
+        if self.kind == "shares":
+            return "1, 0.5: the second half as much as the first."
+        return self.option.help
+
+    @property
     def choices(self) -> tuple[str, ...]:
         """Words to choose from; the empty one leaves the option out."""
         words = self.option.choices or get_args(self.option.kind)
@@ -125,8 +134,8 @@ class Field:
     def start(self) -> Any:
         """What stands in it at first."""
         default = self.option.default
-        if self.kind in ("text", "choice"):
-            return "" if default in (None, ()) else default
+        if self.kind in ("text", "choice", "shares"):
+            return "" if default in (None, (), REQUIRED) else default
         if self.kind in ("tick", "save"):
             return bool(default)
         return default
@@ -170,7 +179,7 @@ def fields(tab: Tab) -> list[Field]:
 
 def is_first(tab: Tab, one: Field) -> bool:
     """Whether it is shown at once, and not folded away."""
-    return one.option.name in (*tab.first, *tab.pictures)
+    return one.kind != "shares" and one.option.name in (*tab.first, *tab.pictures)
 
 
 def _fields(tab: Tab, option: Option) -> list[Field]:
@@ -185,7 +194,8 @@ def _fields(tab: Tab, option: Option) -> list[Field]:
         return [Field(option, "weights", label)]
     if option.picture:
         word = [Field(option, "choice", f"{label}, unless a picture")] if option.choices else []
-        return [*word, Field(option, "picture", label)]
+        shares = [Field(option, "shares", f"Weights: {label}")] if option.several else []
+        return [*word, *shares, Field(option, "picture", label)]
     if kind is Path:  # a place to write to is ours to say; one to read from nobody's
         return [Field(option, "save", label)] if name.startswith("save_") else []
     if get_args(kind) and get_origin(kind) is Literal:
@@ -229,6 +239,9 @@ def called(
     given: dict[str, Any] = {}
     for one in fields(tab):
         option, name = one.option, one.option.name
+        if one.kind == "shares":
+            pictures = {**pictures, name: _weighed(one, pictures.get(name, ()), values.get(name))}
+            continue
         if one.kind in ("picture", "weights"):
             paths = list(pictures.get(name, ()))
         else:
@@ -244,6 +257,19 @@ def called(
         elif paths:
             given[name] = paths if get_origin(option.kind) is list else paths[0]
     return Call(tab, inputs, given)
+
+
+def _weighed(one: Field, paths: Sequence[str], value: Any) -> list[str]:
+    """The pictures with their weights behind them, as a verb takes them."""
+    text = str(value or "").strip()
+    try:
+        weights = [float(word) for word in re.split(r"[,\s]+", text)] if text else []
+    except ValueError:
+        raise OptionError(f"{one.label} {printable(text)[:40]!r}: must be numbers") from None
+    if len(weights) > len(paths):
+        raise OptionError(f"{one.label} {text!r}: are {len(weights)} for {len(paths)} pictures")
+    weighed = [f"{path}:{weight:g}" for path, weight in zip(paths, weights, strict=False)]
+    return [*weighed, *paths[len(weights) :]]
 
 
 def _value(one: Field, value: Any, folder: Path) -> Any:

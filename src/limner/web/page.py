@@ -9,6 +9,7 @@ from limner.web import extras
 from limner.web.forms import TABS, Tab
 from limner.web.session import Session, Sessions
 from limner.web.view import QUIET, View, recipe_text
+from limner.web.watching import alarm
 
 THEME = gr.themes.Default(
     primary_hue="teal",
@@ -55,7 +56,7 @@ _EXTRAS: dict[str, tuple[Callable[[View], None], ...]] = {
     "hybridize": (extras.points, extras.walk),
     "colorize": (extras.hints,),
     "beautify": (extras.map_,),
-    "upscale": (extras.centimetres,),
+    "upscale": (extras.centimetres, extras.middle),
 }
 
 
@@ -129,18 +130,22 @@ def _send(view: View, target: View, tabs: Any) -> None:
     """Let a button hand a result on to another verb."""
     name = f"{_first_picture(target.tab)}.0"
 
-    def sent(request: gr.Request) -> tuple[Any, Any]:
+    def sent(request: gr.Request) -> tuple[Any, Any, Any]:
         session = sessions.of(request.session_hash)
         result = session.latest.get(view.tab.verb)
         if result is None:
-            return gr.skip(), gr.skip()
+            return gr.skip(), gr.skip(), gr.skip()
         chosen = session.chosen if len(result.pictures) > session.chosen else 0
         kept = result.pictures[chosen]
+        if kept.path.suffix == ".pdf":
+            said = "a PDF is for the printer; make another kind of file to go on with"
+            return gr.skip(), gr.skip(), alarm(said)
         session.slots[f"{target.tab.verb}.{name}"] = kept
-        return str(kept.shown), gr.Tabs(selected=target.tab.verb)
+        return str(kept.shown), gr.Tabs(selected=target.tab.verb), gr.skip()
 
     sessions = view.sessions
-    view.sends[target.tab.verb].click(sent, None, [target.slots[name], tabs], **QUIET).then(
+    changed = [target.slots[name], tabs, view.status]
+    view.sends[target.tab.verb].click(sent, None, changed, **QUIET).then(
         target.show_words, target.given, [target.command, target.python], **QUIET
     )
 

@@ -26,6 +26,7 @@ PIXELS = 50_000_000
 SHOWN = 1024  # pixels of the longest side of what is shown of a picture
 _KEPT = 50  # results in the history
 _QUEUED = 30  # jobs of one page
+_FLAG = re.compile(r"(?<!\S)--([a-z][a-z-]+)")  # --style-scale
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,6 @@ class Result:
         What was written with them.
     recipe : str
         Of the first, as JSON; empty for none.
-    numbers : dict of str to float
-        What was measured.
     notes : list of str
         Remarks on the writing.
     """
@@ -71,7 +70,6 @@ class Result:
     pictures: list[Shelved]
     beside: list[Path] = field(default_factory=list)
     recipe: str = ""
-    numbers: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -186,8 +184,9 @@ class Session:
         return work
 
     def plain(self, text: str) -> str:
-        """Let a message name files as their owner does."""
-        return text.replace(f"{self.folder}/", "")
+        """Let a message name files as their owner does, and options as the page does."""
+        text = text.replace(f"{self.folder}/", "")
+        return _FLAG.sub(lambda flag: f"“{flag[1].replace('-', ' ').capitalize()}”", text)
 
     def keep(self, title: str, stem: str, made: Sequence[Image.Image], ending: str) -> Result:
         """Write what a verb has made, with its recipes, into the folder."""
@@ -239,14 +238,21 @@ class Session:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def small(image: Image.Image, longest: int = SHOWN) -> tuple[Image.Image, tuple[int, int]]:
-    """A copy of a picture to be looked at, upright, and the size of the whole."""
-    upright = ImageOps.exif_transpose(image)
-    shown = upright.point(lambda value: value / 257) if image.mode.startswith("I") else upright
+def upright(image: Image.Image) -> Image.Image:
+    """A picture as it is looked at: turned as its camera was, grey or RGB of 8 bits, or RGBA."""
+    shown = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):
+        shown = shown.point(lambda value: value / 257)
     if shown.mode not in ("L", "RGB", "RGBA"):
         kept = shown.has_transparency_data
         shown = shown.convert("L" if image.mode[0] in "IF" else "RGBA" if kept else "RGB")
-    size = upright.size  # `shown` may be the same picture
+    return shown
+
+
+def small(image: Image.Image, longest: int = SHOWN) -> tuple[Image.Image, tuple[int, int]]:
+    """A copy of a picture to be looked at, upright, and the size of the whole."""
+    shown = upright(image)
+    size = shown.size
     shown.thumbnail((longest, longest), reducing_gap=2.0)
     shown.info["icc_profile"] = None if image.mode == "CMYK" else image.info.get("icc_profile")
     return shown, size

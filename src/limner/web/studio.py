@@ -118,6 +118,7 @@ def _serve(listening: socket.socket, host: str, folder: Path, ready: Callable[[]
     import gradio as gr
     import uvicorn
     from fastapi import FastAPI
+    from starlette.requests import ClientDisconnect
 
     from limner.web.jobs import Bench
     from limner.web.page import CSS, THEME, page
@@ -143,8 +144,13 @@ def _serve(listening: socket.socket, host: str, folder: Path, ready: Callable[[]
         theme=THEME,
         css=CSS,
     )
+
+    async def answered(*request: Any) -> None:
+        with suppress(ClientDisconnect):  # a page was closed while it sent something
+            await app(*request)
+
     guard = Guard(
-        app,
+        answered,
         host,
         sessions.uploads,
         ask=host not in _OWN,

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -88,7 +87,11 @@ class View:
                 else:
                     self._input(one)
             self.ending = gr.Dropdown(
-                _ENDINGS, value=".png", label="File", info="The kind of file to download."
+                _ENDINGS,
+                value=".png",
+                label="File",
+                info="The kind of file to download.",
+                elem_id=f"{self.tab.verb}-ending",
             )
 
     def _slot(self, one: Field, place: int) -> None:
@@ -116,7 +119,7 @@ class View:
         name = f"{option.name}.word" if option.picture else option.name
         known: dict[str, Any] = {
             "label": one.label,
-            "info": option.help,
+            "info": one.help,
             "value": one.start,
             "elem_id": f"{self.tab.verb}-{name.replace('.', '-')}",
         }
@@ -259,7 +262,6 @@ class View:
                 take = session.take_weights if weights else session.take
                 session.slots[key] = kept = take(source, called)
             except LimnerError as error:
-                gr.Warning(escape(str(error)))
                 return None, alarm(str(error))
             return gr.skip() if weights else str(kept.shown), ""
 
