@@ -55,7 +55,7 @@ class Page:
         values = {part["id"]: part["props"].get("value") for part in parts}
         values |= {ids[name]: value for name, value in changed.items()}
         target = [ids[element], "click"]
-        found = next(d for d in self.config["dependencies"] if target in d["targets"])
+        *_, found = (d for d in self.config["dependencies"] if target in d["targets"])
         data = [values[one] for one in found["inputs"]]
         return {"fn_index": found["id"], "data": data, "session_hash": "benchmark"}
 

@@ -127,6 +127,7 @@ class Desk:
         """Wait for the end of a job, and give what is said of it."""
         done = f"#{verb}-status :is(:text('Done in'), :text('Stopped after'), .limner-alarm)"
         self.page.wait_for_selector(done)
+        self.page.wait_for_selector(f"#{verb}-run:enabled")
         text: str = self.page.inner_text(f"#{verb}-status")
         return text
 
@@ -174,7 +175,7 @@ class Client:
     def call(self, element: str) -> dict[str, Any]:
         """What is sent when something is clicked."""
         target = [self.ids[element], "click"]
-        found = next(d for d in self.config["dependencies"] if target in d["targets"])
+        *_, found = (d for d in self.config["dependencies"] if target in d["targets"])
         data = [self.start[one] for one in found["inputs"]]
         return {
             "fn_index": found["id"],

@@ -165,7 +165,7 @@ def map_(view: View) -> None:
             buttons=["fullscreen"],
         )
 
-    async def look(request: gr.Request) -> AsyncIterator[dict[Any, Any]]:
+    async def look(request: gr.Request) -> AsyncIterator[tuple[str, str]]:
         session = view.sessions.of(request.session_hash)
         try:
             subject = session.slots.get("beautify.picture.0")
@@ -173,17 +173,26 @@ def map_(view: View) -> None:
                 raise OptionError("Picture: there is none yet; drop a picture in first")
             job = view.sessions.begin(session, _measuring(session, subject), "beautify")
         except LimnerError as error:
-            yield {numbers: alarm(str(error))}
+            yield alarm(str(error)), ""
             return
-        async for change in watched(job, view.sessions, numbers, view.preview):
-            yield change
+        async for now in watched(job, view.sessions):
+            yield now
         if job.result is None:
-            yield {numbers: ended(job)}
+            yield ended(job), ""
             return
-        overlay = gr.ImageSlider(value=compared(subject, job.result.pictures[0]), visible=True)
-        yield {numbers: f'<p role="status">{job.result.notes[0]}</p>', slider: overlay}
+        session.latest["map"] = job.result
+        yield f'<p role="status">{job.result.notes[0]}</p>', ""
 
-    button.click(look, None, [numbers, slider, view.preview], show_progress="hidden", **QUEUED)
+    def overlay(request: gr.Request) -> Any:
+        session = view.sessions.of(request.session_hash)
+        subject, found = session.slots.get("beautify.picture.0"), session.latest.pop("map", None)
+        if subject is None or found is None:
+            return gr.skip()
+        return gr.ImageSlider(value=compared(subject, found.pictures[0]), visible=True)
+
+    button.click(look, None, [numbers, view.preview], show_progress="hidden", **QUEUED).then(
+        overlay, None, slider, **QUIET
+    )
 
 
 def _measuring(session: Session, subject: Shelved) -> Any:

@@ -128,6 +128,7 @@ def _serve(listening: socket.socket, host: str, folder: Path, ready: Callable[[]
     bench = Bench()
     sessions = Sessions(folder, bench)
     blocks = page(sessions)
+    blocks._queue.sleep_when_free = 0.02  # seconds; its own thousandth keeps a processor awake
     blocks.has_launched = True  # only then does gradio itself look where a file comes from
     app: Any = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app = gr.mount_gradio_app(

@@ -31,6 +31,7 @@ _EXAMPLES = {
     "sketch": "drawing",
     "like": "painting",
 }
+_ON, _OFF = gr.update(interactive=True), gr.update(interactive=False)
 _BLANK = '<p class="limner-blank">The picture grows here.</p>'
 _ENDINGS = [ending for ending in FORMATS if ending not in (".jpeg", ".tiff")]
 
@@ -229,6 +230,7 @@ class View:
         )
         results = [self.slider, self.gallery, self.files, self.onward, history, *self.finished]
         buttons = [self.run, self.stop]
+        self.run.click(lambda: (_OFF, _ON), None, buttons, **QUIET)
         start = self.run.click
         if self.prepare:
             function, inputs, outputs = self.prepare
@@ -236,9 +238,11 @@ class View:
         start(
             self.paint,
             self.given,
-            [self.status, self.preview, *results, *buttons, *told],
+            [self.status, self.preview],  # no more: gradio makes each anew at every change
             show_progress="hidden",
             **QUEUED,
+        ).then(self.show, None, [*results, *buttons], **QUIET).then(
+            self.show_words, self.given, told, **QUIET
         )
         self.stop.click(self.halt, None, None, **QUIET)
         self.gallery.select(self.choose, None, None, **QUIET)
@@ -297,11 +301,11 @@ class View:
             if job.owner == self.tab.verb:
                 job.stop()
 
-    async def paint(self, request: gr.Request, *given: Any) -> AsyncIterator[dict[Any, Any]]:
-        """Do what is on the form, and show how far it is."""
+    async def paint(self, request: gr.Request, *given: Any) -> AsyncIterator[tuple[str, str]]:
+        """Do what is on the form, and say how far it is."""
         session = self.sessions.of(request.session_hash)
         values = self.values(given)
-        hidden = {self.preview: ""}
+        session.latest.pop(self.tab.verb, None)
         try:
             ending = values[""] if values[""] in _ENDINGS else ".png"
             pictures = session.pictures(self.tab.verb)
@@ -310,21 +314,23 @@ class View:
             call = forms.called(self.tab, values, pictures, session.folder)
             job = self.sessions.begin(session, session.painting(call, ending), self.tab.verb)
         except LimnerError as error:
-            yield {self.status: alarm(str(error)), **hidden}
+            yield alarm(str(error)), ""
             return
-        yield {self.stop: gr.Button(interactive=True), self.run: gr.Button(interactive=False)}
-        async for change in watched(job, self.sessions, self.status, self.preview):
-            yield change
-        shown: dict[Any, Any] = {self.status: ended(job), self.preview: ""}
-        shown |= zip((self.command, self.python), self.words(values, pictures), strict=True)
-        shown |= {self.stop: gr.Button(interactive=False), self.run: gr.Button(interactive=True)}
+        async for now in watched(job, self.sessions):
+            yield now
         if job.result is not None:
-            shown |= self.shown(session, job.result)
-        yield shown
+            session.latest[self.tab.verb] = job.result
+        yield ended(job), ""
+
+    def show(self, request: gr.Request) -> dict[Any, Any]:
+        """Show what a job has made, if it has made something."""
+        session = self.sessions.of(request.session_hash)
+        result = session.latest.get(self.tab.verb)
+        shown = {} if result is None else self.shown(session, result)
+        return shown | {self.run: _ON, self.stop: _OFF}
 
     def shown(self, session: Session, result: Result) -> dict[Any, Any]:
         """A result, where it is looked at and taken from."""
-        session.latest[self.tab.verb] = result
         session.chosen = 0
         first = result.pictures[0]
         before = next((session.slots.get(f"{self.tab.verb}.{name}") for name in self.slots), None)

@@ -4,7 +4,6 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from html import escape
-from typing import Any
 
 from limner.errors import printable
 from limner.web.jobs import Job, time_left
@@ -13,21 +12,19 @@ from limner.web.session import Result, Sessions
 _LOOKED = 0.25  # seconds between two looks at a job
 
 
-async def watched(
-    job: Job, sessions: Sessions, status: Any, preview: Any
-) -> AsyncIterator[dict[Any, Any]]:
-    """Say how far a job is, until it is over; end it when nobody listens any more."""
-    said, seen = "", 0
+async def watched(job: Job, sessions: Sessions) -> AsyncIterator[tuple[str, str]]:
+    """Give a line on how far a job is, and the picture so far, whenever one of them changes.
+
+    It is ended when nobody listens any more.
+    """
+    last = ("", "")
     try:
         while not job.over.is_set():
             job.touch()
-            change: dict[Any, Any] = {}
-            if (text := going(job, sessions.bench.place(job))) != said:
-                change[status] = said = text
-            if job.previews != seen and job.preview is not None:
-                seen, change[preview] = job.previews, growing(job.preview)
-            if change:
-                yield change
+            shown = growing(job.preview) if job.preview is not None else ""
+            if (now := (going(job, sessions.bench.place(job)), shown)) != last:
+                yield now
+            last = now
             await asyncio.sleep(_LOOKED)
     finally:
         if not job.over.is_set():
