@@ -9,7 +9,7 @@ from limner.errors import printable
 from limner.web.jobs import Job, time_left
 from limner.web.session import Result, Sessions
 
-_LOOKED = 0.25  # seconds between two looks at a job
+_LOOKED = 0.5  # seconds between two looks at a job
 
 
 async def watched(job: Job, sessions: Sessions) -> AsyncIterator[tuple[str, str]]:
