@@ -21,6 +21,7 @@ from limner.sketch import colorize as room
 from limner.sketch import palette as palettes
 from limner.sketch.colorize import enlarged
 from limner.sketch.lines import ink_of
+from stopping import until
 
 RED = (220, 30, 40)
 DAB = (slice(50, 59), slice(40, 49))  # in the left of two boxes
@@ -441,11 +442,10 @@ def test_progress_counts_variations_and_stop_goes_through(model: Path) -> None:
         assert np.abs(rgb(progress.preview()) - picture).max() < 1e-6
     assert told[0].note == "160×120 px, 3 variations" and told[-1].share == 1
 
-    def stop(progress: Progress) -> None:
-        raise Stop
-
     with pytest.raises(Stop):
-        colorize(boxes(), model=model, on_step=stop)
+        colorize(boxes(), model=model, on_step=until(0, []))
+    stopped = every(colorize(boxes(), variations=3, model=model, on_step=until(2, [])))
+    np.testing.assert_array_equal(stopped, made[:2])
 
 
 # --- what is refused -------------------------------------------------------------------------

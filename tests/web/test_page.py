@@ -90,7 +90,7 @@ LONG: list[tuple[str, dict[str, str], dict[str, str], dict[str, str], str]] = [
         {"steps": "5000"},
         "Stopped after",
     ),
-    ("colorize", {"sketch-0": "drawing"}, {}, {"variations": "16", "size": "400"}, "nothing to"),
+    ("colorize", {"sketch-0": "drawing"}, {}, {"variations": "16", "size": "400"}, "Stopped after"),
     ("beautify", {"picture-0": "large"}, {"method": "optimise"}, {}, "Stopped after"),
     ("generate", {"like-0": "painting"}, {}, {"n": "60", "size": "300x200"}, "Stopped after"),
     ("upscale", {"picture-0": "photo"}, {"quality": "best"}, {"tile": "32"}, "nothing to keep yet"),
@@ -366,3 +366,14 @@ def test_no_serious_fault_of_accessibility(
                 nodes = [" ".join(node["html"].split())[:160] for node in fault["nodes"][:4]]
                 faults.append((verb, fault["id"], nodes))
     assert faults == []
+
+
+def test_every_tab_has_examples_that_work_at_a_click(desk: Desk) -> None:
+    for verb in ("draw", "hybridize", "colorize", "beautify", "upscale", "generate", "stylize"):
+        desk.open(verb)
+        desk.page.click(f"#{verb}-example")
+        if verb in ("generate", "stylize"):
+            desk.write(f"{verb}-size", "96" if verb == "stylize" else "96x64")
+        desk.page.wait_for_selector(f"#tab-{verb} img[src*='shown-']")
+        desk.run(verb)
+        assert "Done in" in desk.page.inner_text(f"#{verb}-status"), verb

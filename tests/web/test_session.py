@@ -16,7 +16,6 @@ from limner.output import recipe_of
 from limner.progress import silent
 from limner.replay import replay
 from limner.web import session as rooms
-from limner.web.examples import example
 from limner.web.forms import TABS, called
 from limner.web.jobs import Bench
 from limner.web.session import Session, Sessions
@@ -258,13 +257,3 @@ def test_a_page_may_not_fill_the_queue(sessions: Sessions, monkeypatch: pytest.M
     with pytest.raises(OptionError, match="wait already"):
         sessions.begin(sessions.of("one"), lambda on_step: None, "draw")
     sessions.bench.close()
-
-
-@pytest.mark.parametrize("own", [True, False])
-def test_there_are_examples(own: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not own:
-        monkeypatch.setattr("limner.web.examples._OWN", tmp_path / "nowhere")
-    for name in ("photo", "painting", "drawing"):
-        with Image.open(example(name, tmp_path)) as made:
-            values = np.asarray(made.convert("L")).astype(float)
-            assert min(made.size) >= 400 and values.std() > 20

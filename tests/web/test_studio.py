@@ -11,7 +11,7 @@ import pytest
 from desk import Studio, lacking
 
 from limner.errors import OptionError
-from limner.web.studio import studio
+from limner.web.studio import _ready, studio
 
 
 def free_port() -> int:
@@ -38,6 +38,17 @@ def test_there_are_only_so_many_ports(port: int) -> None:
 def test_no_such_host() -> None:
     with pytest.raises(OptionError, match="cannot be listened at"):
         studio(host="203.0.113.7", port=free_port(), browser=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "[::1]"), ("desk", "desk")],
+)
+def test_it_says_where_it_is(host: str, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _ready(host, 7000, browser=False)
+    first, *more = capsys.readouterr().err.splitlines()
+    assert f"at http://{url}:7000/ (Ctrl-C" in first
+    assert not more or (host == "0.0.0.0" and "another machine" in more[0])
 
 
 def test_without_gradio_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

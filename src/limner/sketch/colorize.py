@@ -13,7 +13,7 @@ from limner import __version__, devices, images, weights
 from limner.errors import OptionError, WeightsError
 from limner.images import Source, blurred
 from limner.layers import Layers
-from limner.progress import OnStep, Progress, silent
+from limner.progress import OnStep, Progress, Stop, silent
 from limner.sketch import palette as palettes
 from limner.sketch.article import UNet
 from limner.sketch.fill import flow, spread
@@ -181,7 +181,10 @@ def colorize(
         made[str(number)] = picture
         if layers and number == 1:
             made["layers"] = _layers(full, ink, lines, picture)
-        tell(number, shown=picture)
+        try:
+            tell(number, shown=picture)
+        except Stop:
+            break
     first = made.pop("1")
     assert isinstance(first, Image.Image)
     first.info["beside"] = made

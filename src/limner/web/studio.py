@@ -9,9 +9,9 @@ import threading
 import warnings
 import webbrowser
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import AbstractContextManager, suppress
-from multiprocessing import get_context
+from multiprocessing import Pipe, get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -51,8 +51,11 @@ def studio(*, host: str = "127.0.0.1", port: int = 7860, browser: bool = True) -
         os.environ["GRADIO_TEMP_DIR"] = str(Path(folder, "uploads"))
         os.environ["GRADIO_EXAMPLES_CACHE"] = os.environ["GRADIO_TEMP_DIR"]
         os.environ["HF_HUB_OFFLINE"] = os.environ["LIMNER_OFFLINE"] = "1"  # no verb fetches VGG
-        url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/"
-        _serve(listening, host, Path(folder), lambda: _ready(url, browser))
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            _serve(listening, host, Path(folder), lambda: _ready(host, port, browser))
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -74,10 +77,23 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _ready(url: str, browser: bool) -> None:
+def _ready(host: str, port: int, browser: bool) -> None:
+    everywhere = host in ("0.0.0.0", "::")
+    name = "127.0.0.1" if everywhere else f"[{host}]" if ":" in host else host
+    url = f"http://{name}:{port}/"
     say(f"the studio is at {url} (Ctrl-C closes it)")
+    if everywhere and (address := _outer()):
+        say(f"from another machine of the network: http://{address}:{port}/")
     if browser:
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+
+def _outer() -> str:
+    """The address by which other machines know this one, or nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked, suppress(OSError):
+        asked.connect(("192.0.2.1", 9))  # of no machine (RFC 5737); a datagram socket sends nothing
+        return str(asked.getsockname()[0])
+    return ""
 
 
 def _without_stubs() -> AbstractContextManager[Any]:
@@ -97,19 +113,21 @@ def _without_stubs() -> AbstractContextManager[Any]:
 
 def _import() -> None:
     """Import gradio, while another process imports torch to see what the verbs ask for."""
-    other = ProcessPoolExecutor(
-        1, get_context("spawn"), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
-    )
+    heard, told = Pipe(duplex=False)
+    get_context("spawn").Process(target=_ask, args=(told,), daemon=True).start()
+    told.close()
     try:
-        asked = other.submit(forms.every)
         with _without_stubs():
             import limner.web.page  # noqa: F401
-        with suppress(BrokenExecutor):  # then it is done here, and takes longer
-            forms.know(asked.result())
     except ImportError as error:
         raise OptionError('the studio needs gradio; pip install "limner[studio]"') from error
-    finally:
-        other.shutdown(wait=False)  # it goes by itself, in half a second
+    with suppress(EOFError):  # it died; then they are asked in here, which takes longer
+        forms.know(heard.recv())
+
+
+def _ask(told: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the studio
+    told.send(forms.every())
 
 
 def _serve(listening: socket.socket, host: str, folder: Path, ready: Callable[[], None]) -> None:
@@ -167,13 +185,11 @@ def _serve(listening: socket.socket, host: str, folder: Path, ready: Callable[[]
         ready()
 
     server.startup = startup
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         server.run(sockets=[listening])
     except KeyboardInterrupt:
         pass  # uvicorn has closed all, and raises what it was told again
     finally:
-        signal.signal(signal.SIGTERM, before)
         bench.close()
         if not server.started:
             raise OutputError("the studio could not be started")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -10,7 +11,6 @@ from PIL import Image, ImageOps
 from limner.errors import LimnerError
 from limner.output import FORMATS
 from limner.web import forms
-from limner.web.examples import example
 from limner.web.forms import SEVERAL, Field, Tab
 from limner.web.session import Result, Session, Sessions, Shelved
 from limner.web.watching import alarm, ended, watched
@@ -23,13 +23,13 @@ QUEUED: dict[str, Any] = {
     "trigger_mode": "once",
 }
 _EXAMPLES = {
-    "photo": "photo",
-    "styles": "painting",
-    "near_photo": "photo",
-    "far_photo": "painting",
-    "picture": "photo",
-    "sketch": "drawing",
-    "like": "painting",
+    "photo": "photo.jpg",
+    "styles": "painting.jpg",
+    "near_photo": "photo.jpg",
+    "far_photo": "painting.jpg",
+    "picture": "photo.jpg",
+    "sketch": "drawing.png",
+    "like": "painting.jpg",
 }
 _ON, _OFF = gr.update(interactive=True), gr.update(interactive=False)
 _BLANK = '<p class="limner-blank">The picture grows here.</p>'
@@ -284,7 +284,7 @@ class View:
         for place, slot in self.slots.items():
             name, number = place.split(".")
             if name in self.tab.pictures and name in _EXAMPLES and number == "0":
-                path = example(_EXAMPLES[name], session.folder)
+                path = Path(__file__).parent / "examples" / _EXAMPLES[name]
                 kept = session.take(path, path.name)
                 session.slots[f"{self.tab.verb}.{place}"] = kept
                 shown[slot] = str(kept.shown)
