@@ -184,11 +184,10 @@ def map_(view: View) -> None:
         yield f'<p role="status">{job.result.notes[0]}</p>', ""
 
     def overlay(request: gr.Request) -> Any:
-        session = view.sessions.of(request.session_hash)
-        subject, found = session.slots.get("beautify.picture.0"), session.latest.pop("map", None)
-        if subject is None or found is None:
+        found = view.sessions.of(request.session_hash).latest.pop("map", None)
+        if found is None or found.before is None:
             return gr.skip()
-        return gr.ImageSlider(value=compared(subject, found.pictures[0]), visible=True)
+        return gr.ImageSlider(value=compared(found.before, found.pictures[0]), visible=True)
 
     button.click(look, None, [numbers, view.preview], show_progress="hidden", **QUEUED).then(
         overlay, None, slider, **QUIET
@@ -200,14 +199,17 @@ def _measuring(session: Session, subject: Shelved) -> Any:
         from limner import predictability
 
         on_step(Progress("predictability", "looking", 0, 0, 0.0))
-        found = predictability(subject.path)
+        try:
+            found = predictability(subject.path)
+        except LimnerError as error:
+            raise type(error)(session.plain(str(error))) from error
         path = session.free(Path("map.png"))
         found.map.save(path)
         said = (
             f"Prediction error {found.error:.3g} of 255, {found.relative:.3g} of the contrast; "
             f"{found.progress:.3g} times better than a smooth filling"
         )
-        return Result("Map", [session.shelve(path)], notes=[said])
+        return Result("Map", [session.shelve(path)], notes=[said], before=subject)
 
     return work
 
@@ -223,11 +225,11 @@ def middle(view: View) -> None:
         )
 
     def after(session: Session, result: Result) -> dict[Any, Any]:
-        subject, made = session.slots.get("upscale.picture.0"), result.pictures[0].path
-        if subject is None or made.suffix == ".pdf":
+        made = result.pictures[0].path
+        if result.before is None or made.suffix == ".pdf":
             return {slider: gr.ImageSlider(visible=False)}
         filled = json.loads(result.recipe)["options"]["fit"] == "fill"
-        shown = middles(subject.path, made, filled=filled)
+        shown = middles(result.before.path, made, filled=filled)
         return {slider: gr.ImageSlider(value=shown, visible=True)}
 
     view.finish, view.finished = after, [slider]

@@ -135,8 +135,8 @@ def _send(view: View, target: View, tabs: Any) -> None:
         result = session.latest.get(view.tab.verb)
         if result is None:
             return gr.skip(), gr.skip(), gr.skip()
-        chosen = session.chosen if len(result.pictures) > session.chosen else 0
-        kept = result.pictures[chosen]
+        chosen = session.chosen.get(view.tab.verb, 0)
+        kept = result.pictures[min(chosen, len(result.pictures) - 1)]
         if kept.path.suffix == ".pdf":
             said = "a PDF is for the printer; make another kind of file to go on with"
             return gr.skip(), gr.skip(), alarm(said)

@@ -64,6 +64,10 @@ class Result:
         Of the first, as JSON; empty for none.
     notes : list of str
         Remarks on the writing.
+    before : Shelved or None
+        The first of what it was made of.
+    fresh : bool
+        It is still to be shown.
     """
 
     title: str
@@ -71,6 +75,8 @@ class Result:
     beside: list[Path] = field(default_factory=list)
     recipe: str = ""
     notes: list[str] = field(default_factory=list)
+    before: Shelved | None = None
+    fresh: bool = True
 
 
 class Session:
@@ -89,7 +95,7 @@ class Session:
         self.history: list[Result] = []
         self.jobs: list[Job] = []
         self.latest: dict[str, Result] = {}  # by verb
-        self.chosen = 0  # which of several pictures is handed on
+        self.chosen: dict[str, int] = {}  # by verb: which of several pictures is handed on
         self.points: dict[str, list[tuple[int, int]]] = {}  # clicked, in pixels of the picture
         self._count = 0
 

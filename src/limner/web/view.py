@@ -292,7 +292,7 @@ class View:
 
     def choose(self, event: gr.SelectData, request: gr.Request) -> None:
         """Take note of which of several pictures is to be handed on."""
-        self.sessions.of(request.session_hash).chosen = int(event.index)
+        self.sessions.of(request.session_hash).chosen[self.tab.verb] = int(event.index)
 
     def halt(self, request: gr.Request) -> None:
         """Stop what this tab does."""
@@ -305,7 +305,6 @@ class View:
         """Do what is on the form, and say how far it is."""
         session = self.sessions.of(request.session_hash)
         values = self.values(given)
-        session.latest.pop(self.tab.verb, None)
         try:
             ending = values[""] if values[""] in _ENDINGS else ".png"
             pictures = session.pictures(self.tab.verb)
@@ -313,27 +312,30 @@ class View:
                 pictures.pop("like", None)
             call = forms.called(self.tab, values, pictures, session.folder)
             job = self.sessions.begin(session, session.painting(call, ending), self.tab.verb)
+            before = session.slots.get(f"{self.tab.verb}.{next(iter(self.slots))}")
         except LimnerError as error:
             yield alarm(str(error)), ""
             return
         async for now in watched(job, self.sessions):
             yield now
         if job.result is not None:
-            session.latest[self.tab.verb] = job.result
+            job.result.before = before
+            session.latest[self.tab.verb], session.chosen[self.tab.verb] = job.result, 0
         yield ended(job), ""
 
     def show(self, request: gr.Request) -> dict[Any, Any]:
         """Show what a job has made, if it has made something."""
         session = self.sessions.of(request.session_hash)
         result = session.latest.get(self.tab.verb)
-        shown = {} if result is None else self.shown(session, result)
-        return shown | {self.run: _ON, self.stop: _OFF}
+        shown: dict[Any, Any] = {self.run: _ON, self.stop: _OFF}
+        if result is not None and result.fresh:
+            result.fresh = False
+            shown |= self.shown(session, result)
+        return shown
 
     def shown(self, session: Session, result: Result) -> dict[Any, Any]:
         """A result, where it is looked at and taken from."""
-        session.chosen = 0
         first = result.pictures[0]
-        before = next((session.slots.get(f"{self.tab.verb}.{name}") for name in self.slots), None)
         several = len(result.pictures) > 1 or self.tab.verb == "generate"
         paths = [str(one.path) for one in result.pictures] + [str(one) for one in result.beside]
         shown: dict[Any, Any] = {
@@ -341,11 +343,13 @@ class View:
             self.onward: gr.Row(visible=True),
             self.history: self.look(session),
         }
-        if several or before is None or before.shown is None:
+        if several or result.before is None:
             pictures = [(str(one.shown), one.path.name) for one in result.pictures]
             shown[self.gallery] = gr.Gallery(value=pictures, visible=True)
+            shown[self.slider] = gr.ImageSlider(visible=False)
         else:
-            shown[self.slider] = gr.ImageSlider(value=compared(before, first), visible=True)
+            shown[self.gallery] = gr.Gallery(visible=False)
+            shown[self.slider] = gr.ImageSlider(value=compared(result.before, first), visible=True)
         return shown | self.finish(session, result)
 
 
