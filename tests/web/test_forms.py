@@ -94,6 +94,7 @@ def test_a_missing_picture_is_asked_for() -> None:
         ("colorize", "palette", "../../etc/passwd", "a few plain words"),
         ("colorize", "palette", "#" * 201, "a few plain words"),
         ("upscale", "print_", "C:\\x", "a few plain words"),
+        ("upscale", "print_", "x" * 201, "a few plain words"),
     ],
 )
 def test_nonsense_is_refused(verb: str, name: str, value: object, said: str) -> None:
@@ -115,8 +116,11 @@ def test_weights_stand_behind_the_paintings() -> None:
 def test_no_text_names_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("secret").write_text("x")
+    given = {"photo": ["a"], "styles": ["b"]}
     with pytest.raises(OptionError, match="a few plain words"):
-        called(BY_VERB["stylize"], {"device": "secret"}, {"photo": ["a"], "styles": ["b"]})
+        called(BY_VERB["stylize"], {"device": "secret"}, given)
+    longer = "字" * 150  # more bytes than a name can have
+    assert called(BY_VERB["stylize"], {"device": longer}, given).options == {"device": longer}
     assert not any(
         one.kind == "text" and one.option.kind is Path for t in TABS for one in fields(t)
     )

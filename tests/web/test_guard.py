@@ -87,6 +87,20 @@ def test_a_link_from_elsewhere_may_be_followed() -> None:
     navigated = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}
     assert asked(Guard(inner, "127.0.0.1", UPLOADS), **navigated)[0] == 200
     assert asked(Guard(inner, "127.0.0.1", UPLOADS), method="POST", **navigated)[0] == 403
+    for inside in ("/config", "/gradio_api/file=x.png"):
+        assert asked(Guard(inner, "127.0.0.1", UPLOADS), inside, **navigated)[0] == 403
+
+
+def test_files_are_sent_to_one_place_only() -> None:
+    body, form = b'{"data": [{"path": "/etc/passwd"}]}', "multipart/form-data; boundary=x"
+    guard = Guard(inner, "127.0.0.1", UPLOADS)
+    assert asked(guard, "/gradio_api/upload", "POST", body, content_type=form)[0] == 200
+    assert asked(guard, "/gradio_api/run/predict", "POST", body, content_type=form)[0] == 403
+
+
+def test_a_header_that_is_there_twice_is_refused() -> None:
+    twice = {"content_type": "application/json", "Content_Type": "multipart/form-data"}
+    assert asked(Guard(inner, "127.0.0.1", UPLOADS), method="POST", **twice)[0] == 400
 
 
 @pytest.mark.parametrize(
@@ -114,7 +128,16 @@ def test_no_file_is_opened_for_a_page(body: bytes, good: bool, kind: str | None)
         assert text == "in: " + body.decode(), "what was looked at still arrives"
 
 
-@pytest.mark.parametrize("path", ["/gradio_api/file=http://evil.example/", "/gradio_api/proxy=x"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gradio_api/file=http://evil.example/",
+        "/gradio_api/file/http://evil.example/x.png",
+        "/gradio_api/file/HTTPS:/evil.example/x.png",
+        "/gradio_api/file/%68ttp://evil.example/x.png",  # what is left when it was encoded twice
+        "/gradio_api/proxy=x",
+    ],
+)
 def test_the_server_is_no_proxy(path: str) -> None:
     assert asked(Guard(inner, "127.0.0.1", UPLOADS), path)[0] == 403
 

@@ -287,6 +287,24 @@ def test_points_are_clicked_and_a_walk_is_taken(desk: Desk, pictures: Pictures) 
     desk.page.locator("#hybridize-walk input").fill("25")
     near = seen.evaluate("it => it.getBoundingClientRect().width")
     assert near == pytest.approx(wide / 4, rel=0.05)
+    desk.page.click("#hybridize-near_photo-0 button[aria-label*='lear']")
+    desk.give("hybridize-near_photo-0", pictures["large"])  # the points were another picture's
+    desk.page.wait_for_function(
+        "() => !document.querySelector('#hybridize-points :is(textarea, input)').value"
+    )
+
+
+def test_after_a_mistake_the_page_goes_on(desk: Desk, pictures: Pictures) -> None:
+    desk.open("draw")
+    desk.give("draw-picture-0", pictures["photo"])
+    desk.more("draw")
+    desk.write("draw-device", "字" * 100)
+    desk.page.click("#draw-run")
+    assert "device" in desk.ended("draw").lower()
+    desk.write("draw-device", "auto")
+    time.sleep(0.5)
+    desk.run("draw")
+    assert "Done in" in desk.page.inner_text("#draw-status")
 
 
 def test_the_map_lies_over_the_picture(desk: Desk, pictures: Pictures) -> None:
@@ -338,7 +356,7 @@ def test_the_command_follows_the_form(desk: Desk, pictures: Pictures) -> None:
     desk.page.wait_for_function(
         "() => document.querySelector('#stylize-command textarea').value.includes('0.5')"
     )
-    assert "painting.png:1 photo-2.png:0.5 " in desk.command("stylize")
+    assert "painting.png:1 photo.png:0.5 " in desk.command("stylize")
     desk.write("stylize-size", "many")
     desk.page.click("#stylize-run")
     assert "must be a number" in desk.ended("stylize")

@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 import limner
-from limner.errors import InputError, OptionError
+from limner.errors import InputError, LimnerError, OptionError
 from limner.output import recipe_of
 from limner.progress import silent
 from limner.replay import replay
@@ -76,6 +76,36 @@ def test_two_of_one_name_are_both_kept(session: Session, tmp_path: Path) -> None
     assert one.path != two.path and one.path.read_bytes() != two.path.read_bytes()
 
 
+def test_a_picture_given_again_keeps_its_name(session: Session, tmp_path: Path) -> None:
+    first, again = (session.take(picture(tmp_path / "a.png"), "a.png") for _ in range(2))
+    assert first.path == again.path == session.folder / "a.png"
+
+
+def test_a_size_that_a_format_cannot_hold_is_refused_before_the_work(
+    session: Session, tmp_path: Path
+) -> None:
+    session.slots["upscale.picture.0"] = session.take(
+        picture(tmp_path / "a.png", (4200, 16)), "a.png"
+    )
+    call = called(BY_VERB["upscale"], {"scale": 4}, session.pictures("upscale"))
+    steps: list[int] = []
+    with pytest.raises(LimnerError, match=r"^upscale-1\.webp: WEBP holds at most 16383"):
+        session.painting(call, ".webp")(lambda progress: steps.append(progress.step))
+    assert steps == []
+
+
+def test_dabs_are_given_back_with_the_picture(session: Session, tmp_path: Path) -> None:
+    session.slots["colorize.sketch.0"] = session.take(picture(tmp_path / "a.png"), "a.png")
+    Image.new("RGBA", (96, 64), (200, 30, 30, 90)).save(session.folder / "hints.png")
+    session.dabs = session.shelve(session.folder / "hints.png")
+    call = called(BY_VERB["colorize"], {}, session.pictures("colorize"))
+    result = session.painting(call, ".png")(silent)
+    assert call.options == {"hints": str(session.dabs.path)}
+    assert result.beside == [session.dabs.path]
+    session.slots["colorize.hints.0"] = session.take(picture(tmp_path / "b.png", seed=1), "b.png")
+    assert session.pictures("colorize")["hints"] == [str(session.folder / "b.png")]
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
@@ -115,13 +145,15 @@ def test_too_many_bytes_are_refused(
         session.take(picture(tmp_path / "a.png"), "a.png")
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA", "CMYK", "I;16", "I"])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA", "CMYK", "I;16", "I;16B", "I"])
 def test_pictures_of_every_mode_can_be_looked_at(
     session: Session, tmp_path: Path, mode: str
 ) -> None:
     ramp = np.linspace(0, 65535, 2000 * 10).reshape(10, 2000)
     if mode.startswith("I"):
-        made = Image.fromarray(ramp.astype(np.uint16 if mode == "I;16" else np.int32))
+        kinds = {"I;16": "<u2", "I;16B": ">u2", "I": "<i4"}
+        made = Image.fromarray(ramp.astype(kinds[mode]))
+        assert made.mode == mode
     else:
         made = Image.fromarray((ramp / 257).astype(np.uint8)).convert(mode)
     path = tmp_path / "a.tif"

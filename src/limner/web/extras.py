@@ -49,7 +49,7 @@ def hints(view: View) -> None:
     def laid(request: gr.Request) -> Any:
         session = view.sessions.of(request.session_hash)
         drawing = session.slots.get("colorize.sketch.0")
-        session.slots.pop("colorize.hints.0", None)
+        session.dabs = None
         if drawing is None or drawing.shown is None:
             return None
         return {"background": str(drawing.shown), "layers": [], "composite": None}
@@ -58,6 +58,7 @@ def hints(view: View) -> None:
         session = view.sessions.of(request.session_hash)
         drawing = session.slots.get("colorize.sketch.0")
         layers = [one for one in (painted or {}).get("layers", []) if one is not None]
+        session.dabs = None
         if drawing is None or drawing.shown is None or not layers:
             return
         with Image.open(drawing.shown) as shown:
@@ -67,14 +68,15 @@ def hints(view: View) -> None:
             part = part if part.size == dabs.size else part.resize(dabs.size)
             dabs = Image.alpha_composite(dabs, part)
         if dabs.getchannel("A").getbbox() is None:
-            session.slots.pop("colorize.hints.0", None)
             return
+        if "colorize.hints.0" in session.slots:
+            raise OptionError("Hints: there are dabs on the drawing too; take one of them away")
         path = session.free(Path("hints.png"))
         dabs.save(path)
-        session.slots["colorize.hints.0"] = session.shelve(path)
+        session.dabs = session.shelve(path)
 
     view.slots["sketch.0"].change(laid, None, editor, trigger_mode="always_last", **QUIET)
-    view.prepare = (keep, [editor], [])
+    view.prepare, view.prepared = keep, [editor]
 
 
 def points(view: View) -> None:
@@ -94,16 +96,17 @@ def points(view: View) -> None:
             with Image.open(photo.shown) as shown:
                 share = photo.size[0] / shown.width
                 marked = shown.convert("RGB")
-            known = session.points.setdefault(name, [])
-            if len(known) == 2:
-                known.clear()
+            where, known = session.points.get(name, (photo, []))
+            if where != photo or len(known) == 2:
+                known = []
+            session.points[name] = photo, known
             x, y = (
                 min(round(at * share), side - 1)
                 for at, side in zip(event.index, photo.size, strict=True)
             )
             known.append((x, y))
             _mark(marked, [(round(x / share), round(y / share)) for x, y in known])
-            both = [session.points.get(one, []) for one in names]
+            both = [session.points[one][1] if one in session.points else [] for one in names]
             text = ",".join(f"{x},{y}" for one in both for x, y in one)
             return marked, text if all(len(one) == 2 for one in both) else ""
 
@@ -115,8 +118,21 @@ def points(view: View) -> None:
         kept = [session.slots.get(f"hybridize.{name}.0") for name in names]
         return [*(str(one.shown) if one else None for one in kept), ""]
 
+    def changed(request: gr.Request) -> Any:
+        """Forget the points of a picture that lies there no more."""
+        session = view.sessions.of(request.session_hash)
+        stale = [
+            name
+            for name, (photo, _) in session.points.items()
+            if photo != session.slots.get(f"hybridize.{name}.0")
+        ]
+        for name in stale:
+            del session.points[name]
+        return "" if stale else gr.skip()
+
     for name in names:
         slot = view.slots[f"{name}.0"]
+        slot.change(changed, None, field, **QUIET)
         slot.select(clicked(name), None, [slot, field], **QUIET)
     again.click(forget, None, [*(view.slots[f"{name}.0"] for name in names), field], **QUIET)
 

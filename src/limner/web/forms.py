@@ -288,7 +288,7 @@ def _value(one: Field, value: Any, folder: Path) -> Any:
     if one.kind in ("range", "number", "whole"):
         return _number(one, value)
     text = str(value).strip()
-    if not _TEXT.fullmatch(text) or Path(text).exists():  # names of files are for terminals
+    if not _TEXT.fullmatch(text) or _is_here(text):  # names of files are for terminals
         raise OptionError(
             f"{one.label} {printable(text)[:40]!r}: must be a few plain words or numbers"
         )
@@ -300,6 +300,13 @@ def _value(one: Field, value: Any, folder: Path) -> Any:
                 f"{one.label} {text!r}: must be a whole number, or several with commas between"
             ) from None
     return text
+
+
+def _is_here(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except OSError:  # longer than any name
+        return False
 
 
 def _number(one: Field, value: Any) -> float:

@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import json
+import re
 import secrets
 import socket
 from collections.abc import Callable
@@ -18,6 +19,7 @@ Send = Callable[[dict[str, Any]], Any]
 _BODY = 32 * 2**20  # bytes of what a browser may send beside files
 _FORM = "multipart/form-data"  # how files are sent
 _COOKIE = "limner"
+_FETCHED = re.compile(r"https?:|/proxy|%|\\", re.IGNORECASE)  # what gradio would ask others for
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that looks like something else
 _HEADERS = {
     # The browser is to ask nobody but this server, whatever the page says.
@@ -73,13 +75,18 @@ class Guard:
                 await self.app(scope, receive, send)
             return
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        if len(headers) < len(scope["headers"]):  # which of two alike counts is not ours to say
+            await _answer(send, 400, "limner: a header is there twice")
+            return
         if why := self._refusal(scope, headers):
             await _answer(send, 403, f"limner: {why}")
             return
         if self.ask and self._cookie(headers) not in self._cookies:
             await self._log_in(scope, receive, send)
             return
-        if scope["method"] == "POST" and not headers.get(b"content-type", "").startswith(_FORM):
+        uploads = scope["path"].rstrip("/").endswith("/upload")
+        form = uploads and headers.get(b"content-type", "").startswith(_FORM)
+        if scope["method"] == "POST" and not form:
             body = await _body(receive, _BODY)
             if body is None or self._names_files(body):
                 await _answer(send, 403, "limner: no file is opened for a page")
@@ -95,12 +102,12 @@ class Guard:
         origin = headers.get(b"origin")
         if origin is not None and urlsplit(origin).netloc != host:
             return "another page may not ask"
-        if headers.get(b"sec-fetch-site") == "cross-site" and (
-            scope["method"] != "GET" or headers.get(b"sec-fetch-mode") != "navigate"
+        followed = scope["method"] == "GET" and headers.get(b"sec-fetch-mode") == "navigate"
+        if headers.get(b"sec-fetch-site") == "cross-site" and not (
+            followed and scope["path"] == "/"  # a link to the page, but to nothing within it
         ):
             return "another page may not ask"
-        path = scope["path"].lower()
-        if "/file=http" in path or "/proxy=" in path:
+        if _FETCHED.search(scope["path"]):
             return "nothing is fetched for a page"
         return ""
 
@@ -161,8 +168,8 @@ class Guard:
             await _answer(send, 200 if wanted else 401, _form(""), "text/html")
             return
         self._trying = self._trying or asyncio.Lock()
+        body = await _body(receive, 1000) or b""
         async with self._trying:  # one after the other, and slowly: nobody guesses it
-            body = await _body(receive, 1000) or b""
             given = parse_qs(body.decode("latin-1")).get("password", [""])[0].strip()
             if not secrets.compare_digest(given.encode(), self._password.encode()):
                 await asyncio.sleep(1)

@@ -100,7 +100,7 @@ class Job:
         except LimnerError as error:
             self.state, self.message = "failed", printable(str(error).replace("\n", "; "))
         except Exception as error:  # a bug, or the machine's limits: the page lives on
-            self.state, self.message = "failed", _short(error)
+            self.state, self.message = "failed", short(error)
         finally:
             self.over.set()
 
@@ -179,7 +179,8 @@ def time_left(progress: Progress) -> float | None:
     return progress.seconds * (1 - progress.share) / progress.share
 
 
-def _short(error: Exception) -> str:
+def short(error: Exception) -> str:
+    """What went wrong, in one line, where nobody foresaw it."""
     from limner.devices import is_out_of_memory
 
     if is_out_of_memory(error):

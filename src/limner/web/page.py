@@ -72,7 +72,10 @@ def page(sessions: Sessions) -> Any:
     -------
     gradio.Blocks
     """
-    with gr.Blocks(title="limner studio", analytics_enabled=False) as blocks:
+    # copies that gradio makes of what it shows go after a day, looked for every hour
+    with gr.Blocks(
+        title="limner studio", analytics_enabled=False, delete_cache=(3600, 86_400)
+    ) as blocks:
         gr.Markdown("# limner studio")
         with gr.Tabs(elem_id="verbs") as tabs:
             views = {tab.verb: View(tab, sessions) for tab in TABS}

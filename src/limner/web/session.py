@@ -1,5 +1,6 @@
 """What belongs to one open page: its pictures, its results, and its folder, which goes with it."""
 
+import filecmp
 import json
 import re
 import secrets
@@ -16,7 +17,7 @@ from PIL import Image, ImageOps
 from limner import files
 from limner.errors import InputError, LimnerError, OptionError, printable
 from limner.layers import Saved
-from limner.output import write, write_animation, write_saved
+from limner.output import check_output, write, write_animation, write_saved
 from limner.progress import OnStep, Progress
 from limner.web.forms import TABS, Call
 from limner.web.jobs import Bench, Job
@@ -96,7 +97,8 @@ class Session:
         self.jobs: list[Job] = []
         self.latest: dict[str, Result] = {}  # by verb
         self.chosen: dict[str, int] = {}  # by verb: which of several pictures is handed on
-        self.points: dict[str, list[tuple[int, int]]] = {}  # clicked, in pixels of the picture
+        self.points: dict[str, tuple[Shelved, list[tuple[int, int]]]] = {}  # clicked, in its pixels
+        self.dabs: Shelved | None = None  # painted on the drawing
         self._count = 0
 
     def take(self, source: Path, name: str) -> Shelved:
@@ -147,9 +149,11 @@ class Session:
                 f"{printable(name)}: has {size / 2**20:.0f} MB, more than {BYTES >> 20}; "
                 "use the command line"
             )
-        target = self.free(
-            Path(re.sub(r"[^\w.-]", "_", Path(name).name).lstrip(".")[-80:] or "file")
-        )
+        plain = Path(re.sub(r"[^\w.-]", "_", Path(name).name).lstrip(".")[-80:] or "file")
+        there = self.folder / plain
+        if there.exists() and filecmp.cmp(source, there, shallow=False):
+            return there  # given in another place, and still called what its owner calls it
+        target = self.free(plain)
         shutil.copyfile(source, target)
         return target
 
@@ -168,6 +172,8 @@ class Session:
             of_verb, name, _ = place.split(".")
             if of_verb == verb:
                 found.setdefault(name, []).append(str(self.slots[place].path))
+        if verb == "colorize" and self.dabs is not None:
+            found.setdefault("hints", [str(self.dabs.path)])
         return found
 
     def painting(self, call: Call, ending: str) -> Callable[[OnStep], Result]:
@@ -177,15 +183,19 @@ class Session:
 
         def work(on_step: OnStep) -> Result:
             def told(progress: Progress) -> None:
+                if progress.size and not progress.step:  # before minutes of work
+                    check_output(self.folder / f"{stem}{ending}", size=progress.size)
                 on_step(replace(progress, note=self.plain(progress.note)))
 
             try:
                 made = call.tab.function(*call.inputs, **call.options, on_step=told)
+                several = made if isinstance(made, list) else [made]
+                result = self.keep(call.tab.title, stem, several, ending)
             except LimnerError as error:
                 raise type(error)(self.plain(str(error))) from error
-            return self.keep(
-                call.tab.title, stem, made if isinstance(made, list) else [made], ending
-            )
+            if self.dabs is not None and call.options.get("hints") == str(self.dabs.path):
+                result.beside.append(self.dabs.path)  # without it nobody could make this again
+            return result
 
         return work
 
@@ -248,7 +258,7 @@ def upright(image: Image.Image) -> Image.Image:
     """A picture as it is looked at: turned as its camera was, grey or RGB of 8 bits, or RGBA."""
     shown = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):
-        shown = shown.point(lambda value: value / 257)
+        shown = shown.convert("I").point(lambda value: value / 257)
     if shown.mode not in ("L", "RGB", "RGBA"):
         kept = shown.has_transparency_data
         shown = shown.convert("L" if image.mode[0] in "IF" else "RGBA" if kept else "RGB")

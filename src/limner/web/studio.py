@@ -51,11 +51,13 @@ def studio(*, host: str = "127.0.0.1", port: int = 7860, browser: bool = True) -
         os.environ["GRADIO_TEMP_DIR"] = str(Path(folder, "uploads"))
         os.environ["GRADIO_EXAMPLES_CACHE"] = os.environ["GRADIO_TEMP_DIR"]
         os.environ["HF_HUB_OFFLINE"] = os.environ["LIMNER_OFFLINE"] = "1"  # no verb fetches VGG
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        ends = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+        before = {end: signal.signal(end, signal.default_int_handler) for end in ends}
         try:
             _serve(listening, host, Path(folder), lambda: _ready(host, port, browser))
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for end, handler in before.items():
+                signal.signal(end, handler)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -127,7 +129,8 @@ def _import() -> None:
 
 def _ask(told: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the studio
-    told.send(forms.every())
+    with suppress(BrokenPipeError):  # the studio was closed before it opened
+        told.send(forms.every())
 
 
 def _serve(listening: socket.socket, host: str, folder: Path, ready: Callable[[], None]) -> None:

@@ -12,6 +12,7 @@ from limner.errors import LimnerError
 from limner.output import FORMATS
 from limner.web import forms
 from limner.web.forms import SEVERAL, Field, Tab
+from limner.web.jobs import short
 from limner.web.session import Result, Session, Sessions, Shelved
 from limner.web.watching import alarm, ended, watched
 
@@ -32,6 +33,7 @@ _EXAMPLES = {
     "like": "painting.jpg",
 }
 _ON, _OFF = gr.update(interactive=True), gr.update(interactive=False)
+_BUSY = f"() => [{json.dumps(_OFF)}, {json.dumps(_ON)}]"
 _BLANK = '<p class="limner-blank">The picture grows here.</p>'
 _ENDINGS = [ending for ending in FORMATS if ending not in (".jpeg", ".tiff")]
 
@@ -44,7 +46,8 @@ class View:
         self.sessions = sessions
         self.slots: dict[str, Any] = {}  # "photo.0" → where a picture or weights are dropped
         self.inputs: dict[str, Any] = {}  # option → where its value stands
-        self.prepare: tuple[Callable[..., Any], list[Any], list[Any]] | None = None
+        self.prepare: Callable[..., None] = lambda request: None  # before a run
+        self.prepared: list[Any] = []  # what it looks at
         self.finish: Callable[[Session, Result], dict[Any, Any]] = lambda session, result: {}
         self.finished: list[Any] = []  # what `finish` changes
         with gr.Tab(tab.title, id=tab.verb, elem_id=f"tab-{tab.verb}"), gr.Row():
@@ -88,7 +91,7 @@ class View:
                 else:
                     self._input(one)
             self.ending = gr.Dropdown(
-                _ENDINGS,
+                _ENDINGS if self.tab.verb != "generate" else [".png"],  # all that a folder gets
                 value=".png",
                 label="File",
                 info="The kind of file to download.",
@@ -230,18 +233,15 @@ class View:
         )
         results = [self.slider, self.gallery, self.files, self.onward, history, *self.finished]
         buttons = [self.run, self.stop]
-        self.run.click(lambda: (_OFF, _ON), None, buttons, **QUIET)
-        start = self.run.click
-        if self.prepare:
-            function, inputs, outputs = self.prepare
-            start = start(function, inputs, outputs, show_progress="hidden", **QUEUED).then
-        start(
+        # by the browser itself: an answer to this could come after that of `show`
+        self.run.click(None, None, buttons, js=_BUSY)
+        self.run.click(
             self.paint,
-            self.given,
+            [*self.given, *self.prepared],
             [self.status, self.preview],  # no more: gradio makes each anew at every change
             show_progress="hidden",
             **QUEUED,
-        ).then(self.show, None, [*results, *buttons], **QUIET).then(
+        ).then(self.show, None, [self.status, *results, *buttons], **QUIET).then(
             self.show_words, self.given, told, **QUIET
         )
         self.stop.click(self.halt, None, None, **QUIET)
@@ -304,8 +304,9 @@ class View:
     async def paint(self, request: gr.Request, *given: Any) -> AsyncIterator[tuple[str, str]]:
         """Do what is on the form, and say how far it is."""
         session = self.sessions.of(request.session_hash)
-        values = self.values(given)
+        values = self.values(given[: len(self.given)])
         try:
+            self.prepare(request, *given[len(self.given) :])
             ending = values[""] if values[""] in _ENDINGS else ".png"
             pictures = session.pictures(self.tab.verb)
             if pictures.get("model") and self.tab.verb == "generate":
@@ -315,6 +316,9 @@ class View:
             before = session.slots.get(f"{self.tab.verb}.{next(iter(self.slots))}")
         except LimnerError as error:
             yield alarm(str(error)), ""
+            return
+        except Exception as error:  # a bug: the page lives on
+            yield alarm(short(error)), ""
             return
         async for now in watched(job, self.sessions):
             yield now
@@ -330,7 +334,10 @@ class View:
         shown: dict[Any, Any] = {self.run: _ON, self.stop: _OFF}
         if result is not None and result.fresh:
             result.fresh = False
-            shown |= self.shown(session, result)
+            try:
+                shown |= self.shown(session, result)
+            except Exception as error:  # a bug: the page lives on
+                shown[self.status] = alarm(short(error))
         return shown
 
     def shown(self, session: Session, result: Result) -> dict[Any, Any]:
