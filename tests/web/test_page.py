@@ -287,7 +287,7 @@ def test_points_are_clicked_and_a_walk_is_taken(desk: Desk, pictures: Pictures) 
     desk.page.locator("#hybridize-walk input").fill("25")
     near = seen.evaluate("it => it.getBoundingClientRect().width")
     assert near == pytest.approx(wide / 4, rel=0.05)
-    desk.page.click("#hybridize-near_photo-0 button[aria-label*='lear']")
+    desk.page.click("#hybridize-near_photo-0 button[aria-label='Remove Image']")
     desk.give("hybridize-near_photo-0", pictures["large"])  # the points were another picture's
     desk.page.wait_for_function(
         "() => !document.querySelector('#hybridize-points :is(textarea, input)').value"
