@@ -73,7 +73,7 @@ def test_little_is_imported(modules: str, heavy: set[str]) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) -> None:
     if why := lacking():
         pytest.skip(why)
@@ -85,3 +85,4 @@ def test_it_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) -> Non
     running.process.send_signal(number)
     assert running.process.wait(30) == 0
     assert not list(folder.glob("limner-*"))
+    assert "Traceback" not in running.said.read_text()

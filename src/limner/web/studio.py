@@ -51,8 +51,10 @@ def studio(*, host: str = "127.0.0.1", port: int = 7860, browser: bool = True) -
         os.environ["GRADIO_TEMP_DIR"] = str(Path(folder, "uploads"))
         os.environ["GRADIO_EXAMPLES_CACHE"] = os.environ["GRADIO_TEMP_DIR"]
         os.environ["HF_HUB_OFFLINE"] = os.environ["LIMNER_OFFLINE"] = "1"  # no verb fetches VGG
-        ends = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-        before = {end: signal.signal(end, signal.default_int_handler) for end in ends}
+        ends: dict[int, Any] = {signal.SIGTERM: signal.default_int_handler}
+        if hasattr(signal, "SIGHUP"):  # the terminal was closed
+            ends[signal.SIGHUP] = lambda *_: signal.raise_signal(signal.SIGTERM)
+        before = {end: signal.signal(end, handler) for end, handler in ends.items()}
         try:
             _serve(listening, host, Path(folder), lambda: _ready(host, port, browser))
         finally:
