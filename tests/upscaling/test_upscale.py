@@ -546,6 +546,11 @@ def test_without_a_feather_each_tile_ends_at_its_cut(side: int) -> None:
     assert np.abs(large - whole).max() < 1 / 65535
 
 
+def test_paper_of_one_pixel(model: str) -> None:
+    made = upscale(Image.new("RGB", (60, 40), (200, 30, 90)), model=model, print_="0.001x0.001cm")
+    assert made.size == (1, 1) and np.abs(rgb(made)[0, 0] - (200, 30, 90)).max() <= 1
+
+
 # --- what is told ----------------------------------------------------------------------------
 
 

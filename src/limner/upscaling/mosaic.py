@@ -98,6 +98,6 @@ def floats(values: Tensor) -> Tensor:
 
 def resized(large: Tensor, size: tuple[int, int]) -> Tensor:
     """Bicubic, of whole numbers: torch does 8 bits as they are, in a quarter of the memory."""
-    if large.dtype == torch.uint8:
+    if large.dtype == torch.uint8 and size != (1, 1):  # of which torch's own is not able
         return torch.nn.functional.interpolate(large, size, mode="bicubic", antialias=True)
     return whole(images.resize(floats(large), size), large.dtype)
