@@ -179,7 +179,7 @@ class Session:
     def painting(self, call: Call, ending: str) -> Callable[[OnStep], Result]:
         """The work of a job: call the verb, and write what it makes."""
         self._count += 1
-        stem = f"{call.tab.verb}-{self._count}"
+        stem, dabs = f"{call.tab.verb}-{self._count}", self.dabs
 
         def work(on_step: OnStep) -> Result:
             def told(progress: Progress) -> None:
@@ -193,8 +193,8 @@ class Session:
                 result = self.keep(call.tab.title, stem, several, ending)
             except LimnerError as error:
                 raise type(error)(self.plain(str(error))) from error
-            if self.dabs is not None and call.options.get("hints") == str(self.dabs.path):
-                result.beside.append(self.dabs.path)  # without it nobody could make this again
+            if dabs is not None and call.options.get("hints") == str(dabs.path):
+                result.beside.append(dabs.path)  # without it nobody could make this again
             return result
 
         return work
