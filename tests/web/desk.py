@@ -103,6 +103,7 @@ class Desk:
             f"#{place} :is(textarea, input[type=text], input[type=number])"
         ).first
         field.fill(value)
+        time.sleep(0.3)  # until the page itself knows of it
 
     def more(self, verb: str) -> None:
         """Unfold the rest of a form."""

@@ -298,11 +298,17 @@ def test_after_a_mistake_the_page_goes_on(desk: Desk, pictures: Pictures) -> Non
     desk.open("draw")
     desk.give("draw-picture-0", pictures["photo"])
     desk.more("draw")
+    desk.command("draw")
     desk.write("draw-device", "字" * 100)
+    desk.page.wait_for_function(
+        "() => document.querySelector('#draw-command textarea').value.includes('字')"
+    )
     desk.page.click("#draw-run")
     assert "device" in desk.ended("draw").lower()
     desk.write("draw-device", "auto")
-    time.sleep(0.5)
+    desk.page.wait_for_function(
+        "() => !document.querySelector('#draw-command textarea').value.includes('字')"
+    )
     desk.run("draw")
     assert "Done in" in desk.page.inner_text("#draw-status")
 
