@@ -215,10 +215,8 @@ def _measuring(session: Session, subject: Shelved) -> Any:
         from limner import predictability
 
         on_step(Progress("predictability", "looking", 0, 0, 0.0))
-        try:
+        with session.plainly():
             found = predictability(subject.path)
-        except LimnerError as error:
-            raise type(error)(session.plain(str(error))) from error
         path = session.free(Path("map.png"))
         found.map.save(path)
         said = (

@@ -18,7 +18,7 @@ from limner.options import REQUIRED, Option
 SEVERAL = 3  # places for pictures where a verb takes any number
 # What is no wish about the picture, or names a file of the server's: the page opens none.
 _LEFT_OUT = {"allow_huge", "resume", "save_every", "features"}
-_WEIGHTS = {"model", "inventive"}  # files that are given to the page like pictures
+WEIGHTS = {"model", "inventive"}  # files that are given to the page like pictures
 _TEXT = re.compile(r"[\w#%., :+-]{0,200}")  # no slash, so no way out of a folder
 _ASKED: dict[str, list[Option]] = {}  # by verb, once they have been looked for
 _RANGE = re.compile(r"(-?\d+(?:\.\d+)?)(?:, [\w ]+,)? to (\d+(?:\.\d+)?)(?! ?(?:pixels|frames|cm))")
@@ -190,7 +190,7 @@ def _fields(tab: Tab, option: Option) -> list[Field]:
     label = tab.pictures.get(name) or words
     if name in _LEFT_OUT:
         return []
-    if name in _WEIGHTS:
+    if name in WEIGHTS:
         return [Field(option, "weights", label)]
     if option.picture:
         word = [Field(option, "choice", f"{label}, unless a picture")] if option.choices else []
@@ -235,6 +235,8 @@ def called(
     OptionError
         A picture is missing, or a text is none that the page takes.
     """
+    if pictures.get("model"):  # a painter paints instead of what is like a picture
+        pictures = {name: paths for name, paths in pictures.items() if name != "like"}
     inputs: list[str] = []
     given: dict[str, Any] = {}
     for one in fields(tab):
@@ -358,7 +360,7 @@ def python_call(call: Call, output: str) -> str:
 
 
 def _is_file(option: Option, value: object) -> bool:
-    named = option.picture or option.kind is Path or option.name in _WEIGHTS
+    named = option.picture or option.kind is Path or option.name in WEIGHTS
     return named and value not in option.choices
 
 

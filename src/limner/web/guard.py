@@ -16,6 +16,8 @@ Scope = dict[str, Any]
 Receive = Callable[[], Any]
 Send = Callable[[dict[str, Any]], Any]
 
+OWN = ("127.0.0.1", "localhost", "::1")  # what a machine calls itself
+EVERYWHERE = ("0.0.0.0", "::")  # all the addresses that it has
 _BODY = 32 * 2**20  # bytes of what a browser may send beside files
 _FORM = "multipart/form-data"  # how files are sent
 _COOKIE = "limner"
@@ -116,9 +118,9 @@ class Guard:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
             return False
-        if name in ("127.0.0.1", "localhost", "::1", self.host.lower()):
+        if name in (*OWN, self.host.lower()):
             return True
-        if self.host not in ("0.0.0.0", "::"):
+        if self.host not in EVERYWHERE:
             return False
         try:  # nobody can make an address in numbers point elsewhere
             ipaddress.ip_address(name)

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from limner.web import extras
-from limner.web.forms import TABS, Tab
+from limner.web.forms import TABS
 from limner.web.session import Session, Sessions
 from limner.web.view import QUIET, View, recipe_text
 from limner.web.watching import alarm
@@ -131,7 +131,6 @@ def _history(sessions: Sessions) -> tuple[Any, Callable[[Session], Any]]:
 
 def _send(view: View, target: View, tabs: Any) -> None:
     """Let a button hand a result on to another verb."""
-    name = f"{_first_picture(target.tab)}.0"
 
     def sent(request: gr.Request) -> tuple[Any, Any, Any]:
         session = sessions.of(request.session_hash)
@@ -143,18 +142,14 @@ def _send(view: View, target: View, tabs: Any) -> None:
         if kept.path.suffix == ".pdf":
             said = "a PDF is for the printer; make another kind of file to go on with"
             return gr.skip(), gr.skip(), alarm(said)
-        session.slots[f"{target.tab.verb}.{name}"] = kept
+        session.slots[f"{target.tab.verb}.{target.subject}"] = kept
         return str(kept.shown), gr.Tabs(selected=target.tab.verb), gr.skip()
 
     sessions = view.sessions
-    changed = [target.slots[name], tabs, view.status]
+    changed = [target.slots[target.subject], tabs, view.status]
     view.sends[target.tab.verb].click(sent, None, changed, **QUIET).then(
         target.show_words, target.given, [target.command, target.python], **QUIET
     )
-
-
-def _first_picture(tab: Tab) -> str:
-    return next(iter(tab.pictures))
 
 
 def _closer(sessions: Sessions) -> Callable[..., None]:

@@ -7,7 +7,8 @@ import secrets
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -111,10 +112,11 @@ class Session:
         """
         path = self._kept(source, name)
         try:
-            return self.shelve(path)
-        except InputError as error:
+            with self.plainly():
+                return self.shelve(path)
+        except InputError:
             path.unlink(missing_ok=True)
-            raise InputError(self.plain(str(error))) from error
+            raise
 
     def take_weights(self, source: Path, name: str) -> Shelved:
         """Put a weights file on the shelf.
@@ -187,12 +189,10 @@ class Session:
                     check_output(self.folder / f"{stem}{ending}", size=progress.size)
                 on_step(replace(progress, note=self.plain(progress.note)))
 
-            try:
+            with self.plainly():
                 made = call.tab.function(*call.inputs, **call.options, on_step=told)
                 several = made if isinstance(made, list) else [made]
                 result = self.keep(call.tab.title, stem, several, ending)
-            except LimnerError as error:
-                raise type(error)(self.plain(str(error))) from error
             if dabs is not None and call.options.get("hints") == str(dabs.path):
                 result.beside.append(dabs.path)  # without it nobody could make this again
             return result
@@ -203,6 +203,14 @@ class Session:
         """Let a message name files as their owner does, and options as the page does."""
         text = text.replace(f"{self.folder}/", "")
         return _FLAG.sub(lambda flag: f"“{flag[1].replace('-', ' ').capitalize()}”", text)
+
+    @contextmanager
+    def plainly(self) -> Iterator[None]:
+        """Let the errors of what is done inside speak so too."""
+        try:
+            yield
+        except LimnerError as error:
+            raise type(error)(self.plain(str(error))) from error
 
     def keep(self, title: str, stem: str, made: Sequence[Image.Image], ending: str) -> Result:
         """Write what a verb has made, with its recipes, into the folder."""

@@ -19,9 +19,7 @@ from unittest.mock import patch
 from limner.errors import OptionError, OutputError, reason
 from limner.watch import say
 from limner.web import forms
-from limner.web.guard import Guard
-
-_OWN = ("127.0.0.1", "localhost", "::1")
+from limner.web.guard import EVERYWHERE, OWN, Guard
 
 
 def studio(*, host: str = "127.0.0.1", port: int = 7860, browser: bool = True) -> None:
@@ -82,7 +80,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _ready(host: str, port: int, browser: bool) -> None:
-    everywhere = host in ("0.0.0.0", "::")
+    everywhere = host in EVERYWHERE
     name = "127.0.0.1" if everywhere else f"[{host}]" if ":" in host else host
     url = f"http://{name}:{port}/"
     say(f"the studio is at {url} (Ctrl-C closes it)")
@@ -177,7 +175,7 @@ def _serve(listening: socket.socket, host: str, folder: Path, ready: Callable[[]
         answered,
         host,
         sessions.uploads,
-        ask=host not in _OWN,
+        ask=host not in OWN,
         tell=lambda password: say(f"the password is {password}"),
     )
     server: Any = uvicorn.Server(

@@ -51,9 +51,9 @@ class View:
         self.finish: Callable[[Session, Result], dict[Any, Any]] = lambda session, result: {}
         self.finished: list[Any] = []  # what `finish` changes
         with gr.Tab(tab.title, id=tab.verb, elem_id=f"tab-{tab.verb}"), gr.Row():
-            with gr.Column(scale=2, min_width=300) as self.left:
+            with gr.Column(scale=2, min_width=300):
                 self._form()
-            with gr.Column(scale=3, min_width=300) as self.right:
+            with gr.Column(scale=3, min_width=300):
                 self._easel()
 
     def _form(self) -> None:
@@ -127,10 +127,8 @@ class View:
             "value": one.start,
             "elem_id": f"{self.tab.verb}-{name.replace('.', '-')}",
         }
-        if one.kind == "tick":
+        if one.kind in ("tick", "save"):
             made: Any = gr.Checkbox(**known)
-        elif one.kind == "save":
-            made = gr.Checkbox(**known)
         elif one.kind == "choice":
             words = [(word or "as it comes", word) for word in one.choices]
             made = gr.Dropdown(words, **known) if len(words) > 4 else gr.Radio(words, **known)
@@ -190,8 +188,6 @@ class View:
             option = one.option
             if one.kind == "picture" and one.label in self.tab.pictures.values():
                 pictures = {option.name: [f"{option.name}.jpg"], **pictures}
-        if pictures.get("model"):
-            pictures.pop("like", None)
         several = self.tab.verb == "generate"
         ending = values.get("", ".png")
         output = "new/" if several else f"{self.tab.verb}{ending}"
@@ -200,6 +196,11 @@ class View:
         except LimnerError as error:
             return str(error), str(error)
         return forms.command_line(call, output), forms.python_call(call, output)
+
+    @property
+    def subject(self) -> str:
+        """The first place: what a result is compared with, and what another's is sent to."""
+        return next(iter(self.slots))
 
     @property
     def given(self) -> list[Any]:
@@ -262,7 +263,7 @@ class View:
             session.slots.pop(key, None)
             try:
                 source, called = self.sessions.uploaded(value)
-                weights = name.split(".")[0] in ("model", "inventive")
+                weights = name.split(".")[0] in forms.WEIGHTS
                 take = session.take_weights if weights else session.take
                 session.slots[key] = kept = take(source, called)
             except LimnerError as error:
@@ -308,12 +309,9 @@ class View:
         try:
             self.prepare(request, *given[len(self.given) :])
             ending = values[""] if values[""] in _ENDINGS else ".png"
-            pictures = session.pictures(self.tab.verb)
-            if pictures.get("model") and self.tab.verb == "generate":
-                pictures.pop("like", None)
-            call = forms.called(self.tab, values, pictures, session.folder)
+            call = forms.called(self.tab, values, session.pictures(self.tab.verb), session.folder)
             job = self.sessions.begin(session, session.painting(call, ending), self.tab.verb)
-            before = session.slots.get(f"{self.tab.verb}.{next(iter(self.slots))}")
+            before = session.slots.get(f"{self.tab.verb}.{self.subject}")
         except LimnerError as error:
             yield alarm(str(error)), ""
             return
