@@ -20,14 +20,16 @@ from torch import Tensor
 
 from child import measured
 from lab import apart
-from limner import images, predictability, training
-from limner.beauty import holes
+from limner import io, predictability
+from limner.beauty import inpainting_masks as masks
 from limner.beauty.beautifier import load
 from limner.beauty.beautify import METHODS, beautify
 from limner.beauty.objective import gradient_energy
 from limner.beauty.predictability import SHIPPED
 from limner.beauty.predictor import Context, rebuilt_by_windows
 from limner.beauty.train import HELD_OUT, LONGEST, SEEN
+from limner.nn import images
+from limner.train.crops import load_pictures
 
 PHOTOS = 20
 EYE = load(SHIPPED).eye
@@ -57,7 +59,7 @@ def as_far(change: Change, picture: Tensor, distance: float) -> Tensor:
 @torch.no_grad()
 def logs(picture: Tensor) -> tuple[float, float, float]:
     """Logarithms, larger for what is more predictable: of error, relative error, progress."""
-    errors = EYE.errors(holes.framed(picture)[0])
+    errors = EYE.errors(masks.framed(picture)[0])
     return -log(float(errors.good)), -log(float(errors.relative)), log(float(errors.progress))
 
 
@@ -65,8 +67,8 @@ def compared(photos: list[Tensor], method: str) -> None:
     """Print what a method gains at strength 1, beside fading and blur of the same distance."""
     rows = []
     for photo in photos:
-        made = beautify(images.to_picture(photo), method=method)  # type: ignore[arg-type]
-        after = images.read(made).rgb
+        made = beautify(io.to_picture(photo), method=method)  # type: ignore[arg-type]
+        after = io.read(made).rgb
         distance = float(F.l1_loss(after, photo))
         others = [as_far(change, photo, distance) for change in (fade, blur)]
         before, *after_all = (logs(one) for one in (photo, after, *others))
@@ -97,7 +99,7 @@ def compared(photos: list[Tensor], method: str) -> None:
 @torch.no_grad()
 def predicted(photos: list[Tensor], article: Path | None) -> None:
     """Print the errors of the predictors, of 255, and their times on 512×512 pixels."""
-    frames = [holes.framed(photo)[0] for photo in photos]
+    frames = [masks.framed(photo)[0] for photo in photos]
     errors = [EYE.errors(frame) for frame in frames]
     ours, film = (255 * fmean(float(getattr(e, k)) for e in errors) for k in ("good", "bad"))
     print(f"error: ours {ours:.2f}, harmonic fill {film:.2f}", end="")
@@ -107,12 +109,12 @@ def predicted(photos: list[Tensor], article: Path | None) -> None:
         assert isinstance(found, Context)
         context = found
         theirs = [
-            float(F.l1_loss(rebuilt_by_windows(context, frame), holes.inner(frame)))
+            float(F.l1_loss(rebuilt_by_windows(context, frame), masks.inner(frame)))
             for frame in frames
         ]
         print(f", the article's {255 * fmean(theirs):.2f}", end="")
     print()
-    frame, _ = holes.framed(images.resize(photos[0], (512, 512)))
+    frame, _ = masks.framed(images.resize(photos[0], (512, 512)))
     times: dict[str, float] = {}
     results = {}
     ways: dict[str, Callable[[], Tensor]] = {
@@ -137,7 +139,7 @@ def predicted(photos: list[Tensor], article: Path | None) -> None:
 def large(width: int) -> float:
     """Seconds of beautifying a picture of width × three quarters, from a PIL image to another."""
     path = Path(__file__).parents[1] / "examples" / "photo.jpg"
-    picture = images.to_picture(images.resize(images.read(path).rgb, (width * 3 // 4, width)))
+    picture = io.to_picture(images.resize(io.read(path).rgb, (width * 3 // 4, width)))
     began = time.perf_counter()
     beautify(picture)
     return time.perf_counter() - began
@@ -147,13 +149,13 @@ def sheet(photos: list[Tensor], path: Path) -> None:
     """Write before, after and map of every photo, two photos a row."""
     tiles = []
     for photo in photos:
-        picture = images.to_picture(photo)
+        picture = io.to_picture(photo)
         row = (picture, beautify(picture), predictability(picture).map)
-        small = [images.resize(images.read(one).rgb, (200, 300)) for one in row]
+        small = [images.resize(io.read(one).rgb, (200, 300)) for one in row]
         tiles.append(torch.cat(small, 3))
     tiles += [torch.ones_like(tiles[0])] * (len(tiles) % 2)
     rows = [torch.cat(tiles[at : at + 2], 3) for at in range(0, len(tiles), 2)]
-    images.to_picture(torch.cat(rows, 2)).save(path)
+    io.to_picture(torch.cat(rows, 2)).save(path)
 
 
 def main() -> None:
@@ -163,7 +165,7 @@ def main() -> None:
     folders = [
         Path(one) for one in sys.argv[1:] if one not in ("--article", "--sheet", article, out)
     ]
-    shelves = training.load(folders, SEEN, longest=LONGEST, held_out=True, one_in=HELD_OUT)
+    shelves = load_pictures(folders, SEEN, longest=LONGEST, held_out=True, one_in=HELD_OUT)
     found = [one[None].float() / 255 for shelf in shelves for one in shelf]
     photos = found[:: max(1, len(found) // PHOTOS)][:PHOTOS]
     print(f"{len(photos)} photos never trained on")

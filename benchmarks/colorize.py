@@ -19,12 +19,14 @@ from torch import Tensor
 
 from child import measured
 from lab import apart
-from limner import features, images, training
-from limner.scores import psnr, ssim
-from limner.sketch import dataset, lines
-from limner.sketch.colorize import colorize
-from limner.sketch.stages import unlike
-from limner.sketch.train import Unseen, colourful
+from limner import io
+from limner.colorization import dataset
+from limner.colorization.colorize import colorize
+from limner.colorization.stages import unlike
+from limner.colorization.train import Unseen, colourful
+from limner.line_art import lines
+from limner.nn import features, images, seeding
+from limner.train.metrics import psnr, ssim
 
 SIZE = 256
 
@@ -70,8 +72,8 @@ def lines_kept(drawing: Tensor, coloured: Tensor) -> float:
 def large(side: int) -> float:
     """Seconds of colouring a drawing of so many pixels a side."""
     path = Path(__file__).parents[1] / "examples" / "photo.jpg"
-    drawing = 1 - lines.contour(images.resize(images.read(path).rgb, (side, side)))
-    picture = images.to_picture(drawing.expand(-1, 3, -1, -1))
+    drawing = 1 - lines.contour(images.resize(io.read(path).rgb, (side, side)))
+    picture = io.to_picture(drawing.expand(-1, 3, -1, -1))
     began = time.perf_counter()
     colorize(picture)
     return time.perf_counter() - began
@@ -81,14 +83,14 @@ def coloured(unseen: Unseen, model: Path | None, hints: Tensor | None = None) ->
     """What the verb makes of every held-out drawing, without its lines."""
     made = []
     for index in range(len(unseen.rgb)):
-        drawing = images.to_picture(1 - unseen.ink[index : index + 1].expand(-1, 3, -1, -1))
+        drawing = io.to_picture(1 - unseen.ink[index : index + 1].expand(-1, 3, -1, -1))
         dabs = None
         if hints is not None:
             dab = hints[index : index + 1]
-            dabs = images.to_picture(dab[:, :3], dab[:, 3:])
+            dabs = io.to_picture(dab[:, :3], dab[:, 3:])
         path = None if model is None else str(model)
         picture = colorize(drawing, hints=dabs, lines="drop", model=path)
-        made.append(images.read(picture).rgb)
+        made.append(io.read(picture).rgb)
     return torch.cat(made)
 
 
@@ -106,7 +108,7 @@ def main() -> None:
         print(f"{name}: {said}; grid at strides 2, 4, 8: {grid}")
     white = scored(torch.ones_like(unseen.rgb), unseen.rgb)
     print(f"white paper: SSIM {white['SSIM']:.3f}, PSNR {white['PSNR']:.3f}")
-    random, pairs = training.generator(1, 0), [one[None] for one in unseen.rgb]
+    random, pairs = seeding.generator(1, 0), [one[None] for one in unseen.rgb]
     obeyed: list[float] = []
     for count in (1, 3, 10):
         hints = dataset.hinted(unseen.rgb, random, [count] * len(pairs))
@@ -121,7 +123,7 @@ def main() -> None:
     kept = []
     for index in range(len(pairs)):
         drawing = 1 - unseen.ink[index : index + 1].expand(-1, 3, -1, -1)
-        kept.append(lines_kept(drawing, images.read(colorize(images.to_picture(drawing))).rgb))
+        kept.append(lines_kept(drawing, io.read(colorize(io.to_picture(drawing))).rgb))
     print(f"lines drawn again: F1 {fmean(kept):.3f}")
     for side in (1024, 2048):
         seconds, _, peak = measured(large, side)

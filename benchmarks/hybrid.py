@@ -18,13 +18,14 @@ from torch import Tensor
 
 import limner
 from child import measured
-from limner import images
-from limner.hybrid import article
+from limner import io
+from limner.hybrid import optimization
 from limner.hybrid.align import Similarity
 from limner.hybrid.blend import blend
 from limner.hybrid.hybridize import in_common
 from limner.hybrid.spectrum import low_pass
-from limner.output import write
+from limner.io import write
+from limner.nn import images
 
 SIGMA = 3.0  # pixels at 512, where solvers are compared
 
@@ -56,19 +57,19 @@ def row(near: Path, far: Path) -> bool:
 
 def pair(near: Path, far: Path) -> tuple[Tensor, Tensor]:
     """Both pictures at 512 px, as they lie."""
-    one, other = images.read(near).rgb, images.read(far).rgb
+    one, other = io.read(near).rgb, io.read(far).rgb
     return in_common(one, other, Similarity(), 512)
 
 
 def race(near: Tensor, far: Tensor, weight: float) -> float:
     """Seconds of the article's 200 steps, over seconds until our solver has a loss as low."""
-    objective = article.Objective.of(near, far, weight)
+    objective = optimization.Objective.of(near, far, weight)
     began = time.perf_counter()
-    for _, loss in islice(article.descend(objective), article.STEPS + 1):
+    for _, loss in islice(optimization.descend(objective), optimization.STEPS + 1):
         theirs = loss
     slow = time.perf_counter() - began
     began = time.perf_counter()
-    for steps, (_, loss) in enumerate(article.solve(objective)):  # noqa: B007
+    for steps, (_, loss) in enumerate(optimization.solve(objective)):  # noqa: B007
         if loss <= theirs:
             break
     fast = time.perf_counter() - began
@@ -108,7 +109,7 @@ def gap(near: Tensor, far: Tensor) -> tuple[float, float]:
             * (gradient + low_pass(gradient, SIGMA, lambda h: 1 / (1 - 2 * h + 2 * h**2) - 1))
         )
 
-    *_, (_, best) = islice(article.minimise(objective, precondition, closed.clamp(0, 1)), 150)
+    *_, (_, best) = islice(optimization.minimise(objective, precondition, closed.clamp(0, 1)), 150)
     return loss_of(closed.clamp(0, 1)), best
 
 
@@ -125,9 +126,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         large = []
         for path in pairs[0]:
-            rgb = images.resize(images.read(path).rgb, (3000, 4000))
+            rgb = images.resize(io.read(path).rgb, (3000, 4000))
             large.append(Path(folder) / f"{path.stem}.jpg")
-            write(images.to_picture(rgb), large[-1])
+            write(io.to_picture(rgb), large[-1])
         (seconds, plan), _, peak = measured(call, *large, None)
     print(f"12 megapixels: {seconds:.2f} s, peak {peak / 2**30:.2f} GiB ({plan})\n")
 

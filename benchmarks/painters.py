@@ -23,13 +23,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limner import weights
-from limner.distillation import Teacher
-from limner.painting import explore, metrics, painter, stylegan2
-from limner.painting.dataset import Folder, read
-from limner.painting.game import Game
-from limner.painting.presets import PRESETS, build
-from limner.training import generator
+from limner.generation.gan import latent_space, metrics, painter, stylegan2
+from limner.generation.gan.adversarial_step import Game
+from limner.generation.gan.dataset import Folder, read
+from limner.generation.gan.presets import PRESETS, build
+from limner.nn import weights
+from limner.nn.seeding import generator
+from limner.train.distillation import Teacher
 
 MEASURED = 500  # pictures of each run
 TAPS = ("1_2", "2_2", "3_1")  # of the other judge
@@ -60,8 +60,8 @@ def compare(folder: Path, runs: list[Path], other: Path | None) -> None:
         network, _ = painter.load(run, torch.device("cpu"))
         pictures = Folder(folder, read(folder, network.size), network.size, mirror=False)
         judge = metrics.Judge(pictures.learnt(), pictures.unseen(), pictures.crops())
-        z = torch.cat([explore.latents(network, seed) for seed in range(MEASURED)])
-        made = explore.painted(network, explore.styled(network, z, 1.0), 0)
+        z = torch.cat([latent_space.latents(network, seed) for seed in range(MEASURED)])
+        made = latent_space.painted(network, latent_space.styled(network, z, 1.0), 0)
         *_, last = DictReader((run / "log.csv").open())
         state = torch.load(run / "checkpoint.pt", weights_only=True)
         options = weights.describe(run / "model.safetensors")["training"]

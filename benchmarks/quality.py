@@ -18,11 +18,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limner import features, images, weights
-from limner.distillation import Teacher
+from limner import io
+from limner.nn import features, images, weights
 from limner.style import losses, paint
 from limner.style.method import METHODS
 from limner.style.plan import make_plan
+from limner.train.distillation import Teacher
 
 TAPS = ("1_1", "2_1", "3_1")
 
@@ -112,7 +113,7 @@ def main() -> None:
     pairs = list(zip(given.pictures[::2], given.pictures[1::2], strict=True))
     rows: dict[str, list[list[float]]] = {}
     for photo_path, painting_path in pairs:
-        photo, painting = images.read(photo_path).rgb, images.read(painting_path).rgb
+        photo, painting = io.read(photo_path).rgb, io.read(painting_path).rgb
         shown = images.resize(photo, images.fit(*images.size_of(photo), given.size))
         filled = images.resize(painting, images.size_of(shown))
         for name, picture in (("the photo itself", shown), ("the painting itself", filled)):

@@ -15,12 +15,12 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 def digest(seed: int) -> str:
     """SHA-256 of the PNG file that the example gives at 256 px."""
     import limner
-    from limner import output
+    from limner import io
 
     picture = limner.stylize(EXAMPLES / "photo.jpg", EXAMPLES / "painting.jpg", size=256, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "painted.png"
-        output.write(picture, path)
+        io.write(picture, path)
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -31,7 +31,7 @@ def article(size: int) -> float:
     import torch
 
     import limner
-    from limner import features, weights
+    from limner.nn import features, weights
     from limner.progress import Progress
 
     torch.manual_seed(0)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import torch
 
-from limner import features, images
+from limner import io
+from limner.nn import features, images
+from limner.nn.tiles import Tile, cover
 from limner.style import objective, paint
 from limner.style.method import METHODS
-from limner.tiles import Tile, cover
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -19,9 +20,9 @@ def gradient(tiles: list[Tile]) -> tuple[float, torch.Tensor]:
     """Loss and gradient of the example at its full size, from the photo as it is."""
     method = METHODS["limner"]
     network = features.load("compact")
-    photo = images.read(EXAMPLES / "photo.jpg").rgb
+    photo = io.read(EXAMPLES / "photo.jpg").rgb
     photo = images.resize(photo, images.fit(*images.size_of(photo), 1024))
-    painting = images.resize(images.read(EXAMPLES / "painting.jpg").rgb, (800, 1000))
+    painting = images.resize(io.read(EXAMPLES / "painting.jpg").rgb, (800, 1000))
     whole = cover(800, 1000, side=1024, margin=80, multiple=16)
     style = objective.style_moments(network, painting, method.style_taps, whole, method.ring)
     regions = paint.regions_of([style], [1.0], [], images.size_of(photo), method)

@@ -20,10 +20,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from child import measured
-from limner import images, weights
-from limner.scores import psnr, ssim
+from limner import io
+from limner.nn import images, weights
+from limner.train.metrics import psnr, ssim
 from limner.upscaling import models
-from limner.upscaling.network import Compact
+from limner.upscaling.compact import Compact
 from limner.upscaling.rrdb import RRDB
 from limner.upscaling.upscale import QUALITIES, TILE, enlarged
 
@@ -50,9 +51,9 @@ def scores(folder: Path) -> None:
     networks["best, --detail 1"] = twin
     found: dict[str, list[tuple[float, float]]] = {}
     for path in sorted(folder.glob("*HR.*")):
-        small = images.read(path.with_name(path.name.replace("HR", "LR"))).rgb
+        small = io.read(path.with_name(path.name.replace("HR", "LR"))).rgb
         height, width = (4 * side for side in images.size_of(small))
-        large = images.read(path).rgb[..., :height, :width]
+        large = io.read(path).rgb[..., :height, :width]
         made = {"bicubic": images.resize(small, (height, width))}
         for name, net in networks.items():
             for lock in (False, True):
@@ -107,7 +108,7 @@ def onnx_of(net: Compact) -> bytes:
 def timed(kind: str, side: int, quality: str = "fast") -> float:
     """Seconds of enlarging a square four times, the best of three."""
     net = network(quality, 4)
-    photo = images.resize(images.read(EXAMPLES / "photo.jpg").rgb, (side, side))
+    photo = images.resize(io.read(EXAMPLES / "photo.jpg").rgb, (side, side))
     if kind == ONNX:
         import onnxruntime
 
@@ -167,7 +168,7 @@ def main() -> None:
         seconds, _, peak = measured(timed, LOCKED, 3464, quality)
         print(f"12 megapixels × 4, {quality}: {seconds:.0f} s, peak {peak / 2**30:.2f} GiB")
 
-    photo = images.read(EXAMPLES / "photo.jpg").rgb
+    photo = io.read(EXAMPLES / "photo.jpg").rgb
     photo = images.resize(photo, (512, 768))
     with torch.no_grad():
         whole = network("fast", 4)(photo)

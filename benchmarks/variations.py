@@ -20,9 +20,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from child import measured
-from limner import images
-from limner.painting import patches
-from limner.painting.variations import variations
+from limner import io
+from limner.generation.variations import variations
+from limner.nn import images
+from limner.patches import search
 
 LONGEST, COUNT = 512, 8
 DIRECTIONS = 64
@@ -31,7 +32,7 @@ DIRECTIONS = 64
 def distance(made: Tensor, source: Tensor) -> float:
     """Sliced Wasserstein distance of patches, in grey levels of 255, of pictures of one size."""
     random = torch.Generator().manual_seed(0)
-    slices = torch.randn(DIRECTIONS, 3, patches.SIDE, patches.SIDE, generator=random)
+    slices = torch.randn(DIRECTIONS, 3, search.SIDE, search.SIDE, generator=random)
     slices = slices / slices.flatten(1).norm(dim=1)[:, None, None, None]
     one, other = (F.conv2d(rgb, slices)[0].flatten(1).sort(1).values for rgb in (made, source))
     return float((one - other).abs().mean()) * 255
@@ -39,8 +40,8 @@ def distance(made: Tensor, source: Tensor) -> float:
 
 def strange(made: Tensor, source: Tensor) -> float:
     """How far patches are from their nearest in the source, as a share of the source's variance."""
-    wanted, there = (F.unfold(rgb, patches.SIDE)[0].T for rgb in (made, source))
-    nearest = there[patches.nearest(wanted, there)]
+    wanted, there = (F.unfold(rgb, search.SIDE)[0].T for rgb in (made, source))
+    nearest = there[search.nearest(wanted, there)]
     return float((wanted - nearest).square().sum(1).mean() / there.var(0).sum())
 
 
@@ -79,12 +80,12 @@ def main() -> None:
     paths = [Path(name) for name in sys.argv[1:]]
     found: dict[str, list[float]] = {}
     for path in paths:
-        whole = images.on_white(images.read(path))
+        whole = io.on_white(io.read(path))
         source = images.resize(whole, images.fit(*images.size_of(whole), LONGEST))
         height, width = images.size_of(source)
-        picture = images.to_picture(source)
+        picture = io.to_picture(source)
         ours = variations(picture, n=COUNT, size=f"{width}x{height}")
-        made = [images.read(one).rgb for one in ours]
+        made = [io.read(one).rgb for one in ours]
         kinds = {"ours": made, "collage": [collage(source, seed) for seed in range(COUNT)]}
         print(f"{path.name}, {width} × {height}")
         for kind, those in kinds.items():

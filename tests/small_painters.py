@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from limner.painting import dcgan, light, painter, stylegan2
+from limner.generation.gan import dcgan, lightweight_gan, painter, stylegan2
 
 LIGHT = (12, 10, 8, 8, 8, 8, 8, 8)  # to be put in place of light.WIDTHS
 SIZE = (16, 24)  # height and width of what most of them paint
@@ -15,7 +15,7 @@ SIZE = (16, 24)  # height and width of what most of them paint
 def random_painter(name: str = "stylegan2", size: tuple[int, int] = SIZE) -> nn.Module:
     """With noise that is seen, and a mean that is not 0 where there is one to be followed."""
     makers: dict[str, Callable[[], nn.Module]] = {
-        "light": lambda: light.Generator(size, 16),
+        "light": lambda: lightweight_gan.Generator(size, 16),
         "dcgan": lambda: dcgan.Generator(size, 8),
         "stylegan2": lambda: stylegan2.Generator(size, latent=16, depth=2, base=64, most=16),
     }
@@ -25,7 +25,7 @@ def random_painter(name: str = "stylegan2", size: tuple[int, int] = SIZE) -> nn.
         for part in network.modules():
             if isinstance(part, stylegan2.Styled):
                 part.strength.fill_(0.05)
-            elif isinstance(part, light.Raise):
+            elif isinstance(part, lightweight_gan.Raise):
                 part.noise.fill_(0.1)
             elif isinstance(part, stylegan2.Colours):
                 part.convolution.weight.mul_(0.25)  # most of it lies in 0..1

@@ -3,15 +3,17 @@
 import re
 from pathlib import Path
 
-from limner import __version__, cli, commands, options
+from limner import signature
+from limner._version import __version__
 from limner.beauty.beautify import beautify
 from limner.beauty.predictability import predictability
+from limner.cli import commands, main
+from limner.colorization.colorize import colorize
+from limner.generation.folder import folder
+from limner.generation.gan.stylegan2_import import convert_painter
+from limner.generation.gan.train import train_painter
+from limner.generation.generate import generate
 from limner.hybrid.hybridize import hybridize
-from limner.painting.folder import folder
-from limner.painting.foreign import convert_painter
-from limner.painting.generate import generate
-from limner.painting.train import train_painter
-from limner.sketch.colorize import colorize
 from limner.style.stylize import stylize
 from limner.upscaling.upscale import upscale
 from limner.web.studio import studio
@@ -21,7 +23,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_every_command_is_in_the_readme() -> None:
-    commands = [*cli.VERBS, "models", *(f"train {name}" for name in cli.TRAININGS)]
+    commands = [*main.VERBS, "models", *(f"train {name}" for name in main.TRAININGS)]
     assert [name for name in commands if f"limner {name}" not in README] == []
 
 
@@ -29,7 +31,7 @@ def test_every_option_in_the_readme_exists() -> None:
     verbs = (stylize, hybridize, colorize, beautify, predictability, upscale)
     painting = (generate, folder, convert_painter, train_painter)
     functions = (*verbs, *painting, studio, commands.paint, commands.measure, commands.tell)
-    asked = [options.of(function) for function in functions]
+    asked = [signature.of(function) for function in functions]
     known = {"--help"} | {option.flag for found in asked for option in found}
     assert len(known) > 15
     assert set(re.findall(r"--[a-z][a-z-]+", README)) <= known

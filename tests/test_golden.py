@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from limner import output
+from limner import io
 from limner.style.stylize import stylize
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -22,7 +22,7 @@ def compare(name: str, made: Image.Image) -> None:
     if os.environ.get("LIMNER_GOLDEN") == "write":
         GOLDEN.mkdir(exist_ok=True)
         made.info.pop("limner", None)  # a recipe holds the paths of the machine it was made on
-        output.write(made, path, overwrite=True)
+        io.write(made, path, overwrite=True)
     with Image.open(path) as kept:
         wanted = np.asarray(kept.convert("RGB")).astype(float)
     found = np.asarray(made.convert("RGB")).astype(float)

@@ -1,6 +1,7 @@
 """How a verb tells its caller how far it is, and how the caller stops it."""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -50,6 +51,45 @@ class Progress:
 
 
 OnStep = Callable[[Progress], None]
+
+
+class Reporter:
+    """Tells ``on_step`` how far one call is: fills in the verb and the seconds since it began.
+
+    Parameters
+    ----------
+    verb : str
+        The verb that runs.
+    on_step : callable
+        The caller's callback.
+    """
+
+    def __init__(self, verb: str, on_step: OnStep) -> None:
+        self.verb, self.on_step = verb, on_step
+        self.began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the call began."""
+        return time.monotonic() - self.began
+
+    def __call__(
+        self,
+        stage: str,
+        step: int,
+        steps: int,
+        *,
+        loss: float | None = None,
+        preview: Callable[[], Image.Image] | None = None,
+        note: str = "",
+        share: float | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        """Report one moment; see `Progress`. Left out, the share is that of the steps."""
+        done = share if share is not None else step / max(1, steps)
+        self.on_step(
+            Progress(self.verb, stage, step, steps, self.seconds, loss, preview, note, done, size)
+        )
 
 
 class Stop(Exception):  # noqa: N818 - a wish, not an error

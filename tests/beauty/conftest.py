@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
 from limner.beauty import beautifier, beautify, predictability
 from limner.beauty.beautifier import Beautifier
@@ -130,14 +130,3 @@ def scene() -> Scene:
         return Image.fromarray(values.clip(0, 255).astype(np.uint8))
 
     return paint
-
-
-@pytest.fixture(scope="session")
-def planes() -> Callable[[Image.Image], Tensor]:
-    """A picture as [1, 3, H, W] in 0..1."""
-
-    def read(picture: Image.Image) -> Tensor:
-        values = np.asarray(picture.convert("RGB"), np.float32) / 255
-        return torch.from_numpy(values.transpose(2, 0, 1)[None].copy())
-
-    return read

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from limner import weights
-from limner.beauty import holes
+from limner.beauty import inpainting_masks as masks
 from limner.beauty.beautifier import Beautifier, load, save
 from limner.beauty.improver import Free, Tables
 from limner.errors import WeightsError
+from limner.nn import weights
 
 Draw = Callable[[str], Beautifier]
 KINDS: dict[str, dict[str, type[Tables | Free]]] = {
@@ -40,7 +40,7 @@ def test_what_is_written_is_read_back(preset: str, drawn: Draw, tmp_path: Path) 
     errors = [one.eye.errors(frame) for one in (before, after)]
     np.testing.assert_allclose(errors[1].good, errors[0].good, rtol=0.01)
     np.testing.assert_allclose(errors[1].bad, errors[0].bad, rtol=0.01)
-    film = (holes.inner(frame) - holes.harmonic(frame)).abs().mean()
+    film = (masks.inner(frame) - masks.harmonic(frame)).abs().mean()
     assert (abs(float(errors[1].bad / film) - 1) < 1e-5) == (preset == "default")
     assert abs(float(errors[1].bad / errors[1].good) - 1) > 1e-3  # two predictors, not one
 

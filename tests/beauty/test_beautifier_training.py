@@ -11,12 +11,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from limner import beautify, predictability, training, weights
-from limner.beauty import beautifier, holes, objective, stages, train
+from limner import beautify, predictability
+from limner.beauty import beautifier, objective, stages, train
+from limner.beauty import inpainting_masks as masks
 from limner.beauty.beautifier import Beautifier, load
 from limner.beauty.train import train_beautifier
-from limner.cli import main
+from limner.cli.main import main
 from limner.errors import InputError, OptionError, OutputError, WeightsError
+from limner.nn import seeding, weights
 from limner.progress import Progress, Stop
 from stopping import same, until
 
@@ -79,7 +81,7 @@ def runs(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ru
 
 def crops(photos: Path, count: int, side: int, seed: int, step: int) -> Tensor:
     known = train.Photos([photos], held_out=False)
-    return known.crops(count, side, training.generator(seed, step))
+    return known.crops(count, side, seeding.generator(seed, step))
 
 
 def found_in(view: np.ndarray, crop: np.ndarray) -> bool:
@@ -116,7 +118,7 @@ def test_the_first_loss_is_of_the_first_phase(tmp_path: Path, photos: Path) -> N
     hidden, given = torch.zeros((2, 1, SIDE, SIDE)), batch.clone()
     there = (slice(48, 80), slice(48, 80))
     hidden[(..., *there)] = 1
-    given[(..., *there)] = holes.harmonic(batch)[..., :32, :32]
+    given[(..., *there)] = masks.harmonic(batch)[..., :32, :32]
     off = (given + network(given, hidden) - batch).abs()[(..., *there)].mean()
     assert told.loss == pytest.approx(255 * off.item(), rel=1e-5) and told.stage == "good"
 
@@ -187,9 +189,9 @@ def middles(photos: Path) -> list[Tensor]:
 def test_the_scores_are_true(preset: str, runs: dict[str, Run], photos: Path) -> None:
     run, scores, _ = runs[preset]
     made = load(run / "model.safetensors")
-    for name, predict in (("error", made.eye.good), ("harmonic", holes.harmonic)):
+    for name, predict in (("error", made.eye.good), ("harmonic", masks.harmonic)):
         lot = middles(photos)
-        offs = [float((predict(one) - holes.inner(one)).abs().mean()) for one in lot]
+        offs = [float((predict(one) - masks.inner(one)).abs().mean()) for one in lot]
         assert scores[name] == pytest.approx(255 * np.mean(offs), rel=2e-3)
     assert set(scores) == {"error", "harmonic"}
 

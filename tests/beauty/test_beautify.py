@@ -13,15 +13,16 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from limner import beautify, output, predictability, weights
+from limner import beautify, io, predictability
+from limner.batch.replay import replay
 from limner.beauty import beautify as room
 from limner.beauty.beautifier import Beautifier, load, save
+from limner.beauty.cube_lut import Look
 from limner.beauty.improver import Free, Tables
-from limner.beauty.look import Look
-from limner.cli import main
+from limner.cli.main import main
 from limner.errors import InputError, LimnerError, OptionError, WeightsError
+from limner.nn import weights
 from limner.progress import Progress, Stop
-from limner.replay import replay
 from stopping import until
 
 Scene = Callable[..., Image.Image]
@@ -296,7 +297,7 @@ def test_replay_makes_the_same_file(
     scene(160, 300).save(photo, dpi=(300, 300))
     line = ["beautify", photo, "-o", out, "--method", method, "--strength", "0.7", "--size", "130"]
     assert main([*line, *(["--model", str(shipped)] if named else [])]) == 0
-    recipe = output.recipe_of(out)
+    recipe = io.recipe_of(out)
     model = str(shipped) if named else None
     assert (recipe["verb"], recipe["inputs"]) == ("beautify", [photo])
     assert recipe["options"] == {

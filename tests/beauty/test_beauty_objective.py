@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from limner import images
-from limner.beauty import holes, objective
+from limner.beauty import inpainting_masks as masks
+from limner.beauty import objective
 from limner.beauty.objective import (
     ARTICLES_LOSSES,
     FLOOR,
@@ -24,6 +24,7 @@ from limner.beauty.objective import (
     relative,
     together,
 )
+from limner.nn import images
 
 TINY = torch.tensor([[0.0, 0.5, 1.0], [0.0, 0.0, 0.25]])
 ACROSS, DOWN = (0.5 + 0.5 + 0 + 0.25) / 4, (0 + 0.5 + 0.75) / 3
@@ -37,7 +38,7 @@ def noise(seed: int = 0, count: int = 2) -> Tensor:
 def beside(*offs: float) -> Callable[[Tensor], Tensor]:
     """Something that predicts each frame with such an error."""
     by = torch.tensor(offs).view(-1, 1, 1, 1)
-    return lambda frame: holes.inner(frame) + by
+    return lambda frame: masks.inner(frame) + by
 
 
 EYE = Eye(beside(0.1, -0.2), beside(-0.3, 0.5))
@@ -78,14 +79,14 @@ def test_errors_are_counted_for_each_picture() -> None:
 
 def test_what_has_learnt_nothing_fills_like_a_soap_film() -> None:
     frames = noise()
-    wanted = (holes.inner(frames) - holes.harmonic(frames)).abs().mean((1, 2, 3))
+    wanted = (masks.inner(frames) - masks.harmonic(frames)).abs().mean((1, 2, 3))
     np.testing.assert_allclose(Eye(beside(0.1, 0.1)).errors(frames).bad, wanted)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.1, 0.02])
 def test_fading_changes_nothing_down_to_the_floor(share: float) -> None:
     """A soap film fades with the picture, so both error and contrast do."""
-    frames, eye = noise(), Eye(holes.harmonic)
+    frames, eye = noise(), Eye(masks.harmonic)
     before, after = eye.errors(frames), eye.errors(0.4 + share * (frames - 0.5))
     np.testing.assert_allclose(after.good, share * before.good, rtol=1e-3)
     pure = before.good / before.contrast

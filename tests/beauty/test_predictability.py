@@ -9,13 +9,14 @@ import pytest
 from PIL import Image
 from torch import Tensor, nn
 
-from limner import images, predictability
+from limner import predictability
 from limner.beauty import beautifier
 from limner.beauty.beautifier import Beautifier
-from limner.beauty.holes import harmonic
+from limner.beauty.inpainting_masks import harmonic
 from limner.beauty.objective import FLOOR
-from limner.cli import main
+from limner.cli.main import main
 from limner.errors import InputError, OptionError, WeightsError
+from limner.nn import images
 
 Scene = Callable[..., Image.Image]
 Planes = Callable[[Image.Image], Tensor]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from limner.beauty import holes
+from limner.beauty import inpainting_masks as masks
 from limner.beauty.beautifier import Beautifier
 from limner.beauty.objective import Rebuild
 from limner.beauty.predictor import Context, Predictor, rebuilt, rebuilt_by_windows
@@ -116,7 +116,7 @@ def test_before_it_has_learnt_it_knows_the_soap_film() -> None:
     torch.manual_seed(0)
     network = Predictor((8, 16)).requires_grad_(False)
     frame = frame_of(2)
-    np.testing.assert_allclose(rebuilt(network, frame), holes.harmonic(frame), atol=1e-6)
+    np.testing.assert_allclose(rebuilt(network, frame), masks.harmonic(frame), atol=1e-6)
 
 
 def test_what_the_network_says_is_added_to_the_film() -> None:
@@ -131,5 +131,5 @@ def test_what_the_network_says_is_added_to_the_film() -> None:
     asked: list[float] = []
     frame = frame_of(2)
     made = rebuilt(Echo((8, 8)), frame)
-    np.testing.assert_allclose(made, 2 * holes.harmonic(frame) - 0.5, atol=1e-6)
+    np.testing.assert_allclose(made, 2 * masks.harmonic(frame) - 0.5, atol=1e-6)
     assert asked == pytest.approx([4 / 12, 4 / 12, 2 / 12, 2 / 12] * 2)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from limner import output
+from limner import io
 from limner.errors import InputError, OptionError
 from limner.hybrid.hybridize import hybridize
 from limner.progress import Progress, Stop
@@ -242,8 +242,8 @@ def test_the_recipe_holds_all(tmp_path: Path) -> None:
     FAR.save(tmp_path / "far.png")
     near, far = str(tmp_path / "near.png"), str(tmp_path / "far.png")
     hybrid = hybridize(near, far, sigma=3.5, strip=True)
-    output.write(hybrid, tmp_path / "out.png")
-    recipe = output.recipe_of(tmp_path / "out.png")
+    io.write(hybrid, tmp_path / "out.png")
+    recipe = io.recipe_of(tmp_path / "out.png")
     assert (recipe["verb"], recipe["inputs"]) == ("hybridize", [near, far])
     assert recipe["options"]["sigma"] == 3.5 and recipe["options"]["strip"] is True  # type: ignore[index]
     assert list(recipe["files"]) == [far, near]  # type: ignore[call-overload]

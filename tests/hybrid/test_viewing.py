@@ -6,7 +6,7 @@ from PIL import Image, ImageSequence
 
 from limner.errors import OptionError
 from limner.hybrid.viewing import strip, zoom
-from limner.lengths import to_metres
+from limner.units import to_metres
 
 
 def photo(width: int = 160, height: int = 96) -> Image.Image:

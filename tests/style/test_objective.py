@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limner import features
-from limner.features import VGG
+from limner.nn import features
+from limner.nn.features import VGG
+from limner.nn.tiles import cover
 from limner.style import losses, objective
 from limner.style.losses import Moments
 from limner.style.method import METHODS
 from limner.style.objective import Objective, Region
-from limner.tiles import cover
 
 TAPS = ("1_1", "2_1", "3_1")
 

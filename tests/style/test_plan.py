@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limner import devices
 from limner.errors import OptionError
+from limner.nn import devices
 from limner.style import plan as planning
 from limner.style.method import METHODS, Method
 from limner.style.plan import Plan, make_plan

@@ -14,8 +14,11 @@ import torch
 from PIL import Image
 
 from disk import full_disk
-from limner import __version__, features, images, weights
+from limner import io
+from limner._version import __version__
 from limner.errors import InputError, LimnerError, OptionError, OutputError, WeightsError
+from limner.io import reading
+from limner.nn import features, images, weights
 from limner.progress import Progress, Stop
 from limner.style.losses import Moments
 from limner.style.method import METHODS
@@ -117,7 +120,7 @@ def test_without_strength_the_photo_comes_back(paint: Paint) -> None:
     assert np.abs(rgb(paint(PHOTO, PAINTING, strength=0)) - rgb(PHOTO)).max() <= 1
     large = PHOTO.resize((96, 72), Image.Resampling.BICUBIC)
     result = rgb(paint(large, PAINTING, strength=0, size=64))
-    wanted = images.resize(images.read(large).rgb, (48, 64))[0].permute(1, 2, 0).numpy() * 255
+    wanted = images.resize(io.read(large).rgb, (48, 64))[0].permute(1, 2, 0).numpy() * 255
     assert np.abs(result - wanted).max() <= 1
 
 
@@ -608,7 +611,7 @@ def test_the_result_carries_its_recipe(paint: Paint, tmp_path: Path, network: st
     for path in paths.values():
         wanted = hashlib.sha256(path.read_bytes()).hexdigest()
         assert recipe["files"][str(path)] == wanted
-    assert result.info["dpi"] == (300, 300) and result.info["icc_profile"] == images.srgb_profile()
+    assert result.info["dpi"] == (300, 300) and result.info["icc_profile"] == reading.srgb_profile()
 
 
 # --- refusals --------------------------------------------------------------------------------
@@ -684,7 +687,7 @@ def test_the_original_way_makes_the_article_s_loss_small(tmp_path: Path) -> None
 
     def seen(picture: Image.Image) -> dict[str, np.ndarray]:
         """[H·W, C] at each tap, in the range of a network that sees 0..255."""
-        found = network(images.read(picture).rgb, (*taps, "5_2"))
+        found = network(io.read(picture).rgb, (*taps, "5_2"))
         return {t: 255 * 0.226 * x[0].flatten(1).T.double().numpy() for t, x in found.items()}
 
     photo, painting, ours = seen(PHOTO), seen(PAINTING), seen(start)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from limner.upscaling.network import Compact
+from limner.upscaling.compact import Compact
 
 
 def conv(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from limner import weights
 from limner.errors import WeightsError
+from limner.nn import weights
+from limner.upscaling.compact import Compact
 from limner.upscaling.models import Other, Upscaler, load, mix
-from limner.upscaling.network import Compact
 from limner.upscaling.rrdb import RRDB
 from limner.upscaling.upscale import upscale
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from limner import features
-from limner.adversarial import Discriminator
-from limner.upscaling.network import Compact
+from limner.nn import features
+from limner.train.adversarial import Discriminator
+from limner.upscaling.compact import Compact
 from limner.upscaling.stages import TAPS, Perceptual, Pixels, grid
 
 Batch = tuple[torch.Tensor, torch.Tensor]

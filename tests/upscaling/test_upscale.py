@@ -15,13 +15,16 @@ from torch import Tensor, nn
 
 from crafted import adobe, deep_png
 from disk import full_disk
-from limner import cli, images, output, weights
+from limner import io
+from limner.batch.replay import replay
+from limner.cli import main
 from limner.errors import InputError, OptionError, WeightsError
+from limner.io import reading
+from limner.nn import images, weights
 from limner.progress import Progress, Stop
-from limner.replay import replay
 from limner.upscaling import models
 from limner.upscaling import upscale as room
-from limner.upscaling.network import Compact
+from limner.upscaling.compact import Compact
 from limner.upscaling.rrdb import RRDB
 from limner.upscaling.upscale import enlarged, locked, upscale
 
@@ -343,9 +346,9 @@ def deep_of(large: Image.Image) -> np.ndarray:
 
 def reread(large: Image.Image, path: Path) -> np.ndarray:
     """All 16 bits of what is written, of which Pillow sees the higher 8."""
-    output.write(large, path)
+    io.write(large, path)
     assert path.read_bytes()[24] == 16  # the depth, in a PNG's header
-    picture = images.read(path, native=True)
+    picture = io.read(path, native=True)
     planes = [picture.rgb] if picture.alpha is None else [picture.rgb, picture.alpha]
     values = (torch.cat(planes, 1)[0].permute(1, 2, 0) * 65535).round().numpy()
     with Image.open(path) as image:
@@ -358,8 +361,8 @@ def test_another_profile_is_kept_and_its_values_too(tmp_path: Path, model: str) 
     large = upscale(tmp_path / "adobe.png", model=model)
     np.testing.assert_array_equal(rgb(large), rgb(upscale(PICTURE, model=model)))
     assert large.info["icc_profile"] == adobe()
-    assert upscale(PICTURE, model=model).info["icc_profile"] == images.srgb_profile()
-    output.write(large, tmp_path / "large.png")
+    assert upscale(PICTURE, model=model).info["icc_profile"] == reading.srgb_profile()
+    io.write(large, tmp_path / "large.png")
     with Image.open(tmp_path / "large.png") as image:
         assert image.info["icc_profile"] == adobe()
         np.testing.assert_array_equal(rgb(image), rgb(large))
@@ -626,8 +629,8 @@ def test_fewer_pixels_take_no_network(
 def test_the_recipe_holds_all(tmp_path: Path, model: str) -> None:
     PICTURE.save(tmp_path / "a.png", dpi=(200, 200))
     large = upscale(str(tmp_path / "a.png"), model=model, scale=2.5)
-    output.write(large, tmp_path / "out.png")
-    recipe = json.loads(json.dumps(output.recipe_of(tmp_path / "out.png")))
+    io.write(large, tmp_path / "out.png")
+    recipe = json.loads(json.dumps(io.recipe_of(tmp_path / "out.png")))
     assert (recipe["verb"], recipe["inputs"]) == ("upscale", [str(tmp_path / "a.png")])
     assert recipe["options"]["scale"] == 2.5 and recipe["options"]["model"] == model
     assert set(recipe["files"]) == {str(tmp_path / "a.png"), model}
@@ -643,7 +646,7 @@ def test_replay_makes_the_same_print(
         str(tmp_path / "a.png"), model=pair[0], inventive=pair[1], detail=0.25, max_scale=8,
         print_="20x14mm", dpi=90, fit="fill", bleed=bleed, colour_lock=False
     )  # fmt: skip
-    output.write(large, tmp_path / "out.png")
+    io.write(large, tmp_path / "out.png")
     again = replay(tmp_path / "out.png")
     assert again.info == large.info and again.size == (85, 64)
     np.testing.assert_array_equal(rgb(again), rgb(large))
@@ -733,7 +736,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def failure(line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     """The exit code and the one line that a command says, which writes nothing."""
     before = sorted(Path().iterdir())
-    code = cli.main(line.split())
+    code = main.main(line.split())
     out, err = capsys.readouterr()
     *notes, last = err.splitlines()
     assert out == "" and last.startswith("limner: error: ")
@@ -746,7 +749,7 @@ def test_one_pixel_becomes_sixteen(folder: Path, model: str) -> None:
     Image.new("RGB", (1, 1), (90, 120, 40)).save("dot.png")
     for more in ("", f"--model {model}", "--scale 4 --quality fast"):
         line = f"upscale dot.png -o out.png --overwrite {more}"
-        assert cli.main(line.split()) == 0
+        assert main.main(line.split()) == 0
         with Image.open("out.png") as image:
             assert image.size == (4, 4)
             assert np.abs(rgb(image).mean((0, 1)) - (90, 120, 40)).max() < 2
@@ -762,7 +765,7 @@ def test_a_strip_comes_onto_paper(
     """3 × 0.25 inches at 30 dots: 90 × 7.5 pixels, on which the strip is 0.09 of a pixel high."""
     Image.new("RGB", (2000, 2), (10, 10, 60)).save("strip.png")
     line = f"upscale strip.png -o out.png --print 3x0.25in --dpi 30 --fit {fit}"
-    assert cli.main(line.split()) == 0
+    assert main.main(line.split()) == 0
     with Image.open("out.png") as image:
         assert image.size == size
         lines = rgb(image).mean((1, 2))
@@ -837,7 +840,7 @@ def test_a_dry_run_says_the_plan_of_an_animation(
     frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "lime")]
     frames[0].save("a.gif", save_all=True, append_images=frames[1:])
     line = f"upscale a.gif -o out.png --model {doubling} --scale 2 --dry-run --json"
-    assert cli.main(line.split()) == 0
+    assert main.main(line.split()) == 0
     assert json.loads(capsys.readouterr().out)["plan"] == "16×12 px, in one piece"
 
 
@@ -853,5 +856,5 @@ def test_a_full_disk_leaves_nothing_behind(
     with full_disk(1000):
         code, said = failure(f"upscale a.png -o out{suffix} --scale 2 --model {doubling}", capsys)
     assert code == 1 and said.startswith(f"out{suffix}: cannot be written (")
-    assert cli.main(f"upscale a.png -o out{suffix} --scale 2 --model {doubling}".split()) == 0
+    assert main.main(f"upscale a.png -o out{suffix} --scale 2 --model {doubling}".split()) == 0
     assert sorted(path.name for path in folder.iterdir()) == ["a.png", f"out{suffix}"]

@@ -12,12 +12,13 @@ from PIL import Image
 
 from blobs import HELD_OUT, blobs
 from likeness import decibels, similarity
-from limner import descent, training, weights
 from limner.errors import InputError, OptionError, WeightsError
+from limner.nn import seeding, weights
 from limner.progress import Progress, Stop
+from limner.train import optim
 from limner.upscaling import models
-from limner.upscaling.network import SHAPES, Compact
-from limner.upscaling.patches import DEGRADATIONS, Patches, degraded
+from limner.upscaling.compact import SHAPES, Compact
+from limner.upscaling.dataset import DEGRADATIONS, Patches, degraded
 from limner.upscaling.train import train_upscaler
 from stopping import same, until
 
@@ -30,7 +31,7 @@ BICUBIC = Image.Resampling.BICUBIC
 @pytest.mark.parametrize("decay", [0.999, 0.5])
 def test_the_average_is_its_recursion(decay: float) -> None:
     network = Compact(8, 1, 2).double()
-    average = descent.Average(network, decay)
+    average = optim.EMA(network, decay)
     random = np.random.default_rng(0)
     wanted = {key: value.numpy().copy() for key, value in network.state_dict().items()}
     for step in range(1, 21):
@@ -109,7 +110,7 @@ def test_the_first_loss_is_of_the_first_patches(tmp_path: Path, photos: Path, fo
     """As what they are for has them."""
     (told,) = stopped(tmp_path, photos, 1, steps=9, seed=3, for_=for_)
     patches = Patches([photos], 16, 2, DEGRADATIONS[for_])
-    small, large = patches.batch(2, training.generator(3, 0))
+    small, large = patches.batch(2, seeding.generator(3, 0))
     off = np.abs(untrained(2, seed=3)(small).numpy() - large.numpy()).mean()
     assert told.loss == pytest.approx(off, rel=1e-5)
 
@@ -124,7 +125,7 @@ def scored(photos: Path, enlarge: Enlarge, for_: str, scale: int = 3) -> dict[st
         large = Image.open(photos / name).crop((22, 22, 277, 277))  # 255: the most of 256 in 3
         small = np.array(large.resize((85, 85), BICUBIC))
         if for_ != "clean":
-            random = training.generator(0, number)
+            random = seeding.generator(0, number)
             small = pixels(degraded(planes(small), DEGRADATIONS[for_], random))
         for key, score in (("psnr", decibels), ("ssim", similarity)):
             found[key].append(score(enlarge(small), np.asarray(large), scale))
@@ -299,9 +300,7 @@ def test_a_run_begins_with_the_weights_it_is_given(tmp_path: Path, photos: Path)
     init = kept(tmp_path / "init.safetensors", network)
     options = {"steps": 1, "init": init, "learning_rate": 1e-9}
     (told,) = stopped(tmp_path / "run", photos, 1, **options)
-    small, large = Patches([photos], 16, 2, DEGRADATIONS["clean"]).batch(
-        2, training.generator(0, 0)
-    )
+    small, large = Patches([photos], 16, 2, DEGRADATIONS["clean"]).batch(2, seeding.generator(0, 0))
     off = np.abs(network(small).numpy() - large.numpy()).mean()
     assert told.loss == pytest.approx(off, rel=1e-5)
     for key, value in weights.read(tmp_path / "run" / "model.safetensors").items():

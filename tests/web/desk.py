@@ -84,7 +84,7 @@ class Desk:
 
     def open(self, verb: str) -> None:
         """Go to a tab, on a phone perhaps through the menu."""
-        title = {"draw": "Sketch", "generate": "Paint new"}.get(verb, verb.capitalize())
+        title = {"sketch": "Sketch", "generate": "Paint new"}.get(verb, verb.capitalize())
         tab = self.page.locator("#verbs").get_by_role("tab", name=title, exact=True).first
         if not tab.is_visible():
             self.page.locator("#verbs .overflow-menu > button").first.click()

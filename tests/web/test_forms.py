@@ -11,7 +11,7 @@ from cyclopts import App
 from PIL import Image
 
 import limner
-from limner import cli, options
+from limner.cli import main, options
 from limner.errors import OptionError
 from limner.progress import OnStep, silent
 from limner.web import forms
@@ -152,7 +152,7 @@ CALLS: list[tuple[str, dict[str, Any], dict[str, list[str]]]] = [
         {"points": "1,2,3,4,5,6,7,8", "strip": True, "sigma": "2.5"},
         {"near_photo": ["n.png"], "far_photo": ["f.png"]},
     ),
-    ("draw", {"style": "pencil", "thickness": 2}, {"picture": ["-a.png"]}),
+    ("sketch", {"style": "pencil", "thickness": 2}, {"picture": ["-a.png"]}),
     (
         "colorize",
         {"palette": "#aa3311,#ffe0bd", "variations": 3, "seed": -5},
@@ -183,7 +183,7 @@ def test_the_command_line_makes_the_same_call(
         return 0
 
     app = App()  # limner's own keeps what it has once made of a verb
-    name = next(n for n, (_, place, _) in cli.VERBS.items() if place.endswith(f":{verb}"))
+    name = next(n for n, (_, place, _) in main.VERBS.items() if place.endswith(f":{verb}"))
     app.command(options.command(getattr(limner, verb), took), name=name)
     words = shlex.split(command_line(call, "out.png"))
     assert words[0] == "limner"

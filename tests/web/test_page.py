@@ -13,8 +13,8 @@ from desk import Desk
 from PIL import Image
 
 import limner
-from limner.output import recipe_of
-from limner.replay import replay
+from limner.batch.replay import replay
+from limner.io import recipe_of
 from small_painters import write_painter
 
 pytestmark = pytest.mark.browser
@@ -181,7 +181,7 @@ TABS: list[tuple[str, dict[str, str], dict[str, str], Callable[[Pictures], Image
         {"size": "96"},
         lambda p: limner.hybridize(p["photo"], p["painting"], size=96),
     ),
-    ("draw", {"picture-0": "photo"}, {}, lambda p: limner.draw(p["photo"])),
+    ("sketch", {"picture-0": "photo"}, {}, lambda p: limner.sketch(p["photo"])),
     (
         "colorize",
         {"sketch-0": "drawing"},
@@ -295,21 +295,21 @@ def test_points_are_clicked_and_a_walk_is_taken(desk: Desk, pictures: Pictures) 
 
 
 def test_after_a_mistake_the_page_goes_on(desk: Desk, pictures: Pictures) -> None:
-    desk.open("draw")
+    desk.open("sketch")
     desk.give("draw-picture-0", pictures["photo"])
-    desk.more("draw")
-    desk.command("draw")
+    desk.more("sketch")
+    desk.command("sketch")
     desk.write("draw-device", "字" * 100)
     desk.page.wait_for_function(
         "() => document.querySelector('#draw-command textarea').value.includes('字')"
     )
     desk.page.click("#draw-run")
-    assert "device" in desk.ended("draw").lower()
+    assert "device" in desk.ended("sketch").lower()
     desk.write("draw-device", "auto")
     desk.page.wait_for_function(
         "() => !document.querySelector('#draw-command textarea').value.includes('字')"
     )
-    desk.run("draw")
+    desk.run("sketch")
     assert "Done in" in desk.page.inner_text("#draw-status")
 
 
@@ -327,9 +327,9 @@ def test_the_map_lies_over_the_picture(desk: Desk, pictures: Pictures) -> None:
 def test_a_result_goes_on_to_the_next_verb_and_into_the_history(
     desk: Desk, pictures: Pictures, tmp_path: Path
 ) -> None:
-    desk.open("draw")
+    desk.open("sketch")
     desk.give("draw-picture-0", pictures["photo"])
-    desk.run("draw")
+    desk.run("sketch")
     desk.page.click("#draw-to-colorize")
     desk.page.wait_for_selector("#colorize-sketch-0 img[src*='shown-']")
     desk.page.wait_for_selector("#colorize-run:visible")
@@ -344,7 +344,7 @@ def test_a_result_goes_on_to_the_next_verb_and_into_the_history(
     desk.page.wait_for_function(
         "() => document.querySelector('#history-recipe textarea').value.includes('draw')"
     )
-    assert json.loads(recipe.input_value())["verb"] == "draw"
+    assert json.loads(recipe.input_value())["verb"] == "sketch"
 
 
 def test_the_command_follows_the_form(desk: Desk, pictures: Pictures) -> None:
@@ -377,11 +377,11 @@ def test_no_serious_fault_of_accessibility(
     desk.page.emulate_media(color_scheme=scheme)
     desk.page.reload()
     desk.page.wait_for_selector("#stylize-run")
-    desk.open("draw")
+    desk.open("sketch")
     desk.give("draw-picture-0", pictures["photo"])
-    desk.run("draw")
+    desk.run("sketch")
     faults = []
-    for verb in ("draw", "stylize", "hybridize", "colorize", "beautify", "generate", "upscale"):
+    for verb in ("sketch", "stylize", "hybridize", "colorize", "beautify", "generate", "upscale"):
         desk.open(verb)
         time.sleep(0.5)
         assert desk.page.evaluate("document.documentElement.scrollWidth") <= width, verb
@@ -393,7 +393,7 @@ def test_no_serious_fault_of_accessibility(
 
 
 def test_every_tab_has_examples_that_work_at_a_click(desk: Desk) -> None:
-    for verb in ("draw", "hybridize", "colorize", "beautify", "upscale", "generate", "stylize"):
+    for verb in ("sketch", "hybridize", "colorize", "beautify", "upscale", "generate", "stylize"):
         desk.open(verb)
         desk.page.click(f"#{verb}-example")
         if verb in ("generate", "stylize"):

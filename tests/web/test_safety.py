@@ -44,7 +44,7 @@ def test_hostile_files_are_refused_and_the_page_lives_on(desk: Desk, pictures: P
         ("bomb.png", bomb(), "bomb.png: is 40000 × 40000 = 1600 megapixels"),
         ("<b>.png", b"\0" * 64, "_b_.png: is damaged"),
     ]
-    desk.open("draw")
+    desk.open("sketch")
     for name, data, said in cases:
         file = {"name": name, "mimeType": "image/png", "buffer": data}
         desk.page.set_input_files("#draw-picture-0 input[type=file]", file)
@@ -57,9 +57,9 @@ def test_hostile_files_are_refused_and_the_page_lives_on(desk: Desk, pictures: P
     }
     desk.page.set_input_files("#draw-picture-0 input[type=file]", good)
     desk.page.wait_for_selector("#draw-picture-0 img[src*='shown-']")
-    desk.run("draw")
+    desk.run("sketch")
     assert "Done in" in desk.page.inner_text("#draw-status")
-    assert "limner sketch x.png" in desk.command("draw")
+    assert "limner sketch x.png" in desk.command("sketch")
 
 
 def test_another_machine_is_asked_for_the_password(
@@ -78,9 +78,9 @@ def test_another_machine_is_asked_for_the_password(
         said = studio.said.read_text()
         password = said.partition("the password is ")[2].split()[0]
         phone = Desk(page, studio.url, password)
-        phone.open("draw")
+        phone.open("sketch")
         phone.give("draw-picture-0", pictures["photo"])
-        phone.run("draw")
+        phone.run("sketch")
         assert phone.foreign == [] and phone.errors == []
         assert password not in studio.said.read_text().removeprefix(said), "it is good once"
     finally:
@@ -91,15 +91,15 @@ def test_another_machine_is_asked_for_the_password(
 def test_two_pages_do_not_see_each_other(
     desk: Desk, studio: Studio, chromium: Any, pictures: Pictures
 ) -> None:
-    desk.open("draw")
+    desk.open("sketch")
     desk.give("draw-picture-0", pictures["photo"])
-    desk.run("draw")
+    desk.run("sketch")
     page = chromium.new_page()
     other = Desk(page, studio.url)
-    other.open("draw")
+    other.open("sketch")
     assert other.page.locator("#draw-picture-0 img[src*='shown-']").count() == 0
     other.page.click("#draw-run")
-    assert "Picture: there is none yet" in other.ended("draw")
+    assert "Picture: there is none yet" in other.ended("sketch")
     other.page.locator("#history > button").click()
     assert other.page.locator("#history-gallery img").count() == 0
     page.close()
@@ -118,9 +118,9 @@ def test_a_closed_page_stops_its_job_and_its_pictures_are_deleted(
     left.page.click("#stylize-run")
     left.page.wait_for_selector("#stylize-preview img")
     page.close()
-    desk.open("draw")
+    desk.open("sketch")
     desk.give("draw-picture-0", pictures["photo"])
-    desk.run("draw")  # it would wait for many minutes
+    desk.run("sketch")  # it would wait for many minutes
     deadline = time.monotonic() + 30
     while mine.exists() and time.monotonic() < deadline:
         time.sleep(0.2)

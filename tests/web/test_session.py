@@ -11,10 +11,10 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 import limner
+from limner.batch.replay import replay
 from limner.errors import InputError, LimnerError, OptionError
-from limner.output import recipe_of
+from limner.io import recipe_of
 from limner.progress import silent
-from limner.replay import replay
 from limner.web import session as rooms
 from limner.web.forms import TABS, called
 from limner.web.jobs import Bench
@@ -188,12 +188,12 @@ def test_a_result_is_the_librarys_own_and_can_be_replayed(
 ) -> None:
     given = picture(tmp_path / "photo.png", (160, 120))
     session.slots["draw.picture.0"] = session.take(given, "photo.png")
-    call = called(BY_VERB["draw"], {"thickness": 2}, session.pictures("draw"))
+    call = called(BY_VERB["sketch"], {"thickness": 2}, session.pictures("sketch"))
     result = session.painting(call, ".png")(silent)
     path = result.pictures[0].path
     assert session.history == [result] and result.pictures[0].size == (160, 120)
 
-    ours = limner.draw(given, thickness=2)
+    ours = limner.sketch(given, thickness=2)
     with Image.open(path) as theirs:
         assert np.array_equal(np.asarray(theirs), np.asarray(ours))
     recipe = recipe_of(path)
@@ -215,16 +215,16 @@ def test_what_a_verb_says_names_files_as_their_owner_does(session: Session, tmp_
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     session.slots["draw.picture.0"] = session.take(tmp_path / "a.gif", "a.gif")
     said: list[str] = []
-    call = called(BY_VERB["draw"], {}, session.pictures("draw"))
+    call = called(BY_VERB["sketch"], {}, session.pictures("sketch"))
     session.painting(call, ".png")(lambda progress: said.append(progress.note))
     assert "a.gif: the first of 2 frames is used" in said
     with pytest.raises(OptionError, match=r"^“Thickness” 9: must be"):
-        session.painting(called(BY_VERB["draw"], {"thickness": 9}, {"picture": ["a"]}), ".png")(
+        session.painting(called(BY_VERB["sketch"], {"thickness": 9}, {"picture": ["a"]}), ".png")(
             silent
         )
     with pytest.raises(InputError, match=r"^gone\.png: there is no such file"):
         gone = {"picture": [str(session.folder / "gone.png")]}
-        session.painting(called(BY_VERB["draw"], {}, gone), ".png")(silent)
+        session.painting(called(BY_VERB["sketch"], {}, gone), ".png")(silent)
 
 
 def test_what_lies_beside_a_result_is_written_too(session: Session, tmp_path: Path) -> None:
@@ -264,10 +264,10 @@ def test_pages_do_not_see_each_other_and_leave_nothing(sessions: Sessions, tmp_p
     one, two = sessions.of("one"), sessions.of("two")
     assert sessions.of("one") is one is not two
     one.slots["draw.picture.0"] = one.take(picture(tmp_path / "a.png"), "a.png")
-    assert two.pictures("draw") == {} and one.folder != two.folder
+    assert two.pictures("sketch") == {} and one.folder != two.folder
     sessions.close("one")
     assert not one.folder.exists() and two.folder.exists()
-    assert sessions.of("one").pictures("draw") == {}
+    assert sessions.of("one").pictures("sketch") == {}
     sessions.bench.close()
 
 
@@ -287,5 +287,5 @@ def test_only_what_was_sent_is_opened(sessions: Sessions, tmp_path: Path) -> Non
 def test_a_page_may_not_fill_the_queue(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rooms, "_QUEUED", 0)
     with pytest.raises(OptionError, match="wait already"):
-        sessions.begin(sessions.of("one"), lambda on_step: None, "draw")
+        sessions.begin(sessions.of("one"), lambda on_step: None, "sketch")
     sessions.bench.close()

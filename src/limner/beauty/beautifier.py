@@ -8,11 +8,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from limner import weights
 from limner.beauty.improver import Free, Tables
 from limner.beauty.objective import Eye
 from limner.beauty.predictor import Context, Predictor, rebuilt, rebuilt_by_windows
 from limner.errors import WeightsError
+from limner.nn import weights
 
 # what is made for each part of a file, in the order in which they are trained
 OURS: dict[str, type[nn.Module]] = {

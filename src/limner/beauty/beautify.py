@@ -10,15 +10,17 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from limner import __version__, devices, images, weights
-from limner.beauty import holes
+from limner import io
+from limner._version import __version__
+from limner.beauty import inpainting_masks as masks
 from limner.beauty.beautifier import load
+from limner.beauty.cube_lut import Look
 from limner.beauty.improver import Free, Tables, applied
-from limner.beauty.look import Look
 from limner.beauty.objective import Eye, relative
 from limner.beauty.predictability import SHIPPED, judged
 from limner.errors import OptionError, WeightsError
-from limner.images import Source
+from limner.io import Source
+from limner.nn import devices, images, weights
 from limner.progress import OnStep, Progress, Stop, silent
 
 METHODS = ("relative", "progress", "closeness", "optimise")
@@ -82,8 +84,8 @@ def beautify(
         raise OptionError(f"--strength {strength:g}: must be from 0 to 2")
     if method not in METHODS:
         raise OptionError(f"--method {method}: must be one of {', '.join(METHODS)}")
-    if not holes.WINDOW <= size <= 2048:
-        raise OptionError(f"--size {size}: must be from {holes.WINDOW} to 2048 pixels")
+    if not masks.WINDOW <= size <= 2048:
+        raise OptionError(f"--size {size}: must be from {masks.WINDOW} to 2048 pixels")
     where = devices.pick(device)
     path = Path(model) if model else SHIPPED
     trained = load(path)
@@ -93,7 +95,7 @@ def beautify(
         raise WeightsError(f"--method {method}: {path} was trained for {known}; use one of these")
     if save_look is not None and not isinstance(improver, Tables):
         raise OptionError(f"--save-look: --method {method} has no colour table; relative has")
-    subject = images.read(picture, allow_huge=allow_huge)
+    subject = io.read(picture, allow_huge=allow_huge)
     rgb = subject.rgb
     height, width = images.size_of(rgb)
     files = {subject.name: subject.sha256}
@@ -138,7 +140,7 @@ def beautify(
     for note in (f"{width}×{height} px", *subject.notes):
         tell(0, 1, note)
     if improver is None:
-        small = judged(images.on_white(subject), size, subject.name).to(where)
+        small = judged(io.on_white(subject), size, subject.name).to(where)
         moved = _optimised(small, trained.eye, tell) - small
         moved = F.interpolate(moved, (height, width), mode="bicubic", align_corners=False)
         result = _between(rgb, rgb + strength * moved.to(rgb.device))
@@ -147,7 +149,7 @@ def beautify(
     alpha = subject.alpha
     if alpha is not None and result.dtype == torch.uint8:
         alpha = (alpha * 255).round()
-    made = images.to_picture(result, alpha, like=subject, recipe=recipe)
+    made = io.to_picture(result, alpha, like=subject, recipe=recipe)
     if save_look is not None:
         assert isinstance(improver, Tables)
         with torch.no_grad():
@@ -187,7 +189,7 @@ def _optimised(before: Tensor, eye: Eye, tell: Callable[..., None]) -> Tensor:
     By a small change of its light alone, smooth over some pixels: one free in each pixel turns into
     a chequer, and one of colours into spots, that only the predictor finds easy.
     """
-    frame, _ = holes.framed(before)
+    frame, _ = masks.framed(before)
     size = images.size_of(before)
     change = torch.zeros((1, 1, *(-(-side // _COARSE) for side in size)), device=before.device)
     change.requires_grad_()
@@ -200,14 +202,14 @@ def _optimised(before: Tensor, eye: Eye, tell: Callable[..., None]) -> Tensor:
     try:
         for step in range(1, _STEPS + 1):
             adam.zero_grad()
-            loss = relative(eye, frame, holes.framed(moved())[0])
+            loss = relative(eye, frame, masks.framed(moved())[0])
             loss.backward()  # type: ignore[no-untyped-call]
             adam.step()
             tell(
                 step,
                 _STEPS,
                 loss=loss.item(),
-                preview=lambda: images.to_picture(moved().detach()),
+                preview=lambda: io.to_picture(moved().detach()),
             )
     except Stop:
         pass  # what there is so far

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from limner import images
-from limner.beauty import holes
+from limner.beauty import inpainting_masks as masks
+from limner.nn import images
 
 FLOOR = 1e-4  # of contrasts and errors in 0..1 that are divided by: an empty picture has none
 
@@ -27,7 +27,7 @@ class Eye:
     """
 
     good: Rebuild
-    bad: Rebuild = holes.harmonic
+    bad: Rebuild = masks.harmonic
 
     def errors(self, frame: Tensor) -> "Errors":
         """Predict all centres of frames [N, 3, H, W] in 0..1, and compare."""
@@ -65,7 +65,7 @@ class Errors:
 
 def compared(frame: Tensor, good: Tensor, bad: Tensor) -> Errors:
     """Compare the centres of frames [N, 3, H, W] with two predictions of them."""
-    truth = holes.inner(frame)
+    truth = masks.inner(frame)
     good_error, bad_error = ((truth - made).abs().mean((1, 2, 3)) for made in (good, bad))
     return Errors(good_error, bad_error, contrast(truth))
 

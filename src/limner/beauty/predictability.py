@@ -8,12 +8,13 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from limner import devices, images, weights
-from limner.beauty import holes
+from limner import io
+from limner.beauty import inpainting_masks as masks
 from limner.beauty.beautifier import load
 from limner.beauty.objective import compared
 from limner.errors import InputError, OptionError
-from limner.images import Source
+from limner.io import Source
+from limner.nn import devices, images, weights
 
 SIZE = 512  # pixels of the short side at which pictures are judged, unless they have fewer
 SHIPPED = weights.SHIPPED / "beautifier.safetensors"
@@ -80,14 +81,14 @@ def predictability(
         A picture that cannot be read or is smaller than 128 pixels, an option out of its range, no
         such weights.
     """
-    if not holes.WINDOW <= size <= 2048:
-        raise OptionError(f"--size {size}: must be from {holes.WINDOW} to 2048 pixels")
+    if not masks.WINDOW <= size <= 2048:
+        raise OptionError(f"--size {size}: must be from {masks.WINDOW} to 2048 pixels")
     where = devices.pick(device)
-    subject = images.read(picture, allow_huge=allow_huge)
-    rgb = judged(images.on_white(subject), size, subject.name).to(where)
+    subject = io.read(picture, allow_huge=allow_huge)
+    rgb = judged(io.on_white(subject), size, subject.name).to(where)
     eye = load(Path(model) if model else SHIPPED).eye
-    frame, centres = holes.framed(rgb)
-    made, truth = eye.good(frame), holes.inner(frame)
+    frame, centres = masks.framed(rgb)
+    made, truth = eye.good(frame), masks.inner(frame)
     errors = compared(frame, made, eye.bad(frame))
     wrong = (truth - made).abs().mean(1, keepdim=True)
     luma = images.luma(truth)
@@ -103,9 +104,9 @@ def predictability(
 def judged(rgb: Tensor, size: int, name: str) -> Tensor:
     """Bring a picture [1, 3, H, W] to the size at which it is judged, or refuse it."""
     height, width = images.size_of(rgb)
-    if min(height, width) < holes.WINDOW:
+    if min(height, width) < masks.WINDOW:
         raise InputError(
-            f"{name}: {width}×{height} px; must have {holes.WINDOW} a side for a window to fit"
+            f"{name}: {width}×{height} px; must have {masks.WINDOW} a side for a window to fit"
         )
     share = min(1.0, size / min(height, width))
     return images.resize(rgb, (round(height * share), round(width * share)))
@@ -125,4 +126,4 @@ def _drawn(
     colour = torch.where(
         share < 0.5, torch.lerp(cold, middle, 2 * share), torch.lerp(middle, warm, 2 * share - 1)
     )
-    return images.to_picture((0.35 + 0.65 * grey) * colour)
+    return io.to_picture((0.35 + 0.65 * grey) * colour)

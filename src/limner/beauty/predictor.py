@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limner.beauty import holes
-from limner.blocks import Block
+from limner.beauty import inpainting_masks as masks
+from limner.nn.blocks import Block
 
 CELL = 8  # pixels of the side of what our network takes as one
 
@@ -89,7 +89,7 @@ class Context(nn.Module):
     def forward(self, window: Tensor) -> Tensor:
         """Predict the centres [N, 3, 32, 32] of windows [N, 3, 128, 128], whatever is in them."""
         hidden = torch.zeros_like(window[:, :1])
-        centre = slice(holes.CONTEXT, -holes.CONTEXT)
+        centre = slice(masks.CONTEXT, -masks.CONTEXT)
         hidden[..., centre, centre] = 1
         given = torch.cat(((window - 0.5) * (1 - hidden), hidden), 1)
         centres: Tensor = self.layers(given) + 0.5
@@ -98,15 +98,15 @@ class Context(nn.Module):
 
 def rebuilt(network: Predictor, frame: Tensor) -> Tensor:
     """Predict all centres of frames [N, 3, H, W] in four passes, [N, 3, 32m, 32n]."""
-    film = holes.harmonic(frame)
-    filled = F.pad(film, (holes.CONTEXT,) * 4)
-    phases = holes.phase_of(frame)
-    hidden = torch.cat([(phases == phase).to(frame) for phase in range(holes.PHASES)])
+    film = masks.harmonic(frame)
+    filled = F.pad(film, (masks.CONTEXT,) * 4)
+    phases = masks.phase_of(frame)
+    hidden = torch.cat([(phases == phase).to(frame) for phase in range(masks.PHASES)])
     found = []
     for one, fill in zip(frame, filled, strict=True):  # its four passes as one batch
         given = torch.where(hidden > 0, fill, one)
         found.append((hidden * network(given, hidden)).sum(0))
-    return film + holes.inner(torch.stack(found))
+    return film + masks.inner(torch.stack(found))
 
 
 def rebuilt_by_windows(network: Context, frame: Tensor, batch: int = 16) -> Tensor:
@@ -114,6 +114,6 @@ def rebuilt_by_windows(network: Context, frame: Tensor, batch: int = 16) -> Tens
 
     The article's loop, centre after centre, is ``batch=1``.
     """
-    cut = holes.windows(frame)
+    cut = masks.windows(frame)
     parts = [network(cut[first : first + batch]) for first in range(0, len(cut), batch)]
-    return holes.assembled(torch.cat(parts), frame)
+    return masks.assembled(torch.cat(parts), frame)

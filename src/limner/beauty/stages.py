@@ -4,11 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limner.beauty import holes
+from limner.beauty import inpainting_masks as masks
 from limner.beauty.improver import Free, Tables
 from limner.beauty.objective import Eye, Loss
 from limner.beauty.predictor import Context, Predictor
-from limner.descent import Stage, descend, solvers
+from limner.train.optim import Stage, descend, solvers
 
 
 class Grid(Stage[Predictor]):
@@ -30,9 +30,9 @@ class Grid(Stage[Predictor]):
 
     def step(self, crops: Tensor, share: float) -> dict[str, float]:
         """Learn from crops [N, 3, H, W] at a share of the rate; give the loss, of 255."""
-        phase = self.average.steps % holes.PHASES
-        hidden = (holes.phase_of(crops) == phase).to(crops)
-        film = F.pad(holes.harmonic(crops), (holes.CONTEXT,) * 4)
+        phase = self.average.steps % masks.PHASES
+        hidden = (masks.phase_of(crops) == phase).to(crops)
+        film = F.pad(masks.harmonic(crops), (masks.CONTEXT,) * 4)
         given = torch.lerp(crops, film, hidden)
         made = film + self.network(given, hidden.expand(len(crops), -1, -1, -1))
         loss = ((made - crops).abs() * hidden).mean() / hidden.mean()
@@ -52,7 +52,7 @@ class Window(Stage[Context]):
         Ten times its learning rate.
     """
 
-    side, share = holes.WINDOW, 1
+    side, share = masks.WINDOW, 1
 
     def __init__(self, network: Context, rate: float) -> None:
         self._adam = torch.optim.Adam(network.parameters(), rate / 10)
@@ -60,7 +60,7 @@ class Window(Stage[Context]):
 
     def step(self, crops: Tensor, share: float) -> dict[str, float]:
         """Learn from windows [N, 3, 128, 128] at a share of the rate; give the loss, of 255."""
-        loss = F.l1_loss(self.network(crops), holes.inner(crops))
+        loss = F.l1_loss(self.network(crops), masks.inner(crops))
         descend(loss, share, self._adam)
         self.average.update(self.network)
         return {"loss": loss.item() * 255}
@@ -91,7 +91,7 @@ class Improving(Stage[Tables | Free]):
 
     def step(self, crops: Tensor, share: float) -> dict[str, float]:
         """Learn from crops [N, 3, H, W] at a share of the rate; give the loss."""
-        crops, _ = holes.framed(crops)
+        crops, _ = masks.framed(crops)
         loss = self._loss(self._eye, crops, self.network(crops))
         descend(loss, share, self._adam)
         self.average.update(self.network)

@@ -10,14 +10,17 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from limner import images, training
-from limner.beauty import holes
+from limner import io
+from limner.beauty import inpainting_masks as masks
 from limner.beauty.beautifier import ARTICLES, OURS, PREDICTORS, Beautifier, save
 from limner.beauty.objective import ARTICLES_LOSSES, LOSSES, gradient_energy
 from limner.beauty.predictor import Context
 from limner.beauty.stages import Grid, Improving, Window
 from limner.errors import OptionError
+from limner.nn import images, seeding
 from limner.progress import OnStep, Progress, silent
+from limner.train.crops import load_pictures
+from limner.train.run import Run, check_least, check_rate, cosine
 
 LONGEST = 768  # pixels of the longest side at which photos are seen
 SEEN = 288  # of the side of the middles that are scored
@@ -82,9 +85,9 @@ def train_beautifier(
     """
     if preset not in ("default", "article"):
         raise OptionError(f"--preset {preset}: must be one of default, article")
-    training.check_least(1, steps=steps, batch_size=batch_size, save_every=save_every)
-    training.check_least(0, improver_steps=improver_steps)
-    training.check_rate(learning_rate)
+    check_least(1, steps=steps, batch_size=batch_size, save_every=save_every)
+    check_least(0, improver_steps=improver_steps)
+    check_rate(learning_rate)
     begun = time.monotonic()
     ours = preset == "default"
     options = {
@@ -107,7 +110,7 @@ def train_beautifier(
         if count:
             plan.append((name, make, total, total + count))
             total += count
-    with training.Run(run, options, resume=resume, logs=[name for name, *_ in plan]) as record:
+    with Run(run, options, resume=resume, logs=[name for name, *_ in plan]) as record:
         state: dict[str, Any] = record.load() if resume else {"step": 0, "done": {}}
         made = Beautifier({})
         for name, make, first, last in plan:
@@ -121,8 +124,8 @@ def train_beautifier(
             stage.load_state_dict(state.get(name, {}))
             count = max(1, round(batch_size * stage.share))
             for step in range(max(first, state["step"]), last):
-                crops = known.crops(count, stage.side, training.generator(seed, step))
-                losses = stage.step(crops, training.cosine(step - first, last - first, warmup=50))
+                crops = known.crops(count, stage.side, seeding.generator(seed, step))
+                losses = stage.step(crops, cosine(step - first, last - first, warmup=50))
                 done = step + 1
                 if done % save_every == 0 or done == last:
                     before = {key: part.state_dict() for key, part in made.parts.items()}
@@ -160,7 +163,7 @@ class Photos:
     """Folders of photos in memory: crops to learn from, or middles to be scored."""
 
     def __init__(self, folders: Sequence[Path], *, held_out: bool) -> None:
-        shelves = training.load(folders, SEEN, longest=LONGEST, held_out=held_out, one_in=HELD_OUT)
+        shelves = load_pictures(folders, SEEN, longest=LONGEST, held_out=held_out, one_in=HELD_OUT)
         self._pictures = list(chain.from_iterable(shelves))
 
     def crops(self, count: int, side: int, random: torch.Generator) -> Tensor:
@@ -193,7 +196,7 @@ class Photos:
         if name in PREDICTORS:
             network = made.parts[name]
             eye = Beautifier({"good": network, "bad": network}).eye
-            pairs = [(holes.inner(one), eye.good(one), holes.harmonic(one)) for one in befores]
+            pairs = [(masks.inner(one), eye.good(one), masks.harmonic(one)) for one in befores]
             return {
                 "error": 255 * fmean(float((x - z).abs().mean()) for x, z, _ in pairs),
                 "harmonic": 255 * fmean(float((x - film).abs().mean()) for x, _, film in pairs),
@@ -214,4 +217,4 @@ class Photos:
         improver = made.improver(name)
         assert improver is not None
         rows = [torch.cat(list(lot), 2) for lot in (before, improver(before))]
-        images.to_picture(torch.cat(rows, 1)[None]).save(path)
+        io.to_picture(torch.cat(rows, 1)[None]).save(path)

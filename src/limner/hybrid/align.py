@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limner import images
 from limner.errors import OptionError
-from limner.hybrid.scores import shrunk
+from limner.hybrid.metrics import shrunk
 from limner.hybrid.spectrum import blurred
+from limner.nn import images
 
 COARSE, FINE = 64, 192  # longest side, in pixels, of what is searched and of what is refined
 _SCALES = [2 ** (step / 8) for step in range(-4, 5)]

@@ -13,15 +13,17 @@ from typing import Literal
 from PIL import Image
 from torch import Tensor
 
-from limner import __version__, devices, images
+from limner import io
+from limner._version import __version__
 from limner.errors import OptionError
-from limner.hybrid import article, scores, viewing
+from limner.hybrid import metrics, optimization, viewing
 from limner.hybrid.align import Similarity, common_frame, find, from_points, laid_over
-from limner.hybrid.article import Objective
 from limner.hybrid.blend import blend
-from limner.images import Source
-from limner.lengths import INCH, to_metres
+from limner.hybrid.optimization import Objective
+from limner.io import Source
+from limner.nn import devices, images
 from limner.progress import OnStep, Progress, Stop, silent
+from limner.units import INCH, to_metres
 
 SMALLEST, SHORTEST = 64, 16  # pixels, of the longest and the shortest side
 # Peak bytes per pixel of the result, and what is there before: see benchmarks/hybrid.py.
@@ -145,26 +147,26 @@ def hybridize(
     metres = None if print_width is None else to_metres(print_width)
     distances = [to_metres(length) for length in (near, far) if length is not None]
     where = devices.pick(device)
-    pictures = [images.read(source, allow_huge=allow_huge) for source in (near_photo, far_photo)]
+    pictures = [io.read(source, allow_huge=allow_huge) for source in (near_photo, far_photo)]
 
     # where the far photo lies, and what both have in common
-    sharp, soft = (images.on_white(picture).to(where) for picture in pictures)
+    sharp, soft = (io.on_white(picture).to(where) for picture in pictures)
     similarity, agreement = _similarity(sharp, soft, align, points)
-    longest = article.SIZE if method == "article" and size is None else size
+    longest = optimization.SIZE if method == "article" and size is None else size
     sharp, soft = in_common(sharp, soft, similarity, longest)
     sharp = images.luma(sharp).expand_as(sharp) if near_grey else sharp
     height, width = images.size_of(sharp)
     longest = max(height, width)
-    scale, aspect = longest / scores.SIDE, width / longest
+    scale, aspect = longest / metrics.SIDE, width / longest
 
     solver = solver or "descent"
-    steps = steps or (article.FAST_STEPS if solver == "fast" else article.STEPS)
+    steps = steps or (optimization.FAST_STEPS if solver == "fast" else optimization.STEPS)
     planned, way = (steps, solver) if method == "article" else (1, method)
 
     def tell(
         done: int, note: str = "", loss: float | None = None, shown: Tensor | None = None
     ) -> None:
-        preview = None if shown is None else lambda: images.to_picture(shown)
+        preview = None if shown is None else lambda: io.to_picture(shown)
         seconds, share = time.monotonic() - began, done / planned
         stage = f"{longest} px"
         on_step(Progress("hybridize", stage, done, planned, seconds, loss, preview, note, share))
@@ -173,16 +175,16 @@ def hybridize(
     memory += 4 * sum(picture.rgb.numel() for picture in pictures)
     plan = f"{width}×{height} px, {method}; about {memory / 2**30:.1f} GiB of memory"
     remarks = [note for picture in pictures for note in picture.notes]
-    small = scores.shrunk(sharp), scores.shrunk(soft)
+    small = metrics.shrunk(sharp), metrics.shrunk(soft)
     for note in (plan, *remarks, *_warnings(*small, agreement)):
         tell(0, note)
 
     # how they become one
     found: dict[str, object] = {}
     if method == "article":
-        cut = article.SIGMA / scale
+        cut = optimization.SIGMA / scale
         objective = Objective.of(sharp, soft, 0.1 if weight is None else weight)
-        descent = article.solve if solver == "fast" else article.descend
+        descent = optimization.solve if solver == "fast" else optimization.descend
         moments = descent(objective)
         hybrid, loss = next(moments)
         tell(0, shown=hybrid)
@@ -195,17 +197,17 @@ def hybridize(
     else:
         wanted = sigma
         if distances and metres is not None:
-            wanted = scores.sigma_for(distances[0], distances[1], metres, aspect)
-        cut, level = scores.search(*small, method, wanted, contrast)
+            wanted = metrics.sigma_for(distances[0], distances[1], metres, aspect)
+        cut, level = metrics.search(*small, method, wanted, contrast)
         hybrid = blend(sharp, soft, cut * scale, method, level)
         small = small[0], 0.5 + level * (small[1] - 0.5)
-        found = {"contrast": level, "clipped": scores.clipped(hybrid)}
+        found = {"contrast": level, "clipped": metrics.clipped(hybrid)}
         hybrid = hybrid.clamp_(0, 1)
         done = 1
 
     # what has become of it
-    scored = scores.score(scores.shrunk(hybrid), *small)
-    widths = {"near": scores.near_distance(cut, aspect), "far": scores.distance(cut, aspect)}
+    scored = metrics.score(metrics.shrunk(hybrid), *small)
+    widths = {"near": metrics.near_distance(cut, aspect), "far": metrics.distance(cut, aspect)}
     found |= {"sigma": cut, "scores": asdict(scored), "widths": widths}
     found |= {"alignment": asdict(similarity), "agreement": agreement}
     if metres is not None:
@@ -223,7 +225,7 @@ def hybridize(
     }
     dpi = None if metres is None else (round(width / metres * INCH, 1),) * 2
     like = pictures[0] if dpi is None else replace(pictures[0], dpi=dpi)
-    picture = images.to_picture(hybrid, like=like, recipe=recipe)
+    picture = io.to_picture(hybrid, like=like, recipe=recipe)
     beside = {"strip": viewing.strip} if strip else {}
     beside |= {"zoom": viewing.zoom} if zoom_gif else {}
     picture.info["beside"] = {name: view(picture) for name, view in beside.items()}
@@ -296,7 +298,7 @@ def _warnings(near: Tensor, far: Tensor, agreement: float | None) -> list[str]:
         return picture.std((-2, -1)).max().item()
 
     found = []
-    if contrast_of(scores.fine_detail(near)) < _FLAT:
+    if contrast_of(metrics.fine_detail(near)) < _FLAT:
         found.append("the near photo has hardly any detail, so little of it will be seen")
     if contrast_of(far) < _FLAT:
         found.append("the far photo is flat, so there is nothing to see from afar")
@@ -311,7 +313,7 @@ def _warnings(near: Tensor, far: Tensor, agreement: float | None) -> list[str]:
 
 
 def _results(
-    scored: scores.Scores,
+    scored: metrics.Scores,
     cut: float,
     widths: Mapping[str, float],
     metres: float | None,
@@ -329,7 +331,7 @@ def _results(
         f"the near photo is seen up to, and the far one alone from: {places}",
     ]
     better = "--method detail does better" if method == "article" else ""
-    if scored.near < scores.LEAST_NEAR:
+    if scored.near < metrics.LEAST_NEAR:
         bolder = "a larger --sigma, or a smaller print seen from further off, shows more of it"
         found.append(f"from near the near photo stays faint; {better or bolder}")
     if scored.lack > 0:

@@ -4,7 +4,7 @@ from io import BytesIO
 
 from PIL import Image
 
-from limner.images import fit
+from limner.nn.images import fit
 
 _GAP = 16  # pixels between the pictures of a strip
 _ANIMATED = 480  # longest side of an animation, in pixels

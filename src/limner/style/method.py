@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from limner.features import Padding
+from limner.nn.features import Padding
 from limner.style import losses
 from limner.style.losses import Moments
 

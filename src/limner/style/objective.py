@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limner.features import VGG
+from limner.nn.features import VGG
+from limner.nn.tiles import Tile
 from limner.style import losses
 from limner.style.losses import Moments
 from limner.style.method import Method
-from limner.tiles import Tile
 
 Sums = dict[str, tuple[Tensor, Tensor]]  # by tap: the sums of `losses.sums`
 

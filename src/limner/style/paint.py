@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from limner import features, images
-from limner.features import VGG
+from limner.color.transfer import move_colors
+from limner.nn import features, images
+from limner.nn.features import VGG
+from limner.nn.seeding import generator
+from limner.nn.tiles import cover
 from limner.style import objective
-from limner.style.canvas import Canvas
-from limner.style.colors import move_colors
 from limner.style.losses import Moments, blend
 from limner.style.method import Method
 from limner.style.objective import Objective, Region, feature_maps, style_moments
+from limner.style.optimizer import Canvas
 from limner.style.plan import Plan
-from limner.tiles import cover
-from limner.training import generator
 
 
 @dataclass(frozen=True)

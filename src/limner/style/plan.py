@@ -6,9 +6,9 @@ from typing import TypeVar
 
 import torch
 
-from limner import devices
 from limner.errors import OptionError
-from limner.images import fit
+from limner.nn import devices
+from limner.nn.images import fit
 from limner.style.method import Method
 
 # Peak bytes per pixel of one step in one piece, and what is there before: see benchmarks/memory.py.

@@ -19,17 +19,19 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from limner import __version__, devices, images, weights
-from limner import features as networks
+from limner import io
+from limner._version import __version__
+from limner.color.transfer import keep_chroma, move_colors
 from limner.errors import OptionError, WeightsError
-from limner.images import Picture, Source
+from limner.io import Picture, Source
+from limner.nn import devices, images, weights
+from limner.nn import features as networks
+from limner.nn.seeding import generator
 from limner.progress import OnStep, Progress, Stop, silent, to_seconds
-from limner.style.canvas import Canvas
-from limner.style.colors import keep_chroma, move_colors
 from limner.style.method import METHODS
+from limner.style.optimizer import Canvas
 from limner.style.paint import Moment, look, paint
 from limner.style.plan import make_plan
-from limner.training import generator
 
 Style = Source | tuple[Source, float]
 
@@ -139,12 +141,12 @@ def stylize(
 
     named = [_named(style) for style in styles]
     shares = [share for _, share in named]
-    subject = images.read(photo, allow_huge=allow_huge)
-    paintings = [images.read(source, allow_huge=allow_huge) for source, _ in named]
-    masks = [images.read(source, allow_huge=allow_huge) for source in mask]
+    subject = io.read(photo, allow_huge=allow_huge)
+    paintings = [io.read(source, allow_huge=allow_huge) for source, _ in named]
+    masks = [io.read(source, allow_huge=allow_huge) for source in mask]
     if masks and len(masks) != len(paintings):
         raise OptionError(f"--mask: {len(masks)} for {len(paintings)} paintings; give one for each")
-    begun = [] if init in ("content", "noise") else [images.read(init, allow_huge=allow_huge)]
+    begun = [] if init in ("content", "noise") else [io.read(init, allow_huge=allow_huge)]
     for other in (*masks, *begun):
         _check_aspect(other, subject)
     network = networks.load(features or method.features, where, padding=method.padding)
@@ -154,7 +156,7 @@ def stylize(
             f"--features {features}: has no layer {', '.join(sorted(lacking))}, which --preset "
             f"{preset} needs; use vgg16 or vgg19"
         )
-    areas = [images.grey(source) for source in masks]
+    areas = [io.to_mask(source) for source in masks]
     placed = [not areas or areas[i].mean().item() > _DARKEST for i in range(len(paintings))]
     nothing = strength == 0 or not any(placed)
     if nothing:
@@ -217,7 +219,7 @@ def stylize(
         rgb = whole[..., bleed : bleed + height, bleed : bleed + width]
         alpha = subject.alpha if subject.alpha is None else images.resize(subject.alpha, plan.size)
         done = {"options": options | {"steps": list(moment.done)}}
-        return images.to_picture(rgb, alpha, like=subject, recipe=recipe | done)
+        return io.to_picture(rgb, alpha, like=subject, recipe=recipe | done)
 
     def bled(tensor: Tensor) -> Tensor:
         """A picture of the photo's aspect in its final size, reflected into the bleed."""
@@ -228,7 +230,7 @@ def stylize(
         tell(None, note)
 
     photograph = bled(subject.rgb)
-    looks = [images.on_white(painting).to(where) for painting in compress(paintings, placed)]
+    looks = [io.on_white(painting).to(where) for painting in compress(paintings, placed)]
     if keep_colors:
         longest = round(max(images.size_of(photograph)) * style_scale)
         looks = [move_colors(look(painting, longest), photograph) for painting in looks]

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from limner import weights
 from limner.errors import WeightsError, printable, reason
-from limner.upscaling.network import Compact
+from limner.nn import weights
+from limner.upscaling.compact import Compact
 from limner.upscaling.rrdb import RRDB, own_names
 
 

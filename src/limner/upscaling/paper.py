@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from limner import images
 from limner.errors import OptionError
-from limner.lengths import INCH, to_metres, to_paper
+from limner.nn import images
+from limner.units import INCH, to_metres, to_paper
 
 WIDEST_BLEED = 0.05  # metres
 LEAST_DPI, MOST_DPI = 30, 1200

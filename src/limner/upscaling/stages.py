@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limner import features, images
-from limner.adversarial import Discriminator, relativistic_average
-from limner.descent import Muon, Stage, descend
-from limner.upscaling.network import Compact
+from limner.nn import features, images
+from limner.train.adversarial import Discriminator, relativistic_average
+from limner.train.optim import Muon, Stage, descend
+from limner.upscaling.compact import Compact
 
 TAPS = ("1_2", "2_2", "3_3", "4_3", "5_1")  # of the compact features, compared alike
 # Weights beside L1's 1. Real-ESRGAN's are 1 and 0.1, of steps by the hundred thousand; in a

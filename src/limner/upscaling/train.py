@@ -10,13 +10,15 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from limner import images, training, weights
 from limner.errors import OptionError
+from limner.nn import images, seeding, weights
 from limner.progress import OnStep, Progress, silent
-from limner.scores import psnr, ssim
+from limner.train.crops import load_pictures
+from limner.train.metrics import psnr, ssim
+from limner.train.run import Run, check_least, cosine
 from limner.upscaling import models
-from limner.upscaling.network import SHAPES, Compact
-from limner.upscaling.patches import DEGRADATIONS, LONGEST, Degradation, Patches, degraded, smaller
+from limner.upscaling.compact import SHAPES, Compact
+from limner.upscaling.dataset import DEGRADATIONS, LONGEST, Degradation, Patches, degraded, smaller
 from limner.upscaling.stages import Perceptual, Pixels
 
 SCORED = 256  # side of the part of a held-out picture that is scored
@@ -104,8 +106,8 @@ def train_upscaler(
         raise OptionError(f"--for {for_}: must be one of {', '.join(DEGRADATIONS)}")
     if size < 16:
         raise OptionError(f"--size {size}: must be at least 16 pixels")
-    training.check_least(1, batch_size=batch_size, save_every=save_every)
-    training.check_least(0, perceptual_steps=perceptual_steps)
+    check_least(1, batch_size=batch_size, save_every=save_every)
+    check_least(0, perceptual_steps=perceptual_steps)
     if steps < 1 and (steps < 0 or init is None or not perceptual_steps):
         raise OptionError(
             f"--steps {steps}: must be at least 1, or 0 with --init and --perceptual-steps"
@@ -124,7 +126,7 @@ def train_upscaler(
         "learning_rate": learning_rate,
         "seed": seed,
     }
-    with training.Run(run, options, resume=resume, logs=STAGES) as record:
+    with Run(run, options, resume=resume, logs=STAGES) as record:
         torch.manual_seed(seed)
         network = Compact(*SHAPES[quality], scale)
         if init is None:
@@ -148,8 +150,8 @@ def train_upscaler(
             stage = make(network, learning_rate)
             stage.load_state_dict(state.get(name, {}))
             for step in range(max(first, state["step"]), last):
-                small, large = patches.batch(batch_size, training.generator(seed, step))
-                losses = stage.step(small, large, training.cosine(step - first, last - first))
+                small, large = patches.batch(batch_size, seeding.generator(seed, step))
+                losses = stage.step(small, large, cosine(step - first, last - first))
                 done = step + 1
                 if done % save_every == 0 or done == last:
                     averaged = stage.averaged()
@@ -177,14 +179,14 @@ class Unseen:
     """The pictures held out: their middles, small and in full, and how close networks come."""
 
     def __init__(self, photos: Sequence[Path], scale: int, degradation: Degradation) -> None:
-        shelves = training.load(photos, SCORED, longest=LONGEST, held_out=True)
+        shelves = load_pictures(photos, SCORED, longest=LONGEST, held_out=True)
         side = SCORED // scale * scale
         self.scale = scale
         self.pairs = []
         for number, picture in enumerate(chain.from_iterable(shelves)):
             top, left = ((length - side) // 2 for length in picture.shape[1:])
             large = picture[None, :, top : top + side, left : left + side].float() / 255
-            small = degraded(smaller(large, scale), degradation, training.generator(0, number))
+            small = degraded(smaller(large, scale), degradation, seeding.generator(0, number))
             self.pairs.append((small, large))
 
     @torch.no_grad()

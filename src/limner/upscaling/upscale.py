@@ -12,14 +12,16 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from limner import __version__, devices, images, weights
+from limner import io
+from limner._version import __version__
 from limner.errors import OptionError
-from limner.images import Source
+from limner.io import Source
+from limner.nn import devices, images, weights
+from limner.nn.tiles import cover
 from limner.progress import OnStep, Progress, silent
-from limner.tiles import cover
 from limner.upscaling import models, paper
 from limner.upscaling.models import Upscaler
-from limner.upscaling.mosaic import Mosaic, floats, resized, whole
+from limner.upscaling.tile_blending import Mosaic, floats, resized, whole
 
 LARGEST = 400e6  # pixels of a result
 SMALLEST_TILE = 32
@@ -121,7 +123,7 @@ def upscale(
             f"--detail {detail:g}: needs --quality {INVENTIVE[0]}, or --model with --inventive"
         )
     where = devices.pick(device)
-    subject = images.read(picture, allow_huge=allow_huge, native=True)
+    subject = io.read(picture, allow_huge=allow_huge, native=True)
     size = paper.plan(
         images.size_of(subject.rgb),
         scale=scale,
@@ -165,7 +167,7 @@ def upscale(
     stage, turn, remarks = f"{wanted[1]}×{wanted[0]} px", 0, list(subject.notes)
 
     def tell(done: int, tiles: int, note: str, made: Mosaic | None = None) -> None:
-        preview = None if made is None else lambda: images.to_picture(made.seen())
+        preview = None if made is None else lambda: io.to_picture(made.seen())
         seconds, share = time.monotonic() - began, (turn + done / tiles) / max(1, len(networks))
         for remark in (note, *remarks):
             on_step(
@@ -205,7 +207,7 @@ def upscale(
         subject = replace(subject, dpi=(dpi, dpi))
         large = paper.on_paper(large, size.sheet)
         alpha = None if alpha is None else paper.on_paper(alpha, size.sheet)
-    result = images.to_picture(large, alpha, like=subject, recipe=recipe)
+    result = io.to_picture(large, alpha, like=subject, recipe=recipe)
     result.info["bleed"] = size.bleed
     return result
 

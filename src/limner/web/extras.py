@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 from PIL import Image, ImageDraw
 
-from limner import files
 from limner.errors import LimnerError, OptionError
+from limner.io import formats
 from limner.progress import OnStep, Progress
 from limner.web.jobs import small_jpeg
 from limner.web.session import Result, Session, Shelved, upright
@@ -259,9 +259,9 @@ def middles(before: Path, after: Path, *, filled: bool) -> tuple[Image.Image, Im
     filled : bool
         The large one fills its paper, and lost what sticks out; else all of the small one is on it.
     """
-    with files.opened(before) as (image, _):
+    with formats.opened(before) as (image, _):
         source = upright(image)
-    with files.opened(after) as (image, _):
+    with formats.opened(after) as (image, _):
         large = upright(image)
     times = [new / old for new, old in zip(large.size, source.size, strict=True)]
     scale = max(times) if filled else min(times)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import limner
-from limner import options
+from limner import signature
 from limner.errors import OptionError, printable
-from limner.options import REQUIRED, Option
+from limner.signature import REQUIRED, Option
 
 SEVERAL = 3  # places for pictures where a verb takes any number
 # What is no wish about the picture, or names a file of the server's: the page opens none.
@@ -72,7 +72,7 @@ TABS = (
         ("method", "sigma", "near_grey", "size"),
         {"near_photo": "Seen from near", "far_photo": "Seen from afar"},
     ),
-    Tab("draw", "Sketch", ("style", "thickness", "strength"), {"picture": "Picture"}, "sketch"),
+    Tab("sketch", "Sketch", ("style", "thickness", "strength"), {"picture": "Picture"}),
     Tab(
         "colorize",
         "Colorize",
@@ -153,7 +153,7 @@ class Call:
 def asked(tab: Tab) -> list[Option]:
     """Give a verb's options, which are looked for once."""
     if tab.verb not in _ASKED:
-        _ASKED[tab.verb] = options.of(tab.function)
+        _ASKED[tab.verb] = signature.of(tab.function)
     return _ASKED[tab.verb]
 
 

@@ -181,7 +181,7 @@ def time_left(progress: Progress) -> float | None:
 
 def short(error: Exception) -> str:
     """What went wrong, in one line, where nobody foresaw it."""
-    from limner.devices import is_out_of_memory
+    from limner.nn.devices import is_out_of_memory
 
     if is_out_of_memory(error):
         return "there is not enough memory; use a smaller size"

@@ -15,10 +15,9 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from limner import files
 from limner.errors import InputError, LimnerError, OptionError, printable
-from limner.layers import Saved
-from limner.output import check_output, write, write_animation, write_saved
+from limner.io import check_output, formats, write, write_animation, write_saved
+from limner.io.openraster import Saved
 from limner.progress import OnStep, Progress
 from limner.web.forms import TABS, Call
 from limner.web.jobs import Bench, Job
@@ -133,7 +132,7 @@ class Session:
     def shelve(self, path: Path) -> Shelved:
         """Make the small copy of a picture that lies in the folder."""
         name = printable(path.name)
-        with files.opened(path) as (image, _):
+        with formats.opened(path) as (image, _):
             width, height = image.size
             if width * height > PIXELS:
                 raise InputError(

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from limner.cli.console import say
 from limner.errors import OptionError, OutputError, reason
-from limner.watch import say
 from limner.web import forms
 from limner.web.guard import EVERYWHERE, OWN, Guard
 

@@ -9,7 +9,7 @@ import gradio as gr
 from PIL import Image, ImageOps
 
 from limner.errors import LimnerError
-from limner.output import FORMATS
+from limner.io.formats import WRITABLE as FORMATS
 from limner.web import forms
 from limner.web.forms import SEVERAL, Field, Tab
 from limner.web.jobs import short

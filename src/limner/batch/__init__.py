@@ -1,0 +1,1 @@
+"""Calls made again, from their recipes."""

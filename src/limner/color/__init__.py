@@ -1,0 +1,1 @@
+"""Color spaces, color transfer and palettes."""

@@ -1,0 +1,1 @@
+"""Generators trained on a folder of pictures."""

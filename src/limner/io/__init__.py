@@ -1,0 +1,22 @@
+"""Pictures in and out: files and PIL images become tensors, tensors become files."""
+
+from limner.io.picture import Picture, Source, on_white, to_mask, to_picture
+from limner.io.reading import read
+from limner.io.recipe import make_recipe, recipe_of
+from limner.io.writing import check_output, check_place, write, write_animation, write_saved
+
+__all__ = [
+    "Picture",
+    "Source",
+    "check_output",
+    "check_place",
+    "make_recipe",
+    "on_white",
+    "read",
+    "recipe_of",
+    "to_mask",
+    "to_picture",
+    "write",
+    "write_animation",
+    "write_saved",
+]

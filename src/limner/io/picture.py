@@ -1,0 +1,117 @@
+"""A picture that was read, and how a tensor becomes a picture again."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from limner.io.formats import srgb_profile
+from limner.nn import images
+
+Source = str | os.PathLike[str] | Image.Image
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture that was read.
+
+    Attributes
+    ----------
+    rgb : Tensor
+        Float32 [1, 3, H, W], sRGB in 0..1, upright.
+    alpha : Tensor or None
+        Float32 [1, 1, H, W], 0 transparent to 1 opaque; None where the file has none.
+    name : str
+        The file's name as the user gave it; ``"picture"`` for a PIL image.
+    sha256 : str
+        Of the file's bytes, in hexadecimal; for a PIL image of its mode, size and pixels.
+    dpi : tuple of float or None
+        Dots per inch across and down, where stated.
+    exif : bytes or None
+        The EXIF data, GPS included, without orientation and thumbnail.
+    profile : bytes or None
+        The ICC profile its values are in, where that is not sRGB.
+    deep : bool
+        Whether its values had 16 bits.
+    notes : tuple of str
+        Remarks for the user: ``"anim.gif: the first of 12 frames is used"``.
+    """
+
+    rgb: Tensor
+    alpha: Tensor | None
+    name: str
+    sha256: str
+    dpi: tuple[float, float] | None = None
+    exif: bytes | None = None
+    profile: bytes | None = None
+    deep: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def to_mask(picture: Picture) -> Tensor:
+    """Return a mask [1, 1, H, W] in 0..1: its lightness, transparent parts counting as 0."""
+    return (
+        images.luma(picture.rgb)
+        if picture.alpha is None
+        else images.luma(picture.rgb) * picture.alpha
+    )
+
+
+def on_white(picture: Picture) -> Tensor:
+    """Return a picture [1, 3, H, W] without transparency: what shows through is paper."""
+    alpha = picture.alpha
+    return picture.rgb if alpha is None else picture.rgb * alpha + 1 - alpha
+
+
+def to_picture(
+    rgb: Tensor,
+    alpha: Tensor | None = None,
+    *,
+    like: Picture | None = None,
+    recipe: Mapping[str, object] | None = None,
+) -> Image.Image:
+    """Make a PIL image of 8 bits, ready for `limner.output.write`.
+
+    Parameters
+    ----------
+    rgb : Tensor
+        [1, 3, H, W]: float, of which values outside 0..1 are clipped, or uint8, or uint16.
+    alpha : Tensor or None
+        [1, 1, H, W], of the same type, for a picture with transparency.
+    like : Picture or None
+        Whose resolution, camera data and profile go along.
+    recipe : mapping or None
+        How the picture was made, fit for JSON; any other value is kept as its ``str()``.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB or RGBA. Its ``info`` holds ``icc_profile`` and, where given, ``dpi``, ``exif`` and
+        ``limner``, the recipe as JSON; and of uint16 ``deep``, all 16 bits of [H, W, 3 or 4] as
+        bytes.
+    """
+    assert rgb.ndim == 4 and rgb.shape[:2] == (1, 3), rgb.shape
+    planes = rgb.detach()
+    if alpha is not None:
+        assert alpha.shape == (1, 1, *rgb.shape[2:]), (alpha.shape, rgb.shape)
+        planes = torch.cat((planes, alpha.detach().to(planes)), dim=1)
+    deep = None
+    if planes.dtype == torch.uint16:
+        deep = planes[0].permute(1, 2, 0).contiguous().cpu().numpy().tobytes()
+        planes = planes.float() / 65535
+    if planes.dtype != torch.uint8:
+        planes = planes.float().clamp(0, 1).mul(255).round().to(torch.uint8)
+    picture = Image.fromarray(planes[0].permute(1, 2, 0).contiguous().cpu().numpy())
+    picture.info["icc_profile"] = srgb_profile() if like is None else like.profile or srgb_profile()
+    if deep is not None:
+        picture.info["deep"] = deep
+    if like is not None:
+        beside = {"dpi": like.dpi, "exif": like.exif}
+        picture.info.update({key: value for key, value in beside.items() if value is not None})
+    if recipe is not None:
+        picture.info["limner"] = json.dumps(dict(recipe), sort_keys=True, default=str)
+    return picture

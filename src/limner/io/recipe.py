@@ -1,0 +1,152 @@
+"""The recipe of a picture."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeGuard
+
+from PIL import Image
+from PIL.ExifTags import IFD, Base
+
+from limner._version import __version__
+from limner.errors import InputError, printable
+from limner.io import pdf
+from limner.io.formats import binary, opened
+from limner.io.picture import Picture
+
+COMMENT = b"ASCII\0\0\0limner "  # EXIF 2.32, 4.6.5: UserComment begins with its encoding
+# Of the EXIF data this goes along, with the tables of exposure and place; the rest (size, layout,
+# profile) is about the file that was read.
+_CAMERA_TAGS = (
+    Base.ImageDescription,
+    Base.Make,
+    Base.Model,
+    Base.DateTime,
+    Base.Artist,
+    Base.Copyright,
+)
+_RECIPE_LIMIT = 1_000_000  # characters; a recipe is some hundreds, a file from elsewhere anything
+
+
+def make_recipe(
+    verb: str,
+    inputs: Sequence[str],
+    options: Mapping[str, object],
+    pictures: Iterable[Picture],
+    weights: Mapping[str, str] | None = None,
+) -> dict[str, object]:
+    """Describe a call, so that `limner replay` can make it again.
+
+    Parameters
+    ----------
+    verb : str
+        The public function that was called.
+    inputs : sequence of str
+        Its inputs as they were given: names of files, some with a weight (``wave.jpg:0.7``).
+    options : mapping
+        Its keyword options, fit for JSON.
+    pictures : iterable of Picture
+        The pictures that were read: the recipe holds their names and hashes.
+    weights : mapping of str to str
+        The same of weights files: name to SHA-256.
+
+    Returns
+    -------
+    dict
+        For `to_picture`.
+    """
+    return {
+        "verb": verb,
+        "version": __version__,
+        "inputs": list(inputs),
+        "options": dict(options),
+        "files": {picture.name: picture.sha256 for picture in pictures} | dict(weights or {}),
+    }
+
+
+def recipe_of(path: str | os.PathLike[str]) -> dict[str, object]:
+    """Read the recipe that `write` put into a picture. It may come from anybody: check its values.
+
+    Parameters
+    ----------
+    path : str or path
+        A picture that limner wrote.
+
+    Returns
+    -------
+    dict
+        What was given to `limner.images.to_picture` as `recipe`, as JSON holds it.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or carries no recipe, or a damaged one.
+    """
+    name = printable(path)
+    if Path(path).suffix.lower() == ".pdf":
+        with binary(path) as file:
+            text: object = pdf.recipe_of(file.read())
+    else:
+        text = _text_in(path)
+    if not isinstance(text, str):
+        raise InputError(
+            f"{name}: carries no limner recipe; use a picture as limner wrote it, not edited since"
+        )
+    try:
+        recipe = json.loads(text) if len(text) <= _RECIPE_LIMIT else None
+    except (ValueError, RecursionError):
+        recipe = None
+    if not isinstance(recipe, dict):
+        raise InputError(
+            f"{name}: its limner recipe is damaged; use a picture as limner wrote it, "
+            "not edited since"
+        )
+    return recipe
+
+
+def _text_in(path: str | os.PathLike[str]) -> object:
+    """What stands in a picture where recipes do."""
+    with opened(path) as (image, _):
+        text: object = image.info.get("limner")  # PNG
+        if text is None:
+            comment = image.getexif().get_ifd(IFD.Exif).get(Base.UserComment)
+            if _is_recipe(comment):
+                text = comment.removeprefix(COMMENT).decode("ascii", "replace")
+    return text
+
+
+def pack_exif(
+    camera: bytes, comment: bytes, dpi: tuple[float, float] | None, keep_exif: bool, limit: int
+) -> bytes | None:
+    """Camera data, recipe and resolution as EXIF; None if damaged or longer than `limit` bytes."""
+    try:
+        found, exif = Image.Exif(), Image.Exif()
+        found.load(camera)
+        exif.update({tag: found[tag] for tag in _CAMERA_TAGS if tag in found})
+        details = dict(found.get_ifd(IFD.Exif))
+        for tag in (Base.ExifImageWidth, Base.ExifImageHeight, Base.ExifInteroperabilityOffset):
+            details.pop(tag, None)
+        if Base.ColorSpace in details:
+            details[Base.ColorSpace] = 1  # sRGB
+        if _is_recipe(details.get(Base.UserComment)):
+            del details[Base.UserComment]  # of the picture that this one was made from
+        if comment:
+            details[Base.UserComment] = comment
+        if keep_exif and IFD.GPSInfo in found:
+            exif.get_ifd(IFD.GPSInfo).update(found.get_ifd(IFD.GPSInfo))
+        if not keep_exif:
+            details.pop(IFD.MakerNote, None)
+        if details:
+            exif.get_ifd(IFD.Exif).update(details)
+        if dpi:  # WebP and AVIF have no other place for it
+            exif[Base.XResolution], exif[Base.YResolution] = dpi
+            exif[Base.ResolutionUnit] = 2  # inch
+        packed = exif.tobytes() if camera or comment or dpi else b""
+    except Exception:
+        return None
+    return packed if len(packed) <= limit else None
+
+
+def _is_recipe(comment: object) -> TypeGuard[bytes]:
+    return isinstance(comment, bytes) and comment.startswith(COMMENT)

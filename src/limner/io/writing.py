@@ -1,0 +1,264 @@
+"""Pictures out: a file written whole or not at all, with its recipe inside."""
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from limner.errors import OptionError, OutputError, printable, reason
+from limner.io import pdf, png16
+from limner.io.atomic import whole_file
+from limner.io.formats import WRITABLE, srgb_profile
+from limner.io.openraster import Saved
+from limner.io.recipe import COMMENT, pack_exif
+
+_EXIF_LIMIT = 65533  # bytes that one segment of a JPEG holds
+QUALITY = 95  # of 100, for JPEG, WebP, AVIF and PDF
+
+
+def check_output(
+    path: str | os.PathLike[str], *, overwrite: bool = False, size: tuple[int, int] | None = None
+) -> None:
+    """Make sure, before hours of work, that `write` will be able to write there.
+
+    Parameters
+    ----------
+    path : str or path
+        The file to be written.
+    overwrite : bool
+        Whether it may be there already.
+    size : tuple of int or None
+        Height and width of the picture in pixels, where known.
+
+    Raises
+    ------
+    OptionError
+        The suffix names no format that is written.
+    OutputError
+        The folder is missing or read-only, the file exists, or the format cannot hold the size.
+    """
+    target, name = Path(path), printable(path)
+    form, longest = _format_of(target)
+    if size is not None and max(size) > longest:
+        raise OutputError(
+            f"{name}: {form} holds at most {longest} pixels a side, and the picture has "
+            f"{max(size)}; write a .png or .tif"
+        )
+    check_place(target, overwrite=overwrite)
+
+
+def check_place(target: Path, *, overwrite: bool) -> None:
+    """Make sure that a file can be written there, whatever it is to hold.
+
+    Raises
+    ------
+    OutputError
+        The folder is missing or read-only, or the file exists.
+    """
+    name = printable(target)
+    if not target.parent.is_dir():
+        raise OutputError(
+            f"{name}: the folder {printable(target.parent)} is missing; make it first"
+        )
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise OutputError(
+            f"{name}: the folder {printable(target.parent)} is read-only; choose another"
+        )
+    try:
+        target.lstat()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:  # too long a name, for one
+        raise OutputError(f"{name}: {reason(error)}; choose another name") from error
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{name}: is a folder or a device; choose another name")
+    if not overwrite:
+        raise _refusal(name)
+
+
+def write(
+    picture: Image.Image,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    keep_exif: bool = False,
+) -> tuple[str, ...]:
+    """Write a picture whole or not at all: to a temporary file beside it, which is then renamed.
+
+    Colour profile, resolution, recipe and camera data in ``picture.info`` go along; see
+    `limner.images.to_picture`. JPEG has no transparency: it gets the picture on white. The same
+    picture gives the same bytes.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        RGB or RGBA; any other mode is converted.
+    path : str or path
+        Its suffix, one of `WRITABLE`, says the format.
+    overwrite : bool
+        Replace the file if there is one.
+    keep_exif : bool
+        Keep also what may tell where the picture was taken: GPS data and the maker's notes.
+
+    Returns
+    -------
+    tuple of str
+        Remarks for the user on what the format could not hold.
+
+    Raises
+    ------
+    OptionError
+        The suffix names no format that is written.
+    OutputError
+        The file exists, or cannot be written; nothing is left behind.
+    """
+    target, name = Path(path), printable(path)
+    check_output(target, overwrite=overwrite, size=(picture.height, picture.width))
+    form, _ = _format_of(target)
+    notes: list[str] = []
+    with _whole(target, overwrite) as file:
+        options = _options(picture.info, form, keep_exif, name, notes)
+        image = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+        image.info = {}  # Pillow would write some of it unasked
+        if form in ("JPEG", "PDF") and image.mode == "RGBA":
+            if image.getchannel("A").getextrema() != (255, 255):
+                notes.append(f"{name}: {form} has no transparency; the picture is laid on white")
+            image = _on_white(image)
+        values = _deep_values(picture.info.get("deep"), image)
+        if values is not None and form != "PNG":
+            notes.append(f"{name}: written with 8 bits a channel; a .png keeps all 16")
+        if form == "PDF":
+            pdf.save(image, file, quality=QUALITY, **_page(picture.info))
+        elif form == "PNG" and values is not None:
+            beside = BytesIO()
+            image.crop((0, 0, 1, 1)).save(beside, form, **options)
+            png16.write_png(values, file, beside.getvalue())
+        elif form == "JPEG":  # Pillow does not look whether the disk took all of it
+            encoded = BytesIO()
+            image.save(encoded, form, **options)
+            file.write(encoded.getbuffer())
+        else:
+            image.save(file, form, **options)
+    return tuple(notes)
+
+
+def write_animation(
+    picture: Image.Image, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> None:
+    """Write all frames of an animated picture to a GIF, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        The file exists, or cannot be written; nothing is left behind.
+    """
+    with _whole(Path(path), overwrite) as file:
+        picture.save(file, "GIF", save_all=True)
+
+
+def write_saved(view: Saved, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Write what knows how to save itself, such as layers, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        The file exists, or cannot be written; nothing is left behind.
+    """
+    with _whole(Path(path), overwrite) as file:
+        view.save(file)
+
+
+@contextmanager
+def _whole(target: Path, overwrite: bool) -> Iterator[BinaryIO]:
+    """Write a file whole or not at all; what goes wrong becomes an OutputError."""
+    name = printable(target)
+    try:
+        with whole_file(target, overwrite=overwrite) as file:
+            yield file
+    except FileExistsError as error:
+        raise _refusal(name) from error
+    except Exception as error:  # encoders raise more than OSError
+        raise OutputError(
+            f"{name}: cannot be written ({reason(error)}); choose another place or format"
+        ) from error
+
+
+def _format_of(target: Path) -> tuple[str, int]:
+    try:
+        return WRITABLE[target.suffix.lower()]
+    except KeyError:
+        raise OptionError(
+            f"{printable(target)}: pictures are not written as {printable(target.suffix)!r}; "
+            f"end the name in {', '.join(WRITABLE)}"
+        ) from None
+
+
+def _deep_values(kept: object, image: Image.Image) -> png16.Values | None:
+    """All 16 bits of a picture, if they still are its own: it may have been edited since."""
+    shape = image.height, image.width, len(image.getbands())
+    if not isinstance(kept, bytes) or len(kept) != 2 * math.prod(shape):
+        return None
+    values = np.frombuffer(kept, np.uint16).reshape(shape)
+    for top in range(0, image.height, 256):
+        band = image.crop((0, top, image.width, min(top + 256, image.height)))
+        if np.abs(values[top : top + 256] / np.float32(257) - np.asarray(band)).max() > 0.6:
+            return None
+    return values
+
+
+def _page(info: dict[str | tuple[int, int], Any]) -> dict[str, Any]:
+    """What a page of PDF is told: 72 pixels an inch where nothing is stated, as Pillow has it."""
+    return {
+        "dpi": info.get("dpi") or (72, 72),
+        "bleed": info.get("bleed", 0),
+        "profile": info.get("icc_profile") or srgb_profile(),
+        "recipe": info.get("limner", ""),
+    }
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture).convert("RGB")
+
+
+def _options(
+    info: dict[str | tuple[int, int], Any], form: str, keep_exif: bool, name: str, notes: list[str]
+) -> dict[str, object]:
+    """What to tell Pillow when it saves a picture with this ``info``."""
+    recipe, dpi, camera = info.get("limner", ""), info.get("dpi"), info.get("exif", b"")
+    options: dict[str, object] = {"icc_profile": info.get("icc_profile")}
+    if dpi:
+        options["dpi"] = dpi
+    if form == "PNG":
+        text = PngInfo()
+        if recipe:
+            text.add_text("limner", recipe)
+        options["pnginfo"] = text
+    elif form == "TIFF":
+        options["compression"] = "raw"  # libtiff, which compresses, cannot write the Exif table
+    else:
+        options["quality"] = QUALITY
+    if form in ("JPEG", "AVIF"):
+        options["subsampling"] = "4:4:4"  # WebP knows only 4:2:0
+    comment = COMMENT + recipe.encode("ascii", "replace") if recipe and form != "PNG" else b""
+    limit = _EXIF_LIMIT if form == "JPEG" else 2**31
+    exif = pack_exif(camera, comment, dpi, keep_exif, limit)
+    if exif is None and camera:
+        notes.append(f"{name}: the camera's data is damaged or too long, and left out")
+        exif = pack_exif(b"", comment, dpi, keep_exif, limit)
+    if exif is None:
+        notes.append(f"{name}: the recipe is too long for {form} and left out; a .png holds it")
+    if exif:
+        options["exif"] = exif
+    return options
+
+
+def _refusal(name: str) -> OutputError:
+    return OutputError(f"{name}: exists already; choose another name, or pass --overwrite")

@@ -1,0 +1,1 @@
+"""Line drawings: made from pictures, and read from scans."""

@@ -1,0 +1,1 @@
+"""What every network needs: devices, weights, tiles, features."""

@@ -1,0 +1,58 @@
+"""Resize, blur and measure pictures: float tensors [N, C, H, W] in 0..1."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def size_of(tensor: Tensor) -> tuple[int, int]:
+    """Return height and width of a tensor [..., H, W]."""
+    return tensor.shape[-2], tensor.shape[-1]
+
+
+def fit(height: int, width: int, longest: int) -> tuple[int, int]:
+    """Return height and width, each at least 1, of the same aspect, the longer being `longest`."""
+    assert min(height, width, longest) >= 1, (height, width, longest)
+    scale = longest / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def resize(rgb: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize pictures: bicubic, with a wider kernel when shrinking; differentiable.
+
+    Parameters
+    ----------
+    rgb : Tensor
+        Float [N, C, H, W] in 0..1.
+    size : tuple of int
+        Height and width wanted, each at least 1.
+
+    Returns
+    -------
+    Tensor
+        [N, C, height, width], clipped to 0..1: bicubic overshoots at edges.
+    """
+    assert min(size) >= 1, size
+    return functional.interpolate(rgb, size, mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def blurred(picture: Tensor, sigma: float, radius: int | None = None) -> Tensor:
+    """Blur pictures [N, C, H, W] with a Gaussian; borders are continued.
+
+    It reaches over so many pixels; left out, over three sigma.
+    """
+    radius = max(1, math.ceil(3 * sigma)) if radius is None else radius
+    places = torch.arange(-radius, radius + 1, dtype=picture.dtype, device=picture.device)
+    line = torch.exp(-(places**2) / (2 * sigma**2))
+    channels = picture.shape[1]
+    line = (line / line.sum()).expand(channels, 1, -1)
+    padded = functional.pad(picture, (radius,) * 4, mode="replicate")
+    padded = functional.conv2d(padded, line[..., None], groups=channels)
+    return functional.conv2d(padded, line[..., None, :], groups=channels)
+
+
+def luma(rgb: Tensor) -> Tensor:
+    """Return the lightness [N, 1, H, W] of sRGB [N, 3, H, W], after ITU-R BT.601."""
+    return 0.299 * rgb[:, :1] + 0.587 * rgb[:, 1:2] + 0.114 * rgb[:, 2:]

@@ -1,0 +1,1 @@
+"""Pieces of one picture laid into another."""

@@ -1,1 +1,0 @@
-"""`colorize` and `sketch`: colours for line drawings, and line drawings of pictures."""

@@ -1,0 +1,296 @@
+"""A run folder: the options, log, checkpoint and result of one training.
+
+The training loop itself stays in each verb's ``train.py``. A step draws its random numbers from
+`limner.nn.seeding` and from nothing else, so a run that was stopped and resumed gives the same bits
+as one that was not.
+"""
+
+import csv
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+
+from limner.checks import check_range, flag
+from limner.errors import InputError, OptionError, OutputError
+from limner.io.atomic import whole_file
+from limner.nn import seeding
+from limner.progress import OnStep, Reporter, Stop
+
+FORMAT = 1  # of checkpoints; raised when an older limner could not read them, or a newer one
+
+
+def cosine(step: int, steps: int, *, warmup: int = 200) -> float:
+    """Share of the learning rate at a step: a linear warm-up, then half a cosine down to zero."""
+    return min(1.0, (step + 1) / warmup) * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def check_training(learning_rate: float | None = None, **counts: int | None) -> None:
+    """Refuse a learning rate outside (0, 1), and counts (steps, batch size …) below 1.
+
+    None stands for an option that was not given.
+    """
+    for option, value in counts.items():
+        check_range(option, value, 1)
+    if learning_rate is not None and not 0 < learning_rate < 1:
+        raise OptionError(f"--learning-rate {learning_rate:g}: must be above 0 and below 1")
+
+
+class Run:
+    """A folder that holds one training.
+
+    ::
+
+        run/options.json       the options it was started with
+        run/log.csv            one row each time something is logged; stages have one each
+        run/events.*           the same for TensorBoard, where it is installed
+        run/checkpoint.pt      everything needed to continue
+        run/model.safetensors  the result
+
+    While it is open, torch's global random state belongs to the training; it is put back at the
+    end.
+
+    Parameters
+    ----------
+    training : str
+        What is trained, as in ``limner train colorizer``: ``"colorizer"``.
+    folder : Path
+        Made if it is missing.
+    options : mapping
+        What the training was asked for, fit for JSON. A resumed run must be asked for the same.
+    resume : bool
+        Continue from the checkpoint. A new run never replaces an old one.
+    on_step : callable
+        Told of every step; see `report`.
+    logs : sequence of str
+        The names of its logs.
+
+    Raises
+    ------
+    OutputError
+        The folder already holds a run, holds none to resume, or cannot be written.
+    InputError
+        The run to be resumed is damaged.
+    OptionError
+        The run to be resumed was started with other options.
+    """
+
+    def __init__(
+        self,
+        training: str,
+        folder: Path,
+        options: Mapping[str, object],
+        *,
+        resume: bool,
+        on_step: OnStep,
+        logs: Sequence[str] = ("log",),
+    ) -> None:
+        self.folder = folder
+        self.checkpoint = folder / "checkpoint.pt"
+        self.model = folder / "model.safetensors"
+        self._training = training
+        self._options = {"training": training, **json.loads(json.dumps(options))}
+        self._logs = [folder / f"{name}.csv" for name in logs]
+        self._events: Any = None
+        self._on_exit = ExitStack()
+        self._reporter = Reporter(f"train {training}", on_step)
+        self._saved_step = -1
+        self._note = ""
+        if resume:
+            self._check_resumable()
+        else:
+            self._begin()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since this call began."""
+        return self._reporter.seconds
+
+    def _begin(self) -> None:
+        if self.checkpoint.exists():
+            raise OutputError(
+                f"{self.folder}: already holds a run; continue it with --resume, or choose another "
+                "folder"
+            )
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / "options.json").write_text(json.dumps(self._options, indent=2) + "\n")
+            for log in self._logs:  # of a run that was stopped before its first checkpoint
+                log.unlink(missing_ok=True)
+            self._remove_parts()
+        except OSError as error:
+            raise OutputError(f"{self.folder}: cannot be written ({error.strerror})") from error
+
+    def _check_resumable(self) -> None:
+        known = self.folder / "options.json"
+        if not self.checkpoint.is_file():
+            raise OutputError(
+                f"{self.folder}: has no checkpoint to resume; leave out --resume to start a new run"
+            )
+        try:
+            started = dict(json.loads(known.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"{known}: missing or damaged; start a new run") from error
+        training = started.get("training", self._training)  # older runs do not say
+        if training != self._training:
+            raise OptionError(
+                f"{self.folder}: is a run of limner train {training}, not of limner train "
+                f"{self._training}; choose another folder"
+            )
+        for option, value in self._options.items():
+            if option != "training" and started.get(option) != value:
+                raise OptionError(
+                    f"{flag(option)} {value}: this run was started with {started.get(option)}; "
+                    "resume it with the same options, or start another run"
+                )
+        self._remove_parts()
+
+    def _remove_parts(self) -> None:
+        """Remove what a killed process left: files that were being written."""
+        for part in (*self.folder.glob(".limner-*.part"), self.folder / "checkpoint.tmp"):
+            part.unlink(missing_ok=True)
+
+    def _no_room(self, path: Path, error: Exception) -> OutputError:
+        why = getattr(error, "strerror", None) or "no room"
+        return OutputError(f"{path}: cannot be written ({why}); make room, then use --resume")
+
+    def __enter__(self) -> Self:
+        """Take over torch's random state."""
+        self._on_exit.enter_context(seeding.preserved())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        """Put the random state back, and close TensorBoard's file."""
+        self._on_exit.close()
+        if self._events is not None:
+            self._events.close()
+
+    def save(self, state: Mapping[str, object]) -> None:
+        """Write the checkpoint: tensors, numbers, text, and lists and dictionaries of these.
+
+        ``state["step"]`` is the number of steps done. The previous checkpoint stays until the new
+        one is on the disk.
+
+        Raises
+        ------
+        OutputError
+            There is no room for it; the previous checkpoint is still there.
+        """
+        try:
+            with whole_file(self.checkpoint) as file:
+                torch.save({"format": FORMAT, **state}, file)
+        except (OSError, RuntimeError) as error:  # torch's writer raises the latter
+            raise self._no_room(self.checkpoint, error) from error
+        step = state["step"]
+        assert isinstance(step, int)
+        self._saved_step = step
+
+    def load(self) -> dict[str, Any]:
+        """Read the checkpoint, and drop the rows that were logged after it.
+
+        Tensors come to the CPU, whatever device they were saved from.
+
+        Raises
+        ------
+        InputError
+            The checkpoint is damaged, or of another version of limner.
+        """
+        try:
+            state: dict[str, Any] = torch.load(
+                self.checkpoint, map_location="cpu", weights_only=True
+            )
+            step, form = int(state["step"]), state.pop("format", FORMAT)
+        except Exception as error:
+            raise InputError(
+                f"{self.checkpoint}: is cut off or damaged; start a new run"
+            ) from error
+        if form != FORMAT:
+            raise InputError(
+                f"{self.checkpoint}: was written by another version of limner (checkpoint format "
+                f"{form}, this one reads {FORMAT}); use that version, or start a new run"
+            )
+        for log in filter(Path.exists, self._logs):
+            lines = log.read_text().splitlines(keepends=True)
+            kept = [line for line in lines if _is_up_to(line.partition(",")[0], step)]
+            log.write_text("".join(kept))
+        self._saved_step = step
+        self._note = f"resuming after step {step}"
+        return state
+
+    def log(self, step: int, numbers: Mapping[str, float], name: str = "log") -> None:
+        """Add one row to ``log.csv``, and the same to TensorBoard where it is installed.
+
+        A stage with numbers of its own has a log of another `name`.
+        """
+        log = self.folder / f"{name}.csv"
+        new = not log.exists()
+        try:
+            with log.open("a", newline="") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                if new:
+                    writer.writerow(["step", *numbers])
+                writer.writerow([step, *(f"{number:.6g}" for number in numbers.values())])
+        except OSError as error:
+            raise self._no_room(log, error) from error
+        if self._events is None:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError:  # the extra "train" is not installed: the CSV has it all
+                return
+            self._events = SummaryWriter(str(self.folder), purge_step=step)
+        for key, number in numbers.items():
+            self._events.add_scalar(key, number, step)
+
+    def report(
+        self,
+        stage: str,
+        step: int,
+        steps: int,
+        state: Callable[[], Mapping[str, object]],
+        *,
+        loss: float | None = None,
+        note: str = "",
+        share: float | None = None,
+    ) -> None:
+        """Tell the caller of one step. If the caller stops the training here, save a checkpoint.
+
+        Parameters
+        ----------
+        stage : str
+            Which part of the training runs.
+        step, steps : int
+            Steps done and planned, over all stages.
+        state : callable
+            Makes what `save` writes; called only if the training stops.
+        loss : float or None
+            The loss of this step.
+        note : str
+            A remark for the user.
+        share : float or None
+            Share of the work that is done, where it is not that of the steps.
+
+        Raises
+        ------
+        Stop
+            The caller wants to end here.
+        """
+        note = "; ".join(filter(None, (self._note, note)))
+        self._note = ""
+        try:
+            self._reporter(stage, step, steps, loss=loss, note=note, share=share)
+        except Stop:
+            if step != self._saved_step:
+                self.save(state())
+            raise
+
+
+def _is_up_to(cell: str, last: int) -> bool:
+    """Whether a row of a log, by its first cell, is the header or was written by this step."""
+    return cell == "step" or (cell.isdecimal() and int(cell) <= last)

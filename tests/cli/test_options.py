@@ -1,0 +1,143 @@
+"""What people are asked for is what signatures and docstrings say, and nothing else."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from rich.console import Console
+
+import limner
+from limner import signature
+from limner.cli import commands, main, options
+from limner.io import Source
+from limner.signature import REQUIRED, Option
+
+COMMANDS = {
+    **main.VERBS,
+    **{f"train {name}": about for name, about in main.TRAININGS.items()},
+}
+
+
+def function_of(command: str) -> Callable[..., object]:
+    module, _, name = COMMANDS[command][1].partition(":")
+    function: Callable[..., object] = getattr(import_module(module), name)
+    return function
+
+
+def draw(
+    drawing: Source,
+    *hints: Source,
+    size: int | None = None,
+    steps: int | Sequence[int] = 3,
+    mask: Sequence[Source] = (),
+    mode: Literal["fast", "fine"] = "fast",
+    start: Source | Literal["noise"] = "noise",
+    budget: float | str | None = None,
+    loud: bool = True,
+    folder: Path = Path("here"),
+    on_step: object = None,
+) -> None:
+    """Draw.
+
+    Parameters
+    ----------
+    drawing : str, path or PIL image
+        What to draw,
+        in two lines.
+    *hints : str
+        ``Hints``: some.
+    size, steps : int
+        Numbers.
+
+    Returns
+    -------
+    None
+        Nothing.
+    """
+
+
+def test_options_of_a_verb() -> None:
+    found = {option.name: option for option in signature.of(draw)}
+    assert list(found) == list(inspect.signature(draw).parameters)[:-1]
+    assert found["drawing"] == Option(
+        "drawing", str, REQUIRED, "What to draw, in two lines.", True, False, True, ()
+    )
+    assert found["hints"].several and found["hints"].help == "Hints: some."
+    assert found["size"].help == found["steps"].help == "Numbers."
+    assert [option.kind for option in found.values()] == [
+        *(str, str, int, list[int], list[str]),
+        *(Literal["fast", "fine"], str, str, bool, Path),
+    ]
+    assert found["mask"].picture and found["start"].picture and not found["mode"].picture
+    assert found["start"].choices == ("noise",) and found["mode"].choices == ("fast", "fine")
+    assert found["loud"].help == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_has_help_and_the_default_of_the_signature(command: str) -> None:
+    function = function_of(command)
+    parameters = inspect.signature(function).parameters
+    for option in signature.of(function):
+        assert option.help.endswith("."), option.name
+        assert option.default is parameters[option.name].default
+        assert option.input == (parameters[option.name].kind != inspect.Parameter.KEYWORD_ONLY)
+
+
+@pytest.mark.parametrize("run", [commands.paint, commands.measure, commands.train])
+def test_options_of_every_command_have_help(run: Callable[..., int]) -> None:
+    assert all(option.help for option in signature.of(run) if not option.input)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_list_of_commands_says_what_docstrings_say(command: str) -> None:
+    assert (inspect.getdoc(function_of(command)) or "").splitlines()[0] == COMMANDS[command][2]
+
+
+def test_every_verb_is_a_command() -> None:
+    assert set(limner.__all__) <= {
+        *main.VERBS,
+        *("print_ready", "draw"),  # upscale --print, and sketch
+        *("variations", "convert_painter", "train_painter"),  # generate --like, convert, train
+    }
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_every_option_and_default(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main.app, "console", Console(width=800))
+    assert main.main([*command.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    for option in signature.of(function_of(command)):
+        name = option.name.upper() if option.input else option.flag
+        line = next(line for line in shown.splitlines()[1:] if f" {name} " in line)
+        assert option.help in line
+        if option.default not in (REQUIRED, None, False, ()):
+            assert f"[default: {option.default}]" in line
+
+
+def test_values_reach_the_verb_as_it_takes_them() -> None:
+    seen: list[object] = []
+
+    def run(
+        verb: object, inputs: Sequence[object], given: object, *, output: Path, json: bool = False
+    ) -> int:
+        seen.extend([verb, list(inputs), given, output, json])
+        return 7
+
+    from cyclopts import App
+
+    app = App()
+    app.default(options.command(draw, run))
+    line = "a.png b.png:0.5 c.png --steps 1,2 --steps 3 --mask m.png --mask n.png --no-loud"
+    assert app(f"{line} -o o.png --json".split(), result_action="return_value") == 7
+    assert seen == [
+        draw,
+        ["a.png", "b.png:0.5", "c.png"],
+        {"steps": [1, 2, 3], "mask": ["m.png", "n.png"], "loud": False},
+        Path("o.png"),
+        True,
+    ]

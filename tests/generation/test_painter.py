@@ -1,0 +1,235 @@
+"""A painter's weights file: written, read again, and refused where it says what cannot be."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from limner.errors import InputError, WeightsError
+from limner.generation.gan import dcgan, lightweight_gan, painter, stylegan2
+from limner.generation.gan import lightweight_gan as light
+from limner.generation.gan.painter import load, save
+from limner.nn import weights
+
+CPU = torch.device("cpu")
+ABOUT = {"licence": "that of the pictures", "training": {"steps": 3}}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def little() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(light, "WIDTHS", (12, 10, 8, 8, 8, 8, 8, 8))
+        yield
+
+
+def build(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    makers: dict[str, Callable[[], nn.Module]] = {
+        "light": lambda: lightweight_gan.Generator((64, 96), 16),
+        "dcgan": lambda: dcgan.Generator((16, 16), 8),
+        "stylegan2": lambda: stylegan2.Generator(
+            (16, 24), latent=16, depth=2, base=64, most=8, architecture="resnet", clamp=256.0
+        ),
+    }
+    return makers[name]()
+
+
+# --- written and read ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["light", "dcgan", "stylegan2"])
+def test_what_is_written_is_read_again(name: str, tmp_path: Path) -> None:
+    network, path = build(name), tmp_path / "model.safetensors"
+    for buffer in network.buffers():  # such as a mean that was followed
+        if buffer.is_floating_point():
+            buffer.add_(0.25)
+    save(path, network, ABOUT)
+    for where in (tmp_path, path):
+        found, read = load(where, CPU)
+        assert read == path and isinstance(found, type(network))
+        assert isinstance(found, nn.Module) and not found.training
+        assert not any(parameter.requires_grad for parameter in found.parameters())
+        assert (found.size, found.latent, found.layers) == (
+            network.size,
+            network.latent,
+            network.layers,
+        )
+        for key, value in network.state_dict().items():
+            wanted = value.half().float() if value.is_floating_point() else value
+            np.testing.assert_array_equal(found.state_dict()[key], wanted)
+    z = torch.randn((2, found.latent))
+    lots = []
+    for one in (found, network.eval()):
+        torch.manual_seed(1)
+        lots.append(one.paint(one.map(z)))  # type: ignore[operator]
+    np.testing.assert_allclose(lots[0], lots[1].detach(), atol=0.02)
+    if name == "stylegan2":
+        assert (found.architecture, found.clamp, found.depth) == ("resnet", 256, 2)  # type: ignore[attr-defined]
+
+
+def test_a_file_says_what_it_is_in_half_precision(tmp_path: Path) -> None:
+    save(tmp_path / "model.safetensors", build("stylegan2"), ABOUT)
+    about = weights.describe(tmp_path / "model.safetensors")
+    wanted = {"kind": "painter", "architecture": "stylegan2", "generator": "resnet"}
+    numbers = {"size": [16, 24], "latent": 16, "depth": 2, "base": 64, "most": 8, "clamp": 256}
+    assert {key: about[key] for key in wanted} == wanted
+    assert {key: json.loads(about[key]) for key in numbers} == numbers
+    assert json.loads(about["training"]) == {"steps": 3}
+    with safe_open(tmp_path / "model.safetensors", framework="pt") as file:
+        assert {file.get_tensor(key).dtype for key in file.keys()} == {torch.half}  # noqa: SIM118
+
+
+# --- refused ---------------------------------------------------------------------------------
+
+
+def refused(path: Path, says: str) -> None:
+    with pytest.raises(WeightsError, match=says) as error:
+        load(path, CPU)
+    assert "\n" not in str(error.value) and str(error.value).startswith(f"{path}: ")
+
+
+SHAPED: dict[str, dict[str, Any]] = {
+    "light": {"size": [64, 96], "latent": 16},
+    "dcgan": {"size": [16, 16], "latent": 8},
+    "stylegan2": {"size": [16, 24], "latent": 16, "depth": 2, "base": 64, "most": 8}
+    | {"clamp": None, "generator": "skip"},
+}
+
+
+def tell(path: Path, name: str, **others: Any) -> None:
+    """A file of few weights that says of itself what is asked for; None leaves it out."""
+    about = {"kind": "painter", "architecture": name, **SHAPED.get(name, {}), **others}
+    told = {k: v if isinstance(v, str) else json.dumps(v) for k, v in about.items() if v != "-"}
+    save_file({"x": torch.zeros(1)}, path, told)
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("light", {"size": "-"}),
+        ("light", {"latent": "-"}),
+        ("dcgan", {"latent": "-"}),
+        ("stylegan2", {"generator": "-"}),
+        ("light", {"architecture": "-"}),
+        ("light", {"architecture": "vgg"}),
+        ("light", {"size": "not json"}),
+        ("light", {"size": '"ab"'}),
+        ("light", {"size": [64]}),
+        ("light", {"size": [64, 64, 64]}),
+        ("light", {"size": [None, 64]}),
+        ("light", {"size": {"a": 1, "b": 2}}),
+        ("light", {"size": 64}),
+        ("light", {"size": [0, 0]}),
+        ("light", {"size": [-64, 64]}),
+        ("light", {"size": [2, 64]}),
+        ("light", {"size": [65536, 65536]}),
+        ("light", {"size": [10**30, 10**30]}),
+        ("light", {"size": "[1e999, 1e999]"}),
+        ("light", {"size": "[NaN, 64]"}),
+        ("light", {"size": "9" * 5000}),
+        ("light", {"size": [48, 64]}),
+        ("light", {"latent": 0}),
+        ("light", {"latent": 10**9}),
+        ("light", {"latent": 16.5}),
+        ("light", {"latent": "[16]"}),
+        ("light", {"latent": "NaN"}),
+        ("dcgan", {"latent": -8}),
+        ("stylegan2", {"depth": 1000}),
+        ("stylegan2", {"depth": 1.5}),
+        ("stylegan2", {"base": 10**12}),
+        ("stylegan2", {"most": 10**6}),
+        ("stylegan2", {"most": "null"}),
+    ],
+)
+def test_a_file_that_does_not_say_how_it_is_built_is_refused(
+    name: str, others: dict[str, Any], tmp_path: Path
+) -> None:
+    tell(tmp_path / "m.safetensors", name, **others)
+    refused(tmp_path / "m.safetensors", "does not say how its painter is built; make it anew")
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("light", {"size": [64.0, 64.0]}),
+        ("light", {"size": [1024, 1024]}),  # more doublings than there are widths
+        ("dcgan", {"size": [4, 4]}),  # fewer than one
+        ("stylegan2", {"size": [16, 25]}),  # which cannot be halved twice
+        ("light", {"size": "[" * 100_000}),
+    ],
+    ids=["no whole number", "too large", "too small", "no whole halves", "deep"],
+)
+def test_a_file_that_says_what_cannot_be_built_is_refused(
+    name: str, others: dict[str, Any], tmp_path: Path
+) -> None:
+    tell(tmp_path / "m.safetensors", name, **others)
+    refused(tmp_path / "m.safetensors", "m.safetensors: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("light", {"size": [64, 110]}),  # 64×96 would be painted
+        ("dcgan", {"size": [16, 18]}),
+        ("stylegan2", {"clamp": '"wide"'}),
+        ("stylegan2", {"clamp": [1]}),
+        ("stylegan2", {"clamp": float("nan")}),
+    ],
+)
+def test_what_a_file_says_wrong_is_refused_where_its_weights_fit(
+    name: str, others: dict[str, Any], tmp_path: Path
+) -> None:
+    save(tmp_path / "m.safetensors", build(name), others)
+    refused(tmp_path / "m.safetensors", "m.safetensors: ")
+
+
+@pytest.mark.parametrize(("name", "size"), [("light", [4, 2048]), ("dcgan", [8, 2048])])
+def test_a_few_bytes_do_not_ask_for_much_memory(
+    name: str, size: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is so long begins with thousands of pixels, for each of a thousand numbers."""
+
+    def built(*_: object) -> nn.Module:
+        raise AssertionError("it was built")
+
+    monkeypatch.setitem(painter.ARCHITECTURES, name, built)  # type: ignore[arg-type]
+    tell(tmp_path / "m.safetensors", name, size=size, latent=1024)
+    refused(tmp_path / "m.safetensors", "m.safetensors: ")
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    for name in SHAPED:
+        tell(path, name)
+        refused(path, "not weights of this network: .* is missing")
+    save(path, build("light"), {"latent": 17})
+    refused(path, r"first.weight is \(\d+, 16\), not \(\d+, 17\)")
+    save(path, build("light"), {"architecture": "dcgan"})
+    refused(path, "not weights of this network: body.0.weight is missing")
+    save(path, build("light"), {"size": [32, 32]})
+    refused(path, "not weights of this network")
+
+
+def test_other_files_are_no_painters(tmp_path: Path) -> None:
+    state: dict[str, Tensor] = {"x": torch.zeros(1)}
+    weights.write(tmp_path / "a.safetensors", state, {"kind": "colorizer"})
+    save_file(state, tmp_path / "b.safetensors")
+    torch.save(state, tmp_path / "c.pth")
+    for name in ("a.safetensors", "b.safetensors", "c.pth"):
+        refused(tmp_path / name, "no painter's weights; `limner train painter` makes some")
+    (tmp_path / "d.safetensors").write_bytes(b"\x10" * 40)
+    refused(tmp_path / "d.safetensors", "damaged, or no weights file")
+    refused(tmp_path / "e.safetensors", "no such weights file")
+    with pytest.raises(InputError, match="holds no painter; `limner train painter FOLDER -o"):
+        load(tmp_path, CPU)
+    whole = tmp_path / "model.safetensors"
+    save(whole, build("dcgan"), {})
+    whole.write_bytes(whole.read_bytes()[:-20])
+    refused(whole, "damaged, or no weights file")

@@ -1,0 +1,178 @@
+"""Files that are damaged, strange or meant to harm are read or refused, and nothing else."""
+
+import os
+import pickle
+import struct
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from crafted import damaged, deep_png, deep_tiff, png
+from limner import io
+from limner.errors import InputError, printable
+from limner.io import formats
+
+SHARED = Path(__file__).parents[3] / "shared" / "test" / "images"
+SECONDS = 10  # for any one file; the slowest takes 1 or 2
+
+
+def refusal(path: Path, *, native: bool = False) -> str | None:
+    """What is wrong with the file, or None if it can be read; one line that names it."""
+    begun = time.monotonic()
+    try:
+        picture = io.read(path, native=native)
+    except InputError as error:
+        message = str(error)
+        assert message.startswith(printable(path)) and message.isprintable()
+        return message
+    finally:
+        assert time.monotonic() - begun < SECONDS, path
+    assert picture.rgb.shape[:2] == (1, 3)
+    assert picture.rgb.min() >= 0 and picture.rgb.max() <= 1
+    return None
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small tensors by the thousand: on a busy machine threads would wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_whole_museum_of_strange_files() -> None:
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is not here")
+    files = sorted(path for path in SHARED.rglob("*") if path.is_file())
+    refused = {path for path in files if refusal(path)}
+    suite = {path for path in files if path.parent.name == "pngsuite" and path.suffix == ".png"}
+    damaged = {path for path in suite if path.name.startswith("x")}
+    assert refused & suite == damaged and len(damaged) == 14
+    assert len(files) - len(refused) > 800
+
+
+def head(width: int, height: int) -> tuple[bytes, bytes]:
+    return b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+
+
+PIXELS = (b"IDAT", zlib.compress(b"\0" * 13 * 4))  # of 4 × 4, with the filter byte of each row
+END = (b"IEND", b"")
+BOMB = zlib.compress(b"a" * 50_000_000)
+# A screen of 1 × 1, on it a frame of 65535 × 65535.
+GIF = b"GIF89a\1\0\1\0\0\0\0," + struct.pack("<HHHH", 0, 0, 65535, 65535) + b"\0\2\1\4\0;"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("empty.png", b"", r"is empty \(0 bytes\)"),
+        ("text.jpg", b"I am a picture, believe me.\n" * 99, "none of JPEG, PNG"),
+        ("pickle.png", pickle.dumps({"weights": [1, 2, 3]}), "none of JPEG, PNG"),
+        ("page.png", b"%PDF-1.7\n%%EOF\n", "none of JPEG, PNG"),
+        ("postscript.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "none of JPEG"),
+        ("head.png", png(head(4, 4)), "cannot be read|damaged"),
+        ("huge.png", png(head(60000, 60000), PIXELS, END), r"60000 × 60000 = 3600 megapixels"),
+        ("large.png", png(head(9999, 9999), PIXELS, END), "truncated"),
+        ("none.png", png(head(0, 4), PIXELS, END), "damaged|at least 1"),
+        ("text-bomb.png", png(head(4, 4), (b"zTXt", b"k\0\0" + BOMB), PIXELS, END), "too large"),
+        ("icc-bomb.png", png(head(4, 4), (b"iCCP", b"k\0\0" + BOMB), PIXELS, END), "too large"),
+        ("huge.gif", GIF, "65535 × 65535 = 4295 megapixels"),
+        ("new\nline.png", b"no picture", "none of JPEG"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_hostile_files_are_refused(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        io.read(path)
+    assert refusal(path)
+    with pytest.raises(InputError):
+        io.recipe_of(path)
+
+
+def test_a_sound_file_made_the_same_way_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png(head(4, 4), PIXELS, END))
+    assert refusal(tmp_path / "a.png") is None
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for path, says in (
+        (tmp_path, "is a folder, a pipe or a device"),
+        (tmp_path / "pipe.png", "is a folder, a pipe or a device"),
+        (Path("/dev/zero"), "is a folder, a pipe or a device"),
+        (tmp_path / "none.png", "no such file"),
+        (tmp_path / "a.png" / "b.png", "no such file"),
+        (tmp_path / ("x" * 300), "File name too long"),
+        (tmp_path / "nul\0", "null"),
+        (Path(), "is a folder"),
+    ):
+        with pytest.raises(InputError, match=says):
+            io.read(path)
+        assert refusal(path)
+    with pytest.raises(InputError):
+        io.read("")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch(0)
+    with pytest.raises(InputError):
+        io.read(tmp_path / "a.png")
+
+
+OTHERS = {".gif", ".bmp", ".ppm", ".jp2"}  # are read and not written
+
+
+@pytest.mark.parametrize("suffix", sorted(formats.WRITABLE.keys() - {".pdf"} | OTHERS))
+def test_damage_anywhere_is_survived(tmp_path: Path, suffix: str) -> None:
+    sound, path = tmp_path / f"sound{suffix}", tmp_path / f"damaged{suffix}"
+    exif = Image.Exif()
+    exif[271] = "Canon"
+    image = Image.effect_noise((24, 16), 80).convert("RGB")
+    image.save(sound, **({} if suffix in OTHERS else {"exif": exif}))
+    for content in damaged(sound.read_bytes()):
+        path.write_bytes(content)
+        refusal(path)
+
+
+@pytest.mark.parametrize("pack", [deep_png, deep_tiff, partial(deep_tiff, deflate=True)])
+def test_damage_to_16_bits_is_survived(tmp_path: Path, pack: Callable[..., bytes]) -> None:
+    values = np.random.default_rng(0).integers(0, 65536, (24, 16, 4), dtype=np.uint16)
+    path = tmp_path / "damaged"
+    path.write_bytes(pack(values))
+    assert refusal(path, native=True) is None
+    refused = 0
+    for content in damaged(pack(values)):
+        path.write_bytes(content)
+        refused += refusal(path, native=True) is not None
+    assert refused >= 12  # those cut short at least
+
+
+RAISED = (
+    SyntaxError, ValueError, OSError, struct.error, IndexError, ZeroDivisionError, OverflowError,
+    MemoryError, EOFError, TypeError, AttributeError, KeyError, RuntimeError, RecursionError,
+    AssertionError, UnicodeError,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", RAISED)
+def test_whatever_a_decoder_raises_is_an_input_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Callable[[str], Exception]
+) -> None:
+    def fail(*_: object) -> None:
+        raise kind("two\nlines")
+
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", fail)
+    assert "cannot be read" in (refusal(tmp_path / "a.png") or "")

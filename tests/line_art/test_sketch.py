@@ -1,0 +1,140 @@
+"""`limner sketch`: lines where the picture changes, wider and more when asked for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from limner import io, sketch
+from limner.batch.replay import replay
+from limner.cli.main import main
+from limner.errors import InputError, OptionError
+from limner.progress import Progress
+
+STYLES = ("ink", "contour", "pencil")
+
+
+def picture(width: int = 120, height: int = 90) -> Image.Image:
+    """A red disc and a blue square on white."""
+    made = Image.new("RGB", (width, height), "white")
+    pen = ImageDraw.Draw(made)
+    pen.ellipse((width // 4, height // 4, width * 3 // 4, height * 3 // 4), fill=(200, 40, 40))
+    pen.rectangle((5, 5, width // 6, height // 4), fill=(30, 60, 160))
+    return made
+
+
+def ink(drawing: Image.Image) -> np.ndarray:
+    """[H, W] in 0..1, 1 for black; it is grey."""
+    values = np.asarray(drawing)
+    assert values.shape[2] == 3 and np.ptp(values, axis=2).max() == 0
+    return 1 - values[..., 0] / 255
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_lines_are_where_colours_meet(style: Any) -> None:
+    found = ink(sketch(picture(), style=style))
+    y, x = np.mgrid[:90, :120]
+    # an ellipse of 30 × 22 about (60, 44.5), and how far its edge is, in pixels
+    edge = np.abs(np.hypot((x - 60) / 30, (y - 44.5) / 22.5) - 1) * 26
+    square = (x < 26) & (y < 28)
+    assert found.shape == (90, 120)
+    assert found[edge < 1].mean() > 0.2 and found[(edge > 5) & ~square].max() == 0
+    assert found[10:18, 9:16].max() == 0  # within the square
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_lines_become_wider_and_more(style: Any) -> None:
+    wider = [ink(sketch(picture(), style=style, thickness=t)).mean() for t in (0.5, 1, 2, 4)]
+    assert (np.diff(wider) >= 0).all() and wider[3] > 3 * wider[0]
+    more = [ink(sketch(picture(), style=style, strength=s)).mean() for s in (0.2, 1, 3)]
+    assert (np.diff(more) >= 0).all() and more[2] > more[0]
+
+
+@pytest.mark.parametrize("style", ["contour", "pencil"])
+def test_faint_edges_are_drawn_with_more_strength(style: Any) -> None:
+    faint = Image.new("RGB", (80, 60), (200, 200, 200))
+    faint.paste((180, 180, 180), (40, 0, 80, 60))
+    least, most = (ink(sketch(faint, style=style, strength=s)).max() for s in (0.2, 3))
+    assert least < 0.2 < most
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("colour", ["white", "black", "red"])
+def test_flat_pictures_give_blank_paper(style: Any, colour: str) -> None:
+    assert ink(sketch(Image.new("RGB", (50, 40), colour), style=style)).max() == 0
+
+
+def test_lines_of_larger_pictures_are_wider() -> None:
+    """As many times as they are larger than 512 pixels: the drawing looks the same."""
+    small, large = (ink(sketch(picture(*size))) for size in ((512, 384), (1024, 768)))
+    assert large.mean() == pytest.approx(small.mean(), rel=0.1)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (700, 2)])
+def test_slivers_and_specks_go_through(style: Any, size: tuple[int, int]) -> None:
+    assert sketch(Image.new("RGB", size, "red"), style=style).size == size
+
+
+def test_what_is_transparent_is_paper() -> None:
+    clear = picture().convert("RGBA")
+    clear.putalpha(Image.new("L", clear.size, 0))
+    assert ink(sketch(clear)).max() == 0
+
+
+def test_progress_is_told_before_and_after() -> None:
+    told: list[Progress] = []
+    sketch(picture(), on_step=told.append)
+    assert [(p.step, p.steps, p.share) for p in told] == [(0, 1, 0), (1, 1, 1)]
+    assert told[0].note == "120×90 px"
+
+
+def test_the_recipe_holds_all(tmp_path: Path) -> None:
+    picture().save(tmp_path / "a.png", dpi=(200, 200))
+    made = sketch(tmp_path / "a.png", style="contour", thickness=2)
+    recipe = json.loads(made.info["limner"])
+    assert (recipe["verb"], recipe["inputs"]) == ("sketch", [str(tmp_path / "a.png")])
+    options = {"style": "contour", "thickness": 2, "strength": 1, "allow_huge": False}
+    assert recipe["options"] == options and made.info["dpi"] == (200, 200)
+
+
+def test_replay_makes_the_same_file(tmp_path: Path) -> None:
+    picture().save(tmp_path / "a.png")
+    io.write(sketch(tmp_path / "a.png", style="pencil"), tmp_path / "out.png")
+    io.write(replay(tmp_path / "out.png"), tmp_path / "again.png")
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "out.png").read_bytes()
+
+
+def test_the_command_is_called_sketch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture().save(tmp_path / "a.png")
+    places = [str(tmp_path / name) for name in ("a.png", "out.png")]
+    assert main(["sketch", places[0], "-o", places[1], "--style", "pencil"]) == 0
+    assert capsys.readouterr().out == f"{places[1]}\n"
+    with Image.open(places[1]) as made:
+        np.testing.assert_array_equal(made, sketch(places[0], style="pencil"))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"style": "oil"}, "--style oil: must be one of ink, contour, pencil"),
+        ({"thickness": 0.4}, "--thickness 0.4: must be from 0.5 to 4"),
+        ({"thickness": 4.1}, "--thickness 4.1: must be from 0.5 to 4"),
+        ({"thickness": float("nan")}, "--thickness nan: must be from 0.5 to 4"),
+        ({"strength": 0.1}, "--strength 0.1: must be from 0.2 to 3"),
+        ({"strength": 3.1}, "--strength 3.1: must be from 0.2 to 3"),
+        ({"strength": float("nan")}, "--strength nan: must be from 0.2 to 3"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(OptionError) as raised:
+        sketch(picture(), **options)
+    assert str(raised.value) == says
+
+
+def test_a_missing_picture_is_refused() -> None:
+    with pytest.raises(InputError, match=r"nowhere\.png: there is no such file"):
+        sketch("nowhere.png")

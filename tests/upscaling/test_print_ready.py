@@ -1,0 +1,96 @@
+"""`print_ready`: the verb for a sheet of paper, and the boxes of the page that comes of it."""
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import limner
+from limner import io
+from limner.errors import OptionError
+from limner.upscaling import print_ready as room
+from limner.upscaling.print_ready import print_ready
+from limner.upscaling.upscale import upscale
+
+PICTURE = Image.linear_gradient("L").resize((90, 70)).convert("RGB").rotate(30, expand=False)
+
+
+def boxes(path: Path) -> dict[str, list[float]]:
+    """The boxes of a PDF's page: left, bottom, right, top in points, of 72 to an inch."""
+    found = re.findall(rb"/(\w+Box) \[([^]]*)\]", path.read_bytes())
+    return {name.decode(): [float(number) for number in box.split()] for name, box in found}
+
+
+def test_it_is_upscale_with_paper() -> None:
+    ready = print_ready(PICTURE, "6x4cm", dpi=100, bleed="3mm")
+    plain = upscale(PICTURE, print_="6x4cm", dpi=100, bleed="3mm", fit="fill")
+    assert ready.size == (260, 181)  # 66 mm are 259.8 pixels, 46 mm 181.1
+    np.testing.assert_array_equal(ready, plain)
+    assert ready.info["bleed"] == 12 and ready.info["dpi"] == (100, 100)  # 3 mm are 11.8 pixels
+    assert ready.info["limner"] == plain.info["limner"]
+    assert limner.print_ready is print_ready
+
+
+def test_every_option_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+
+    def note(*inputs: object, **options: object) -> Image.Image:
+        given.extend((inputs, options))
+        return PICTURE
+
+    monkeypatch.setattr(room, "upscale", note)
+    options = {"dpi": 77, "fit": "pad", "bleed": "2mm", "quality": "best", "detail": 0.5}
+    options["on_step"] = print
+    assert print_ready("a.png", "3x2in", **options) is PICTURE
+    assert given == [("a.png",), {"print_": "3x2in", **options}]
+    ours, theirs = (inspect.signature(verb).parameters for verb in (print_ready, upscale))
+    assert set(ours) - {"picture", "paper"} == set(options)
+    assert {n for n in options if ours[n].default != theirs[n].default} == {"fit"}
+
+
+@pytest.mark.parametrize("dpi", [100, 300])
+def test_a_page_with_bleed_says_where_it_is_cut(tmp_path: Path, dpi: float) -> None:
+    picture = PICTURE.resize((300, 200))
+    ready = print_ready(picture, "6x4cm", dpi=dpi, bleed="3mm")
+    io.write(ready, tmp_path / "a.pdf")
+    found, pixel = boxes(tmp_path / "a.pdf"), 72 / dpi
+    sheet = [0, 0, ready.width * pixel, ready.height * pixel]
+    np.testing.assert_allclose(found["MediaBox"], sheet, atol=1e-6)
+    assert found["BleedBox"] == found["MediaBox"]
+    left, bottom, right, top = found["TrimBox"]
+    cut = [left, bottom, sheet[2] - right, sheet[3] - top]
+    np.testing.assert_allclose(cut, round(3 / 25.4 * dpi) * pixel, atol=1e-6)
+    # and in the world's measures 60 × 40 mm within 66 × 46: half a pixel off for every rounding
+    millimetres = np.array([right - left, top - bottom, *sheet[2:]]) / 72 * 25.4
+    np.testing.assert_allclose(millimetres, [60, 40, 66, 46], atol=1.5 * 25.4 / dpi)
+
+
+def test_a_page_without_bleed_is_not_cut(tmp_path: Path) -> None:
+    ready = print_ready(PICTURE, "2x1in", dpi=50)
+    assert ready.size == (100, 50) and ready.info["bleed"] == 0
+    io.write(ready, tmp_path / "a.pdf")
+    found = boxes(tmp_path / "a.pdf")
+    assert found["TrimBox"] == found["BleedBox"] == found["MediaBox"] == [0, 0, 144, 72]
+
+
+def test_what_is_cut_is_less_than_there_is() -> None:
+    strip = Image.new("RGB", (2000, 2))
+    with pytest.raises(OptionError, match="--bleed 3mm: would cut all of the fitted picture; use"):
+        print_ready(strip, "6x4cm", dpi=100, fit="fit", bleed="3mm")
+
+
+def test_what_lies_in_the_bleed_is_picture() -> None:
+    """Black goes on to the edge of the sheet when it fills it; padded, white does."""
+    black = Image.new("RGB", (80, 60))
+    filled, padded = (
+        np.asarray(print_ready(black, "4x2cm", dpi=60, fit=fit, bleed="5mm"))
+        for fit in ("fill", "pad")  # the latter 95 pixels wide, of 94.7
+    )
+    assert filled.shape == padded.shape == (71, 118, 3)  # of 70.9 × 118.1
+    assert filled.max() < 5
+    lines = padded.mean((0, 2))
+    assert (lines[:11] == 255).all() and (lines[-12:] == 255).all() and lines[11:-12].max() < 5
