@@ -3,13 +3,14 @@
 from limner.io.picture import Picture, Source, on_white, to_mask, to_picture
 from limner.io.reading import read
 from limner.io.recipe import make_recipe, recipe_of
-from limner.io.writing import check_output, check_place, write, write_animation, write_saved
+from limner.io.writing import check_output, check_place, ending_of, write, write_view
 
 __all__ = [
     "Picture",
     "Source",
     "check_output",
     "check_place",
+    "ending_of",
     "make_recipe",
     "on_white",
     "read",
@@ -17,6 +18,5 @@ __all__ = [
     "to_mask",
     "to_picture",
     "write",
-    "write_animation",
-    "write_saved",
+    "write_view",
 ]

@@ -149,7 +149,7 @@ def write(
     return tuple(notes)
 
 
-def write_animation(
+def _write_animation(
     picture: Image.Image, path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> None:
     """Write all frames of an animated picture to a GIF, whole or not at all.
@@ -163,7 +163,7 @@ def write_animation(
         picture.save(file, "GIF", save_all=True)
 
 
-def write_saved(view: Saved, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+def _write_saved(view: Saved, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write what knows how to save itself, such as layers, whole or not at all.
 
     Raises
@@ -173,6 +173,48 @@ def write_saved(view: Saved, path: str | os.PathLike[str], *, overwrite: bool = 
     """
     with _whole(Path(path), overwrite) as file:
         view.save(file)
+
+
+def ending_of(view: Image.Image | Saved) -> str:
+    """Return how the name of a view ends, ``".gif"`` for example; empty for a plain picture."""
+    if isinstance(view, Saved):
+        return view.ending
+    return ".gif" if getattr(view, "is_animated", False) else ""
+
+
+def write_view(
+    view: Image.Image | Saved,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    keep_exif: bool = False,
+) -> tuple[str, ...]:
+    """Write what lies beside a result: a picture, an animation, or what saves itself.
+
+    Parameters
+    ----------
+    view : PIL.Image.Image or Saved
+        One of ``picture.info["beside"]``.
+    path, overwrite, keep_exif
+        As for `write`.
+
+    Returns
+    -------
+    tuple of str
+        Remarks for the user.
+
+    Raises
+    ------
+    OutputError
+        The file exists, or cannot be written; nothing is left behind.
+    """
+    if isinstance(view, Saved):
+        _write_saved(view, path, overwrite=overwrite)
+    elif ending_of(view):
+        _write_animation(view, path, overwrite=overwrite)
+    else:
+        return write(view, path, overwrite=overwrite, keep_exif=keep_exif)
+    return ()
 
 
 @contextmanager
