@@ -75,10 +75,14 @@ GIF = b"GIF89a\1\0\1\0\0\0\0," + struct.pack("<HHHH", 0, 0, 65535, 65535) + b"\0
     ("name", "content", "says"),
     [
         ("empty.png", b"", r"is empty \(0 bytes\)"),
-        ("text.jpg", b"I am a picture, believe me.\n" * 99, "none of JPEG, PNG"),
-        ("pickle.png", pickle.dumps({"weights": [1, 2, 3]}), "none of JPEG, PNG"),
-        ("page.png", b"%PDF-1.7\n%%EOF\n", "none of JPEG, PNG"),
-        ("postscript.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "none of JPEG"),
+        ("text.jpg", b"I am a picture, believe me.\n" * 99, "not a picture in JPEG, PNG"),
+        ("pickle.png", pickle.dumps({"weights": [1, 2, 3]}), "not a picture in JPEG, PNG"),
+        ("page.png", b"%PDF-1.7\n%%EOF\n", "not a picture in JPEG, PNG"),
+        (
+            "postscript.png",
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+            "not a picture in JPEG",
+        ),
         ("head.png", png(head(4, 4)), "cannot be read|damaged"),
         ("huge.png", png(head(60000, 60000), PIXELS, END), r"60000 × 60000 = 3600 megapixels"),
         ("large.png", png(head(9999, 9999), PIXELS, END), "truncated"),
@@ -86,7 +90,7 @@ GIF = b"GIF89a\1\0\1\0\0\0\0," + struct.pack("<HHHH", 0, 0, 65535, 65535) + b"\0
         ("text-bomb.png", png(head(4, 4), (b"zTXt", b"k\0\0" + BOMB), PIXELS, END), "too large"),
         ("icc-bomb.png", png(head(4, 4), (b"iCCP", b"k\0\0" + BOMB), PIXELS, END), "too large"),
         ("huge.gif", GIF, "65535 × 65535 = 4295 megapixels"),
-        ("new\nline.png", b"no picture", "none of JPEG"),
+        ("new\nline.png", b"no picture", "not a picture in JPEG"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -11,7 +11,7 @@ from PIL import Image
 
 from disk import full_disk
 from limner.errors import OutputError
-from limner.io import write_saved
+from limner.io import write_view
 from limner.io.openraster import Layers
 
 
@@ -92,12 +92,12 @@ def test_the_same_layers_are_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_file_is_written_whole_and_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "a.ora"
-    write_saved(layered(), path)
+    write_view(layered(), path)
     whole = path.read_bytes()
-    with pytest.raises(OutputError, match=r"a\.ora: exists already"):
-        write_saved(layered(), path)
-    write_saved(layered(40), path, overwrite=True)
+    with pytest.raises(OutputError, match=r"a\.ora: already exists"):
+        write_view(layered(), path)
+    write_view(layered(40), path, overwrite=True)
     assert path.read_bytes() != whole and written(layered(40)).testzip() is None
     with full_disk(1000), pytest.raises(OutputError, match=r"b\.ora: cannot be written"):
-        write_saved(layered(200, 200), tmp_path / "b.ora")
+        write_view(layered(200, 200), tmp_path / "b.ora")
     assert [left.name for left in tmp_path.iterdir()] == ["a.ora"]

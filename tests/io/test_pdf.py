@@ -201,7 +201,7 @@ def test_transparency_is_laid_on_white_and_said(tmp_path: Path) -> None:
     black = torch.zeros(1, 3, 16, 16)
     path = tmp_path / "a.pdf"
     (note,) = io.write(io.to_picture(black, torch.full((1, 1, 16, 16), 0.2)), path)
-    assert note == f"{path}: PDF has no transparency; the picture is laid on white"
+    assert note == f"{path}: PDF has no transparency; the picture is put on white"
     with Image.open(BytesIO(Pdf(path.read_bytes()).image()[1])) as image:
         np.testing.assert_allclose(np.asarray(image), 0.8 * 255, atol=2)
     opaque = written(io.to_picture(black, torch.ones(1, 1, 16, 16)), path)
@@ -278,9 +278,9 @@ def test_a_page_without_a_recipe_says_so(tmp_path: Path) -> None:
     del picture.info["limner"]
     pdf = written(picture, tmp_path / "a.pdf")
     assert b"/Info" not in pdf.trailer and b"limner" not in pdf.data
-    assert "carries no limner recipe" in refusal(tmp_path / "a.pdf")
+    assert "has no limner recipe" in refusal(tmp_path / "a.pdf")
     Image.new("RGB", (8, 8)).save(tmp_path / "b.pdf", title="another program's")
-    assert "carries no limner recipe" in refusal(tmp_path / "b.pdf")
+    assert "has no limner recipe" in refusal(tmp_path / "b.pdf")
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "null", "[" * 100_000, "x" * 1_000_001])

@@ -105,13 +105,25 @@ def test_any_other_reading_has_8_bits_as_ever(tmp_path: Path, form: str, channel
     np.testing.assert_allclose(values_of(read), (values >> 8) * 257.0, atol=0.02)
 
 
-def test_grey_with_alpha_of_16_bits_is_read_at_8(tmp_path: Path) -> None:
+def test_16_bit_gray_with_alpha_keeps_its_depth(tmp_path: Path) -> None:
     values = noise(channels=2)
     (tmp_path / "a.png").write_bytes(deep_png(values))
     for native in (False, True):
         read = io.read(tmp_path / "a.png", native=native)
-        np.testing.assert_allclose(values_of(read)[..., [0, 3]], (values >> 8) * 257.0, atol=0.02)
-        assert not read.deep and torch.equal(read.rgb[:, 0], read.rgb[:, 2])
+        np.testing.assert_allclose(values_of(read)[..., [0, 3]], values, atol=0.02)
+        assert read.deep and torch.equal(read.rgb[:, 0], read.rgb[:, 2])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_16_bit_gray_with_alpha_is_turned_upright(tmp_path: Path, orientation: int) -> None:
+    values = noise(channels=2)
+    exif = Image.Exif()
+    exif[Base.Orientation] = orientation
+    stored = STORED[orientation](values)
+    data = exif.tobytes().removeprefix(b"Exif\0\0")
+    (tmp_path / "a.png").write_bytes(deep_png(stored, (b"eXIf", data)))
+    read = io.read(tmp_path / "a.png")
+    np.testing.assert_allclose(values_of(read)[..., [0, 3]], values, atol=0.02)
 
 
 @pytest.mark.parametrize("form", [{"extra": 1}, {"deflate": True, "planes": True}])
@@ -180,7 +192,9 @@ def test_a_damaged_profile_of_16_bits_is_left_out_and_said(tmp_path: Path) -> No
     read = io.read(tmp_path / "a.png", native=True)
     np.testing.assert_allclose(values_of(read), values, atol=255.02)  # 8 bits or 16
     assert read.profile is None
-    assert read.notes == (f"{tmp_path / 'a.png'}: its colour profile does not fit and is left out",)
+    assert read.notes == (
+        f"{tmp_path / 'a.png'}: its color profile does not fit the picture and is ignored",
+    )
 
 
 def test_a_file_cut_short_is_refused(tmp_path: Path) -> None:
@@ -336,7 +350,7 @@ def test_a_format_of_8_bits_gets_them_and_says_so(tmp_path: Path, suffix: str) -
     ramp = np.linspace(0, 65535, 64 * 48).astype(np.uint16).reshape(48, 64, 1).repeat(3, axis=2)
     path = tmp_path / f"a{suffix}"
     (note,) = io.write(made(ramp), path)
-    assert note == f"{path}: written with 8 bits a channel; a .png keeps all 16"
+    assert note == f"{path}: written with 8 bits per channel; a .png keeps all 16"
     if suffix != ".pdf":
         with Image.open(path) as image:
             np.testing.assert_allclose(np.asarray(image), ramp / 257, atol=4)

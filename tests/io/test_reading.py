@@ -129,7 +129,9 @@ def test_16_bit_grey_with_a_transparent_value(tmp_path: Path) -> None:
 
 
 def test_floating_point_values_are_refused() -> None:
-    with pytest.raises(InputError, match=r"^picture: holds floating-point values; save it as PNG"):
+    with pytest.raises(
+        InputError, match=r"^picture: holds floating-point values; save it as an 8-bit"
+    ):
         io.read(Image.new("F", (4, 4)))
 
 
@@ -174,7 +176,7 @@ def test_an_animation_gives_its_first_frame_and_says_so(tmp_path: Path) -> None:
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     read = io.read(tmp_path / "a.gif")
     assert pixels(read)[0, 0].tolist() == [1, 0, 0]
-    assert read.notes == (f"{tmp_path / 'a.gif'}: the first of 3 frames is used",)
+    assert read.notes == (f"{tmp_path / 'a.gif'}: only the first of 3 frames is used",)
 
 
 def test_a_mask_counts_transparent_parts_as_black() -> None:
@@ -258,7 +260,7 @@ def test_native_is_as_ever_without_an_rgb_profile_of_its_own(tmp_path: Path) -> 
         plain, native = io.read(path), io.read(path, native=True)
         assert torch.equal(plain.rgb, native.rgb), path
         assert (native.profile, native.deep, native.notes) == (None, False, plain.notes)
-        said = f"{path}: its colour profile does not fit and is left out"
+        said = f"{path}: its color profile does not fit the picture and is ignored"
         assert (said in native.notes) == (path.name in ("damaged.png", "other.png"))
         made = io.to_picture(native.rgb, like=native)
         assert made.info["icc_profile"] == reading.srgb_profile()
@@ -300,7 +302,9 @@ def test_a_profile_that_does_not_fit_is_ignored_and_said(tmp_path: Path, icc: by
     Image.fromarray(noise()).save(tmp_path / "a.png", icc_profile=icc)
     read = io.read(tmp_path / "a.png")
     np.testing.assert_allclose(pixels(read), noise() / 255, atol=1e-7)
-    assert read.notes == (f"{tmp_path / 'a.png'}: its colour profile does not fit and is left out",)
+    assert read.notes == (
+        f"{tmp_path / 'a.png'}: its color profile does not fit the picture and is ignored",
+    )
 
 
 def test_our_own_profile_is_sound_and_says_nothing_of_today() -> None:
@@ -450,7 +454,7 @@ def test_jpeg_lays_a_transparent_picture_on_white_and_says_so(tmp_path: Path) ->
     black = torch.zeros(1, 3, 16, 16)
     made = io.to_picture(black, torch.full((1, 1, 16, 16), 0.2))
     (note,) = io.write(made, tmp_path / "a.jpg")
-    assert note.endswith("JPEG has no transparency; the picture is laid on white")
+    assert note.endswith("JPEG has no transparency; the picture is put on white")
     np.testing.assert_allclose(pixels(io.read(tmp_path / "a.jpg")), 0.8, atol=0.01)
     opaque = io.to_picture(black, torch.ones(1, 1, 16, 16))
     assert io.write(opaque, tmp_path / "b.jpg") == ()
@@ -470,7 +474,7 @@ def test_a_recipe_is_not_inherited(tmp_path: Path) -> None:
     io.write(painted(), tmp_path / "a.jpg")
     source = io.read(tmp_path / "a.jpg")
     io.write(io.to_picture(source.rgb, like=source), tmp_path / "b.jpg")
-    with pytest.raises(InputError, match=r"b\.jpg: carries no limner recipe"):
+    with pytest.raises(InputError, match=r"b\.jpg: has no limner recipe"):
         io.recipe_of(tmp_path / "b.jpg")
 
 
@@ -505,7 +509,7 @@ def test_a_failed_write_leaves_nothing(
 def test_an_existing_file_is_replaced_only_when_asked(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
-    with pytest.raises(OutputError, match=r"exists already; .* --overwrite$"):
+    with pytest.raises(OutputError, match=r"already exists; .* --overwrite$"):
         io.write(painted(), path)
     assert path.read_bytes() == b"old"
     io.write(painted(), path, overwrite=True)
@@ -532,7 +536,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(
         assert io.read(tmp_path / "b.png").rgb.shape == (1, 3, 48, 64)
         (tmp_path / "b.png").unlink()
     monkeypatch.setattr(Image.Image, "save", slow)
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         io.write(painted(), path)
     assert path.read_bytes() == b"another's" and list(tmp_path.iterdir()) == [path]
 
@@ -549,8 +553,8 @@ def test_what_cannot_be_written_is_known_beforehand(
     io.check_output(tmp_path / "A.PNG", size=(10, 10))
     (tmp_path / "folder.png").mkdir()
     for name, error, says in (
-        ("a.bmp", OptionError, r"not written as '\.bmp'; end the name in \.png, \.jpg"),
-        ("a", OptionError, "not written as '\\(empty name\\)'"),
+        ("a.bmp", OptionError, r"does not write '\.bmp' files; use one of \.png, \.jpg"),
+        ("a", OptionError, "does not write '\\(empty name\\)'"),
         ("no/a.png", OutputError, "folder .*no is missing"),
         ("folder.png", OutputError, "is a folder or a device"),
         ("x" * 300 + ".png", OutputError, "File name too long"),

@@ -1,5 +1,6 @@
-"""Picture files, opened with care: whatever they hold, a user gets one line about it."""
+"""The formats that limner reads and writes, and files opened so that every error is one line."""
 
+import errno
 import logging
 import os
 import stat
@@ -13,13 +14,13 @@ from pathlib import Path
 
 from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
-from limner.errors import InputError, printable, reason
+from limner.errors import InputError, LimnerError, OutputError, printable, reason
 
-# Pictures only, and only those with a decoder of their own: no PostScript, no PDF, no WMF, nothing
-# that calls another program. MPO, which many cameras write, opens as JPEG.
+# Pictures only, and only formats that Pillow decodes itself: no PostScript, PDF or WMF, which call
+# other programs. MPO, which many cameras write, opens as JPEG.
 READABLE = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "JPEG2000", "PPM")
 
-# suffix → Pillow's name of the format, and the longest side it can hold, in pixels
+# suffix -> Pillow's name of the format, and the longest side it can hold, in pixels
 WRITABLE = {
     ".png": ("PNG", 2**31 - 1),
     ".jpg": ("JPEG", 65500),
@@ -31,14 +32,20 @@ WRITABLE = {
     ".pdf": ("PDF", 65500),
 }
 
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # of writing, not of reading
 _PILLOW = threading.Lock()
 
 
 @contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[tuple[ImageFile.ImageFile, BufferedReader]]:
-    """Open a picture file: its image, the header read and the pixels not, and the file itself.
+    """Open a picture file. Gives the image, with its header read but not its pixels, and the file.
 
-    Whatever goes wrong, in the body of the ``with`` too, is raised as an InputError.
+    Raises
+    ------
+    InputError
+        The file cannot be read. Errors in the body of the ``with`` count too.
+    OutputError
+        The body ran out of disk space.
     """
     with binary(path) as file:
         yield Image.open(file, formats=READABLE), file
@@ -46,10 +53,10 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[ImageFile.ImageFile, 
 
 @contextmanager
 def binary(path: str | os.PathLike[str]) -> Iterator[BufferedReader]:
-    """Open a file that is neither empty nor something else; see `opened`."""
+    """Open a regular file that is not empty; see `opened` for the errors."""
     name = printable(path)
     with guarded(name):
-        status = Path(path).stat()  # before opening: to open a pipe is to wait for its other end
+        status = Path(path).stat()  # first: opening a pipe would wait for its other end
         if not stat.S_ISREG(status.st_mode):
             raise InputError(f"{name}: is a folder, a pipe or a device; name a picture file")
         if status.st_size == 0:
@@ -60,23 +67,25 @@ def binary(path: str | os.PathLike[str]) -> Iterator[BufferedReader]:
 
 @contextmanager
 def guarded(name: str) -> Iterator[None]:
-    """Let Pillow work in silence, without its own limit of size; turn what it raises to InputError.
+    """Run Pillow without its warnings and size limit; turn what it raises into one of our errors.
 
-    The limit, the warning filters and the log level belong to the whole process. They are changed
-    only in here, behind a lock, and put back: a program that uses Pillow beside limner keeps its
-    own. For the same reason pictures are decoded one at a time.
+    The limit, the warning filters and the log level belong to the whole process. They change only
+    inside this block, behind a lock, and are put back: a program that uses Pillow beside limner
+    keeps its own. This is also why pictures are decoded one at a time.
     """
     logger = logging.getLogger("PIL")
     with _PILLOW, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         limit, level = Image.MAX_IMAGE_PIXELS, logger.level
         logger.setLevel(logging.CRITICAL)
-        Image.MAX_IMAGE_PIXELS = None  # or it would speak before ours, and of "decompression bombs"
+        Image.MAX_IMAGE_PIXELS = None  # `limner.io.reading` has a limit with a better message
         try:
             yield
-        except InputError:
+        except LimnerError:
             raise
         except Exception as error:  # damaged files make decoders raise nearly anything
+            if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+                raise OutputError(f"the disk is full or read-only ({reason(error)})") from error
             raise InputError(f"{name}: {_explain(error)}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
@@ -85,10 +94,10 @@ def guarded(name: str) -> Iterator[None]:
 
 @cache
 def srgb_profile() -> bytes:
-    """Return the ICC profile every output carries: the same bytes at any time."""
+    """Return the ICC profile that every output carries. Its bytes never change."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    # ICC.1:2022, 7.2.8: year, month, day, hour, minute, second of creation. LittleCMS puts the
-    # clock here, and leaves the checksum (bytes 84 to 99) at zero, "not computed".
+    # ICC.1:2022, 7.2.8: year, month, day, hour, minute, second of creation. LittleCMS writes the
+    # current time, and leaves the checksum (bytes 84 to 99) at zero, "not computed".
     profile[24:36] = bytes((2000 >> 8, 2000 & 255, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0))
     return bytes(profile)
 
@@ -97,5 +106,5 @@ def _explain(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file; check its name and folder"
     if isinstance(error, UnidentifiedImageError):
-        return f"is damaged, or none of {', '.join(READABLE)}; convert it to PNG"
+        return f"is damaged, or not a picture in {', '.join(READABLE)}; convert it to PNG"
     return f"cannot be read ({reason(error)}); copy or download it again, or convert it to PNG"

@@ -1,4 +1,4 @@
-"""Layered pictures: OpenRaster, which GIMP, Krita and MyPaint open."""
+"""Layered pictures as OpenRaster files, which GIMP, Krita and MyPaint open."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -8,31 +8,31 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from PIL import Image
 
-_DATE = (1980, 1, 1, 0, 0, 0)  # the same at any time, so that the bytes are too
+_DATE = (1980, 1, 1, 0, 0, 0)  # a fixed date, so that the same picture gives the same bytes
 
 
 @runtime_checkable
 class Saved(Protocol):
-    """What knows how to save itself, and into which kind of file."""
+    """A side file that is not a picture: it saves itself, and knows its suffix."""
 
     ending: ClassVar[str]
 
     def save(self, file: BinaryIO) -> None:
-        """Write all of it."""
+        """Write the whole file."""
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Pictures of one size that lie upon each other.
+    """Layers of one size.
 
     Attributes
     ----------
     layers : dict of str to PIL image
-        By name, the uppermost first.
+        The layers by name, the top one first.
     merged : PIL image
-        What they look like together.
+        All visible layers together.
     hidden : tuple of str
-        Names of layers that are there, and not shown.
+        Names of the layers that are not visible.
     """
 
     layers: dict[str, Image.Image]

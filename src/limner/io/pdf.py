@@ -1,4 +1,4 @@
-"""A picture as a print shop wants it: one page of PDF, with its size, trim and profile."""
+"""A print-ready PDF: one page with its size, trim box, bleed box and color profile."""
 
 from io import BytesIO
 from typing import BinaryIO
@@ -6,7 +6,7 @@ from typing import BinaryIO
 from PIL import Image
 from PIL.PdfParser import PdfDict, PdfName, PdfParser
 
-_POINTS = 72  # of which PDF counts to an inch
+_POINTS = 72  # PDF units per inch
 
 
 def save(
@@ -19,7 +19,7 @@ def save(
     profile: bytes,
     recipe: str,
 ) -> None:
-    """Write a page that a picture fills (ISO 32000-1, 14.11.2: page boundaries).
+    """Write one page, filled by a picture (ISO 32000-1, 14.11.2: page boundaries).
 
     Parameters
     ----------
@@ -28,31 +28,31 @@ def save(
     file : binary file
         Empty, open for writing.
     quality : int
-        Of the JPEG in it, of 100.
+        JPEG quality, from 1 to 100.
     dpi : tuple of float
-        Pixels on an inch across and down.
+        Pixels per inch across and down.
     bleed : int
-        Pixels on every side of which the paper is trimmed after printing.
+        Pixels on each side that are trimmed after printing.
     profile : bytes
-        The ICC profile of its colours.
+        The ICC profile of the colors.
     recipe : str
-        How it was made; empty for nothing.
+        The recipe as JSON, or empty.
     """
     jpeg = BytesIO()
     picture.save(jpeg, "JPEG", quality=quality, subsampling="4:4:4")
     width, height = (side / d * _POINTS for side, d in zip(picture.size, dpi, strict=True))
     across, down = (bleed / d * _POINTS for d in dpi)
     sheet = [0.0, 0.0, width, height]
-    # Pillow's own writer of objects; its writer of pages knows neither boxes nor profiles
+    # Pillow's writer of objects; its writer of pages has neither boxes nor profiles
     pdf = PdfParser()
     pdf.f = file
     if recipe:
         pdf.info["limner"] = recipe
     pdf.write_header()
-    page, contents, image, colours = (pdf.next_object_id(0) for _ in range(4))
+    page, contents, image, colors = (pdf.next_object_id(0) for _ in range(4))
     pdf.pages.append(page)
     pdf.write_catalog()
-    pdf.write_obj(colours, stream=profile, N=3, Alternate=PdfName("DeviceRGB"))
+    pdf.write_obj(colors, stream=profile, N=3, Alternate=PdfName("DeviceRGB"))
     pdf.write_obj(
         image,
         stream=jpeg.getvalue(),
@@ -61,7 +61,7 @@ def save(
         Width=picture.width,
         Height=picture.height,
         BitsPerComponent=8,
-        ColorSpace=[PdfName("ICCBased"), colours],
+        ColorSpace=[PdfName("ICCBased"), colors],
         Filter=PdfName("DCTDecode"),
     )
     pdf.write_page(
@@ -77,13 +77,13 @@ def save(
 
 
 class _Reader(PdfParser):
-    """Reads what a file says of itself, and not its pages, which could name each other for ever."""
+    """Reads the information dictionary only: pages could refer to each other in a cycle."""
 
     def linearize_page_tree(self, node: object = None) -> list[object]:  # type: ignore[override]
         return []
 
 
 def recipe_of(data: bytes) -> str | None:
-    """Return the recipe in what `save` wrote, None where there is none; damaged files raise."""
+    """Return the recipe in a PDF of `save`, or None; a damaged file raises."""
     found: str | None = getattr(_Reader(buf=data).info, "limner", None)
     return found

@@ -1,4 +1,4 @@
-"""A picture that was read, and how a tensor becomes a picture again."""
+"""A picture that was read, and the way back from tensors to a picture."""
 
 import json
 import os
@@ -24,21 +24,21 @@ class Picture:
     rgb : Tensor
         Float32 [1, 3, H, W], sRGB in 0..1, upright.
     alpha : Tensor or None
-        Float32 [1, 1, H, W], 0 transparent to 1 opaque; None where the file has none.
+        Float32 [1, 1, H, W], from 0 (transparent) to 1 (opaque); None if the file has none.
     name : str
         The file's name as the user gave it; ``"picture"`` for a PIL image.
     sha256 : str
-        Of the file's bytes, in hexadecimal; for a PIL image of its mode, size and pixels.
+        Hexadecimal hash of the file's bytes; for a PIL image, of its mode, size and pixels.
     dpi : tuple of float or None
-        Dots per inch across and down, where stated.
+        Dots per inch across and down, if the file states them.
     exif : bytes or None
         The EXIF data, GPS included, without orientation and thumbnail.
     profile : bytes or None
-        The ICC profile its values are in, where that is not sRGB.
+        The ICC profile of the values, if it is not sRGB.
     deep : bool
-        Whether its values had 16 bits.
+        Whether the file has 16 bits per channel.
     notes : tuple of str
-        Remarks for the user: ``"anim.gif: the first of 12 frames is used"``.
+        Remarks for the user: ``"anim.gif: only the first of 12 frames is used"``.
     """
 
     rgb: Tensor
@@ -53,16 +53,13 @@ class Picture:
 
 
 def to_mask(picture: Picture) -> Tensor:
-    """Return a mask [1, 1, H, W] in 0..1: its lightness, transparent parts counting as 0."""
-    return (
-        images.luma(picture.rgb)
-        if picture.alpha is None
-        else images.luma(picture.rgb) * picture.alpha
-    )
+    """Return a mask [1, 1, H, W] in 0..1: the luma of the picture, 0 where it is transparent."""
+    luma = images.luma(picture.rgb)
+    return luma if picture.alpha is None else luma * picture.alpha
 
 
 def on_white(picture: Picture) -> Tensor:
-    """Return a picture [1, 3, H, W] without transparency: what shows through is paper."""
+    """Return the picture [1, 3, H, W] over a white background."""
     alpha = picture.alpha
     return picture.rgb if alpha is None else picture.rgb * alpha + 1 - alpha
 
@@ -74,25 +71,25 @@ def to_picture(
     like: Picture | None = None,
     recipe: Mapping[str, object] | None = None,
 ) -> Image.Image:
-    """Make a PIL image of 8 bits, ready for `limner.output.write`.
+    """Make an 8-bit PIL image, ready for `limner.write`.
 
     Parameters
     ----------
     rgb : Tensor
-        [1, 3, H, W]: float, of which values outside 0..1 are clipped, or uint8, or uint16.
+        [1, 3, H, W]: float (clipped to 0..1), uint8 or uint16.
     alpha : Tensor or None
         [1, 1, H, W], of the same type, for a picture with transparency.
     like : Picture or None
-        Whose resolution, camera data and profile go along.
+        Copy the resolution, camera data and profile of this picture.
     recipe : mapping or None
-        How the picture was made, fit for JSON; any other value is kept as its ``str()``.
+        How the picture was made, fit for JSON. Other values are kept as their ``str()``.
 
     Returns
     -------
     PIL.Image.Image
-        RGB or RGBA. Its ``info`` holds ``icc_profile`` and, where given, ``dpi``, ``exif`` and
-        ``limner``, the recipe as JSON; and of uint16 ``deep``, all 16 bits of [H, W, 3 or 4] as
-        bytes.
+        RGB or RGBA. Its ``info`` holds ``icc_profile`` and, if known, ``dpi``, ``exif`` and
+        ``limner`` (the recipe as JSON). For uint16 input it also holds ``deep``: all 16 bits of
+        [H, W, 3 or 4] as bytes.
     """
     assert rgb.ndim == 4 and rgb.shape[:2] == (1, 3), rgb.shape
     planes = rgb.detach()
@@ -106,12 +103,12 @@ def to_picture(
     if planes.dtype != torch.uint8:
         planes = planes.float().clamp(0, 1).mul(255).round().to(torch.uint8)
     picture = Image.fromarray(planes[0].permute(1, 2, 0).contiguous().cpu().numpy())
-    picture.info["icc_profile"] = srgb_profile() if like is None else like.profile or srgb_profile()
+    picture.info["icc_profile"] = (like and like.profile) or srgb_profile()
     if deep is not None:
         picture.info["deep"] = deep
     if like is not None:
-        beside = {"dpi": like.dpi, "exif": like.exif}
-        picture.info.update({key: value for key, value in beside.items() if value is not None})
+        kept = {"dpi": like.dpi, "exif": like.exif}
+        picture.info.update({key: value for key, value in kept.items() if value is not None})
     if recipe is not None:
         picture.info["limner"] = json.dumps(dict(recipe), sort_keys=True, default=str)
     return picture

@@ -1,4 +1,4 @@
-"""Colour of 16 bits a channel, which Pillow knows at 8 only."""
+"""16-bit color and 16-bit gray with alpha: Pillow reads and writes both at 8 bits only."""
 
 import struct
 import sys
@@ -17,22 +17,43 @@ Values = NDArray[np.uint16]  # [H, W, 3 or 4]
 
 _OTHER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _DEEP = ("RGB;16", "RGBA;16", "RGBX;16")  # Pillow's raw modes, without the byte order
-_BAND = 256  # rows that are packed at once
+_GRAY_ALPHA = "LA;16B"
+_BAND = 256  # rows that are compressed at once
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_OURS = (b"IHDR", b"IDAT", b"IEND")  # chunks of a PNG that tell of its pixels
+_OURS = (b"IHDR", b"IDAT", b"IEND")  # the chunks of a PNG that hold its pixels
 
 
 def is_deep(image: ImageFile.ImageFile) -> bool:
-    """Whether a picture just opened, not loaded, holds RGB or RGBA of 16 bits.
+    """Whether a picture that is opened but not loaded holds 16-bit RGB or RGBA.
 
-    Not where alpha is multiplied in, or channels lie apart: there both byte orders read the same.
+    Not with premultiplied alpha or separate planes: there Pillow reads both byte orders alike.
     """
     apart = image.format == "TIFF" and image.getexif().get(Base.PlanarConfiguration) == 2
     return not apart and all(_raw_mode(part.args)[:-1] in _DEEP for part in image.tile)
 
 
+def is_gray_alpha(image: ImageFile.ImageFile) -> bool:
+    """Whether a PNG that is opened but not loaded holds 16-bit gray with alpha."""
+    return image.format == "PNG" and all(_raw_mode(p.args) == _GRAY_ALPHA for p in image.tile)
+
+
+def gray_alpha(file: BinaryIO, info: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """Load 16-bit gray and alpha as two images of mode ``I``; the gray has the info of ``info``.
+
+    A pixel is four bytes, like one of 8-bit RGBA: high and low byte of gray, then of alpha.
+    """
+    file.seek(0)
+    image = Image.open(file, formats=["PNG"])
+    image.tile = [part._replace(args="RGBA") for part in image.tile]
+    image.load()
+    pairs = np.asarray(image).astype(np.int32).reshape(image.height, image.width, 2, 2)
+    gray, alpha = (Image.fromarray(256 * pairs[:, :, n, 0] + pairs[:, :, n, 1]) for n in (0, 1))
+    gray.info = dict(info.info)
+    return gray, alpha
+
+
 def lower_half(file: BinaryIO) -> Image.Image:
-    """Load the lower 8 of 16 bits: the file's higher ones, read in the other byte order."""
+    """Load the lower 8 of 16 bits: read the file in the other byte order."""
     file.seek(0)
     image = Image.open(file, formats=READABLE)
     for place, part in enumerate(image.tile):
@@ -45,7 +66,7 @@ def lower_half(file: BinaryIO) -> Image.Image:
 
 
 def write_png(values: Values, file: BinaryIO, eight: bytes) -> None:
-    """Write 16 bits as PNG (ISO/IEC 15948), with what the file of 8 bits says besides.
+    """Write a 16-bit PNG (ISO/IEC 15948) with the metadata of an 8-bit one.
 
     Parameters
     ----------
@@ -54,7 +75,7 @@ def write_png(values: Values, file: BinaryIO, eight: bytes) -> None:
     file : binary file
         Open for writing.
     eight : bytes
-        A PNG of any pixels, whose profile, resolution, text and EXIF go along.
+        A PNG file; its profile, resolution, text and EXIF data are copied.
     """
     height, width, channels = values.shape
     header = struct.pack(">2I5B", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
@@ -67,7 +88,7 @@ def write_png(values: Values, file: BinaryIO, eight: bytes) -> None:
         rows = (
             values[top : top + _BAND].astype(">u2").view(np.uint8).reshape(-1, 2 * channels * width)
         )
-        less = rows.copy()  # filter 1, "Sub": every byte less that of the pixel before
+        less = rows.copy()  # filter 1, "Sub": the difference to the pixel on the left
         less[:, 2 * channels :] -= rows[:, : -2 * channels]
         lines = np.concatenate((np.ones((len(rows), 1), np.uint8), less), axis=1)
         file.write(_chunk(b"IDAT", packer.compress(lines.tobytes())))
@@ -75,7 +96,7 @@ def write_png(values: Values, file: BinaryIO, eight: bytes) -> None:
 
 
 def _raw_mode(args: object) -> str:
-    """How the bytes of a file are laid out, in what Pillow tells its decoder."""
+    """Return the layout of the bytes in the file, from what Pillow tells its decoder."""
     return str(args[0] if isinstance(args, tuple) and args else args)
 
 
@@ -85,7 +106,7 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 
 
 def _chunks(png: bytes) -> list[tuple[bytes, bytes]]:
-    """Names and contents of a sound PNG's chunks."""
+    """Return the names and contents of a valid PNG's chunks."""
     found, file = [], BytesIO(png)
     file.seek(len(_SIGNATURE))
     while head := file.read(8):

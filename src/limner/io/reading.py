@@ -1,8 +1,4 @@
-"""Pictures in: files and PIL images become tensors, upright and in sRGB; tensors become pictures.
-
-Inside limner a picture is a float32 tensor [N, 3, H, W], sRGB in 0..1. :mod:`limner.output` writes
-what :func:`to_picture` makes.
-"""
+"""Read pictures: files and PIL images become tensors [1, 3, H, W], sRGB in 0..1, upright."""
 
 import hashlib
 import os
@@ -20,7 +16,7 @@ from limner.io import formats, png16
 from limner.io.formats import srgb_profile
 from limner.io.picture import Picture, Source
 
-PIXEL_LIMIT = 100_000_000
+PIXEL_LIMIT = 100_000_000  # larger pictures need --allow-huge
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -30,24 +26,25 @@ _UPRIGHT = {
     6: Image.Transpose.ROTATE_270,
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
-}  # EXIF orientation → what turns the picture upright
+}  # EXIF orientation -> the transpose that turns the picture upright
 
 
 def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> Picture:
-    """Read a picture: upright, in sRGB, the first frame if there are several.
+    """Read a picture: upright, in sRGB, the first frame of an animation.
 
-    An embedded colour profile is converted to sRGB (relative colorimetric, with black point
-    compensation), which takes 8 bits: colour of 16 is read at 8. Grey of 16 bits keeps its depth.
-    Values of 32-bit grey count in 65535ths, and those above are clipped.
+    An embedded color profile is converted to sRGB (relative colorimetric, with black point
+    compensation). The conversion has 8 bits, so 16-bit color is read at 8 bits. 16-bit gray keeps
+    its depth. 32-bit gray is divided by 65535, and larger values are clipped to white.
 
     Parameters
     ----------
     source : str, path or PIL image
-        A file in one of `limner.files.FORMATS`, or a picture in memory: its current frame.
+        A file in one of the formats of `limner.io.formats.READABLE`, or a PIL image (its current
+        frame).
     allow_huge : bool
-        Read also what has more than `PIXEL_LIMIT` pixels.
+        Read pictures of more than `PIXEL_LIMIT` pixels too.
     native : bool
-        Leave RGB in the profile and the depth of the file, for verbs that keep colours as they are.
+        Keep RGB in the file's own profile and depth, for verbs that do not change colors.
 
     Returns
     -------
@@ -56,7 +53,7 @@ def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> P
     Raises
     ------
     InputError
-        The file is missing, damaged, too large, of floating-point values, or no picture.
+        The file is missing, damaged, too large, not a picture, or holds floating-point values.
     """
     if isinstance(source, Image.Image):
         with formats.guarded("picture"):
@@ -67,25 +64,27 @@ def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> P
             return _picture(source, "picture", hashlib.sha256(content).hexdigest(), native)
     with formats.opened(source) as (image, file):
         _check_size(image, printable(source), allow_huge)
-        # From here on for what a decoder makes on its way, such as the tiles of a TIFF.
+        # also for what a decoder makes on its way, such as the tiles of a TIFF
         Image.MAX_IMAGE_PIXELS = None if allow_huge else PIXEL_LIMIT
         is_deep = native and png16.is_deep(image)
+        is_gray_alpha = png16.is_gray_alpha(image)
         image.load()
         if image.format == "PNG":
-            Image.open(file, formats=["PNG"]).verify()  # the checksums, which `load` passes over
+            Image.open(file, formats=["PNG"]).verify()  # `load` does not check the checksums
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         lower = png16.lower_half(file) if is_deep else None
-        picture = _picture(image, os.fspath(source), sha256, native, lower)
+        loaded, lower = png16.gray_alpha(file, image) if is_gray_alpha else (image, lower)
+        picture = _picture(loaded, os.fspath(source), sha256, native, lower)
         frames = _count_frames(image)
-        note = f"{printable(source)}: the first of {frames} frames is used"
+        note = f"{printable(source)}: only the first of {frames} frames is used"
         return replace(picture, notes=(*picture.notes, note)) if frames > 1 else picture
 
 
 def _check_size(image: Image.Image, name: str, allow_huge: bool) -> None:
     width, height = image.size
     if width < 1 or height < 1:
-        raise InputError(f"{name}: is {width} × {height} pixels; use one of at least 1 × 1")
+        raise InputError(f"{name}: is {width} × {height} pixels; use a picture of at least 1 × 1")
     if width * height > PIXEL_LIMIT and not allow_huge:
         raise InputError(
             f"{name}: is {width} × {height} = {width * height / 1e6:.0f} megapixels, more than "
@@ -95,17 +94,20 @@ def _check_size(image: Image.Image, name: str, allow_huge: bool) -> None:
 
 def _count_frames(image: ImageFile.ImageFile) -> int:
     if image.format == "MPO":
-        return 1  # what follows in a camera's MPO is previews and gain maps, which nobody misses
+        return 1  # the later frames of a camera's MPO are previews and gain maps
     try:
         return int(getattr(image, "n_frames", 1))
-    except Exception:  # a later frame is damaged: no matter, the first was read
+    except Exception:  # a later frame is damaged; the first was read
         return 1
 
 
 def _picture(
     image: Image.Image, name: str, sha256: str, native: bool, lower: Image.Image | None = None
 ) -> Picture:
-    """Turn a loaded image, and the lower half of its 16 bits, upright and into tensors."""
+    """Turn a loaded image upright and into tensors.
+
+    ``lower`` holds the lower 8 bits of 16-bit color; for 16-bit gray it is the alpha channel.
+    """
     notes: list[str] = []
     shown = printable(name)
     orientation, exif = _read_exif(image, shown, notes)
@@ -114,11 +116,13 @@ def _picture(
         image = image.transpose(_UPRIGHT[orientation])
         lower = lower and lower.transpose(_UPRIGHT[orientation])
     if image.mode == "F":
-        raise InputError(f"{shown}: holds floating-point values; save it as PNG of 8 or 16 bits")
+        raise InputError(f"{shown}: holds floating-point values; save it as an 8-bit or 16-bit PNG")
     if image.mode.startswith("I"):
-        rgb, alpha = _deep_grey(image, profile, shown, notes)
+        rgb, alpha = _deep_gray(image, profile, shown, notes)
+        if lower is not None:
+            alpha = torch.from_numpy(np.array(lower, np.float32) / 65535)[None, None]
         return Picture(rgb, alpha, name, sha256, dpi, exif, None, True, tuple(notes))
-    if image.mode in ("La", "RGBa"):  # colours already multiplied by alpha
+    if image.mode in ("La", "RGBa"):  # premultiplied alpha
         image = image.convert(image.mode.upper())
     alpha = _tensor(image.convert("RGBA").getchannel("A")) if image.has_transparency_data else None
     plain = "L" if image.mode in ("1", "L", "LA") else "RGB"
@@ -135,7 +139,7 @@ def _picture(
 
 
 def _is_rgb(profile: object) -> bool:
-    """Whether a profile is a sound one of RGB, or none."""
+    """Whether a profile is a valid RGB profile, or there is none."""
     if profile is None:
         return True
     try:
@@ -145,17 +149,19 @@ def _is_rgb(profile: object) -> bool:
         return False
 
 
-def _deep_grey(
+def _deep_gray(
     image: Image.Image, profile: object, shown: str, notes: list[str]
 ) -> tuple[Tensor, Tensor | None]:
-    """Grey of 16 or 32 bits, all of it."""
+    """Convert 16-bit or 32-bit gray at full depth: RGB, and alpha from a transparent value."""
     values = np.array(image.convert("I"))
     if values.max() > 65535:
         notes.append(f"{shown}: values above 65535 are clipped to white")
-    grey = values.clip(0, 65535) / 65535
+    gray = values.clip(0, 65535) / 65535
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
-    curve = np.array(_to_srgb(ramp, profile, shown, notes))[0]  # [256, 3]: LittleCMS takes 8 bits
-    planes = [np.interp(grey * 255, np.arange(256), c / 255).astype(np.float32) for c in curve.T]
+    curve = np.array(_to_srgb(ramp, profile, shown, notes))[
+        0
+    ]  # [256, 3]: LittleCMS converts 8 bits
+    planes = [np.interp(gray * 255, np.arange(256), c / 255).astype(np.float32) for c in curve.T]
     rgb = torch.from_numpy(np.stack(planes))[None]
     transparent = image.info.get("transparency")
     if not isinstance(transparent, int):
@@ -164,34 +170,34 @@ def _deep_grey(
 
 
 def _to_srgb(base: Image.Image, profile: object, shown: str, notes: list[str]) -> Image.Image:
-    """Convert L, RGB, CMYK or LAB to RGB in sRGB, through the embedded profile if it is sound."""
+    """Convert L, RGB, CMYK or LAB to RGB in sRGB, through the embedded profile if it is valid."""
     if isinstance(profile, bytes) and profile != srgb_profile() and base.mode != "LAB":
         try:
             source = ImageCms.ImageCmsProfile(BytesIO(profile))
-            grey_in_rgb = base.mode == "L" and source.profile.xcolor_space.strip() == "RGB"
+            gray_in_rgb = base.mode == "L" and source.profile.xcolor_space.strip() == "RGB"
             converted = ImageCms.profileToProfile(
-                base.convert("RGB") if grey_in_rgb else base,
+                base.convert("RGB") if gray_in_rgb else base,
                 source,
                 ImageCms.ImageCmsProfile(BytesIO(srgb_profile())),
                 renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
                 outputMode="RGB",
                 flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
             )
-            assert converted is not None  # None is for conversion in place
+            assert converted is not None  # it is None only for conversion in place
             return converted
         except Exception:
-            notes.append(f"{shown}: its colour profile does not fit and is left out")
+            notes.append(f"{shown}: its color profile does not fit the picture and is ignored")
     return base.convert("RGB")
 
 
 def _tensor(image: Image.Image) -> Tensor:
-    """L or RGB of 8 bits → float32 [1, 1 or 3, H, W] in 0..1."""
+    """Convert 8-bit L or RGB to float32 [1, 1 or 3, H, W] in 0..1."""
     planes = torch.from_numpy(np.atleast_3d(np.array(image))).permute(2, 0, 1)
     return planes.contiguous()[None].float().div_(255)
 
 
 def _read_exif(image: Image.Image, shown: str, notes: list[str]) -> tuple[int, bytes | None]:
-    """Orientation, and the EXIF data without it."""
+    """Return the orientation, and the EXIF data without it."""
     orientation = 1
     try:
         found = image.getexif()
@@ -203,18 +209,18 @@ def _read_exif(image: Image.Image, shown: str, notes: list[str]) -> tuple[int, b
             exif.get_ifd(table).update(found.get_ifd(table))
         return orientation, exif.tobytes() if exif or tables else None
     except Exception:
-        notes.append(f"{shown}: its EXIF data is damaged and left out")
+        notes.append(f"{shown}: its EXIF data is damaged and ignored")
         return orientation, None
 
 
 def _read_dpi(image: Image.Image) -> tuple[float, float] | None:
-    """Dots per inch in steps of 0.1 (PNG counts per metre, and would say 299.9994)."""
+    """Return dots per inch, rounded to 0.1: PNG counts per meter and would give 299.9994."""
     try:
         stated = image.info.get("dpi")
         if stated is None and image.getexif().get(Base.ResolutionUnit) == 2:  # inch
             stated = [image.getexif()[tag] for tag in (Base.XResolution, Base.YResolution)]
         across, down = (round(float(value), 1) for value in stated or ())
-    except Exception:  # damaged, or there is none
+    except Exception:  # damaged, or not stated
         return None
-    # 65535 is the most a JPEG can state. Also false for NaN.
+    # 65535 is the most a JPEG can state; NaN fails the comparison too
     return (across, down) if 1 <= min(across, down) <= max(across, down) <= 65535 else None

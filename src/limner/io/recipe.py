@@ -1,4 +1,4 @@
-"""The recipe of a picture."""
+"""Recipes: how a picture was made, as JSON inside its file. `limner replay` makes it again."""
 
 import json
 import os
@@ -16,8 +16,8 @@ from limner.io.formats import binary, opened
 from limner.io.picture import Picture
 
 COMMENT = b"ASCII\0\0\0limner "  # EXIF 2.32, 4.6.5: UserComment begins with its encoding
-# Of the EXIF data this goes along, with the tables of exposure and place; the rest (size, layout,
-# profile) is about the file that was read.
+# These EXIF tags are kept, with the tables of exposure and place. The rest (size, layout, profile)
+# describes the file that was read.
 _CAMERA_TAGS = (
     Base.ImageDescription,
     Base.Make,
@@ -26,7 +26,7 @@ _CAMERA_TAGS = (
     Base.Artist,
     Base.Copyright,
 )
-_RECIPE_LIMIT = 1_000_000  # characters; a recipe is some hundreds, a file from elsewhere anything
+_RECIPE_LIMIT = 1_000_000  # characters; ours have hundreds, a file from elsewhere may have any number
 
 
 def make_recipe(
@@ -66,7 +66,7 @@ def make_recipe(
 
 
 def recipe_of(path: str | os.PathLike[str]) -> dict[str, object]:
-    """Read the recipe that `write` put into a picture. It may come from anybody: check its values.
+    """Read the recipe in a picture. Anybody may have written it, so its values must be checked.
 
     Parameters
     ----------
@@ -76,12 +76,12 @@ def recipe_of(path: str | os.PathLike[str]) -> dict[str, object]:
     Returns
     -------
     dict
-        What was given to `limner.images.to_picture` as `recipe`, as JSON holds it.
+        What `make_recipe` made, as JSON.
 
     Raises
     ------
     InputError
-        The file cannot be read, or carries no recipe, or a damaged one.
+        The file cannot be read, or has no recipe, or a damaged one.
     """
     name = printable(path)
     if Path(path).suffix.lower() == ".pdf":
@@ -91,7 +91,7 @@ def recipe_of(path: str | os.PathLike[str]) -> dict[str, object]:
         text = _text_in(path)
     if not isinstance(text, str):
         raise InputError(
-            f"{name}: carries no limner recipe; use a picture as limner wrote it, not edited since"
+            f"{name}: has no limner recipe; use a file as limner wrote it, not an edited copy"
         )
     try:
         recipe = json.loads(text) if len(text) <= _RECIPE_LIMIT else None
@@ -99,14 +99,14 @@ def recipe_of(path: str | os.PathLike[str]) -> dict[str, object]:
         recipe = None
     if not isinstance(recipe, dict):
         raise InputError(
-            f"{name}: its limner recipe is damaged; use a picture as limner wrote it, "
-            "not edited since"
+            f"{name}: its limner recipe is damaged; use a file as limner wrote it, not "
+            "an edited copy"
         )
     return recipe
 
 
 def _text_in(path: str | os.PathLike[str]) -> object:
-    """What stands in a picture where recipes do."""
+    """Return the text in the place of the recipe, if there is any."""
     with opened(path) as (image, _):
         text: object = image.info.get("limner")  # PNG
         if text is None:
@@ -119,7 +119,7 @@ def _text_in(path: str | os.PathLike[str]) -> object:
 def pack_exif(
     camera: bytes, comment: bytes, dpi: tuple[float, float] | None, keep_exif: bool, limit: int
 ) -> bytes | None:
-    """Camera data, recipe and resolution as EXIF; None if damaged or longer than `limit` bytes."""
+    """Pack camera data, recipe and resolution as EXIF; None if damaged or over `limit` bytes."""
     try:
         found, exif = Image.Exif(), Image.Exif()
         found.load(camera)
@@ -130,7 +130,7 @@ def pack_exif(
         if Base.ColorSpace in details:
             details[Base.ColorSpace] = 1  # sRGB
         if _is_recipe(details.get(Base.UserComment)):
-            del details[Base.UserComment]  # of the picture that this one was made from
+            del details[Base.UserComment]  # the recipe of the picture that this one was made from
         if comment:
             details[Base.UserComment] = comment
         if keep_exif and IFD.GPSInfo in found:
@@ -139,7 +139,7 @@ def pack_exif(
             details.pop(IFD.MakerNote, None)
         if details:
             exif.get_ifd(IFD.Exif).update(details)
-        if dpi:  # WebP and AVIF have no other place for it
+        if dpi:  # WebP and AVIF have no other field for it
             exif[Base.XResolution], exif[Base.YResolution] = dpi
             exif[Base.ResolutionUnit] = 2  # inch
         packed = exif.tobytes() if camera or comment or dpi else b""

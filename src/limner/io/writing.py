@@ -1,4 +1,4 @@
-"""Pictures out: a file written whole or not at all, with its recipe inside."""
+"""Write pictures: whole or not at all, with profile, resolution and recipe inside."""
 
 import math
 import os
@@ -20,29 +20,30 @@ from limner.io.openraster import Saved
 from limner.io.recipe import COMMENT, pack_exif
 
 _EXIF_LIMIT = 65533  # bytes that one segment of a JPEG holds
-QUALITY = 95  # of 100, for JPEG, WebP, AVIF and PDF
+QUALITY = 95  # out of 100, for JPEG, WebP, AVIF and PDF
 
 
 def check_output(
     path: str | os.PathLike[str], *, overwrite: bool = False, size: tuple[int, int] | None = None
 ) -> None:
-    """Make sure, before hours of work, that `write` will be able to write there.
+    """Check, before any work, that `write` can write this file.
 
     Parameters
     ----------
     path : str or path
-        The file to be written.
+        The file to write.
     overwrite : bool
-        Whether it may be there already.
+        Whether the file may exist already.
     size : tuple of int or None
-        Height and width of the picture in pixels, where known.
+        Height and width of the picture in pixels, if known.
 
     Raises
     ------
     OptionError
-        The suffix names no format that is written.
+        The suffix does not name a format that limner writes.
     OutputError
-        The folder is missing or read-only, the file exists, or the format cannot hold the size.
+        The folder is missing or read-only, the file exists, or the format cannot hold a picture
+        of this size.
     """
     target, name = Path(path), printable(path)
     form, longest = _format_of(target)
@@ -55,7 +56,7 @@ def check_output(
 
 
 def check_place(target: Path, *, overwrite: bool) -> None:
-    """Make sure that a file can be written there, whatever it is to hold.
+    """Check that a file of any kind can be written there.
 
     Raises
     ------
@@ -75,7 +76,7 @@ def check_place(target: Path, *, overwrite: bool) -> None:
         target.lstat()
     except FileNotFoundError:
         return
-    except (OSError, ValueError) as error:  # too long a name, for one
+    except (OSError, ValueError) as error:  # the name is too long, for example
         raise OutputError(f"{name}: {reason(error)}; choose another name") from error
     if target.exists() and not target.is_file():
         raise OutputError(f"{name}: is a folder or a device; choose another name")
@@ -90,32 +91,32 @@ def write(
     overwrite: bool = False,
     keep_exif: bool = False,
 ) -> tuple[str, ...]:
-    """Write a picture whole or not at all: to a temporary file beside it, which is then renamed.
+    """Write a picture to a file, whole or not at all: an error or a crash leaves no half file.
 
-    Colour profile, resolution, recipe and camera data in ``picture.info`` go along; see
-    `limner.images.to_picture`. JPEG has no transparency: it gets the picture on white. The same
-    picture gives the same bytes.
+    The color profile, resolution, recipe and camera data in ``picture.info`` are written too. JPEG
+    and PDF have no transparency: they get the picture on white. The same picture gives the same
+    bytes.
 
     Parameters
     ----------
     picture : PIL.Image.Image
-        RGB or RGBA; any other mode is converted.
+        RGB or RGBA; other modes are converted.
     path : str or path
-        Its suffix, one of `WRITABLE`, says the format.
+        The suffix chooses the format: .png, .jpg, .webp, .avif, .tif or .pdf.
     overwrite : bool
-        Replace the file if there is one.
+        Replace the file if it exists.
     keep_exif : bool
-        Keep also what may tell where the picture was taken: GPS data and the maker's notes.
+        Keep the data that may tell where the picture was taken: GPS and the maker's notes.
 
     Returns
     -------
     tuple of str
-        Remarks for the user on what the format could not hold.
+        Remarks for the user: what the format could not hold.
 
     Raises
     ------
     OptionError
-        The suffix names no format that is written.
+        The suffix does not name a format that limner writes.
     OutputError
         The file exists, or cannot be written; nothing is left behind.
     """
@@ -126,21 +127,21 @@ def write(
     with _whole(target, overwrite) as file:
         options = _options(picture.info, form, keep_exif, name, notes)
         image = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-        image.info = {}  # Pillow would write some of it unasked
+        image.info = {}  # Pillow would write parts of it
         if form in ("JPEG", "PDF") and image.mode == "RGBA":
             if image.getchannel("A").getextrema() != (255, 255):
-                notes.append(f"{name}: {form} has no transparency; the picture is laid on white")
+                notes.append(f"{name}: {form} has no transparency; the picture is put on white")
             image = _on_white(image)
         values = _deep_values(picture.info.get("deep"), image)
         if values is not None and form != "PNG":
-            notes.append(f"{name}: written with 8 bits a channel; a .png keeps all 16")
+            notes.append(f"{name}: written with 8 bits per channel; a .png keeps all 16")
         if form == "PDF":
             pdf.save(image, file, quality=QUALITY, **_page(picture.info))
         elif form == "PNG" and values is not None:
-            beside = BytesIO()
-            image.crop((0, 0, 1, 1)).save(beside, form, **options)
-            png16.write_png(values, file, beside.getvalue())
-        elif form == "JPEG":  # Pillow does not look whether the disk took all of it
+            metadata = BytesIO()
+            image.crop((0, 0, 1, 1)).save(metadata, form, **options)
+            png16.write_png(values, file, metadata.getvalue())
+        elif form == "JPEG":  # Pillow does not check whether the disk took all of it
             encoded = BytesIO()
             image.save(encoded, form, **options)
             file.write(encoded.getbuffer())
@@ -152,31 +153,19 @@ def write(
 def _write_animation(
     picture: Image.Image, path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> None:
-    """Write all frames of an animated picture to a GIF, whole or not at all.
-
-    Raises
-    ------
-    OutputError
-        The file exists, or cannot be written; nothing is left behind.
-    """
+    """Write all frames of an animated picture to a GIF."""
     with _whole(Path(path), overwrite) as file:
         picture.save(file, "GIF", save_all=True)
 
 
 def _write_saved(view: Saved, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Write what knows how to save itself, such as layers, whole or not at all.
-
-    Raises
-    ------
-    OutputError
-        The file exists, or cannot be written; nothing is left behind.
-    """
+    """Write a view that saves itself, such as layers."""
     with _whole(Path(path), overwrite) as file:
         view.save(file)
 
 
 def ending_of(view: Image.Image | Saved) -> str:
-    """Return how the name of a view ends, ``".gif"`` for example; empty for a plain picture."""
+    """Return the suffix of a view's file, ``".gif"`` for example; empty for a plain picture."""
     if isinstance(view, Saved):
         return view.ending
     return ".gif" if getattr(view, "is_animated", False) else ""
@@ -189,7 +178,7 @@ def write_view(
     overwrite: bool = False,
     keep_exif: bool = False,
 ) -> tuple[str, ...]:
-    """Write what lies beside a result: a picture, an animation, or what saves itself.
+    """Write a side file of a result: a picture, an animation, layers, or a color table.
 
     Parameters
     ----------
@@ -219,7 +208,7 @@ def write_view(
 
 @contextmanager
 def _whole(target: Path, overwrite: bool) -> Iterator[BinaryIO]:
-    """Write a file whole or not at all; what goes wrong becomes an OutputError."""
+    """Open a file to be written whole or not at all; every error becomes an OutputError."""
     name = printable(target)
     try:
         with whole_file(target, overwrite=overwrite) as file:
@@ -237,13 +226,13 @@ def _format_of(target: Path) -> tuple[str, int]:
         return WRITABLE[target.suffix.lower()]
     except KeyError:
         raise OptionError(
-            f"{printable(target)}: pictures are not written as {printable(target.suffix)!r}; "
-            f"end the name in {', '.join(WRITABLE)}"
+            f"{printable(target)}: limner does not write {printable(target.suffix)!r} files; "
+            f"use one of {', '.join(WRITABLE)}"
         ) from None
 
 
 def _deep_values(kept: object, image: Image.Image) -> png16.Values | None:
-    """All 16 bits of a picture, if they still are its own: it may have been edited since."""
+    """Return all 16 bits, unless the 8-bit picture was edited after they were stored."""
     shape = image.height, image.width, len(image.getbands())
     if not isinstance(kept, bytes) or len(kept) != 2 * math.prod(shape):
         return None
@@ -256,7 +245,7 @@ def _deep_values(kept: object, image: Image.Image) -> png16.Values | None:
 
 
 def _page(info: dict[str | tuple[int, int], Any]) -> dict[str, Any]:
-    """What a page of PDF is told: 72 pixels an inch where nothing is stated, as Pillow has it."""
+    """Return the options of `pdf.save`. Without a resolution, 72 dpi, as in Pillow."""
     return {
         "dpi": info.get("dpi") or (72, 72),
         "bleed": info.get("bleed", 0),
@@ -273,7 +262,7 @@ def _on_white(picture: Image.Image) -> Image.Image:
 def _options(
     info: dict[str | tuple[int, int], Any], form: str, keep_exif: bool, name: str, notes: list[str]
 ) -> dict[str, object]:
-    """What to tell Pillow when it saves a picture with this ``info``."""
+    """Return Pillow's options for saving a picture with this ``info``."""
     recipe, dpi, camera = info.get("limner", ""), info.get("dpi"), info.get("exif", b"")
     options: dict[str, object] = {"icc_profile": info.get("icc_profile")}
     if dpi:
@@ -284,23 +273,27 @@ def _options(
             text.add_text("limner", recipe)
         options["pnginfo"] = text
     elif form == "TIFF":
-        options["compression"] = "raw"  # libtiff, which compresses, cannot write the Exif table
+        options["compression"] = (
+            "raw"  # libtiff, which Pillow compresses with, cannot write the Exif table
+        )
     else:
         options["quality"] = QUALITY
     if form in ("JPEG", "AVIF"):
-        options["subsampling"] = "4:4:4"  # WebP knows only 4:2:0
+        options["subsampling"] = "4:4:4"  # WebP has only 4:2:0
     comment = COMMENT + recipe.encode("ascii", "replace") if recipe and form != "PNG" else b""
     limit = _EXIF_LIMIT if form == "JPEG" else 2**31
     exif = pack_exif(camera, comment, dpi, keep_exif, limit)
     if exif is None and camera:
-        notes.append(f"{name}: the camera's data is damaged or too long, and left out")
+        notes.append(f"{name}: the camera data is damaged or too long, and is left out")
         exif = pack_exif(b"", comment, dpi, keep_exif, limit)
     if exif is None:
-        notes.append(f"{name}: the recipe is too long for {form} and left out; a .png holds it")
+        notes.append(
+            f"{name}: the recipe is too long for {form} and is left out; a .png can hold it"
+        )
     if exif:
         options["exif"] = exif
     return options
 
 
 def _refusal(name: str) -> OutputError:
-    return OutputError(f"{name}: exists already; choose another name, or pass --overwrite")
+    return OutputError(f"{name}: already exists; choose another name, or use --overwrite")

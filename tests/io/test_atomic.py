@@ -1,0 +1,69 @@
+"""Files that are written whole or not at all, and errors that name the right file."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from disk import full_disk
+from limner.errors import InputError, OutputError
+from limner.io.atomic import whole_file
+from limner.io.formats import opened
+
+
+def test_an_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "a.bin"
+    target.write_bytes(b"old")
+    with pytest.raises(KeyError), whole_file(target) as file:
+        file.write(b"new")
+        file.flush()
+        assert target.read_bytes() == b"old"
+        raise KeyError
+    assert target.read_bytes() == b"old" and list(tmp_path.iterdir()) == [target]
+    with whole_file(target) as file:
+        file.write(b"new")
+    assert target.read_bytes() == b"new" and list(tmp_path.iterdir()) == [target]
+
+
+def test_the_file_is_on_the_disk_before_it_is_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    sync, replace = os.fsync, Path.replace
+
+    def record_sync(descriptor: int) -> None:
+        calls.append("fsync")
+        sync(descriptor)
+
+    def record_replace(self: Path, other: Path) -> Path:
+        calls.append("rename")
+        return replace(self, other)
+
+    monkeypatch.setattr(os, "fsync", record_sync)
+    monkeypatch.setattr(Path, "replace", record_replace)
+    with whole_file(tmp_path / "a.bin") as file:
+        file.write(b"1")
+    assert calls[:2] == ["fsync", "rename"]
+
+
+def test_a_name_as_long_as_names_may_be_can_be_written(tmp_path: Path) -> None:
+    target = tmp_path / ("a" * 251 + ".bin")
+    with whole_file(target) as file:
+        file.write(b"1")
+    assert target.read_bytes() == b"1"
+
+
+def test_a_full_disk_is_not_blamed_on_the_picture_that_is_read(tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    with (
+        full_disk(100),
+        pytest.raises(OutputError, match=r"^the disk is full or read-only \("),
+        opened(tmp_path / "a.png"),
+        (tmp_path / "b.bin").open("wb") as file,
+    ):
+        file.write(b"1" * 1000)
+        file.flush()
+    with pytest.raises(InputError, match=r"a\.png: cannot be read"), opened(tmp_path / "a.png"):
+        raise OSError("of the picture")
