@@ -43,7 +43,7 @@ def fade(picture: Tensor, share: float) -> Tensor:
 
 def blur(picture: Tensor, share: float) -> Tensor:
     """By a Gaussian of up to six pixels."""
-    return images.blurred(picture, 0.2 + 6 * share)
+    return images.gaussian_blur(picture, 0.2 + 6 * share)
 
 
 def as_far(change: Change, picture: Tensor, distance: float) -> Tensor:

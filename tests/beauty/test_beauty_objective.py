@@ -134,6 +134,6 @@ def test_blur_and_grain_cost_more_than_they_move(
 ) -> None:
     before = planes(scene())
     grain = 0.2 * (torch.rand(before.shape, generator=torch.Generator().manual_seed(0)) - 0.5)
-    for after in (images.blurred(before, 0.7), before + grain):
+    for after in (images.gaussian_blur(before, 0.7), before + grain):
         moved = objective._NEAR * (after - before).abs().mean().item()
         assert together(before, after).item() > 20 * moved > 0.02

@@ -132,12 +132,14 @@ def test_pencil_is_its_formula(radius: int) -> None:
 def test_a_blur_has_its_deviation_and_keeps_what_is_flat(sigma: float) -> None:
     spot = torch.zeros((1, 1, 41, 41))
     spot[..., 20, 20] = 1
-    found = images.blurred(spot, sigma)[0, 0].double().numpy()
+    found = images.gaussian_blur(spot, sigma)[0, 0].double().numpy()
     places = np.arange(41) - 20
     for axis in (0, 1):
         deviation = (found.sum(axis) * places**2).sum() ** 0.5
         assert deviation == pytest.approx(sigma, rel=0.03)  # its tails are cut off
-    np.testing.assert_allclose(images.blurred(torch.full((2, 3, 5, 7), 0.3), sigma), 0.3, atol=1e-6)
+    np.testing.assert_allclose(
+        images.gaussian_blur(torch.full((2, 3, 5, 7), 0.3), sigma), 0.3, atol=1e-6
+    )
 
 
 # --- ink of drawings -------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def predictability(
     errors = compared(frame, made, eye.bad(frame))
     wrong = (truth - made).abs().mean(1, keepdim=True)
     luma = images.luma(truth)
-    detail = (luma - images.blurred(luma, _CELL / 2)).abs()
+    detail = (luma - images.gaussian_blur(luma, _CELL / 2)).abs()
     return Predictability(
         float(errors.good) * 255,
         float(errors.relative),
@@ -116,7 +116,7 @@ def _drawn(
     grey: Tensor, wrong: Tensor, detail: Tensor, centres: tuple[slice, slice]
 ) -> Image.Image:
     """Lay the error for its contrast over a grey picture [1, 1, H, W], as colours."""
-    seen, there = (images.blurred(one, _CELL) for one in (wrong, detail))
+    seen, there = (images.gaussian_blur(one, _CELL) for one in (wrong, detail))
     ratio = ((seen + 0.02) / (there + 0.02)).log()
     share = (0.5 + 0.5 * (ratio - ratio.median()) / (2 * ratio.std() + 1e-6)).clamp(0, 1)
     (height, width), (rows, columns) = images.size_of(grey), centres

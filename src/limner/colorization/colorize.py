@@ -20,7 +20,7 @@ from limner.io import Source
 from limner.io.openraster import Layers
 from limner.line_art.lines import ink_of
 from limner.nn import devices, images, weights
-from limner.nn.images import blurred
+from limner.nn.images import gaussian_blur
 from limner.progress import OnStep, Progress, Stop, silent
 
 MOST = 16  # variations
@@ -254,7 +254,7 @@ def _varied(hints: Tensor, colours: Tensor, ink: Tensor, seed: int) -> Tensor:
     """Add three dabs of the drawing's own colours, their hues turned."""
     random = torch.Generator().manual_seed(seed % 2**63)
     lab = palettes.to_oklab(colours)
-    colourful = lab[:, 1:].norm(dim=1)[0] * (blurred(ink, 2)[0, 0] < 0.1)
+    colourful = lab[:, 1:].norm(dim=1)[0] * (gaussian_blur(ink, 2)[0, 0] < 0.1)
     shares = (colourful.flatten() + 1e-6).cpu()
     places = torch.multinomial(shares, min(3, len(shares)), generator=random)
     extra = hints.clone()

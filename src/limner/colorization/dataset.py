@@ -181,7 +181,7 @@ def _drawn(rgb: Tensor, random: torch.Generator) -> Tensor:
         ink = F.max_pool2d(ink, 3, 1, 1)
         ink = F.max_pool2d(ink, 3, 1, 1) if uniform(0, 1) < 0.3 else ink
     if uniform(0, 1) < 0.5:
-        ink = images.blurred(ink, uniform(0.3, 0.8))
+        ink = images.gaussian_blur(ink, uniform(0.3, 0.8))
     if uniform(0, 1) < 0.3:  # breaks
         ink = ink * (_clouds(size, 8, random) > uniform(0.02, 0.15))
     ink = ink * uniform(0.5, 1)

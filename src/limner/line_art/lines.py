@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limner.nn import images
-from limner.nn.images import blurred
+from limner.nn.images import gaussian_blur
 
 _PAPER = 0.06  # of the picture's longest side: how far paper is looked for beside a line
 
@@ -44,7 +44,7 @@ def xdog(
     Tensor
         [N, 1, H, W].
     """
-    difference = blurred(luma, sigma) - gamma * blurred(luma, sigma * k)
+    difference = gaussian_blur(luma, sigma) - gamma * gaussian_blur(luma, sigma * k)
     return torch.where(difference < epsilon, -torch.tanh(phi * (difference - epsilon)), 0.0)
 
 
@@ -60,7 +60,7 @@ def contour(rgb: Tensor, *, sigma: float = 0.7, strength: float = 8.0) -> Tensor
     strength : float
         About the ink at a step of contrast 1, before it is clipped to 1.
     """
-    smooth = blurred(rgb, sigma)
+    smooth = gaussian_blur(rgb, sigma)
     sobel = torch.tensor([[1.0, 2, 1], [0, 0, 0], [-1, -2, -1]], device=rgb.device) / 8
     filters = torch.stack((sobel, sobel.T))[:, None].repeat(3, 1, 1, 1)
     slopes = F.conv2d(F.pad(smooth, (1, 1, 1, 1), mode="replicate"), filters, groups=3)
@@ -114,7 +114,7 @@ def ink_of(drawing: Tensor) -> Tensor:
     window = 2 * math.ceil(reach / shrink) + 1
     paper = F.max_pool2d(small, window, 1, window // 2)
     paper = -F.max_pool2d(-paper, window, 1, window // 2)  # a closing: lines go, paper stays
-    paper = blurred(paper, window / 4)
+    paper = gaussian_blur(paper, window / 4)
     paper = F.interpolate(paper, (height, width), mode="bilinear", align_corners=False)
     ink = (1 - luma / paper.clamp(min=0.05)).clamp(0, 1)
     sorted_ink = ink.flatten(1).sort(1).values

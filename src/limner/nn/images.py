@@ -38,7 +38,7 @@ def resize(rgb: Tensor, size: tuple[int, int]) -> Tensor:
     return functional.interpolate(rgb, size, mode="bicubic", antialias=True).clamp(0, 1)
 
 
-def blurred(picture: Tensor, sigma: float, radius: int | None = None) -> Tensor:
+def gaussian_blur(picture: Tensor, sigma: float, radius: int | None = None) -> Tensor:
     """Blur pictures [N, C, H, W] with a Gaussian; borders are continued.
 
     It reaches over so many pixels; left out, over three sigma.

@@ -101,7 +101,7 @@ def degraded(small: Tensor, degradation: Degradation, random: torch.Generator) -
     blur, noise, loss = torch.rand(3, generator=random).tolist()
     sigma = blur * degradation.blur
     if sigma > 0.1:  # below, nothing comes of it
-        small = images.blurred(small, sigma, radius=4)
+        small = images.gaussian_blur(small, sigma, radius=4)
     grain = torch.randn(small.shape, generator=random)
     small = _eight_bits((small + grain * noise * degradation.noise / 255).clamp(0, 1))
     if degradation.jpeg is None:
