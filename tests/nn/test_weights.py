@@ -39,7 +39,7 @@ class Hostile:
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     path, state = tmp_path / "a.safetensors", tensors()
-    about = {"kind": "features", "licence": "Apache-2.0", "radius": 73, "options": {"seed": 0}}
+    about = {"kind": "features", "license": "Apache-2.0", "radius": 73, "options": {"seed": 0}}
     weights.write(path, state, about)
     read = weights.read(path)
     assert read.keys() == state.keys()
@@ -50,7 +50,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert described == {
         "version": __version__,
         "kind": "features",
-        "licence": "Apache-2.0",
+        "license": "Apache-2.0",
         "radius": "73",
         "options": json.dumps({"seed": 0}),
     }
@@ -99,7 +99,7 @@ def test_a_file_that_would_run_code_is_not_opened(
     path, target = tmp_path / f"a{suffix}", tmp_path / "was here"
     state = {"layer.weight": torch.zeros(2), "more": Hostile(target)}
     torch.save(state, path, _use_new_zipfile_serialization=zipped)
-    with pytest.raises(WeightsError, match="could run code, so it was not opened"):
+    with pytest.raises(WeightsError, match="could run code, so limner does not open it"):
         weights.read(path)
     assert not target.exists()
     torch.load(path, weights_only=False)  # and it would have
@@ -109,7 +109,7 @@ def test_a_file_that_would_run_code_is_not_opened(
 @pytest.mark.parametrize("state", [[torch.zeros(1)], {"a": 1.5}, {"a": {"b": torch.zeros(1)}}, 3])
 def test_anything_but_a_table_of_tensors_is_refused(tmp_path: Path, state: object) -> None:
     torch.save(state, tmp_path / "a.pth")
-    with pytest.raises(WeightsError, match="no plain table of tensors"):
+    with pytest.raises(WeightsError, match="not a plain state_dict"):
         weights.read(tmp_path / "a.pth")
 
 
@@ -126,7 +126,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, suffix: str, kept: int) -> 
         weights.read(path)
     assert str(raised.value).startswith(f"{path}: ") and "\n" not in str(raised.value)
     if suffix == ".safetensors" and kept >= 0:
-        with pytest.raises(WeightsError, match="missing, damaged, or no safetensors file"):
+        with pytest.raises(WeightsError, match="is missing, damaged, or not a safetensors file"):
             weights.describe(path)
 
 
@@ -150,7 +150,7 @@ def test_any_byte_of_the_head_may_be_wrong(tmp_path: Path) -> None:
 def test_anything_else_is_refused(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"a{suffix}"
     path.write_bytes(content)
-    with pytest.raises(WeightsError, match=r"^.*a\.(safetensors|pth): .*; (get it again|ask its)"):
+    with pytest.raises(WeightsError, match=r"^.*a\.(safetensors|pth): .*; (download or copy it again|ask its)"):
         weights.read(path)
 
 
@@ -158,7 +158,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "none.safetensors"
     with pytest.raises(WeightsError, match=r"none\.safetensors: no such weights file"):
         weights.read(path)
-    with pytest.raises(WeightsError, match=r"none\.safetensors: missing"):
+    with pytest.raises(WeightsError, match=r"none\.safetensors: is missing"):
         weights.describe(path)
 
 
@@ -222,7 +222,7 @@ def test_offline_nothing_is_fetched_and_the_cache_still_serves(
 ) -> None:
     url = served(tmp_path)
     monkeypatch.setenv("LIMNER_OFFLINE", "1")
-    with pytest.raises(weights.WeightsError, match="not in torch's cache and not to be fetched"):
+    with pytest.raises(weights.WeightsError, match="is not in torch's cache and was not downloaded"):
         weights.fetch(url)
     assert not cache.exists()
     monkeypatch.delenv("LIMNER_OFFLINE")
@@ -243,9 +243,8 @@ def test_without_network_and_cache_the_folder_and_the_way_out_are_named(
     with pytest.raises(WeightsError) as raised:
         weights.fetch((tmp_path / "nowhere" / "vgg19-dcbb9e9d.pth").as_uri())
     assert str(raised.value) == (
-        f"vgg19-dcbb9e9d.pth: not in torch's cache and not to be fetched; put it into {cache}, "
-        "give its path, or leave out --preset and --features: what they then are ships with "
-        "limner"
+        f"vgg19-dcbb9e9d.pth: is not in torch's cache and was not downloaded; put it into {cache}, "
+        "give its path with --features, or use the default preset, which needs no download"
     )
 
 
@@ -274,11 +273,16 @@ def test_fill_takes_what_fits_and_names_what_does_not() -> None:
     state = {"weight": torch.arange(6.0).view(3, 2), "bias": torch.ones(3), "more": torch.ones(1)}
     weights.fill(layer, state, "a.pth")
     np.testing.assert_array_equal(layer.weight.detach(), [[0, 1], [2, 3], [4, 5]])
-    with pytest.raises(WeightsError, match=r"^a\.pth: not weights .*: bias is missing$"):
+    with pytest.raises(WeightsError, match=r"^a\.pth: is for another network \(bias is missing\)"):
         weights.fill(layer, {"weight": state["weight"]}, "a.pth")
-    with pytest.raises(WeightsError, match=r"weight is \(2, 3\), not \(3, 2\)$"):
+    with pytest.raises(WeightsError, match=r"weight is \(2, 3\), not \(3, 2\)\)"):
         weights.fill(layer, state | {"weight": state["weight"].T}, "a.pth")
     np.testing.assert_array_equal(layer.weight.detach(), [[0, 1], [2, 3], [4, 5]])
+
+
+def test_the_old_spelling_of_license_is_still_read(tmp_path: Path) -> None:
+    weights.write(tmp_path / "a.safetensors", tensors(), {"licence": "CC0"})
+    assert weights.describe(tmp_path / "a.safetensors")["license"] == "CC0"
 
 
 # --- the file that ships ---------------------------------------------------------------------
@@ -288,7 +292,7 @@ def test_the_shipped_network_is_small_and_says_what_it_is() -> None:
     assert SHIPPED.stat().st_size < 3_000_000
     about = weights.describe(SHIPPED)
     assert about["kind"] == "features" and about["shape"] == "compact"
-    assert about["licence"] == "Apache-2.0"
+    assert about["license"] == "Apache-2.0"
     # 5_1: see test_features; the same sum as there
     assert int(about["receptive_radius"]) == 2 + 1 + 4 + 2 + 12 + 4 + 24 + 8 + 16
     recipe = Path(__file__).parents[2] / about["recipe"]

@@ -1,8 +1,8 @@
-"""Shipped and user weights: find, check, load, save.
+"""Weights files: find, check, load, save.
 
-A weights file is safetensors; its metadata holds, as text, what it is and how to use it: ``kind``,
-``licence``, ``recipe``, ``version`` and whatever its network needs to be built. ``.pth`` files of
-others are read with ``weights_only=True``. Nothing else is ever unpickled.
+A weights file is safetensors. Its metadata says, as text, what the weights are and how to use them:
+``kind``, ``license``, ``recipe``, ``version``, and what is needed to build the network. ``.pth``
+files are read with ``weights_only=True``. Nothing else is unpickled.
 """
 
 import hashlib
@@ -25,60 +25,69 @@ from limner.io.atomic import whole_file
 
 SHIPPED = Path(__file__).parent.parent / "shipped"
 SUFFIXES = (".safetensors", ".pth", ".pt")
-WRAPPERS = ("params_ema", "params", "state_dict")  # what training codes put a state dict into
+WRAPPERS = (
+    "params_ema",
+    "params",
+    "state_dict",
+)  # keys under which training code stores a state dict
 
-# What safetensors and torch raise on files that are cut off, or are something else.
+# What safetensors and torch raise on files that are cut off or of another kind.
 _DAMAGED = (SafetensorError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError)
 
 
+_RENAMED = {"licence": "license"}  # keys of files written before 0.2
+
+
 def sha256(path: Path) -> str:
-    """Return the hash of a weights file, in hexadecimal, as recipes name it."""
+    """Return the SHA-256 of a weights file, in hexadecimal, as in recipes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a weights file, in float32 where they are floating point.
+    """Read the tensors of a weights file; floating-point tensors become float32.
 
     Parameters
     ----------
     path : Path
-        A ``.safetensors`` file, or a ``.pth``/``.pt`` one that holds nothing but tensors.
+        A ``.safetensors`` file, or a ``.pth``/``.pt`` file that holds nothing but tensors.
 
     Raises
     ------
     WeightsError
         The file is missing, damaged, or would run code when unpickled.
     """
-    if not os.path.isfile(path):  # noqa: PTH113 - raises nothing, however odd the name
+    if not os.path.isfile(path):  # noqa: PTH113 - never raises, however odd the name
         raise WeightsError(f"{path}: no such weights file; `limner models` lists those that ship")
     try:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
                 state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         else:
-            with warnings.catch_warnings():  # that it is an old or plain pickle, we say ourselves
+            with warnings.catch_warnings():  # about old pickles: we have our own message
                 warnings.simplefilter("ignore")
                 state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            f"{path}: holds more than tensors and could run code, so it was not opened; "
-            "ask its maker for safetensors"
+            f"{path}: holds more than tensors and could run code, so limner does not open it; "
+            "ask its author for a safetensors file"
         ) from error
     except (OSError, *_DAMAGED) as error:
-        raise WeightsError(f"{path}: damaged, or no weights file; get it again") from error
+        raise WeightsError(
+            f"{path}: is damaged, or not a weights file; download or copy it again"
+        ) from error
     if isinstance(state, dict):
         state = next((state[w] for w in WRAPPERS if isinstance(state.get(w), dict)), state)
     plain = isinstance(state, dict) and all(
         isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
     )
     if not plain:
-        raise WeightsError(f"{path}: is no plain table of tensors; save the state_dict alone")
+        raise WeightsError(f"{path}: is not a plain state_dict; save the state_dict alone")
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
 
 
 def describe(path: Path) -> dict[str, str]:
-    """Read what a safetensors file says of itself: its metadata, empty where it has none.
+    """Read the metadata of a safetensors file; empty if there is none.
 
     Raises
     ------
@@ -87,22 +96,23 @@ def describe(path: Path) -> dict[str, str]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            return dict(file.metadata() or {})
+            metadata = dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise WeightsError(
-            f"{path}: missing, damaged, or no safetensors file; get it again"
+            f"{path}: is missing, damaged, or not a safetensors file; download or copy it again"
         ) from error
+    return {_RENAMED.get(key, key): value for key, value in metadata.items()}
 
 
 def fetch(url: str) -> dict[str, Tensor]:
-    """Read a file of torch's cache; fetched on first use, and then checked against its name's hash.
+    """Read a file from torch's cache, downloading it on first use; its hash is checked.
 
-    Nothing is fetched where the environment has ``LIMNER_OFFLINE``, as in the studio.
+    Nothing is downloaded if the environment variable ``LIMNER_OFFLINE`` is set, as in the studio.
 
     Raises
     ------
     WeightsError
-        It is neither in the cache nor to be had.
+        It is not in the cache and cannot be downloaded.
     """
     cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     try:
@@ -112,16 +122,16 @@ def fetch(url: str) -> dict[str, Tensor]:
             url, map_location="cpu", check_hash=True, progress=False, weights_only=True
         )
     except (URLError, OSError, *_DAMAGED) as error:
-        why = "damaged" if cached.exists() else "not in torch's cache and not to be fetched"
+        why = "is damaged" if cached.exists() else "is not in torch's cache and was not downloaded"
         raise WeightsError(
-            f"{cached.name}: {why}; put it into {cached.parent}, give its path, or leave out "
-            "--preset and --features: what they then are ships with limner"
+            f"{cached.name}: {why}; put it into {cached.parent}, give its path with --features, or "
+            "use the default preset, which needs no download"
         ) from error
     return state
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
-    """Put the tensors into the network, or say which do not fit.
+    """Load tensors into a network, or say which of them does not fit.
 
     Raises
     ------
@@ -131,17 +141,20 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
     expected = network.state_dict()
     for key, tensor in expected.items():
         if key not in state:
-            raise WeightsError(f"{name}: not weights of this network: {key} is missing")
+            raise WeightsError(
+                f"{name}: is for another network ({key} is missing); give weights made for this one"
+            )
         if state[key].shape != tensor.shape:
             found, wanted = tuple(state[key].shape), tuple(tensor.shape)
             raise WeightsError(
-                f"{name}: not weights of this network: {key} is {found}, not {wanted}"
+                f"{name}: is for another network ({key} is {found}, not {wanted}); give weights made "
+                "for this one"
             )
     network.load_state_dict({key: state[key] for key in expected})
 
 
 def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring tensors to half precision; counts stay what they are."""
+    """Convert floating-point tensors to half precision; integers stay as they are."""
     return {key: t.half() if t.is_floating_point() else t for key, t in state.items()}
 
 
@@ -155,12 +168,13 @@ def write(path: Path, state: Mapping[str, Tensor], about: Mapping[str, object]) 
     state : mapping of str to Tensor
         The tensors, in the precision wanted on disk.
     about : mapping
-        What the file is and how to use it; each value becomes text, in JSON unless it is text.
+        The metadata: what the weights are and how to use them. Values other than text become
+        JSON.
 
     Raises
     ------
     OutputError
-        There is no room, or no leave to write.
+        The disk is full, or the folder is read-only.
     """
     described = {"version": __version__} | dict(about)
     metadata = {k: v if isinstance(v, str) else json.dumps(v) for k, v in described.items()}
@@ -173,9 +187,9 @@ def write(path: Path, state: Mapping[str, Tensor], about: Mapping[str, object]) 
 
 
 def _ordered(file: bytes) -> bytes:
-    """Put the header of a safetensors file in order, so that the same weights are the same bytes.
+    """Sort the header of a safetensors file, so that the same weights give the same bytes.
 
-    The library writes the metadata in an order that differs from process to process.
+    The library writes the metadata in an order that differs between processes.
     """
     end = 8 + int.from_bytes(file[:8], "little")
     header = json.dumps(json.loads(file[8:end]), sort_keys=True, separators=(",", ":")).encode()
