@@ -1,11 +1,14 @@
-"""What networks of several rooms are made of."""
+"""A building block that several networks share."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 class Block(nn.Module):
-    """Two convolutions that add to what they get."""
+    """A residual block (He et al. 2016): two 3×3 convolutions, each after a SiLU.
+
+    The second convolution begins at zero, so a new block passes its input through unchanged.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -14,6 +17,6 @@ class Block(nn.Module):
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, C, H, W] → the same."""
-        added: Tensor = self.second(F.silu(self.first(F.silu(x))))
-        return x + added
+        """Compute features [N, C, H, W] from features of the same shape."""
+        residual: Tensor = self.second(F.silu(self.first(F.silu(x))))
+        return x + residual

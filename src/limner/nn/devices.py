@@ -1,16 +1,17 @@
-"""Where a verb computes, and how much memory there is."""
+"""Choose the device that computes, and measure its memory."""
 
 import os
 
 import torch
 
+from limner.checks import check_choice
 from limner.errors import OptionError
 
 NAMES = ("auto", "cpu", "cuda", "mps")
 
 
 def pick(name: str) -> torch.device:
-    """Give the device of that name; ``"auto"`` takes the fastest there is.
+    """Return the device of that name; ``"auto"`` takes the fastest one of this machine.
 
     Parameters
     ----------
@@ -19,18 +20,17 @@ def pick(name: str) -> torch.device:
     Raises
     ------
     OptionError
-        There is no such device on this machine.
+        The name is unknown, or this machine has no such device.
     """
-    present = {
+    check_choice("device", name, NAMES)
+    available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
     if name == "auto":
-        return torch.device(next(device for device, there in present.items() if there))
-    if name not in present:
-        raise OptionError(f"--device {name}: must be one of {', '.join(NAMES)}")
-    if not present[name]:
+        return torch.device(next(device for device, found in available.items() if found))
+    if not available[name]:
         raise OptionError(f"--device {name}: this machine has none; use --device auto")
     return torch.device(name)
 
@@ -42,10 +42,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def memory(device: torch.device) -> int:
-    """Bytes of memory that the device, or the machine, has in all."""
+    """Return the total memory in bytes: a GPU's own, or the machine's."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows does not tell this way
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
         return 8 * 2**30

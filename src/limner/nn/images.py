@@ -13,7 +13,7 @@ def size_of(tensor: Tensor) -> tuple[int, int]:
 
 
 def fit(height: int, width: int, longest: int) -> tuple[int, int]:
-    """Return height and width, each at least 1, of the same aspect, the longer being `longest`."""
+    """Return a height and width of the same aspect ratio whose longer side is `longest`."""
     assert min(height, width, longest) >= 1, (height, width, longest)
     scale = longest / max(height, width)
     return max(1, round(height * scale)), max(1, round(width * scale))
@@ -27,7 +27,7 @@ def resize(rgb: Tensor, size: tuple[int, int]) -> Tensor:
     rgb : Tensor
         Float [N, C, H, W] in 0..1.
     size : tuple of int
-        Height and width wanted, each at least 1.
+        The new height and width, each at least 1.
 
     Returns
     -------
@@ -39,20 +39,27 @@ def resize(rgb: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def gaussian_blur(picture: Tensor, sigma: float, radius: int | None = None) -> Tensor:
-    """Blur pictures [N, C, H, W] with a Gaussian; borders are continued.
+    """Blur pictures [N, C, H, W] with a Gaussian. The border pixels are repeated outward.
 
-    It reaches over so many pixels; left out, over three sigma.
+    Parameters
+    ----------
+    picture : Tensor
+        Float [N, C, H, W].
+    sigma : float
+        Standard deviation in pixels.
+    radius : int or None
+        Where the kernel is cut off, in pixels; None for three sigma.
     """
     radius = max(1, math.ceil(3 * sigma)) if radius is None else radius
-    places = torch.arange(-radius, radius + 1, dtype=picture.dtype, device=picture.device)
-    line = torch.exp(-(places**2) / (2 * sigma**2))
+    offsets = torch.arange(-radius, radius + 1, dtype=picture.dtype, device=picture.device)
+    kernel = torch.exp(-(offsets**2) / (2 * sigma**2))
     channels = picture.shape[1]
-    line = (line / line.sum()).expand(channels, 1, -1)
+    kernel = (kernel / kernel.sum()).expand(channels, 1, -1)
     padded = functional.pad(picture, (radius,) * 4, mode="replicate")
-    padded = functional.conv2d(padded, line[..., None], groups=channels)
-    return functional.conv2d(padded, line[..., None, :], groups=channels)
+    padded = functional.conv2d(padded, kernel[..., None], groups=channels)
+    return functional.conv2d(padded, kernel[..., None, :], groups=channels)
 
 
 def luma(rgb: Tensor) -> Tensor:
-    """Return the lightness [N, 1, H, W] of sRGB [N, 3, H, W], after ITU-R BT.601."""
+    """Return the luma [N, 1, H, W] of sRGB pictures [N, 3, H, W] (ITU-R BT.601)."""
     return 0.299 * rgb[:, :1] + 0.587 * rgb[:, 1:2] + 0.114 * rgb[:, 2:]

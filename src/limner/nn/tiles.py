@@ -1,19 +1,19 @@
-"""A picture larger than memory, in parts."""
+"""Cut a picture into tiles, so that one larger than memory can be processed in parts."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One part of a picture: what is looked at, and what of it counts.
+    """One part of a picture.
 
     Attributes
     ----------
     outer : tuple of int
-        top, bottom, left, right of the pixels looked at: the core with a margin around it, less
-        where the picture ends.
+        The pixels that are processed, as top, bottom, left, right: the core with a margin around
+        it, cut off where the picture ends.
     core : tuple of int
-        The same of the pixels that count. The cores of all tiles cover the picture once.
+        The pixels whose result is kept. The cores of all tiles cover the picture exactly once.
     """
 
     outer: tuple[int, int, int, int]
@@ -26,19 +26,20 @@ def cover(height: int, width: int, *, side: int, margin: int, multiple: int) -> 
     Parameters
     ----------
     height, width : int
-        Of the picture, in pixels.
+        Size of the picture in pixels.
     side : int
-        Longest side of a core.
+        Longest side of a core in pixels.
     margin : int
-        Pixels around a core. What a network computes in the core is that of the whole picture when
-        this is its receptive radius or more.
+        Pixels around a core. If this is at least the receptive radius of a network, the core's
+        result is the same as when the network sees the whole picture.
     multiple : int
-        Every cut is at a multiple of this, so that the network's poolings fall as in the whole.
+        Every cut is at a multiple of this, so that pooling layers see the same grid as in the whole
+        picture.
 
     Returns
     -------
     list of Tile
-        Row by row. One tile where the picture fits into ``side``.
+        Row by row. One tile if the picture fits into ``side``.
     """
     margin = -(-margin // multiple) * multiple
     return [
@@ -57,11 +58,11 @@ def cover(height: int, width: int, *, side: int, margin: int, multiple: int) -> 
 
 
 def _cuts(length: int, side: int, multiple: int) -> list[tuple[int, int]]:
-    """Cut a length into equal parts of at most ``side``, the last taking what is left over."""
+    """Cut a length into equal parts of at most ``side``; the last takes what is left over."""
     parts = -(-length // max(side, multiple))
     step = -(-length // (parts * multiple)) * multiple
     ends = [*range(step, length, step), length]
-    # a last part narrower than one multiple would have no position on the coarsest grid
+    # a last part narrower than `multiple` would have no pixel after pooling
     if len(ends) > 1 and ends[-1] - ends[-2] < multiple:
         del ends[-2]
     return list(zip([0, *ends[:-1]], ends, strict=True))
