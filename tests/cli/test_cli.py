@@ -9,11 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 import pytest
@@ -23,7 +22,7 @@ from PIL.PngImagePlugin import PngInfo
 
 import limner
 from limner import io
-from limner.cli import commands, main
+from limner.cli import commands, main, outputs
 from limner.errors import OptionError, OutputError
 from limner.io import Source
 from limner.io.openraster import Layers, Saved
@@ -138,14 +137,18 @@ MISTAKES = [
     ("stylize photo.png wave.png -o out.png --device tpu", 2, "--device tpu: must be one of"),
     ("stylize photo.png wave.png -o out.png --resume", 2, "there is no checkpoint"),
     ("stylize photo.png wave.png -o out.png --mask tall.png", 2, "is 72×96, of another shape"),
-    ("stylize photo.png wave.png -o out.psd", 2, "are not written as '.psd'; end the name in .png"),
+    (
+        "stylize photo.png wave.png -o out.psd",
+        2,
+        "limner does not write '.psd' files; use one of .png",
+    ),
     ("stylize nothing.png wave.png -o out.png", 1, "nothing.png: there is no such file"),
-    ("stylize photo.png text.png -o out.png", 1, "text.png: is damaged, or none of JPEG"),
-    ("stylize photo.png wave.png -o wave.png", 1, "wave.png: exists already"),
+    ("stylize photo.png text.png -o out.png", 1, "text.png: is damaged, or not a picture in JPEG"),
+    ("stylize photo.png wave.png -o wave.png", 1, "wave.png: already exists"),
     ("stylize photo.png wave.png -o no/out.png", 1, "the folder no is missing"),
     ("stylize photo.png wave.png -o out.webp --size 20000", 1, "holds at most 16383 pixels"),
     ("stylize photo.png wave.png -o out.png --features no.pth", 1, "no.pth: no such weights file"),
-    ("replay photo.png -o out.png", 1, "photo.png: carries no limner recipe"),
+    ("replay photo.png -o out.png", 1, "photo.png: has no limner recipe"),
     ("train features no --teacher no.pth -o run", 1, "no.pth: no such weights file"),
 ]
 
@@ -194,8 +197,8 @@ def test_remarks_reach_the_user(run: Run) -> None:
     code, _, err = run("stylize clear.png a.gif -o out.jpg")
     assert code == 0
     assert err.splitlines()[1:] == [
-        "limner: a.gif: the first of 2 frames is used",
-        "limner: out.jpg: JPEG has no transparency; the picture is laid on white",
+        "limner: a.gif: only the first of 2 frames is used",
+        "limner: out.jpg: JPEG has no transparency; the picture is put on white",
     ]
 
 
@@ -221,13 +224,13 @@ def test_ctrl_c_keeps_the_picture_so_far(compact: Path, folder: Path) -> None:
     assert (process.returncode, out) == (130, "out.png\n")
     plan, *_, stopping, end = err.splitlines()
     assert "64×48 px" in plan and stopping == (
-        "limner: stopping after this step; Ctrl-C again stops at once"
+        "limner: stopping after this step; press Ctrl-C again to stop at once"
     )
     (done,) = steps("out.png")
     assert done >= 3
     assert end == (
         f"limner: interrupted: out.png is the picture after {done} of 100000 steps; "
-        "the same command with --resume --overwrite goes on from its checkpoint"
+        "to continue, run the same command with --resume --overwrite"
     )
     with Image.open("out.png") as picture:
         picture.load()
@@ -237,8 +240,8 @@ def test_ctrl_c_keeps_the_picture_so_far(compact: Path, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("times", "message"),
     [
-        (1, "interrupted; there is nothing to keep yet"),
-        (2, "interrupted at once"),
+        (1, "interrupted before the first step; nothing was written"),
+        (2, "stopped at once; no file is half-written"),
     ],
 )
 def test_ctrl_c_before_the_first_step(
@@ -326,8 +329,8 @@ def test_train(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     assert commands.train(teach, [folder], {}, output=Path("other")) == 130
     out, err = capsys.readouterr()
     assert out == "" and err == (
-        "limner: interrupted after 2 of 3 steps; there is no checkpoint yet: "
-        "the same command begins anew\n"
+        "limner: stopped after 2 of 3 steps; there is no checkpoint yet: "
+        "the same command starts again\n"
     )
 
 
@@ -341,7 +344,7 @@ def test_save_every_and_resume(run: Run, folder: Path, monkeypatch: pytest.Monke
         interrupt_when_written("out-000003.png", patch)
         code, _, err = run(line, "out.png")
     assert code == 130 and steps("out.png") == steps("out-000003.png") == [3]
-    assert "the same command with --resume --overwrite goes on from its checkpoint" in err
+    assert "to continue, run the same command with --resume --overwrite" in err
     code, _, err = run(line, "out.png", "--overwrite", "--resume", "--seed", "1")
     assert code == 1 and "is the checkpoint of another call" in err
     code, out, _ = run(line, "out.png", "--overwrite", "--resume")
@@ -350,17 +353,16 @@ def test_save_every_and_resume(run: Run, folder: Path, monkeypatch: pytest.Monke
     assert not Path("out.png.checkpoint.safetensors").exists()
     Path("out.png").unlink()
     code, _, err = run(line, "out.png")
-    assert code == 1 and "out-000003.png: exists already" in err
+    assert code == 1 and "out-000003.png: already exists" in err
 
 
-# Other views, beside the picture or in a place of their own
+# Side files: beside the picture, or where an option says
 
 
 @dataclass(frozen=True)
 class Note:
-    """Saves itself, where it wants to."""
+    """Saves itself."""
 
-    place: Path | None
     ending: ClassVar[str] = ".txt"
 
     def save(self, file: BinaryIO) -> None:
@@ -369,64 +371,117 @@ class Note:
 
 def test_what_saves_itself_is_told_from_pictures() -> None:
     page = Image.new("RGB", (2, 2))
-    assert isinstance(Note(None), Saved) and isinstance(Layers({}, page), Saved)
+    assert isinstance(Note(), Saved) and isinstance(Layers({}, page), Saved)
     assert not isinstance(page, Saved)
 
 
-def test_each_view_has_its_place() -> None:
-    still, moving = Image.new("RGB", (2, 2)), BytesIO()
-    still.save(moving, "GIF", save_all=True, append_images=[Image.new("RGB", (2, 2), "red")])
-    for view, wanted in (
-        (still, "to/out-2.webp"),
-        (Image.open(moving), "to/out-2.gif"),
-        (Layers({}, still), "to/out-2.ora"),
-        (Note(None), "to/out-2.txt"),
-        (Note(Path("else/where.cube")), "else/where.cube"),
-    ):
-        assert commands._beside(Path("to/out.webp"), "2", view) == Path(wanted)
+def side_files(options: Mapping[str, Any]) -> dict[str, str | Path]:
+    """What the verbs below make beside their result."""
+    if options.get("save_cube"):
+        return {"cube": options["save_cube"]}
+    return dict(options.get("extra", {"note": ".txt"}))
+
+
+def test_each_side_file_has_its_place() -> None:
+    def verb() -> None: ...
+
+    extra = {"2": "", "zoom": ".gif", "layers": ".ora"}
+    out = Path("to/out.webp")
+    found = outputs.side_files(verb, {"extra": extra}, lambda name: outputs.beside(out, name))
+    assert {name: str(path) for name, path in found.items()} == {
+        "2": "to/out-2.webp",
+        "zoom": "to/out-zoom.gif",
+        "layers": "to/out-layers.ora",
+    }
 
 
 def noting(asked: list[str]) -> Callable[..., Image.Image]:
-    """Stand in for a verb with ``save_look``; it notes that it was asked."""
+    """Stand in for a verb with ``save_cube``; it notes that it was called."""
 
-    def verb(*, save_look: Path | None = None, on_step: OnStep = silent) -> Image.Image:
-        asked.append(str(save_look))
+    def verb(*, save_cube: Path | None = None, on_step: OnStep = silent) -> Image.Image:
+        asked.append(str(save_cube))
         on_step(Progress("note", "", 1, 1, 0.0))
         picture = Image.new("RGB", (4, 3), "red")
-        picture.info |= {"limner": "{}", "beside": {"look": Note(save_look)}}
+        picture.info |= {"limner": "{}", "beside": {"cube" if save_cube else "note": Note()}}
         return picture
 
     return verb
 
 
-def test_a_view_is_written_to_its_own_place(
+def test_a_side_file_is_written_to_its_own_place(
     capsys: pytest.CaptureFixture[str], folder: Path
 ) -> None:
     (folder / "sub").mkdir()
     asked: list[str] = []
-    look = {"save_look": Path("sub/mine.cube")}
-    assert commands.paint(noting(asked), [], look, output=Path("out.png")) == 0
+    cube = {"save_cube": Path("sub/mine.cube")}
+    assert commands.make_picture(noting(asked), [], cube, output=Path("out.png")) == 0
     assert capsys.readouterr().out == "out.png\nsub/mine.cube\n"
     assert Path("sub/mine.cube").read_bytes() == b"noted"
     assert [path.name for path in (folder / "sub").iterdir()] == ["mine.cube"]
-    assert commands.paint(noting(asked), [], {}, output=Path("b.png")) == 0
-    assert capsys.readouterr().out == "b.png\nb-look.txt\n"
+    assert commands.make_picture(noting(asked), [], {}, output=Path("b.png")) == 0
+    assert capsys.readouterr().out == "b.png\nb-note.txt\n"
     assert asked == ["sub/mine.cube", "None"]
     for place in ("sub/mine.cube", "nowhere/mine.cube"):  # before the work, not after
+        options = {"save_cube": Path(place)}
         with pytest.raises(OutputError, match=r"mine\.cube: "):
-            commands.paint(noting(asked), [], {"save_look": Path(place)}, output=Path("c.png"))
+            commands.make_picture(noting(asked), [], options, output=Path("c.png"))
     assert len(asked) == 2 and not Path("c.png").exists()
     Path("sub/mine.cube").write_bytes(b"old")
-    assert commands.paint(noting(asked), [], look, output=Path("c.png"), overwrite=True) == 0
+    out = Path("c.png")
+    assert commands.make_picture(noting(asked), [], cube, output=out, overwrite=True) == 0
     assert Path("sub/mine.cube").read_bytes() == b"noted"
 
 
-def test_a_view_does_not_replace_the_picture(folder: Path) -> None:
+def test_a_side_file_does_not_replace_the_picture(folder: Path) -> None:
     asked: list[str] = []
-    look = {"save_look": Path("out.png")}
-    with pytest.raises((OptionError, OutputError)):
-        commands.paint(noting(asked), [], look, output=Path("out.png"), overwrite=True)
+    options = {"save_cube": Path("out.png")}
+    with pytest.raises(OutputError, match=r"out\.png: two files of this command"):
+        commands.make_picture(noting(asked), [], options, output=Path("out.png"), overwrite=True)
     assert not asked and not Path("out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "in_the_way"),
+    [
+        ("hybridize photo.png wave.png -o x.png --strip", "x-strip.png"),
+        ("hybridize photo.png wave.png -o x.png --zoom-gif", "x-zoom.gif"),
+        ("colorize photo.png -o x.png --layers", "x-layers.ora"),
+        ("colorize photo.png -o x.png --variations 3", "x-3.png"),
+        ("beautify photo.png -o x.png --save-cube y.cube", "y.cube"),
+        ("stylize photo.png wave.png -o x.png --save-every 2", "x-000002.png"),
+        ("stylize photo.png wave.png -o x.png --save-every 2", "x.png.checkpoint.safetensors"),
+        ("predictability photo.png --map x.png", "x.png"),
+        ("generate --like photo.png -o new/", "new/note.txt"),
+        ("train beautifier . -o run/", "run/checkpoint.pt"),
+        ("train features . --teacher t.pth -o run/", "run/checkpoint.pt"),
+        ("train painter . -o run/", "run/checkpoint.pt"),
+        ("convert x.pkl -o y.safetensors --license CC0", "y.safetensors"),
+    ],
+)
+def test_a_file_in_the_way_is_refused_before_the_work(
+    run: Run, monkeypatch: pytest.MonkeyPatch, line: str, in_the_way: str
+) -> None:
+    def read(*_: object, **__: object) -> None:
+        raise AssertionError("the work has begun")
+
+    monkeypatch.setattr(io, "read", read)
+    Path(in_the_way).parent.mkdir(exist_ok=True)
+    Path(in_the_way).write_bytes(b"mine")
+    Path("x.pkl").write_bytes(b"")
+    before = {path: path.stat().st_mtime_ns for path in Path().rglob("*")}
+    code, out, err = run(line)
+    assert (code, out) == (1, "") and 1 <= err.count("\n") <= 2
+    named = in_the_way if "." in Path(in_the_way).parent.name else Path(in_the_way).parts[0]
+    assert named in err
+    assert Path(in_the_way).read_bytes() == b"mine"
+    assert {path: path.stat().st_mtime_ns for path in Path().rglob("*")} == before
+
+
+def test_names_that_become_too_long_are_refused_before_the_work(run: Run) -> None:
+    for stem in ("a" * 247, "a" * 240):  # too long for the steps; for the checkpoint
+        code, out, err = run(f"stylize photo.png wave.png -o {stem}.png --save-every 2")
+        assert (code, out) == (1, "") and "File name too long; choose another name" in err
+        assert not list(Path().glob("a*"))
 
 
 # Measuring
@@ -593,7 +648,7 @@ def test_what_lies_beside_is_written_beside(run: Run, folder: Path) -> None:
         assert Path(name).read_bytes() == Path(name.replace("out", "again")).read_bytes()
     Path("out.png").unlink()
     code, out, err = run(line)  # and nothing is written if one of them is in the way
-    assert code == 1 and out == "" and "out-strip.png: exists already" in err
+    assert code == 1 and out == "" and "out-strip.png: already exists" in err
     assert not Path("out.png").exists()
     code, out, _ = run(line, "--overwrite", "--json")
     told = json.loads(out)

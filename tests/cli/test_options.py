@@ -1,6 +1,8 @@
 """What people are asked for is what signatures and docstrings say, and nothing else."""
 
 import inspect
+import re
+import shlex
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -86,22 +88,46 @@ def test_every_option_has_help_and_the_default_of_the_signature(command: str) ->
         assert option.input == (parameters[option.name].kind != inspect.Parameter.KEYWORD_ONLY)
 
 
-@pytest.mark.parametrize("run", [commands.paint, commands.measure, commands.train])
+RUNS = [commands.make_picture, commands.make_pictures, commands.measure, commands.train]
+
+
+@pytest.mark.parametrize("run", RUNS)
 def test_options_of_every_command_have_help(run: Callable[..., int]) -> None:
     assert all(option.help for option in signature.of(run) if not option.input)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_list_of_commands_says_what_docstrings_say(command: str) -> None:
-    assert (inspect.getdoc(function_of(command)) or "").splitlines()[0] == COMMANDS[command][2]
+def test_the_summary_is_the_first_line_of_the_docstring(command: str) -> None:
+    docstring = inspect.getdoc(function_of(command)) or ""
+    assert docstring.splitlines()[0] == COMMANDS[command].summary
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_examples_of_the_help_are_valid_and_fit_a_terminal(command: str) -> None:
+    examples = COMMANDS[command].examples
+    assert len(examples) == 2
+    assert examples[0].startswith(f"limner {command}")
+    for example in examples:
+        assert len(f"  {example}") <= 78
+        program, *tokens = shlex.split(example)
+        assert program == "limner"
+        main.app.parse_args(tokens, exit_on_error=False, print_error=False)
 
 
 def test_every_verb_is_a_command() -> None:
-    assert set(limner.__all__) <= {
-        *main.VERBS,
-        *("print_ready", "draw"),  # upscale --print, and sketch
-        *("variations", "convert_painter", "train_painter"),  # generate --like, convert, train
+    functions = {name for name in limner.__all__ if name.islower()}
+    assert functions - {"write", "print_ready", "variations", "convert_painter"} == {
+        *(main.VERBS.keys() - {"convert", "studio"}),
+        *(f"train_{name}" for name in main.TRAININGS),
     }
+
+
+def test_every_grouped_option_exists() -> None:
+    known = {option.name for command in COMMANDS for option in signature.of(function_of(command))}
+    known |= {option.name for run in RUNS for option in signature.of(run)}
+    grouped = [name for names in options._GROUPS.values() for name in names]
+    assert set(grouped) <= known
+    assert len(grouped) == len(set(grouped))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -111,12 +137,23 @@ def test_help_shows_every_option_and_default(
     monkeypatch.setattr(main.app, "console", Console(width=800))
     assert main.main([*command.split(), "--help"]) == 0
     shown = capsys.readouterr().out
+    assert shown.startswith("Examples:\n")
+    assert "None]" not in shown and "Left out" not in shown
     for option in signature.of(function_of(command)):
         name = option.name.upper() if option.input else option.flag
-        line = next(line for line in shown.splitlines()[1:] if f" {name} " in line)
+        (line,) = (line for line in shown.splitlines() if re.match(rf"│ \*? +{name} ", line))
         assert option.help in line
-        if option.default not in (REQUIRED, None, False, ()):
+        if option.default not in (REQUIRED, None, False, (), 0, ""):
             assert f"[default: {option.default}]" in line
+
+
+def test_limner_alone_shows_what_to_type_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main([]) == 0
+    shown = capsys.readouterr().out
+    lines = [line for line in shown.splitlines() if line.startswith("  limner ")]
+    assert len(lines) >= 3
+    for line in lines:
+        main.app.parse_args(shlex.split(line)[1:], exit_on_error=False, print_error=False)
 
 
 def test_values_reach_the_verb_as_it_takes_them() -> None:

@@ -1,20 +1,25 @@
-"""What a command does with its verb: paint, measure, tell, train, serve."""
+"""What a command does with its verb: make pictures, train, measure, print, serve.
+
+Every function here has the form ``run(verb, inputs, options, *, ...) -> exit code``. Its keyword
+options are options of the command too, beside those of the verb.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from glob import escape
 from json import dumps, loads
 from pathlib import Path
 from typing import Any
 
-from limner.cli.console import Watch, say
-from limner.errors import CUT_SHORT, DONE, INTERRUPTED, OptionError, OutputError, printable
-from limner.io import check_output, check_place, write, write_animation, write_saved
-from limner.io.openraster import Saved
+from limner.cli import outputs
+from limner.cli.console import Console, say
+from limner.errors import CUT_SHORT, DONE, INTERRUPTED
+from limner.io import check_output, write, write_view
 from limner.progress import Progress, Stop
 
+_EXIT_CODES = {None: DONE, "time budget": CUT_SHORT, "interrupted": INTERRUPTED}
 
-def paint(
+
+def make_picture(
     verb: Callable[..., Any],
     inputs: Sequence[object],
     options: Mapping[str, Any],
@@ -25,83 +30,74 @@ def paint(
     json: bool = False,
     dry_run: bool = False,
 ) -> int:
-    """Make a picture with a verb, and write it; give the exit code.
+    """Make a picture with a verb and write it; return the exit code.
 
     Parameters
     ----------
     verb : callable
-        It takes ``on_step`` and returns a PIL image that carries its recipe.
+        It takes ``on_step`` and returns a PIL image that has its recipe.
     inputs, options
-        What it is given.
+        The verb's arguments.
     output : path
-        The picture to write. Its ending says the format: .png, .jpg, .webp, .avif or .tif.
+        The picture to write. The suffix chooses the format: .png, .jpg, .webp, .avif, .tif or .pdf.
     overwrite : bool
-        Replace files that are there already.
+        Replace files that exist.
     keep_exif : bool
-        Keep also what may tell where the photo was taken: GPS data and the maker's notes.
+        Keep the camera data that may tell where a photo was taken: GPS and the maker's notes.
     json : bool
         Print one JSON object instead of the path.
     dry_run : bool
-        Say what would be done, and write nothing.
+        Check everything and print the plan, but make no picture.
     """
-    size, every, resume = (options.get(name) for name in ("size", "save_every", "resume"))
-    check_output(output, overwrite=overwrite, size=(size, size) if size else None)
-    if look := options.get("save_look"):
-        if look.resolve() == output.resolve():
-            raise OptionError(f"--save-look {look}: is the picture's own place; give another")
-        check_place(look, overwrite=overwrite)
-    if every and not resume:
-        numbered = f"{escape(output.stem)}-{'[0-9]' * 6}{output.suffix}"
-        for path in sorted(output.parent.glob(numbered)):
-            check_output(path, overwrite=overwrite)
-    checkpoint = output.with_name(f"{output.name}.checkpoint.safetensors")
+    every, resume = options.get("save_every") or 0, options.get("resume") or False
+    beside = outputs.side_files(verb, options, lambda name: outputs.beside(output, name))
+    outputs.check_all(
+        output,
+        beside.values(),
+        overwrite=overwrite,
+        size=options.get("size"),
+        save_every=every,
+        resume=resume,
+    )
+    checkpoint = outputs.checkpoint_of(output)
     if every or resume:
         options = {**options, "checkpoint": checkpoint}
 
     def keep(progress: Progress) -> None:
         assert progress.preview is not None
-        name = f"{output.stem}-{progress.step:06d}{output.suffix}"
-        write(progress.preview(), output.with_name(name), overwrite=overwrite)
+        path = outputs.numbered(output, progress.step)
+        write(progress.preview(), path, overwrite=overwrite or resume)
 
-    with Watch(dry_run, every or 0, keep) as watch:
+    with Console(dry_run, every, keep) as console:
 
         def on_step(progress: Progress) -> None:
             if progress.size and not progress.step:  # before hours of work
                 check_output(output, overwrite=overwrite, size=progress.size)
-            watch(progress)
+            console(progress)
 
         try:
             picture = verb(*inputs, **options, on_step=on_step)
         except Stop:
             picture = None
-        done, cut = watch.last, watch.cut_by
+        done, cut = console.last, console.cut_by
         if dry_run:
             if json:
                 print(dumps({"output": str(output), "steps": done.steps, "plan": done.note}))
             return DONE
         if picture is None or (cut == "interrupted" and done.step == 0):
-            say("interrupted; there is nothing to keep yet")
+            say("interrupted before the first step; nothing was written")
             return INTERRUPTED
-        beside = {
-            _beside(output, name, view): view
-            for name, view in picture.info.get("beside", {}).items()
-        }
-        for path in beside:
-            check_place(path, overwrite=overwrite)
         for note in write(picture, output, overwrite=overwrite, keep_exif=keep_exif):
             say(note)
-        for path, view in beside.items():
-            if isinstance(view, Saved):
-                write_saved(view, path, overwrite=overwrite)
-            elif path.suffix == output.suffix:
-                write(view, path, overwrite=overwrite, keep_exif=keep_exif)
-            else:
-                write_animation(view, path, overwrite=overwrite)
+        written = [output]
+        for name, view in picture.info.get("beside", {}).items():
+            write_view(view, beside[name], overwrite=overwrite, keep_exif=keep_exif)
+            written.append(beside[name])
 
     if cut:
         message = f"{cut}: {output} is the picture after {done.step} of {done.steps} steps"
         if "checkpoint" in options and checkpoint.is_file():
-            message += "; the same command with --resume --overwrite goes on from its checkpoint"
+            message += "; to continue, run the same command with --resume --overwrite"
         say(message)
     elif "checkpoint" in options:
         checkpoint.unlink(missing_ok=True)
@@ -114,13 +110,13 @@ def paint(
         "loss": done.loss,
         "recipe": loads(picture.info["limner"]),
         "stopped": cut,
-        "beside": [str(path) for path in beside],
+        "beside": [str(path) for path in written[1:]],
     }
-    print(dumps(about) if json else "\n".join(map(str, (output, *beside))))
-    return {None: DONE, "time budget": CUT_SHORT, "interrupted": INTERRUPTED}[cut]
+    print(dumps(about) if json else "\n".join(map(str, written)))
+    return _EXIT_CODES[cut]
 
 
-def paint_several(
+def make_pictures(
     verb: Callable[..., Any],
     inputs: Sequence[object],
     options: Mapping[str, Any],
@@ -129,94 +125,87 @@ def paint_several(
     overwrite: bool = False,
     json: bool = False,
 ) -> int:
-    """Make pictures with a verb, and write them into a folder; give the exit code.
+    """Make several pictures with a verb and write them into a folder; return the exit code.
 
     Parameters
     ----------
     verb : callable
-        It takes ``on_step`` and returns PIL images that carry their recipes.
+        It takes ``on_step`` and returns PIL images that have their recipes.
     inputs, options
-        What it is given.
+        The verb's arguments.
     output : path
-        The folder to write to. It is made if it is missing.
+        The folder for the pictures. It is made if it is missing.
     overwrite : bool
-        Write into a folder that holds files, and replace those of the same names.
+        Write into a folder that is not empty, and replace files of the same names.
     json : bool
         Print one JSON object instead of the paths.
     """
-    if output.exists() and not output.is_dir():
-        raise OutputError(f"{printable(output)}: is a file; name a folder for the pictures")
-    if not overwrite and output.is_dir() and any(output.iterdir()):
-        raise OutputError(
-            f"{printable(output)}: holds files already; name another folder, or pass --overwrite"
-        )
-    check_place(output / "01.png" if output.is_dir() else output, overwrite=True)
-    with Watch(dry_run=False) as watch:
+
+    def place(name: str) -> Path:
+        return output / (name if Path(name).suffix else f"{name}.png")
+
+    count = options.get("n") or 0
+    beside = outputs.side_files(verb, options, place)
+    names = [_numbered_name(number, count) for number in range(1, count + 1)]
+    names += [path.name for path in beside.values()]
+    outputs.check_folder(output, names, overwrite=overwrite)
+    with Console() as console:
         try:
-            pictures = verb(*inputs, **options, on_step=watch)
+            pictures = verb(*inputs, **options, on_step=console)
         except Stop:
-            say("interrupted; there is nothing to keep yet")
+            say("interrupted before the first picture; nothing was written")
             return INTERRUPTED
         output.mkdir(exist_ok=True)
-        digits = max(2, len(str(len(pictures))))
         written = []
         for number, picture in enumerate(pictures, 1):
-            written.append(output / f"{number:0{digits}d}.png")
+            written.append(output / _numbered_name(number, len(pictures)))
             write(picture, written[-1], overwrite=overwrite)
         for name, view in pictures[0].info.get("beside", {}).items():
-            written.append(output / f"{name}{getattr(view, 'ending', '.png')}")
-            if isinstance(view, Saved):
-                write_saved(view, written[-1], overwrite=overwrite)
-            else:
-                write(view, written[-1], overwrite=overwrite)
-    if watch.cut_by:
-        say(f"{watch.cut_by}: {len(pictures)} pictures of {watch.last.steps} are in {output}")
-    outputs = [str(path) for path in written]
-    about = {"outputs": outputs, "seconds": round(watch.last.seconds, 3), "stopped": watch.cut_by}
-    print(dumps(about) if json else "\n".join(outputs))
-    return INTERRUPTED if watch.cut_by else DONE
+            written.append(beside[name])
+            write_view(view, written[-1], overwrite=overwrite)
+    if console.cut_by:
+        say(f"{console.cut_by}: {output} has {len(pictures)} of {console.last.steps} pictures")
+    paths = [str(path) for path in written]
+    seconds = round(console.last.seconds, 3)
+    about = {"outputs": paths, "seconds": seconds, "stopped": console.cut_by}
+    print(dumps(about) if json else "\n".join(paths))
+    return INTERRUPTED if console.cut_by else DONE
 
 
-def tell(
+def _numbered_name(number: int, count: int) -> str:
+    return f"{number:0{max(2, len(str(count)))}d}.png"
+
+
+def print_result(
     verb: Callable[..., Any],
     inputs: Sequence[object],
     options: Mapping[str, Any],
     *,
     json: bool = False,
 ) -> int:
-    """Do what a verb does, and print what it returns; give the exit code.
+    """Call a verb and print what it returns; return the exit code.
 
     Parameters
     ----------
     verb : callable
-        It returns a dataclass whose text is for people, or the path of what it wrote.
+        It returns a dataclass whose ``str()`` is text for people, or the path of what it wrote.
     inputs, options
-        What it is given.
+        The verb's arguments.
     json : bool
         Print one JSON object instead of text.
     """
-    found = verb(*inputs, **options)
+    result = verb(*inputs, **options)
     if json:
-        print(dumps({"output": str(found)} if isinstance(found, Path) else asdict(found)))
+        print(dumps({"output": str(result)} if isinstance(result, Path) else asdict(result)))
     else:
-        print(found)
+        print(result)
     return DONE
 
 
 def serve(verb: Callable[..., None], inputs: Sequence[object], options: Mapping[str, Any]) -> int:
-    """Do what a verb does until it is ended; give the exit code."""
+    """Call a verb that runs until it is ended; return the exit code."""
     verb(*inputs, **options)
     return DONE
-
-
-def _beside(output: Path, name: str, view: Any) -> Path:
-    """Where another view of the result goes, unless it says so itself."""
-    if place := getattr(view, "place", None):
-        return Path(place)
-    ending = (
-        ".gif" if getattr(view, "is_animated", False) else getattr(view, "ending", output.suffix)
-    )
-    return output.with_name(f"{output.stem}-{name}{ending}")
 
 
 def train(
@@ -227,31 +216,33 @@ def train(
     output: Path,
     json: bool = False,
 ) -> int:
-    """Train a network, and say how it does on what it has not seen; give the exit code.
+    """Train a network and print its scores on held-out data; return the exit code.
 
     Parameters
     ----------
     verb : callable
         It takes the run folder after its inputs, and ``on_step``; it returns scores by name.
     inputs, options
-        What it is given.
+        The verb's arguments.
     output : path
-        The run folder: its logs, its checkpoint and, as .safetensors, the results.
+        The run folder: logs, samples, checkpoint, and the trained weights as .safetensors.
     json : bool
-        Print one JSON object instead of the path of the result.
+        Print one JSON object instead of the path of the weights.
     """
+    from limner.train.run import check_folder
 
-    with Watch(dry_run=False) as watch:
+    check_folder(output, resume=options.get("resume") or False)
+    with Console() as console:
         try:
-            scores = verb(*inputs, output, **options, on_step=watch)
+            scores = verb(*inputs, output, **options, on_step=console)
         except Stop:
             scores = None
     if scores is None:
-        message = f"interrupted after {watch.last.step} of {watch.last.steps} steps; "
+        message = f"stopped after {console.last.step} of {console.last.steps} steps; "
         if (output / "checkpoint.pt").is_file():
-            say(message + "the same command with --resume goes on from the last checkpoint")
+            say(message + "the checkpoint is saved: continue with the same command and --resume")
         else:
-            say(message + "there is no checkpoint yet: the same command begins anew")
+            say(message + "there is no checkpoint yet: the same command starts again")
         return INTERRUPTED
     for name, score in scores.items():
         say(f"{name}: {score:.4f}")
@@ -271,22 +262,21 @@ def measure(
     overwrite: bool = False,
     json: bool = False,
 ) -> int:
-    """Measure a picture, and print the numbers; give the exit code.
+    """Measure a picture and print the numbers; return the exit code.
 
     Parameters
     ----------
     verb : callable
-        It returns a dataclass of numbers, and a picture, ``map``, of where they come from.
+        It returns a dataclass of numbers and a picture, ``map``.
     inputs, options
-        What it is given.
+        The verb's arguments.
     map_ : path
-        Write that picture too.
+        Write a map of the values to this picture.
     overwrite : bool
-        Replace a file that is there already.
+        Replace a file that exists.
     json : bool
-        Print one JSON object instead of a line for each number.
+        Print one JSON object instead of one line per number.
     """
-
     if map_ is not None:
         check_output(map_, overwrite=overwrite)
     found = vars(verb(*inputs, **options))

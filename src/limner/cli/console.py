@@ -1,4 +1,4 @@
-"""What a command does while a verb runs: a bar on stderr, pictures on the way, Ctrl-C."""
+"""What the terminal shows while a verb runs: a progress bar on stderr, and what Ctrl-C does."""
 
 import os
 import signal
@@ -7,30 +7,42 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self
 
+import rich.console
 from rich import progress as bars
-from rich.console import Console
 
-if TYPE_CHECKING:  # Pillow comes with it, and `limner --help` does without
+if TYPE_CHECKING:  # it imports Pillow, and `limner --help` does not
     from limner.progress import Progress
 
-console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+_STDERR = rich.console.Console(
+    stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True
+)
 
 
 def say(text: str) -> None:
-    """Print one line for the user."""
-    console.print(f"limner: {' '.join(text.split())}")
+    """Print one line for the user, on stderr."""
+    _STDERR.print(f"limner: {' '.join(text.split())}")
 
 
-class Watch:
-    """What a command does at every step: it shows, keeps pictures, and stops when asked to.
+class Console:
+    """The ``on_step`` of a command: shows progress, saves pictures of some steps, stops on Ctrl-C.
 
-    The first Ctrl-C ends the verb at its next step, the second ends everything at once. With
-    ``dry_run`` the verb ends as soon as its plan is said. ``keep`` is called whenever
-    ``every`` more steps are done.
+    The first Ctrl-C ends the verb after its current step, the second ends everything at once.
+
+    Parameters
+    ----------
+    dry_run : bool
+        End the verb as soon as its plan is known.
+    every : int
+        Call ``keep`` each time this many steps are done; 0 for never.
+    keep : callable or None
+        Saves the picture so far.
     """
 
     def __init__(
-        self, dry_run: bool, every: int = 0, keep: Callable[["Progress"], None] | None = None
+        self,
+        dry_run: bool = False,
+        every: int = 0,
+        keep: Callable[["Progress"], None] | None = None,
     ) -> None:
         from limner.progress import Progress
 
@@ -45,14 +57,14 @@ class Watch:
             bars.TextColumn("{task.fields[steps]}"),
             bars.TextColumn("{task.fields[loss]}"),
             bars.TimeRemainingColumn(),
-            console=console,
+            console=_STDERR,
             transient=True,
             disable=not sys.stderr.isatty(),
         )
         self._task = self._bar.add_task("", total=1.0, steps="", loss="")
 
     def __enter__(self) -> Self:
-        """Take over Ctrl-C, and show the bar."""
+        """Handle Ctrl-C and show the bar."""
         signals = (signal.SIGINT, signal.SIGTERM)
         self._handlers = {number: signal.signal(number, self._ask_to_stop) for number in signals}
         self._bar.start()
@@ -61,7 +73,7 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        """Give both back."""
+        """Remove the bar and put the signal handlers back."""
         self._bar.stop()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
@@ -70,11 +82,11 @@ class Watch:
         if self.asked_to_stop:
             raise KeyboardInterrupt
         self.asked_to_stop = True
-        # not through Python's stderr, in the midst of which the signal may have come
-        os.write(2, b"\nlimner: stopping after this step; Ctrl-C again stops at once\n")
+        # not through Python's stderr, which the signal may have interrupted
+        os.write(2, b"\nlimner: stopping after this step; press Ctrl-C again to stop at once\n")
 
     def __call__(self, progress: "Progress") -> None:
-        """Take note of a moment of the verb."""
+        """Show the progress of one step."""
         from limner.progress import Stop
 
         self.last = progress
@@ -87,17 +99,17 @@ class Watch:
             steps=f"{progress.step}/{progress.steps}",
             loss="" if progress.loss is None else f"loss {progress.loss:.4g}",
         )
-        # a resumed run begins by giving its checkpoint's moment again, without a loss
-        fresh = progress.loss is not None
-        if self.keep and self.every and fresh and progress.step % self.every == 0:
+        # a resumed run first reports its checkpoint again, without a loss
+        is_new = progress.loss is not None
+        if self.keep and self.every and is_new and progress.step % self.every == 0:
             self.keep(progress)
-        planned = self.dry_run and progress.stage  # what has no stage yet has no plan
-        if planned or (self.asked_to_stop and progress.step < progress.steps):
+        is_planned = self.dry_run and progress.stage  # without a stage there is no plan yet
+        if is_planned or (self.asked_to_stop and progress.step < progress.steps):
             raise Stop
 
     @property
     def cut_by(self) -> str | None:
-        """What cut the verb short, if anything did."""
+        """What ended the verb early: ``"interrupted"``, ``"time budget"``, or None."""
         if self.last.step >= self.last.steps:
             return None
         return "interrupted" if self.asked_to_stop else "time budget"

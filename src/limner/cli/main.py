@@ -1,6 +1,7 @@
-"""The command line: commands out of signatures, progress and remarks on stderr, exit codes.
+"""The command line: builds the commands from signatures, and turns errors into one line.
 
-Standard output holds the path of what was written, or one JSON object, and nothing else.
+Standard output has the path of what was written, or one JSON object. Everything else goes to
+standard error.
 """
 
 import os
@@ -20,99 +21,18 @@ from rich.table import Table
 
 from limner._version import __version__
 from limner.cli.console import say
+from limner.cli.verbs import TRAININGS, VERBS, Command
 from limner.errors import DONE, FAILED, INTERRUPTED, MISUSED, LimnerError, OptionError
 
-# command: what runs it (see `limner.commands`), where it is, and the first line of its docstring,
-# which `limner --help` shows unseen
-VERBS = {
-    "stylize": (
-        "paint",
-        "limner.style.stylize:stylize",
-        "Paint a photo in the style of one or more paintings.",
-    ),
-    "hybridize": (
-        "paint",
-        "limner.hybrid.hybridize:hybridize",
-        "Make one picture of two photos: the first seen from near, the second from afar.",
-    ),
-    "colorize": (
-        "paint",
-        "limner.colorization.colorize:colorize",
-        "Colour a line drawing.",
-    ),
-    "sketch": (
-        "paint",
-        "limner.line_art.sketch:sketch",
-        "Make a line drawing of a picture.",
-    ),
-    "beautify": (
-        "paint",
-        "limner.beauty.beautify:beautify",
-        "Make a picture easier to predict, and so, perhaps, on the eye.",
-    ),
-    "predictability": (
-        "measure",
-        "limner.beauty.predictability:predictability",
-        "Measure how predictable a picture is, and where.",
-    ),
-    "generate": (
-        "paint_several",
-        "limner.generation.generate:generate",
-        "Paint new pictures.",
-    ),
-    "folder": (
-        "tell",
-        "limner.generation.folder:folder",
-        "Say whether a folder of pictures is enough to learn from.",
-    ),
-    "convert": (
-        "tell",
-        "limner.generation.gan.stylegan2_import:convert_painter",
-        "Turn StyleGAN2 weights of others into a painter's weights of ours.",
-    ),
-    "upscale": (
-        "paint",
-        "limner.upscaling.upscale:upscale",
-        "Make a picture larger, and what is in it sharper.",
-    ),
-    "studio": (
-        "serve",
-        "limner.web.studio:studio",
-        "Open all of it as a page on this machine.",
-    ),
-    "replay": (
-        "paint",
-        "limner.batch.replay:replay",
-        "Make a picture again from the recipe it carries.",
-    ),
-}
-TRAININGS = {
-    "features": (
-        "train",
-        "limner.train.distillation:train_features",
-        "Train the compact perceptual network from random weights.",
-    ),
-    "upscaler": (
-        "train",
-        "limner.upscaling.train:train_upscaler",
-        "Train an upscaling network.",
-    ),
-    "colorizer": (
-        "train",
-        "limner.colorization.train:train_colorizer",
-        "Train a network that colours line drawings.",
-    ),
-    "beautifier": (
-        "train",
-        "limner.beauty.train:train_beautifier",
-        "Train a predictor, and improvers that make pictures easier for it.",
-    ),
-    "painter": (
-        "train",
-        "limner.generation.gan.train:train_painter",
-        "Train a generator of new pictures on a folder of them.",
-    ),
-}
+START = """\
+limner makes pictures with neural networks, on this machine. Try one of these:
+
+  limner stylize photo.jpg painting.jpg -o painted.png
+  limner colorize drawing.jpg -o colored.png
+  limner upscale photo.jpg -o large.png
+  limner studio
+
+limner --help lists all commands; limner stylize --help explains one."""
 
 app = App(
     name="limner",
@@ -124,20 +44,29 @@ app = App(
 training = App(name="train", help="Train a network that the verbs use.")
 app.command(training)
 app.register_install_completion_command(help="Let your shell complete commands and options.")
-for _name, (*_, _line) in VERBS.items():
-    app.command(f"limner.cli.main:{_name}", name=_name, help=_line)
-for _name, (*_, _line) in TRAININGS.items():
-    training.command(f"limner.cli.main:train_{_name}", name=_name, help=_line)
+
+
+def _register(to: App, name: str, attribute: str, about: Command) -> None:
+    """Add a command whose module is imported when the command is used."""
+    examples = "Examples:\n" + "\n".join(f"  {line}" for line in about.examples)
+    to.command(
+        f"limner.cli.main:{attribute}", name=name, help=about.summary, help_prologue=examples
+    )
+
+
+for _name, _about in VERBS.items():
+    _register(app, _name, _name, _about)
+for _name, _about in TRAININGS.items():
+    _register(training, _name, f"train_{_name}", _about)
 
 
 def __getattr__(name: str) -> Callable[..., int]:
-    """Make the command of a verb, importing its room and torch, when cyclopts asks for it."""
-    found = VERBS.get(name) or TRAININGS.get(name.removeprefix("train_"))
-    if found is None:
+    """Make the command of a verb when cyclopts asks for it; this imports the verb and torch."""
+    about = VERBS.get(name) or TRAININGS.get(name.removeprefix("train_"))
+    if about is None:
         raise AttributeError(f"module 'limner.cli.main' has no attribute {name!r}")
-    run, place, _ = found
-    module, _, function = place.partition(":")
-    pressed: list[int] = []  # torch does not bear Ctrl-C while it is imported, so that waits
+    module, _, function = about.place.partition(":")
+    pressed: list[int] = []  # Ctrl-C while torch is imported would break it, so it waits
     handler = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
     try:
         verb = getattr(import_module(module), function)
@@ -148,11 +77,11 @@ def __getattr__(name: str) -> Callable[..., int]:
     from limner.cli import commands
     from limner.cli.options import command
 
-    return command(verb, getattr(commands, run))
+    return command(verb, getattr(commands, about.run))
 
 
 def main(tokens: Sequence[str] | None = None) -> int:
-    """Run one command line and give its exit code.
+    """Run one command line and return its exit code.
 
     Parameters
     ----------
@@ -162,19 +91,18 @@ def main(tokens: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 failed, 2 used wrongly, 4 cut short by the time budget, 130 interrupted.
+        0 done, 1 failed, 2 wrong usage, 4 ended early by the time budget, 130 interrupted.
     """
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be Unicode
+        sys.stdout.reconfigure(errors="surrogateescape")  # file names need not be Unicode
     if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # torch's are for programmers
+        warnings.simplefilter("ignore")  # torch's warnings are for programmers
+    given = sys.argv[1:] if tokens is None else list(tokens)
+    if not given:
+        print(START)
+        return DONE
     try:
-        code = app(
-            sys.argv[1:] if tokens is None else tokens,
-            exit_on_error=False,
-            print_error=False,
-            result_action="return_value",
-        )
+        code = app(given, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
         return code or DONE
     except CycloptsError as error:
@@ -183,16 +111,16 @@ def main(tokens: Sequence[str] | None = None) -> int:
     except LimnerError as error:
         return _fail(str(error), MISUSED if isinstance(error, OptionError) else FAILED)
     except KeyboardInterrupt:
-        say("interrupted at once; nothing is left half-written")
+        say("stopped at once; no file is half-written")
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read us has had enough
+    except BrokenPipeError:  # the reader of our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
         from limner.nn.devices import is_out_of_memory
 
         if is_out_of_memory(error):
-            return _fail("there is not enough memory; use a smaller --size")
+            return _fail(f"there is not enough memory; {_less_memory(given)}")
         if os.environ.get("LIMNER_TRACEBACK"):
             traceback.print_exc()
         return _fail(
@@ -207,9 +135,25 @@ def _fail(message: str, code: int = FAILED) -> int:
     return code
 
 
-@app.command
+def _less_memory(tokens: Sequence[str]) -> str:
+    """Say what would need less memory, naming an option that the command has."""
+    from limner import signature
+
+    words = [*tokens, "", ""]
+    about = TRAININGS.get(words[1]) if words[0] == "train" else VERBS.get(words[0])
+    known: set[str] = set()
+    if about is not None:
+        module, _, function = about.place.partition(":")
+        known = {option.name for option in signature.of(getattr(import_module(module), function))}
+    option = next((name for name in ("batch_size", "size") if name in known), None)
+    if option is not None:
+        return f"use a smaller --{option.replace('_', '-')}"
+    return "use a smaller picture, or close other programs"
+
+
+@app.command(help_prologue="Examples:\n  limner models\n  limner models --json")
 def models(*, json: bool = False) -> int:
-    """List the weights: those that ship with limner, and those it looks for in torch's cache.
+    """List the weights that ship with limner, and those it looks for in torch's cache.
 
     Parameters
     ----------
@@ -220,31 +164,31 @@ def models(*, json: bool = False) -> int:
     if json:
         print(dumps(weights))
         return DONE
-    table = Table("name", "kind", "licence", "MB", box=None, pad_edge=False)
-    table.add_column("recipe, or place", overflow="fold")
+    table = Table("name", "kind", "license", "MB", box=None, pad_edge=False)
+    table.add_column("recipe, or file", overflow="fold")
     for one in weights:
         size = f"{one['megabytes']:.1f}" if one["megabytes"] else "not here"
-        said = [one[column] for column in ("name", "kind", "licence")]
-        table.add_row(*said, size, one["recipe"] or one["path"])
+        columns = [one[column] for column in ("name", "kind", "license")]
+        table.add_row(*columns, size, one["recipe"] or one["path"])
     Console(markup=False, highlight=False).print(table)
     return DONE
 
 
 def _weights() -> list[dict[str, Any]]:
-    """What ships says of itself; what does not is known by its name."""
+    """Describe every weights file: shipped ones by their metadata, VGG by its name."""
     import torch
 
     from limner.nn import features, weights
 
     cache = Path(torch.hub.get_dir(), "checkpoints")
-    places = {path.stem: path for path in sorted(weights.SHIPPED.glob("*.safetensors"))}
-    places |= {name: cache / url.rpartition("/")[2] for name, url in features.URLS.items()}
+    paths = {path.stem: path for path in sorted(weights.SHIPPED.glob("*.safetensors"))}
+    paths |= {name: cache / url.rpartition("/")[2] for name, url in features.URLS.items()}
     found: list[dict[str, Any]] = []
-    for name, path in places.items():
-        about = {"kind": "features", "licence": "torchvision's"}
+    for name, path in paths.items():
+        about = {"kind": "features", "license": "torchvision's"}
         if name not in features.URLS:
             about = weights.describe(path)
-        said = {key: about.get(key, "") for key in ("kind", "licence", "recipe")}
+        columns = {key: about.get(key, "") for key in ("kind", "license", "recipe")}
         size = path.stat().st_size / 1e6 if path.is_file() else None
-        found.append({"name": name, **said, "path": str(path), "megabytes": size})
+        found.append({"name": name, **columns, "path": str(path), "megabytes": size})
     return found

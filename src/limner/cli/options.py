@@ -1,18 +1,80 @@
-"""A verb's signature and docstring become the options of its command, and of its form on the page.
-
-Nothing is said twice: names, types and defaults are the signature's, the help is the docstring's.
-"""
+"""Turn a verb's signature and docstring into the options of its command."""
 
 import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_origin
 
-from cyclopts import Parameter, Token
+from cyclopts import Group, Parameter, Token
 
 from limner.signature import Option, of
 
-_NAMES = {"output": ("--output", "-o"), "n": "-n"}  # what is not spelt as cyclopts would
+_NAMES = {"output": ("--output", "-o"), "n": "-n"}  # names that cyclopts would write otherwise
+
+# The groups of the help, in their order, and the options in each; others are in the first group.
+_INPUTS = Group("Inputs", sort_key=0)
+_RESULT = Group("Result", sort_key=1)
+_GROUPS = {
+    Group("Style", sort_key=2): (
+        "align",
+        "augment",
+        "contrast",
+        "detail",
+        "features",
+        "hints",
+        "init",
+        "keep_colors",
+        "lines",
+        "loss",
+        "mask",
+        "method",
+        "mirror",
+        "model",
+        "near_gray",
+        "palette",
+        "palette_from",
+        "penalty",
+        "points",
+        "preset",
+        "quality",
+        "seed",
+        "sigma",
+        "strength",
+        "style",
+        "style_scale",
+        "thickness",
+        "truncation",
+        "variety",
+        "weight",
+    ),
+    Group("Speed and memory", sort_key=3): (
+        "adversarial_steps",
+        "allow_huge",
+        "batch_size",
+        "device",
+        "improver_steps",
+        "learning_rate",
+        "max_hours",
+        "perceptual_steps",
+        "solver",
+        "steps",
+        "time_budget",
+    ),
+    Group("Files", sort_key=4): (
+        "drawings",
+        "dry_run",
+        "json",
+        "keep_exif",
+        "map_",
+        "output",
+        "overwrite",
+        "resume",
+        "save_cube",
+        "save_every",
+        "teacher",
+    ),
+}
+_GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names}
 
 
 def command(verb: Callable[..., object], run: Callable[..., int]) -> Callable[..., int]:
@@ -21,23 +83,26 @@ def command(verb: Callable[..., object], run: Callable[..., int]) -> Callable[..
     Parameters
     ----------
     verb : callable
-        Whose inputs and options are asked for.
+        The command has its inputs and options.
     run : callable
-        ``run(verb, inputs, options, *, …) -> exit code``; its own keyword options are asked for
-        too. What is not given is left to the defaults of both.
+        ``run(verb, inputs, options, *, ...) -> exit code``; the command has its keyword options
+        too. Options that are not given keep the defaults of both signatures.
     """
-    asked, own = of(verb), [option for option in of(run) if not option.input]
-    pictures = {option.name for option in asked if option.picture}
-    places = [option.picture for option in asked if option.input]
+    of_verb, of_run = of(verb), [option for option in of(run) if not option.input]
+    pictures = {option.name for option in of_verb if option.picture}
+    takes_picture = [option.picture for option in of_verb if option.input]
 
     def called(*inputs: object, **given: object) -> int:
-        mine = {option.name: given.pop(option.name) for option in own if option.name in given}
-        which = [*places, *places[-1:] * len(inputs)]  # the last can be given several times
-        named = [_text(one) if seen else one for one, seen in zip(inputs, which, strict=False)]
+        own = {option.name: given.pop(option.name) for option in of_run if option.name in given}
+        which = [*takes_picture, *takes_picture[-1:] * len(inputs)]  # the last may be repeated
+        values = [_text(one) if path else one for one, path in zip(inputs, which, strict=False)]
         options = {n: _text(value) if n in pictures else value for n, value in given.items()}
-        return run(verb, named, options, **mine)
+        return run(verb, values, options, **own)
 
-    parameters = [_parameter(option) for option in (*asked, *own)]
+    places = [option for option in of_verb if option.input]
+    others = [option for option in (*of_run, *of_verb) if not option.input]
+    others.sort(key=lambda option: option.name != "output")  # first in its group: it is required
+    parameters = [_parameter(option) for option in (*places, *others)]
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     called.__annotations__ = {p.name: p.annotation for p in parameters}
     called.__doc__ = (inspect.getdoc(verb) or "").partition("\n\n")[0]
@@ -45,14 +110,15 @@ def command(verb: Callable[..., object], run: Callable[..., int]) -> Callable[..
 
 
 def _parameter(option: Option) -> inspect.Parameter:
-    """The parameter of a command: for pictures a path, which shells can complete."""
+    """Describe an option to cyclopts. Pictures become paths, which shells can complete."""
     kind: Any = option.kind
     if option.picture:
         kind = list[Path] if get_origin(kind) is list else Path
     settings = Parameter(
         name=_NAMES.get(option.name),
+        group=_INPUTS if option.input else _GROUP_OF.get(option.name, _RESULT),
         help=option.help,
-        show_default=option.default is not False and option.default != (),
+        show_default=option.default not in (None, False, (), "", 0) or option.default is True,
         negative=None if option.default is True else (),
     )
     if option.picture and option.choices:
@@ -72,6 +138,7 @@ def _parameter(option: Option) -> inspect.Parameter:
 
 
 def _numbers(_: object, tokens: Sequence[Token]) -> list[int]:
+    """Read ``1,2,3``, the form of options that take several whole numbers."""
     try:
         return [int(number) for token in tokens for number in token.value.split(",")]
     except ValueError:
@@ -79,4 +146,5 @@ def _numbers(_: object, tokens: Sequence[Token]) -> list[int]:
 
 
 def _text(value: Any) -> Any:
+    """Turn paths back into the text that was typed: verbs tell ``wave.jpg:0.7`` from a file."""
     return [str(one) for one in value] if isinstance(value, list) else str(value)

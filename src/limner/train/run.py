@@ -41,6 +41,32 @@ def check_training(learning_rate: float | None = None, **counts: int | None) -> 
         raise OptionError(f"--learning-rate {learning_rate:g}: must be above 0 and below 1")
 
 
+def check_folder(folder: Path, *, resume: bool) -> None:
+    """Refuse a run folder, before any work, that cannot be used.
+
+    Raises
+    ------
+    OutputError
+        It already holds a run, holds none to resume, or is a file.
+    """
+    has_checkpoint = (folder / "checkpoint.pt").is_file()
+    if resume and not has_checkpoint and not _parts(folder):
+        raise OutputError(
+            f"{folder}: has no checkpoint to resume; leave out --resume to start a new run"
+        )
+    if not resume and has_checkpoint:
+        raise OutputError(
+            f"{folder}: already holds a run; continue it with --resume, or choose another folder"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: is a file; name a folder for the run")
+
+
+def _parts(folder: Path) -> list[Path]:
+    """Files that a killed process was writing: whole, or cut off."""
+    return sorted(folder.glob(".limner-*.part"))
+
+
 class Run:
     """A folder that holds one training.
 
@@ -101,10 +127,14 @@ class Run:
         self._reporter = Reporter(f"train {training}", on_step)
         self._saved_step = -1
         self._note = ""
+        check_folder(folder, resume=resume)
         if resume:
             self._check_resumable()
+            if not self.checkpoint.is_file():
+                self._recover()
         else:
             self._begin()
+        self._remove_parts()
 
     @property
     def seconds(self) -> float:
@@ -112,26 +142,16 @@ class Run:
         return self._reporter.seconds
 
     def _begin(self) -> None:
-        if self.checkpoint.exists():
-            raise OutputError(
-                f"{self.folder}: already holds a run; continue it with --resume, or choose another "
-                "folder"
-            )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / "options.json").write_text(json.dumps(self._options, indent=2) + "\n")
             for log in self._logs:  # of a run that was stopped before its first checkpoint
                 log.unlink(missing_ok=True)
-            self._remove_parts()
         except OSError as error:
             raise OutputError(f"{self.folder}: cannot be written ({error.strerror})") from error
 
     def _check_resumable(self) -> None:
         known = self.folder / "options.json"
-        if not self.checkpoint.is_file():
-            raise OutputError(
-                f"{self.folder}: has no checkpoint to resume; leave out --resume to start a new run"
-            )
         try:
             started = dict(json.loads(known.read_text()))
         except (OSError, ValueError, TypeError) as error:
@@ -148,11 +168,23 @@ class Run:
                     f"{flag(option)} {value}: this run was started with {started.get(option)}; "
                     "resume it with the same options, or start another run"
                 )
-        self._remove_parts()
+
+    def _recover(self) -> None:
+        """Use a first checkpoint that was written, but not renamed before the process was killed."""
+        for part in _parts(self.folder):
+            try:
+                torch.load(part, map_location="cpu", weights_only=True)["format"]
+            except Exception:  # cut off, or not a checkpoint
+                continue
+            part.replace(self.checkpoint)
+            return
+        raise OutputError(
+            f"{self.folder}: the process was killed while it wrote its first checkpoint; leave out "
+            "--resume to start a new run"
+        )
 
     def _remove_parts(self) -> None:
-        """Remove what a killed process left: files that were being written."""
-        for part in (*self.folder.glob(".limner-*.part"), self.folder / "checkpoint.tmp"):
+        for part in (*_parts(self.folder), self.folder / "checkpoint.tmp"):  # the old name
             part.unlink(missing_ok=True)
 
     def _no_room(self, path: Path, error: Exception) -> OutputError:

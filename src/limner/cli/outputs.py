@@ -1,0 +1,141 @@
+"""Every file that a command will write: known, and checked, before any work is done."""
+
+from collections.abc import Callable, Iterable, Mapping
+from glob import escape
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from limner.errors import OutputError, printable
+from limner.io import check_output, check_place
+
+
+def side_files(
+    verb: Callable[..., Any], options: Mapping[str, Any], place: Callable[[str], Path]
+) -> dict[str, Path]:
+    """Return the path of every file that a verb makes beside its result.
+
+    Parameters
+    ----------
+    verb : callable
+        Its module has a function ``side_files`` if it makes such files.
+    options : mapping
+        The options it will be called with.
+    place : callable
+        From ``"strip.gif"``, a name and an ending, to a path. The ending is empty for the format
+        of the result.
+
+    Returns
+    -------
+    dict of str to Path
+        The paths by the names in ``picture.info["beside"]``.
+    """
+    planned = getattr(import_module(verb.__module__), "side_files", None)
+    named: dict[str, str | Path] = planned(options) if planned else {}
+    return {
+        name: ending if isinstance(ending, Path) else place(f"{name}{ending}")
+        for name, ending in named.items()
+    }
+
+
+def beside(output: Path, name: str) -> Path:
+    """Return where a side file of a picture goes: ``out-strip.png`` for ``out.png``."""
+    return output.with_name(f"{output.stem}-{name}{'' if Path(name).suffix else output.suffix}")
+
+
+def numbered(output: Path, step: int) -> Path:
+    """Return where the picture of a step goes: ``out-000300.png`` for ``out.png``."""
+    return output.with_name(f"{output.stem}-{step:06d}{output.suffix}")
+
+
+def checkpoint_of(output: Path) -> Path:
+    """Return where the checkpoint of an unfinished picture goes."""
+    return output.with_name(f"{output.name}.checkpoint.safetensors")
+
+
+def check_all(
+    output: Path,
+    others: Iterable[Path],
+    *,
+    overwrite: bool,
+    size: int | None,
+    save_every: int,
+    resume: bool,
+) -> None:
+    """Refuse, before any work, what could not be written at the end.
+
+    Parameters
+    ----------
+    output : Path
+        The picture.
+    others : iterable of Path
+        Its side files.
+    overwrite : bool
+        Whether files may be replaced.
+    size : int or None
+        Longest side of the picture in pixels, if it is known.
+    save_every : int
+        Whether pictures of some steps and a checkpoint are written too; 0 for no.
+    resume : bool
+        Whether the command continues from a checkpoint: then pictures of steps may exist.
+
+    Raises
+    ------
+    OptionError
+        A suffix does not name a format that limner writes.
+    OutputError
+        A file exists, cannot be written, or would be written twice.
+    """
+    check_output(output, overwrite=overwrite, size=(size, size) if size else None)
+    taken = {output.resolve()}
+    for path in others:
+        if path.resolve() in taken:
+            raise OutputError(
+                f"{printable(path)}: two files of this command would have this name; choose another"
+            )
+        taken.add(path.resolve())
+        check_place(path, overwrite=overwrite)
+    if not save_every:
+        return
+    # names can be too long only for these
+    check_output(numbered(output, 0), overwrite=True)
+    checkpoint = checkpoint_of(output)
+    check_place(checkpoint, overwrite=True)
+    if resume or overwrite:
+        return
+    if checkpoint.exists():
+        raise OutputError(
+            f"{printable(checkpoint)}: is the checkpoint of an unfinished picture; use --resume to "
+            "continue it, or --overwrite to start again"
+        )
+    for path in sorted(output.parent.glob(f"{escape(output.stem)}-{'[0-9]' * 6}{output.suffix}")):
+        check_output(path, overwrite=False)
+
+
+def check_folder(output: Path, names: Iterable[str], *, overwrite: bool) -> None:
+    """Refuse, before any work, a folder into which pictures could not be written at the end.
+
+    Parameters
+    ----------
+    output : Path
+        The folder. It is made if it is missing.
+    names : iterable of str
+        The files that will be written into it.
+    overwrite : bool
+        Whether it may hold files already.
+
+    Raises
+    ------
+    OutputError
+        It is a file, holds files, or cannot be written.
+    """
+    shown = printable(output)
+    if not output.is_dir():
+        if output.exists():
+            raise OutputError(f"{shown}: is a file; name a folder for the pictures")
+        check_place(output, overwrite=True)
+        return
+    if not overwrite and any(output.iterdir()):
+        raise OutputError(f"{shown}: is not empty; name another folder, or use --overwrite")
+    for name in names:
+        check_place(output / name, overwrite=True)
