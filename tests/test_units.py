@@ -1,13 +1,17 @@
 """Sizes of paper; lengths are tested where they came from, in the hybrid room."""
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from limner.errors import OptionError
-from limner.units import to_paper
+from limner.units import to_meters, to_paper, to_seconds
 
 
 @pytest.mark.parametrize(
-    ("text", "metres"),
+    ("text", "meters"),
     [
         ("60x40cm", (0.6, 0.4)),
         ("60×40 cm", (0.6, 0.4)),
@@ -17,13 +21,88 @@ from limner.units import to_paper
         ("60cm x 400mm", (0.6, 0.4)),
     ],
 )
-def test_paper_is_a_width_and_a_height(text: str, metres: tuple[float, float]) -> None:
-    assert to_paper(text) == pytest.approx(metres)
+def test_paper_is_a_width_and_a_height(text: str, meters: tuple[float, float]) -> None:
+    assert to_paper("print", text) == pytest.approx(meters)
 
 
 @pytest.mark.parametrize("text", ["", "60", "60x40", "60cm", "x40cm", "60x-40cm", "60xinfcm", "a4"])
 def test_what_is_no_paper_is_refused(text: str) -> None:
     with pytest.raises(
-        OptionError, match=r"^paper .*: must be a width and a height, as in 60x40cm"
+        OptionError,
+        match=rf"^--print {re.escape(repr(text))}: must be width x height with a unit, as in 60x40cm",
     ):
-        to_paper(text)
+        to_paper("print", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meters"),
+    [
+        ("40cm", 0.4),
+        ("250mm", 0.25),
+        ("4m", 4.0),
+        ("16in", 0.4064),
+        ("2ft", 0.6096),
+        ("1.5", 1.5),
+        (4, 4.0),
+        (0.3, 0.3),
+        (" 3 m ", 3.0),
+        ("40 cm", 0.4),
+        (".5m", 0.5),
+        ("1e3mm", 1.0),
+    ],
+)
+def test_lengths(text: float | str, meters: float) -> None:
+    assert to_meters("near", text) == pytest.approx(meters, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "m", "cm", "0", "0m", "-1m", "-0.5", "four", "4 miles", "4km", "1,5m", "1m50", "4mcm",
+     "nan", "nanm", "inf", "infm", "1e400m", "1e-400", "4M", 0, -2.0, float("nan"), float("inf")],
+)  # fmt: skip
+def test_what_is_no_length(text: float | str) -> None:
+    with pytest.raises(OptionError) as caught:
+        to_meters("near", text)
+    assert str(caught.value) == (f"--near {text!r}: must be a length above 0, as in 40cm, 4m, 16in")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (30, 30.0),
+        (0.25, 0.25),
+        ("30", 30.0),
+        ("30s", 30.0),
+        ("2m", 120.0),
+        ("1h", 3600.0),
+        ("1.5h", 5400.0),
+        (" 2m ", 120.0),
+        ("0.5 m", 30.0),
+        ("1e3", 1000.0),
+        (".5h", 1800.0),
+    ],
+)
+def test_seconds(text: float | str, seconds: float) -> None:
+    assert to_seconds("time_budget", text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "s", "m", "soon", "2d", "2M", "1h30m", "2 minutes", "0", "0s", "-1", "-1m", 0, -3.5,
+     "nan", "inf", "infh", float("nan"), float("inf"), "1e308h", "1,5h"],
+)  # fmt: skip
+def test_what_is_no_length_of_time_is_refused(text: float | str) -> None:
+    with pytest.raises(OptionError) as raised:
+        to_seconds("time_budget", text)
+    assert str(raised.value) == (
+        f"--time-budget {text!r}: must be a time above 0, as in 30s, 2m, 1h"
+    )
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text(max_size=12))
+def test_whatever_is_typed_gives_seconds_or_one_line(text: str) -> None:
+    try:
+        assert 0 < to_seconds("time_budget", text) < float("inf")
+    except OptionError as error:
+        assert "\n" not in str(error)

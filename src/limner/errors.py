@@ -1,15 +1,15 @@
-"""What a user can get wrong, one class for each kind of mistake.
+"""The errors that limner raises for mistakes of the user.
 
 ::
 
     LimnerError
-    ├── InputError      a file that is missing, damaged, too large or no picture
-    ├── OptionError     an option, or a pair of them, out of its range (exit code 2)
-    ├── OutputError     a file that cannot be written, or would be lost
-    └── WeightsError    a weights file that is missing, damaged or of another kind
+    ├── InputError      a file is missing, damaged, too large, or not a picture
+    ├── OptionError     an option is out of range, or does not fit another (exit code 2)
+    ├── OutputError     a file cannot be written, or would be replaced
+    └── WeightsError    a weights file is missing, damaged, or for another network
 
-The message is one line that names the value, the limit and the remedy. A programmer's mistake is
-an ``assert``, never one of these.
+The message is one line with the value, the limit and the remedy. Mistakes of a programmer are
+assertions, never one of these.
 """
 
 import os
@@ -18,31 +18,31 @@ DONE, FAILED, MISUSED, CUT_SHORT, INTERRUPTED = 0, 1, 2, 4, 130  # exit codes
 
 
 class LimnerError(Exception):
-    """Any mistake a user can put right; ``str()`` of it is one line fit to be shown."""
+    """Base class: a mistake that the user can correct. ``str()`` is a message of one line."""
 
 
 class InputError(LimnerError):
-    """An input file is missing, damaged, too large or no picture."""
+    """An input file is missing, damaged, too large, or not a picture."""
 
 
 class OptionError(LimnerError, ValueError):
-    """An option is out of its range, or does not go with another."""
+    """An option is out of range, or does not fit another option."""
 
 
 class OutputError(LimnerError):
-    """The result cannot be written where it was asked for."""
+    """The result cannot be written, or would replace a file."""
 
 
 class WeightsError(LimnerError):
-    """A weights file is missing, damaged or not of the kind that was asked for."""
+    """A weights file is missing, damaged, or for another network."""
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    """Return a path fit for a message of one line, whatever its characters."""
+    """Return a path for a message of one line: unprintable characters become ``?``."""
     return "".join(c if c.isprintable() else "?" for c in os.fspath(path)) or "(empty name)"
 
 
 def reason(error: Exception) -> str:
-    """Return what an exception says, on one line."""
+    """Return the text of an exception on one line."""
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return printable(" ".join(text.split()) or type(error).__name__)

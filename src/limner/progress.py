@@ -1,41 +1,37 @@
-"""How a verb tells its caller how far it is, and how the caller stops it."""
+"""How a verb reports its progress, and how a caller stops it."""
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from PIL import Image
 
-from limner.errors import OptionError
-
-_UNITS = {"s": 1, "m": 60, "h": 3600}
-
 
 @dataclass(frozen=True)
 class Progress:
-    """One moment of a running verb.
+    """The progress of a verb after one step.
 
     Attributes
     ----------
     verb : str
-        The verb that runs, ``"stylize"`` for example.
+        The verb: ``"stylize"``.
     stage : str
-        What it is at, in a few words: ``"512 px"``.
+        What it does now, in a few words: ``"512 px"``.
     step, steps : int
-        Steps done and steps planned, over all stages. ``step`` is 0 before the first.
+        Steps done and steps planned, over all stages. ``step`` is 0 before the first step.
     seconds : float
-        Since the call began.
+        Seconds since the call began.
     loss : float or None
-        The loss at this step, where there is one.
+        The loss of this step, if there is one.
     preview : callable or None
-        Makes the picture so far. It costs something, so call it only to show the picture.
+        Makes the picture so far. This takes time: call it only to show the picture.
     note : str
-        A remark for the user ("the first of 12 frames is used"), or empty.
+        A remark for the user ("only the first of 12 frames is used"), or empty.
     share : float
-        Of the work, done: 0 to 1. Steps differ in cost, so this tells the time left.
+        Share of the work that is done, from 0 to 1. Steps differ in cost, so use this to
+        estimate the time left.
     size : tuple of int or None
-        Height and width of the result in pixels, where they are known before the first step.
+        Height and width of the result in pixels, if they are known before the first step.
     """
 
     verb: str
@@ -92,32 +88,12 @@ class Reporter:
         )
 
 
-class Stop(Exception):  # noqa: N818 - a wish, not an error
-    """Raised by an ``on_step`` callback to end the verb early.
+class Stop(Exception):  # noqa: N818 - a request, not an error
+    """Raise this in an ``on_step`` callback to end the verb early.
 
-    A verb that has begun its steps returns the picture so far; one that has not lets it through.
+    After its first step, the verb returns the picture so far. Before it, the exception propagates.
     """
-
-
-def to_seconds(text: float | str) -> float:
-    """Read a length of time: a number of seconds, or ``"30s"``, ``"2m"``, ``"1.5h"``.
-
-    Raises
-    ------
-    OptionError
-        It is none of these, or not above 0.
-    """
-    number, unit = str(text).strip(), 1
-    if number and number[-1] in _UNITS:
-        number, unit = number[:-1], _UNITS[number[-1]]
-    try:
-        length = float(number) * unit
-    except ValueError:
-        length = 0.0
-    if not 0 < length < math.inf:
-        raise OptionError(f"time {text!r}: must be above 0, as in 30s, 2m or 1h")
-    return length
 
 
 def silent(progress: Progress) -> None:
-    """Ignore the progress: the default ``on_step``."""
+    """Ignore the progress. This is the default ``on_step``."""

@@ -1,4 +1,7 @@
-"""What a verb's signature and docstring say: its options, their types, defaults and help."""
+"""Read a verb's options from its signature and docstring: names, types, defaults and help.
+
+The command line, the page and the CLI reference are all made from these.
+"""
 
 import inspect
 import re
@@ -9,34 +12,36 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from PIL import Image
 
+from limner.checks import flag
+
 REQUIRED = inspect.Parameter.empty
 
-# What the program hands over itself, so that nobody is asked for it.
-_INNER = ("on_step", "checkpoint", "run")
+# Parameters that the program fills in; they are not options.
+_INTERNAL = ("on_step", "checkpoint", "run")
 
 
 @dataclass(frozen=True)
 class Option:
-    """One parameter of a verb, as a person is asked for it.
+    """One parameter of a verb, as a user sees it.
 
     Attributes
     ----------
     name : str
-        The parameter's: ``"style_scale"``.
+        Name of the parameter: ``"style_scale"``.
     kind : type
         ``str``, ``int``, ``float``, ``bool``, ``Path``, a ``Literal``, or a ``list`` of one.
     default : object
-        The signature's, or ``REQUIRED``.
+        Default of the signature, or ``REQUIRED``.
     help : str
-        The docstring's, on one line.
+        Description from the docstring, on one line.
     input : bool
-        Given by its place, before all options.
+        Whether it is an input, given by its position.
     several : bool
-        An input that can be given any number of times.
+        Whether it is an input that can be given any number of times.
     picture : bool
-        Takes a picture: a file, or one of the choices.
+        Whether it takes a picture: a file, or one of the choices.
     choices : tuple of str
-        Words that are taken, alone or beside the name of a file.
+        The words it takes, instead of or beside a file name.
     """
 
     name: str
@@ -50,13 +55,12 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """How it is spelt: ``--style-scale``, ``--print`` for ``print_``, ``-n``."""
-        name = self.name.strip("_").replace("_", "-")
-        return f"-{name}" if len(name) == 1 else f"--{name}"
+        """The option as it is typed: ``--style-scale``, ``--print`` for ``print_``, ``-n``."""
+        return flag(self.name)
 
 
 def of(verb: Callable[..., object]) -> list[Option]:
-    """Give the options of a verb, in the order of its signature."""
+    """Return the options of a verb, in the order of its signature."""
     helps = _helps(inspect.getdoc(verb) or "")
     return [
         Option(
@@ -70,12 +74,12 @@ def of(verb: Callable[..., object]) -> list[Option]:
             _choices(parameter.annotation),
         )
         for parameter in inspect.signature(verb).parameters.values()
-        if parameter.name not in _INNER
+        if parameter.name not in _INTERNAL
     ]
 
 
 def _helps(docstring: str) -> dict[str, str]:
-    """The help of every parameter, out of a docstring in NumPy's style."""
+    """Return the description of every parameter in a NumPy-style docstring."""
     parts = re.split(r"\n\n(\w+)\n-+\n", docstring)
     section = dict(zip(parts[1::2], parts[2::2], strict=True)).get("Parameters", "")
     helps: dict[str, str] = {}
@@ -87,7 +91,7 @@ def _helps(docstring: str) -> dict[str, str]:
 
 
 def _kind(annotation: Any) -> Any:
-    """What of an annotation a person can type."""
+    """Return the part of an annotation that a user can type."""
     parts = _parts(annotation)
     if str in parts:
         return str
@@ -98,7 +102,7 @@ def _kind(annotation: Any) -> Any:
 
 
 def _parts(annotation: Any) -> tuple[Any, ...]:
-    """The members of a union, or the type alone."""
+    """Return the members of a union, or the type alone."""
     return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
 
 

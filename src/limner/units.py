@@ -1,48 +1,74 @@
-"""Lengths in the real world: distances, and the size of paper."""
+"""Lengths, paper sizes and times with their units, as users type them."""
 
 import math
 
+from limner.checks import flag
 from limner.errors import OptionError
 
-_METRES = {"mm": 1e-3, "cm": 1e-2, "in": 0.0254, "ft": 0.3048, "m": 1.0}
-INCH = _METRES["in"]
+_METERS = {"mm": 1e-3, "cm": 1e-2, "in": 0.0254, "ft": 0.3048, "m": 1.0}
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+INCH = _METERS["in"]
 
 
-def to_metres(text: float | str) -> float:
-    """Read a length: a number of metres, or one with its unit, m, cm, mm, in or ft: ``"40cm"``.
+def to_meters(option: str, text: float | str) -> float:
+    """Read a length: ``"40cm"``, or a number of meters. Units: m, cm, mm, in, ft.
+
+    Parameters
+    ----------
+    option : str
+        The parameter it was given for, named in the error.
+    text : float or str
+        What was given.
 
     Raises
     ------
     OptionError
-        It is none of these, or not above 0.
+        It is not a length, or not above 0.
     """
-    number, unit = _split(text)
-    length = number * _METRES[unit or "m"]
+    number, unit = _split(text, _METERS)
+    length = number * _METERS[unit or "m"]
     if not 0 < length < math.inf:
-        raise OptionError(f"length {text!r}: must be above 0, as in 40cm, 4m or 16in")
+        raise OptionError(f"{flag(option)} {text!r}: must be a length above 0, as in 40cm, 4m, 16in")
     return length
 
 
-def to_paper(text: str) -> tuple[float, float]:
-    """Read a width and a height: ``"60x40cm"``, ``"24x16in"``; in metres.
+def to_paper(option: str, text: str) -> tuple[float, float]:
+    """Read a width and a height, ``"60x40cm"`` or ``"24x16in"``, in meters.
 
     Raises
     ------
     OptionError
-        It is no such thing, or one of them is not above 0.
+        It is not a paper size, or one of the sides is not above 0.
     """
     across, _, down = text.replace("×", "x").partition("x")
-    (width, own), (height, unit) = _split(across), _split(down)
-    found = width * _METRES[own or unit or "cm"], height * _METRES[unit or "cm"]
-    if not 0 < min(found) <= max(found) < math.inf or not unit:
-        raise OptionError(f"paper {text!r}: must be a width and a height, as in 60x40cm or 24x16in")
-    return found
+    (width, own), (height, unit) = _split(across, _METERS), _split(down, _METERS)
+    size = width * _METERS[own or unit or "cm"], height * _METERS[unit or "cm"]
+    if not 0 < min(size) <= max(size) < math.inf or not unit:
+        raise OptionError(
+            f"{flag(option)} {text!r}: must be width x height with a unit, as in 60x40cm or 24x16in"
+        )
+    return size
 
 
-def _split(text: float | str) -> tuple[float, str]:
-    """A number and its unit; not a number where it is none."""
+def to_seconds(option: str, text: float | str) -> float:
+    """Read a time: ``"30s"``, ``"2m"``, ``"1.5h"``, or a number of seconds.
+
+    Raises
+    ------
+    OptionError
+        It is not a time, or not above 0.
+    """
+    number, unit = _split(text, _SECONDS)
+    length = number * _SECONDS[unit or "s"]
+    if not 0 < length < math.inf:
+        raise OptionError(f"{flag(option)} {text!r}: must be a time above 0, as in 30s, 2m, 1h")
+    return length
+
+
+def _split(text: float | str, units: dict[str, float] | dict[str, int]) -> tuple[float, str]:
+    """Split a number and its unit; the number is NaN if there is none."""
     number = str(text).strip()
-    unit = next((unit for unit in _METRES if number.endswith(unit)), "")
+    unit = next((unit for unit in units if number.endswith(unit)), "")
     try:
         return float(number.removesuffix(unit)), unit
     except ValueError:

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from limner.errors import OptionError
 from limner.hybrid.viewing import strip, zoom
-from limner.units import to_metres
 
 
 def photo(width: int = 160, height: int = 96) -> Image.Image:
@@ -23,41 +21,6 @@ def pixels(picture: Image.Image) -> np.ndarray:
 def block_means(picture: np.ndarray, side: int) -> np.ndarray:
     height, width = (n // side for n in picture.shape[:2])
     return picture.reshape(height, side, width, side, 3).mean((1, 3))
-
-
-# --- lengths ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "metres"),
-    [
-        ("40cm", 0.4),
-        ("250mm", 0.25),
-        ("4m", 4.0),
-        ("16in", 0.4064),
-        ("2ft", 0.6096),
-        ("1.5", 1.5),
-        (4, 4.0),
-        (0.3, 0.3),
-        (" 3 m ", 3.0),
-        ("40 cm", 0.4),
-        (".5m", 0.5),
-        ("1e3mm", 1.0),
-    ],
-)
-def test_lengths(text: float | str, metres: float) -> None:
-    assert to_metres(text) == pytest.approx(metres, rel=1e-12)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "m", "cm", "0", "0m", "-1m", "-0.5", "four", "4 miles", "4km", "1,5m", "1m50", "4mcm",
-     "nan", "nanm", "inf", "infm", "1e400m", "1e-400", "4M", 0, -2.0, float("nan"), float("inf")],
-)  # fmt: skip
-def test_what_is_no_length(text: float | str) -> None:
-    with pytest.raises(OptionError) as caught:
-        to_metres(text)
-    assert str(caught.value) == f"length {text!r}: must be above 0, as in 40cm, 4m or 16in"
 
 
 # --- strip -----------------------------------------------------------------------------------

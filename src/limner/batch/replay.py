@@ -1,7 +1,7 @@
-"""`replay`: a picture, made again from the recipe it carries.
+"""`replay`: make a picture again from the recipe inside it.
 
-The recipe may come from anybody. Only a verb of limner's is called, only with options that describe
-a picture, and only on files that are the same as they were.
+Anybody may have written the recipe. Only verbs that make pictures are called, only with options
+that describe a picture, and only with input files that have not changed.
 """
 
 import hashlib
@@ -14,13 +14,14 @@ from PIL import Image
 
 import limner
 from limner import signature
+from limner._version import __version__
 from limner.errors import InputError, printable
 from limner.io import recipe_of
 from limner.nn import weights
 from limner.progress import OnStep, Progress, silent
 from limner.signature import Option
 
-# The verbs that make pictures. A recipe may come from anybody: it calls nothing else.
+# The verbs that make pictures.
 VERBS = (
     "beautify",
     "colorize",
@@ -32,83 +33,112 @@ VERBS = (
     "upscale",
     "variations",
 )
-RENAMED_VERBS = {"draw": "sketch"}  # name in old recipes -> name today
+# What recipes of version 0.1 call by another name: verbs, options, and words that options take.
+RENAMED_VERBS = {"draw": "sketch"}
+RENAMED_OPTIONS: dict[str, dict[str, str]] = {"hybridize": {"near_grey": "near_gray"}}
+RENAMED_WORDS: dict[str, dict[str, dict[str, str]]] = {
+    "beautify": {"method": {"optimise": "optimize"}}
+}
 
 # Options of one call, not of the picture: no recipe sets them.
 _OF_THE_CALL = ("device", "time_budget", "save_every", "resume")
 
 
 def replay(picture: Path, *, device: str = "auto", on_step: OnStep = silent) -> Image.Image:
-    """Make a picture again from the recipe it carries.
+    """Make a picture again from the recipe inside it.
 
     Parameters
     ----------
     picture : path
-        A picture that limner wrote. Its inputs are looked for where they were, seen from the
-        current folder, and beside the picture.
+        A picture that limner wrote. Its inputs are searched for under their recorded names, from
+        the current folder and beside the picture.
     device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        Where to compute: auto, cpu, cuda or mps.
     on_step : callable
-        As of the verb that made the picture.
+        Passed to the verb that made the picture.
 
     Returns
     -------
     PIL.Image.Image
-        What the verb gives: on one CPU and one version of limner the same to the byte.
+        The result of the verb. On one CPU, with one version of limner, the bytes are the same.
 
     Raises
     ------
     InputError
-        The picture carries no recipe of limner's, or an input is missing or has changed.
+        The picture has no limner recipe, or an input is missing or has changed.
     LimnerError
         What the verb raises.
     """
     recipe = recipe_of(picture)
-    inputs, given, files = map(recipe.get, ("inputs", "options", "files"))
-    verb_name = recipe.get("verb")
-    verb_name = RENAMED_VERBS.get(str(verb_name), verb_name)
-    if verb_name not in VERBS:
-        raise _refusal(picture, f"there is no verb {verb_name!r}")
-    if not (isinstance(inputs, list) and isinstance(given, dict) and isinstance(files, dict)):
-        raise _refusal(picture, "inputs, options or files are missing")
-    verb: Callable[..., Any] = getattr(limner, str(verb_name))
-    known = {
-        option.name: option for option in signature.of(verb) if option.name not in _OF_THE_CALL
-    }
-    places = [option for option in known.values() if option.input]
-    several = any(option.several for option in places)
-    if not all(isinstance(text, str) for text in inputs):
-        raise _refusal(picture, "its inputs are no names")
-    if len(inputs) < len(places) or (len(inputs) > len(places) and not several):
-        raise _refusal(picture, f"{len(inputs)} inputs")
-    if recipe.get("version") != limner.__version__:
+    verb_name, options, inputs, files = _checked(picture, recipe)
+    verb: Callable[..., Any] = getattr(limner, verb_name)
+    asked = signature.of(verb)
+    known = {option.name: option for option in asked if option.name not in _OF_THE_CALL}
+    _check_inputs(picture, inputs, [option for option in known.values() if option.input])
+    if recipe.get("version") != __version__:
         made_with = printable(str(recipe.get("version")))
-        note = f"made with limner {made_with}; {limner.__version__} may paint it differently"
+        note = f"made with limner {made_with}; {__version__} may give a different picture"
         on_step(Progress("replay", "", 0, 0, 0.0, note=f"{printable(picture)}: {note}"))
 
-    shelf = _Shelf(picture, files)
-    again = {}
-    for name, value in given.items():
+    finder = _FileFinder(picture, files)
+    arguments = {}
+    for name, value in options.items():
         option = known.get(name)
         if option is None or option.input:
-            raise _refusal(picture, f"{recipe['verb']} takes no {name!r} from a recipe")
+            raise _refusal(picture, f"{verb_name} takes no {name!r} from a recipe")
         if not _fits(value, option):
             raise _refusal(picture, f"{name} is {value!r}")
-        again[name] = shelf.moved(value, option)
-    made_again = verb(*map(shelf.input, inputs), **again, device=device, on_step=on_step)
-    # of a verb that makes several, each has a recipe of its own
+        arguments[name] = finder.option(value, option)
+    made_again = verb(*map(finder.input, inputs), **arguments, device=device, on_step=on_step)
+    # of a verb that makes several pictures, each has a recipe for itself alone
     result: Image.Image = made_again[0] if isinstance(made_again, list) else made_again
 
-    # The names it had, not those under which they were found: so the file is the same.
+    # The recipe keeps the recorded names, not the places where the files were found, so that the
+    # new file is the same.
     made = json.loads(result.info["limner"])
-    made["inputs"], made["files"] = inputs, {name: files[name] for name in shelf.used}
-    made["options"] |= {name: given[name] for name, value in again.items() if given[name] != value}
+    made["inputs"], made["files"] = inputs, {name: files[name] for name in finder.used}
+    made["options"] |= {n: options[n] for n, value in arguments.items() if options[n] != value}
     result.info["limner"] = json.dumps(made, sort_keys=True)
     return result
 
 
-class _Shelf:
-    """The files that a recipe names, found again."""
+def _checked(
+    picture: Path, recipe: Mapping[str, object]
+) -> tuple[str, dict[str, Any], list[str], dict[str, object]]:
+    """Return verb, options, inputs and files of a recipe under their names of today."""
+    inputs, given, files = map(recipe.get, ("inputs", "options", "files"))
+    verb = str(recipe.get("verb"))
+    verb = RENAMED_VERBS.get(verb, verb)
+    if verb not in VERBS:
+        raise _refusal(picture, f"there is no verb {verb!r}")
+    if not (isinstance(inputs, list) and isinstance(given, dict) and isinstance(files, dict)):
+        raise _refusal(picture, "inputs, options or files are missing")
+    if not all(isinstance(text, str) for text in inputs):
+        raise _refusal(picture, "its inputs are not names")
+    names, words = RENAMED_OPTIONS.get(verb, {}), RENAMED_WORDS.get(verb, {})
+    options: dict[str, Any] = {names.get(n, n): value for n, value in given.items()}
+    for name, table in words.items():
+        if isinstance(options.get(name), str):
+            options[name] = table.get(options[name], options[name])
+    return verb, options, list(map(str, inputs)), files
+
+
+def _check_inputs(picture: Path, inputs: list[str], places: list[Option]) -> None:
+    several = any(option.several for option in places)
+    if len(inputs) < len(places) or (len(inputs) > len(places) and not several):
+        raise _refusal(picture, f"{len(inputs)} inputs")
+
+
+class _FileFinder:
+    """Finds the files that a recipe names.
+
+    Parameters
+    ----------
+    picture : Path
+        The picture with the recipe; files are looked for beside it too.
+    hashes : mapping
+        SHA-256 by name, as the recipe states them.
+    """
 
     def __init__(self, picture: Path, hashes: Mapping[str, object]) -> None:
         self.picture = picture
@@ -116,26 +146,26 @@ class _Shelf:
         self.used: list[str] = []
 
     def input(self, text: str) -> str:
-        """Where an input is now: a file, or a file and its weight, ``wave.jpg:0.7``."""
+        """Return where an input is now: a file, or a file with a weight, ``wave.jpg:0.7``."""
         name, colon, weight = text.rpartition(":")
         if text in self.hashes or name not in self.hashes:
             return self.find(text)
         return f"{self.find(name)}{colon}{weight}"
 
-    def moved(self, value: Any, option: Option) -> Any:
-        """The value of an option, with the files it names where they are now."""
+    def option(self, value: Any, option: Option) -> Any:
+        """Return the value of an option, with the files it names where they are now."""
         if isinstance(value, list):
-            return [self.moved(one, option) for one in value]
+            return [self.option(one, option) for one in value]
         if not isinstance(value, str) or value in option.choices:
             return value
-        named = value in self.hashes or Path(value).suffix in weights.SUFFIXES
-        return self.find(value) if named or option.picture else value
+        is_file = value in self.hashes or Path(value).suffix in weights.SUFFIXES
+        return self.find(value) if is_file or option.picture else value
 
     def find(self, name: str) -> str:
-        """The file of this name with the bytes it had."""
+        """Return the path of the file that has this name and the recorded hash."""
         shown, beside = printable(name), self.picture.parent
         if not isinstance(self.hashes.get(name), str):
-            raise _refusal(self.picture, f"it does not say what {shown} was")
+            raise _refusal(self.picture, f"it has no hash of {shown}")
         found = [p for p in (Path(name), beside / name, beside / Path(name).name) if p.is_file()]
         for path in found:
             try:
@@ -147,21 +177,26 @@ class _Shelf:
                 self.used.append(name)
                 return str(path)
         if found:
-            raise InputError(f"{shown}: has changed since {printable(self.picture)} was made of it")
+            raise InputError(
+                f"{shown}: has changed since {printable(self.picture)} was made; use the old file"
+            )
         if name == "picture":
             raise InputError(
-                f"{printable(self.picture)}: was made of a picture in memory, not of a file; "
+                f"{printable(self.picture)}: was made from a picture in memory, not from a file; "
                 "it cannot be replayed"
             )
-        raise InputError(f"{shown}: is neither here nor beside {printable(self.picture)}")
+        raise InputError(
+            f"{shown}: is neither in the current folder nor beside {printable(self.picture)}; "
+            "copy it there"
+        )
 
 
 def _refusal(picture: Path, why: str) -> InputError:
-    return InputError(f"{printable(picture)}: not a recipe of limner's: {printable(why)[:200]}")
+    return InputError(f"{printable(picture)}: has no valid recipe: {printable(why)[:200]}")
 
 
 def _fits(value: object, option: Option) -> bool:
-    """Whether a value out of JSON is one that the option takes."""
+    """Whether a value from JSON is one that the option takes."""
     if value is None:
         return option.default is None
     if get_origin(option.kind) is list:
