@@ -21,7 +21,8 @@ TIERS: list[set[str]] = [
     {"cli", "web"},
 ]
 TIER = {name: number for number, names in enumerate(TIERS) for name in names}
-TOGETHER = [{"io", "nn"}, TIERS[0], TIERS[3]]  # these may import each other
+# Packages of one tier that may import each other.
+TOGETHER = [TIERS[0], {"io", "nn"}, TIERS[3], {"cli", "web"}]
 ENTRIES = {"__init__", "__main__"}  # the public API and `python -m limner` import anything
 HEAVY = "{'torch', 'numpy', 'PIL', 'safetensors'}"
 

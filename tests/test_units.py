@@ -1,7 +1,5 @@
 """Sizes of paper; lengths are tested where they came from, in the hybrid room."""
 
-import re
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
