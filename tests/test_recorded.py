@@ -1,9 +1,10 @@
-"""Pictures that were made before, made again from the recipes they carry.
+"""Recorded pictures, replayed from the recipes inside them: old recipes work, pixels stay the same.
 
-`golden/recorded` holds one of every verb, preset and method, small; their inputs; ``weights.json``,
-by which weights that ship with nobody are made up; and ``manifest.json``, which says how far a
-picture may be from the one kept: ``max`` and ``mean``, of 255. With ``LIMNER_SAME_MACHINE=1`` it
-must be the same to the bit, which holds on one kind of CPU and one version of torch only.
+`golden/recorded` has one small picture of every verb, preset and method, with its inputs.
+``manifest.json`` gives the largest difference allowed, ``max`` and ``mean``, out of 255.
+``weights.json`` describes weights that do not ship; the test makes them up, the same everywhere.
+With ``LIMNER_SAME_MACHINE=1`` the pixels must be equal: this holds on the CPU and the version of
+torch that recorded them.
 """
 
 import hashlib
@@ -11,7 +12,6 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Set
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,40 +26,29 @@ RECORDED = Path(__file__).parent / "golden" / "recorded"
 MANIFEST = json.loads((RECORDED / "manifest.json").read_text())
 SCORES = json.loads((RECORDED / "predictability.json").read_text())
 SAME_MACHINE = os.environ.get("LIMNER_SAME_MACHINE") == "1"
-BESIDE, DEEP = "beside", "deep"  # where a picture's ``info`` has others, and all 16 bits
-NOW_CALLED = {"draw": "sketch"}  # verbs of recipes that were renamed since
-
-
-def replayed(picture: Path) -> Image.Image:
-    for room in ("limner.batch.replay", "limner.replay"):
-        try:
-            replay = import_module(room).replay
-        except ModuleNotFoundError:
-            continue
-        made: Image.Image = replay(picture, device="cpu")
-        return made
-    raise AssertionError("no replay")
+BESIDE, DEEP = "beside", "deep"  # keys of ``info``: side files, and all 16 bits
+NOW_CALLED = {"draw": "sketch"}  # renamed verbs
 
 
 def make_weights(path: Path, spec: Mapping[str, Any]) -> None:
     """Write a safetensors file of made-up weights, the same bytes everywhere.
 
-    Each tensor has a shape, a centre and a scale: its values are as far around the centre, in
-    float16; without a scale they are the centre; without a centre, int64 zeros.
+    Each tensor has a shape, a center and a scale: float16 values within ``scale`` of the center.
+    Without a scale they equal the center; without a center they are int64 zeros.
     """
     header: dict[str, Any] = {"__metadata__": spec["metadata"]}
     parts, end = [], 0
-    for name, (shape, centre, scale) in spec["tensors"].items():
+    for name, (shape, center, scale) in spec["tensors"].items():
         count = int(np.prod(shape))
-        if centre is None:
+        if center is None:
             part = bytes(8 * count)
         elif not scale:
-            part = np.full(count, centre, "<f2").tobytes()
+            part = np.full(count, center, "<f2").tobytes()
         else:
             drawn = np.frombuffer(hashlib.shake_128(name.encode()).digest(count), np.int8)
-            part = (drawn * np.float32(scale / 128) + np.float32(centre)).astype("<f2").tobytes()
+            part = (drawn * np.float32(scale / 128) + np.float32(center)).astype("<f2").tobytes()
         parts.append(part)
-        kind = "I64" if centre is None else "F16"
+        kind = "I64" if center is None else "F16"
         header[name] = {"dtype": kind, "shape": shape, "data_offsets": [end, end + len(part)]}
         end += len(part)
     text = json.dumps(header, separators=(",", ":")).encode()
@@ -70,7 +59,7 @@ def make_weights(path: Path, spec: Mapping[str, Any]) -> None:
 
 
 def lay_out(files: Set[str], folder: Path) -> None:
-    """Make up the weights among these files, where they are not yet."""
+    """Make up the weights files among these, unless they exist."""
     specs = json.loads((RECORDED / "weights.json").read_text())
     for file in files & specs.keys():
         if not (folder / file).exists():
@@ -83,7 +72,7 @@ def recipe_in(picture: Image.Image) -> dict[str, Any]:
 
 
 def pixels(picture: Image.Image) -> np.ndarray:
-    """Values in 0..255; of one of 16 bits, the upper eight, as Pillow reads its file."""
+    """Values in 0..255; of 16 bits the upper eight, as Pillow reads the file."""
     if DEEP in picture.info:
         values = np.frombuffer(picture.info[DEEP], np.uint16)
         return (values >> 8).reshape(picture.height, picture.width, -1).astype(int)
@@ -95,7 +84,7 @@ def digest(picture: Image.Image) -> str:
 
 
 def check(made: Image.Image, path: Path, entry: Mapping[str, Any]) -> None:
-    """Compare a picture with one that was kept."""
+    """Compare a picture with the recorded one."""
     with Image.open(path) as kept:
         kept.load()
     assert digest(kept) == entry["exact"], f"{path.name} is not the picture that was recorded"
@@ -112,7 +101,7 @@ def check(made: Image.Image, path: Path, entry: Mapping[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where made-up weights are, while they are wanted: they are large."""
+    """A folder for made-up weights, removed afterwards: they are large."""
     path = tmp_path_factory.mktemp("weights")
     yield path
     shutil.rmtree(path)
@@ -120,7 +109,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def threads() -> Iterator[None]:
-    """As many as each is recorded with are set by its test: other sums have other last bits."""
+    """Each test sets the number of threads it was recorded with; it changes the last bits."""
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -136,7 +125,7 @@ def test_a_recorded_picture(name: str, folder: Path, monkeypatch: pytest.MonkeyP
     lay_out(before["files"].keys(), folder)
     monkeypatch.chdir(folder)
 
-    made = replayed(path)
+    made = limner.replay(path, device="cpu")
 
     check(made, path, entry)
     for key, beside in entry.get("beside", {}).items():
