@@ -1,4 +1,4 @@
-"""Make the pictures that the page has to begin with: smaller copies of these, and a drawing."""
+"""Make the example pictures of the page: small copies of those here, and a drawing."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ SIZE = (768, 512)
 
 
 def drawing() -> Image.Image:
-    """A cat in outlines; drawn twice as large, for smooth lines."""
+    """Return a cat in outlines, drawn at twice the size for smooth lines."""
     sheet = Image.new("L", (SIZE[0] * 2, SIZE[1] * 2), 255)
     pen = ImageDraw.Draw(sheet)
     for foot, tip, head in ((508, 528, 718), (1028, 1008, 818)):

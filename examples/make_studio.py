@@ -1,4 +1,4 @@
-"""The picture of the page in the README: `limner studio`, then `python examples/make_studio.py`."""
+"""Make the screenshot for the README: start `limner studio`, then run this script."""
 
 import shutil
 from pathlib import Path
@@ -17,5 +17,5 @@ with sync_playwright() as playwright:
     page.wait_for_selector("#stylize-status :text('Done in')", timeout=180_000)
     page.wait_for_selector("#stylize-slider img")
     page.evaluate("scrollTo(0, 0)")
-    page.wait_for_timeout(2000)  # the slider finds its size
+    page.wait_for_timeout(2000)  # until the slider has its final size
     page.screenshot(path=Path(__file__).with_name("studio.jpg"), quality=85, type="jpeg")

@@ -1,4 +1,4 @@
-"""A studio of its own, and a Chromium to look at it with; without either its tests are skipped."""
+"""A studio and a Chromium for the tests with a browser, which are skipped without them."""
 
 import shutil
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from desk import BROWSERS, Desk, Studio, lacking
 from PIL import Image
+from studio_process import BROWSERS, Studio, StudioPage, missing
 
 
 @pytest.fixture(scope="session")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    if why := lacking():
+    if why := missing():
         pytest.skip(why)
     running = Studio(tmp_path_factory.mktemp("studio"))
     yield running
@@ -22,7 +22,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
-    if why := lacking():
+    if why := missing():
         pytest.skip(why)
     from playwright.sync_api import sync_playwright
 
@@ -32,12 +32,12 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def desk(studio: Studio, chromium: Any) -> Iterator[Desk]:
+def studio_page(studio: Studio, chromium: Any) -> Iterator[StudioPage]:
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
-    made = Desk(page, studio.url)
-    yield made
+    opened = StudioPage(page, studio.url)
+    yield opened
     page.context.close() if page.is_closed() else page.close()
-    assert made.foreign == [] and made.errors == []
+    assert opened.other_requests == [] and opened.errors == []
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Forms: what a verb asks for is there by itself; what is on them is said in three ways alike."""
+"""Forms: fields come from signatures, and form, command and Python make the same call."""
 
 import inspect
 import shlex
@@ -11,16 +11,18 @@ from cyclopts import App
 from PIL import Image
 
 import limner
-from limner.cli import main, options
+from limner.cli import options
+from limner.cli.verbs import VERBS
 from limner.errors import OptionError
 from limner.progress import OnStep, silent
 from limner.web import forms
-from limner.web.forms import TABS, Tab, called, command_line, fields, python_call
+from limner.web.forms import TABS, Tab, fields, labels, make_call, with_labels
+from limner.web.snippets import command_line, python_call
 
 BY_VERB = {tab.verb: tab for tab in TABS}
 
 
-def wish(
+def tint(
     picture: str | Image.Image,
     *,
     size: int | None = None,
@@ -28,7 +30,7 @@ def wish(
     words: str = "",
     on_step: OnStep = silent,
 ) -> Image.Image:
-    """Do something.
+    """Change the color of a picture.
 
     Parameters
     ----------
@@ -37,7 +39,7 @@ def wish(
     size : int
         Pixels.
     warmth : float
-        From 0, cold, to 1.
+        Color temperature, from 0 (cold) to 1 (warm); see --size.
     words : str
         Any.
     on_step : callable
@@ -47,38 +49,40 @@ def wish(
 
 
 @pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.verb)
-def test_every_parameter_is_on_the_form_or_left_out_on_purpose(tab: Tab) -> None:
+def test_every_option_is_on_the_form_or_left_out_on_purpose(tab: Tab) -> None:
     known = set(inspect.signature(getattr(limner, tab.verb)).parameters)
     shown = {one.option.name for one in fields(tab)}
-    kept_back = {"on_step", "checkpoint", "allow_huge", "resume", "save_every", "features"}
-    folders = {"nearest"}  # of the server's, which the page does not open
-    assert known - shown <= kept_back | folders
-    assert {*tab.first, *tab.pictures} <= shown, "the table names what is not there"
-    assert all(one.label and one.option.help for one in fields(tab))
+    left_out = {"on_step", "checkpoint", "allow_huge", "resume", "save_every", "features"}
+    folders = {"nearest"}  # a folder of the server, which the page does not open
+    assert known - shown <= left_out | folders
+    assert {*tab.first, *tab.pictures} <= shown, "the tab names options that do not exist"
+    assert all(one.label and one.help for one in fields(tab))
 
 
 def test_a_new_option_appears_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limner, "wish", wish, raising=False)
-    tab = Tab("wish", "Wish", ("warmth",), {"picture": "Picture"})
+    monkeypatch.setattr(limner, "tint", tint, raising=False)
+    tab = Tab("tint", "Tint", ("warmth",), {"picture": "Picture"})
     found = {one.option.name: one for one in fields(tab)}
     assert list(found) == ["picture", "warmth", "size", "words"]
     assert found["picture"].kind == "picture"
-    assert (found["warmth"].kind, found["warmth"].low, found["warmth"].high) == ("range", 0, 1)
-    assert found["size"].kind == "whole" and found["size"].start is None
-    call = called(tab, {"size": "80", "warmth": 0.5, "words": "a b"}, {"picture": ["/x/p.png"]})
+    assert (found["warmth"].kind, found["warmth"].low, found["warmth"].high) == ("slider", 0, 1)
+    assert found["size"].kind == "integer" and found["size"].initial is None
+    assert found["warmth"].help.endswith("see “Size”."), "labels, not options"
+    call = make_call(tab, {"size": "80", "warmth": 0.5, "words": "a b"}, {"picture": ["/x/p.png"]})
     assert (call.inputs, call.options) == (["/x/p.png"], {"size": 80, "words": "a b"})
 
 
 @pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.verb)
-def test_what_stands_on_a_fresh_form_is_the_default(tab: Tab) -> None:
-    values = {one.option.name: one.start for one in fields(tab) if one.kind != "picture"}
-    pictures = {one.option.name: ["a.png"] for one in fields(tab) if one.option.input}
-    assert called(tab, values, pictures).options == {}
+def test_a_new_form_holds_the_defaults(tab: Tab) -> None:
+    values = {one.option.name: one.initial for one in fields(tab) if one.kind != "picture"}
+    pictures = {name: ["a.png"] for name in tab.pictures if name != "model"}
+    call = make_call(tab, values, pictures)
+    assert call.options.keys() == pictures.keys() & {"like"}, "only what was dropped in"
 
 
-def test_a_missing_picture_is_asked_for() -> None:
-    with pytest.raises(OptionError, match="Painting: there is none yet"):
-        called(BY_VERB["stylize"], {}, {"photo": ["a.jpg"]})
+def test_a_missing_picture_is_named() -> None:
+    with pytest.raises(OptionError, match="“Painting”: is empty"):
+        make_call(BY_VERB["stylize"], {}, {"photo": ["a.jpg"]})
 
 
 @pytest.mark.parametrize(
@@ -88,42 +92,91 @@ def test_a_missing_picture_is_asked_for() -> None:
         ("stylize", "size", 80.5, "must be a whole number"),
         ("stylize", "size", float("nan"), "must be a whole number"),
         ("stylize", "steps", "3,x", "several with commas"),
-        ("stylize", "preset", "other", "none of the choices"),
-        ("stylize", "styles", "half", "Weights: Painting 'half': must be numbers"),
-        ("stylize", "styles", "1, 0.5", "are 2 for 1 pictures"),
-        ("colorize", "palette", "../../etc/passwd", "a few plain words"),
-        ("colorize", "palette", "#" * 201, "a few plain words"),
-        ("upscale", "print_", "C:\\x", "a few plain words"),
-        ("upscale", "print_", "x" * 201, "a few plain words"),
+        ("stylize", "preset", "other", "must be one of limner, gatys"),
+        ("stylize", "styles", "half", "“Painting weights” half: must be numbers"),
+        ("stylize", "styles", "1, 0.5", "has 2 numbers for 1 pictures"),
+        ("colorize", "palette", "../../etc/passwd", "must be plain words"),
+        ("colorize", "palette", "#" * 201, "must be plain words"),
+        ("upscale", "print_", "C:\\x", "must be plain words"),
+        ("upscale", "print_", "x" * 201, "must be plain words"),
     ],
 )
-def test_nonsense_is_refused(verb: str, name: str, value: object, said: str) -> None:
+def test_bad_values_are_refused(verb: str, name: str, value: object, said: str) -> None:
     pictures = {one.option.name: ["a.png"] for one in fields(BY_VERB[verb]) if one.option.input}
     with pytest.raises(OptionError, match=said):
-        called(BY_VERB[verb], {name: value}, pictures)
+        make_call(BY_VERB[verb], {name: value}, pictures)
 
 
-def test_weights_stand_behind_the_paintings() -> None:
+def test_weights_are_added_to_the_paintings() -> None:
     given = {"photo": ["p.png"], "styles": ["a.png", "b.png", "c.png"]}
     for text, wanted in (
         ("", ["a.png", "b.png", "c.png"]),
         ("0.5 2", ["a.png:0.5", "b.png:2", "c.png"]),
         (" 1,1 ,.25", ["a.png:1", "b.png:1", "c.png:0.25"]),
     ):
-        assert called(BY_VERB["stylize"], {"styles": text}, given).inputs == ["p.png", *wanted]
+        assert make_call(BY_VERB["stylize"], {"styles": text}, given).inputs == ["p.png", *wanted]
 
 
-def test_no_text_names_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_cannot_name_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("secret").write_text("x")
     given = {"photo": ["a"], "styles": ["b"]}
-    with pytest.raises(OptionError, match="a few plain words"):
-        called(BY_VERB["stylize"], {"device": "secret"}, given)
+    with pytest.raises(OptionError, match="must be plain words"):
+        make_call(BY_VERB["stylize"], {"device": "secret"}, given)
     longer = "字" * 150  # more bytes than a name can have
-    assert called(BY_VERB["stylize"], {"device": longer}, given).options == {"device": longer}
+    assert make_call(BY_VERB["stylize"], {"device": longer}, given).options == {"device": longer}
     assert not any(
         one.kind == "text" and one.option.kind is Path for t in TABS for one in fields(t)
     )
+
+
+def test_messages_name_fields_by_their_labels() -> None:
+    names = labels(BY_VERB["generate"])
+    text = "-n 0: must be at least 1 (--size is for --like); a-n --sizes, or pass --allow-huge"
+    assert with_labels(text, names) == (
+        f"“{names['-n']}” 0: must be at least 1 (“Size” is for “Picture to vary”); "
+        "a-n --sizes (on the command line), or pass --allow-huge (on the command line)"
+    )
+
+
+def test_generate_asks_for_a_picture_or_a_painter() -> None:
+    with pytest.raises(
+        OptionError, match=r"^“Picture to vary” / “Or a trained painter .*: is empty"
+    ):
+        make_call(BY_VERB["generate"], {}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "limits"),
+    [
+        ("From 0.25 to 4.", ("0.25", "4")),
+        ("Strength, from 0 (the photo) to 2 (the painting).", ("0", "2")),
+        ("From -1, cold, to 1.", ("-1", "1")),
+        ("From 64 to 1024 pixels.", None),
+        ("Shows 2 or 3.", None),
+    ],
+)
+def test_sliders_take_their_limits_from_the_help(text: str, limits: tuple[str, str] | None) -> None:
+    found = forms._RANGE.search(text)
+    assert (found and found.groups()) == limits
+
+
+def test_these_options_are_sliders() -> None:
+    """A help text whose limits the page can no longer read would make a plain field of them."""
+    found = {
+        (tab.verb, one.option.name) for tab in TABS for one in fields(tab) if one.kind == "slider"
+    }
+    assert found >= {
+        ("stylize", "strength"),
+        ("stylize", "style_scale"),
+        ("sketch", "thickness"),
+        ("sketch", "strength"),
+        ("beautify", "strength"),
+        ("generate", "variety"),
+        ("generate", "truncation"),
+        ("upscale", "dpi"),
+        ("upscale", "detail"),
+    }
 
 
 CALLS: list[tuple[str, dict[str, Any], dict[str, list[str]]]] = [
@@ -158,12 +211,12 @@ CALLS: list[tuple[str, dict[str, Any], dict[str, list[str]]]] = [
         {"palette": "#aa3311,#ffe0bd", "variations": 3, "seed": -5},
         {"sketch": ["s.png"], "hints": ["/t/hints.png"]},
     ),
-    ("beautify", {"strength": 0.5, "save_look": True}, {"picture": ["p.png"]}),
+    ("beautify", {"strength": 0.5, "save_cube": True}, {"picture": ["p.png"]}),
     ("generate", {"n": "4", "size": "120x80", "variety": 1}, {"like": ["/t/l.png"]}),
     ("generate", {"n": "4", "mix": True}, {"model": ["/t/painter.safetensors"]}),
     (
         "upscale",
-        {"print_": "60x40cm", "colour_lock": False, "bleed": "3mm", "dpi": 300},
+        {"print_": "60x40cm", "color_lock": False, "bleed": "3mm", "dpi": 300},
         {"picture": ["p.png"]},
     ),
 ]
@@ -175,16 +228,16 @@ def test_the_command_line_makes_the_same_call(
     values: dict[str, Any],
     pictures: dict[str, list[str]],
 ) -> None:
-    call = called(BY_VERB[verb], values, pictures)
-    seen: dict[str, Any] = {}
+    call = make_call(BY_VERB[verb], values, pictures)
+    parsed: dict[str, Any] = {}
 
-    def took(_: Callable[..., Any], inputs: Any, options: Any, *, output: Path) -> int:
-        seen.update(inputs=list(map(str, inputs)), options=dict(options), output=output)
+    def run(_: Callable[..., Any], inputs: Any, options: Any, *, output: Path) -> int:
+        parsed.update(inputs=list(map(str, inputs)), options=dict(options), output=output)
         return 0
 
-    app = App()  # limner's own keeps what it has once made of a verb
-    name = next(n for n, (_, place, _) in main.VERBS.items() if place.endswith(f":{verb}"))
-    app.command(options.command(getattr(limner, verb), took), name=name)
+    app = App()  # limner's own keeps the commands it has made
+    name = next(n for n, about in VERBS.items() if about.place.endswith(f":{verb}"))
+    app.command(options.command(getattr(limner, verb), run), name=name)
     words = shlex.split(command_line(call, "out.png"))
     assert words[0] == "limner"
     app(words[1:], exit_on_error=False, print_error=True, result_action="return_value")
@@ -196,8 +249,8 @@ def test_the_command_line_makes_the_same_call(
         return Path(value).name if is_place else value
 
     positional = [Path(one).name.removeprefix("./") for one in call.inputs]
-    assert [Path(one).name for one in seen["inputs"]] == positional
-    assert {k: named(v) for k, v in seen["options"].items()} == {
+    assert [Path(one).name for one in parsed["inputs"]] == positional
+    assert {k: named(v) for k, v in parsed["options"].items()} == {
         k: named(v) for k, v in call.options.items()
     }
 
@@ -206,22 +259,20 @@ def test_the_command_line_makes_the_same_call(
 def test_the_python_call_is_the_same_call(
     verb: str, values: dict[str, Any], pictures: dict[str, list[str]]
 ) -> None:
-    call = called(BY_VERB[verb], values, pictures)
+    call = make_call(BY_VERB[verb], values, pictures)
     text = python_call(call, "new/" if verb == "generate" else "out.png")
     compile(text, "page", "exec")
-    seen: list[Any] = []
+    calls: list[Any] = []
 
     class Spy:
         def __getattr__(self, name: str) -> Callable[..., list[Any]]:
-            return lambda *inputs, **options: seen.append((name, inputs, options)) or []
+            return lambda *inputs, **options: calls.append((name, inputs, options)) or ["picture"]
 
-    line = next(line for line in text.splitlines() if "limner." in line and "import" not in line)
-    inner = line[line.index("limner.") :]
-    inner = inner[: inner.rindex(", 1):")] if verb == "generate" else inner[: inner.rindex(", ")]
-    eval(inner, {"limner": Spy()})  # noqa: S307 - made two lines above
-    name, inputs, given = seen[0]
+    exec(text.removeprefix("import limner\n"), {"limner": Spy()})
+    (name, inputs, given), (writer, written, _) = calls
+    assert writer == "write" and written[1] == ("01.png" if verb == "generate" else "out.png")
     assert name == verb and list(inputs) == [Path(one).name for one in call.inputs]
     assert given.keys() == call.options.keys()
     for key in given.keys() & {"strength", "size", "points", "palette", "seed", "dpi", "steps"}:
         assert given[key] == call.options[key]
-    assert "/t/" not in text and "/t/" not in forms.command_line(call, "out.png")
+    assert "/t/" not in text and "/t/" not in command_line(call, "out.png")

@@ -1,4 +1,4 @@
-"""Who may talk to the page, and who may not."""
+"""The guard lets the page itself through, and refuses everything else."""
 
 import asyncio
 from pathlib import Path
@@ -13,13 +13,13 @@ Answer = tuple[int, dict[str, str], str]
 
 
 async def inner(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """What is guarded: it gives back what it is sent."""
+    """The guarded application: it answers with what it was sent."""
     body = (await receive()).get("body", b"")
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"in: " + body})
 
 
-def asked(
+def answer(
     guard: Guard, path: str = "/", method: str = "GET", body: bytes = b"", **headers: str
 ) -> Answer:
     given = {"host": "127.0.0.1:7860", **{k.replace("_", "-"): v for k, v in headers.items()}}
@@ -43,7 +43,7 @@ def asked(
 
 
 @pytest.mark.parametrize(
-    ("listens", "host", "good"),
+    ("listens", "host", "allowed"),
     [
         ("127.0.0.1", "127.0.0.1:7860", True),
         ("127.0.0.1", "localhost:7860", True),
@@ -60,13 +60,13 @@ def asked(
         ("0.0.0.0", "evil.example:7860", False),
     ],
 )
-def test_another_name_is_refused(listens: str, host: str, good: bool) -> None:
-    status, _, text = asked(Guard(inner, listens, UPLOADS), host=host)
-    assert status == (200 if good else 403), text
+def test_other_host_names_are_refused(listens: str, host: str, allowed: bool) -> None:
+    status, _, text = answer(Guard(inner, listens, UPLOADS), host=host)
+    assert status == (200 if allowed else 403), text
 
 
 @pytest.mark.parametrize(
-    ("headers", "good"),
+    ("headers", "allowed"),
     [
         ({"origin": "http://127.0.0.1:7860"}, True),
         ({"origin": "http://127.0.0.1:7861"}, False),
@@ -77,34 +77,34 @@ def test_another_name_is_refused(listens: str, host: str, good: bool) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_other_pages_may_not_ask(headers: dict[str, str], good: bool, method: str) -> None:
-    assert asked(Guard(inner, "127.0.0.1", UPLOADS), method=method, **headers)[0] == (
-        200 if good else 403
+def test_other_websites_are_refused(headers: dict[str, str], allowed: bool, method: str) -> None:
+    assert answer(Guard(inner, "127.0.0.1", UPLOADS), method=method, **headers)[0] == (
+        200 if allowed else 403
     )
 
 
-def test_a_link_from_elsewhere_may_be_followed() -> None:
+def test_a_link_from_another_website_opens_the_page_only() -> None:
     navigated = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}
-    assert asked(Guard(inner, "127.0.0.1", UPLOADS), **navigated)[0] == 200
-    assert asked(Guard(inner, "127.0.0.1", UPLOADS), method="POST", **navigated)[0] == 403
+    assert answer(Guard(inner, "127.0.0.1", UPLOADS), **navigated)[0] == 200
+    assert answer(Guard(inner, "127.0.0.1", UPLOADS), method="POST", **navigated)[0] == 403
     for inside in ("/config", "/gradio_api/file=x.png"):
-        assert asked(Guard(inner, "127.0.0.1", UPLOADS), inside, **navigated)[0] == 403
+        assert answer(Guard(inner, "127.0.0.1", UPLOADS), inside, **navigated)[0] == 403
 
 
-def test_files_are_sent_to_one_place_only() -> None:
+def test_files_may_be_uploaded_to_one_address_only() -> None:
     body, form = b'{"data": [{"path": "/etc/passwd"}]}', "multipart/form-data; boundary=x"
     guard = Guard(inner, "127.0.0.1", UPLOADS)
-    assert asked(guard, "/gradio_api/upload", "POST", body, content_type=form)[0] == 200
-    assert asked(guard, "/gradio_api/run/predict", "POST", body, content_type=form)[0] == 403
+    assert answer(guard, "/gradio_api/upload", "POST", body, content_type=form)[0] == 200
+    assert answer(guard, "/gradio_api/run/predict", "POST", body, content_type=form)[0] == 403
 
 
-def test_a_header_that_is_there_twice_is_refused() -> None:
+def test_a_repeated_header_is_refused() -> None:
     twice = {"content_type": "application/json", "Content_Type": "multipart/form-data"}
-    assert asked(Guard(inner, "127.0.0.1", UPLOADS), method="POST", **twice)[0] == 400
+    assert answer(Guard(inner, "127.0.0.1", UPLOADS), method="POST", **twice)[0] == 400
 
 
 @pytest.mark.parametrize(
-    ("body", "good"),
+    ("body", "allowed"),
     [
         (b"", True),
         (b'{"data": ["a", {"path": "/nowhere/uploads/a/x.png"}]}', True),
@@ -120,12 +120,16 @@ def test_a_header_that_is_there_twice_is_refused() -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", None])
-def test_no_file_is_opened_for_a_page(body: bytes, good: bool, kind: str | None) -> None:
+def test_only_uploaded_files_may_be_named(body: bytes, allowed: bool, kind: str | None) -> None:
     headers = {} if kind is None else {"content_type": kind}
-    status, _, text = asked(Guard(inner, "127.0.0.1", UPLOADS), method="POST", body=body, **headers)
-    assert status == (200 if good else 403)
-    if good:
-        assert text == "in: " + body.decode(), "what was looked at still arrives"
+    status, _, text = answer(
+        Guard(inner, "127.0.0.1", UPLOADS), method="POST", body=body, **headers
+    )
+    assert status == (200 if allowed else 403)
+    if allowed:
+        assert text == "in: " + body.decode(), (
+            "the application still gets the body that the guard has read"
+        )
 
 
 @pytest.mark.parametrize(
@@ -134,34 +138,34 @@ def test_no_file_is_opened_for_a_page(body: bytes, good: bool, kind: str | None)
         "/gradio_api/file=http://evil.example/",
         "/gradio_api/file/http://evil.example/x.png",
         "/gradio_api/file/HTTPS:/evil.example/x.png",
-        "/gradio_api/file/%68ttp://evil.example/x.png",  # what is left when it was encoded twice
+        "/gradio_api/file/%68ttp://evil.example/x.png",  # was encoded twice
         "/gradio_api/proxy=x",
     ],
 )
-def test_the_server_is_no_proxy(path: str) -> None:
-    assert asked(Guard(inner, "127.0.0.1", UPLOADS), path)[0] == 403
+def test_the_server_is_not_a_proxy(path: str) -> None:
+    assert answer(Guard(inner, "127.0.0.1", UPLOADS), path)[0] == 403
 
 
-def test_the_browser_is_told_to_ask_nobody_else() -> None:
-    _, headers, _ = asked(Guard(inner, "127.0.0.1", UPLOADS))
+def test_the_browser_may_load_from_this_server_only() -> None:
+    _, headers, _ = answer(Guard(inner, "127.0.0.1", UPLOADS))
     policy = headers["content-security-policy"]
     assert policy.startswith("default-src 'self'") and "http" not in policy
 
 
-def test_a_password_is_good_once() -> None:
-    said: list[str] = []
-    guard = Guard(inner, "0.0.0.0", UPLOADS, ask=True, tell=said.append)
-    (first,) = said
+def test_a_password_works_for_one_browser() -> None:
+    passwords: list[str] = []
+    guard = Guard(inner, "0.0.0.0", UPLOADS, needs_password=True, show_password=passwords.append)
+    (first,) = passwords
     assert len(first) == 10
-    status, _, text = asked(guard)
+    status, _, text = answer(guard)
     assert status == 200 and 'name="password"' in text
-    assert asked(guard, "/gradio_api/upload", "POST", b"x")[0] == 401
-    assert asked(guard, "/password", "POST", b"password=wrong")[0] == 401
+    assert answer(guard, "/gradio_api/upload", "POST", b"x")[0] == 401
+    assert answer(guard, "/password", "POST", b"password=wrong")[0] == 401
 
-    status, headers, _ = asked(guard, "/password", "POST", f"password={first}".encode())
-    assert status == 303 and len(said) == 2 and said[1] != first
+    status, headers, _ = answer(guard, "/password", "POST", f"password={first}".encode())
+    assert status == 303 and len(passwords) == 2 and passwords[1] != first
     assert "HttpOnly" in headers["set-cookie"] and "SameSite=Strict" in headers["set-cookie"]
     cookie = headers["set-cookie"].partition(";")[0]
-    assert asked(guard, cookie=cookie)[2] == "in: "
-    assert "password" in asked(guard, cookie=cookie[:-1])[2]
-    assert asked(guard, "/password", "POST", f"password={first}".encode())[0] == 401
+    assert answer(guard, cookie=cookie)[2] == "in: "
+    assert "password" in answer(guard, cookie=cookie[:-1])[2]
+    assert answer(guard, "/password", "POST", f"password={first}".encode())[0] == 401

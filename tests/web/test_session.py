@@ -1,4 +1,4 @@
-"""What belongs to one page: pictures taken with care, results with recipes that can be replayed."""
+"""A session checks the pictures it is given, and its results can be replayed."""
 
 import json
 import struct
@@ -15,9 +15,9 @@ from limner.batch.replay import replay
 from limner.errors import InputError, LimnerError, OptionError
 from limner.io import recipe_of
 from limner.progress import silent
-from limner.web import session as rooms
-from limner.web.forms import TABS, called
-from limner.web.jobs import Bench
+from limner.web import session as module
+from limner.web.forms import TABS, labels, make_call
+from limner.web.jobs import JobQueue
 from limner.web.session import Session, Sessions
 
 BY_VERB = {tab.verb: tab for tab in TABS}
@@ -35,7 +35,7 @@ def picture(path: Path, size: tuple[int, int] = (96, 64), seed: int = 0) -> Path
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A PNG of some bytes that says it is of so many pixels."""
+    """Return a small PNG that claims to be very large."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -62,93 +62,97 @@ def bomb(width: int, height: int) -> bytes:
         ("a" * 300 + ".png", "a" * 76 + ".png"),
     ],
 )
-def test_names_are_kept_as_far_as_they_are_harmless(
+def test_file_names_are_kept_where_they_are_harmless(
     session: Session, tmp_path: Path, name: str, kept: str
 ) -> None:
-    shelved = session.take(picture(tmp_path / "raw.png"), name)
-    assert shelved.path == session.folder / kept
-    assert shelved.path.read_bytes() == (tmp_path / "raw.png").read_bytes()
+    stored = session.add_picture(picture(tmp_path / "raw.png"), name)
+    assert stored.path == session.folder / kept
+    assert stored.path.read_bytes() == (tmp_path / "raw.png").read_bytes()
 
 
-def test_two_of_one_name_are_both_kept(session: Session, tmp_path: Path) -> None:
-    one = session.take(picture(tmp_path / "a.png", seed=1), "a.png")
-    two = session.take(picture(tmp_path / "b.png", seed=2), "a.png")
+def test_two_files_with_one_name_are_both_kept(session: Session, tmp_path: Path) -> None:
+    one = session.add_picture(picture(tmp_path / "a.png", seed=1), "a.png")
+    two = session.add_picture(picture(tmp_path / "b.png", seed=2), "a.png")
     assert one.path != two.path and one.path.read_bytes() != two.path.read_bytes()
 
 
 def test_a_picture_given_again_keeps_its_name(session: Session, tmp_path: Path) -> None:
-    first, again = (session.take(picture(tmp_path / "a.png"), "a.png") for _ in range(2))
+    first, again = (session.add_picture(picture(tmp_path / "a.png"), "a.png") for _ in range(2))
     assert first.path == again.path == session.folder / "a.png"
 
 
-def test_a_size_that_a_format_cannot_hold_is_refused_before_the_work(
+def test_a_size_that_the_format_cannot_hold_is_refused_before_the_work(
     session: Session, tmp_path: Path
 ) -> None:
-    session.slots["upscale.picture.0"] = session.take(
+    session.slots["upscale.picture.0"] = session.add_picture(
         picture(tmp_path / "a.png", (4200, 16)), "a.png"
     )
-    call = called(BY_VERB["upscale"], {"scale": 4}, session.pictures("upscale"))
+    call = make_call(BY_VERB["upscale"], {"scale": 4}, session.files("upscale"))
     steps: list[int] = []
     with pytest.raises(LimnerError, match=r"^upscale-1\.webp: WEBP holds at most 16383"):
-        session.painting(call, ".webp")(lambda progress: steps.append(progress.step))
+        session.work(call, ".webp")(lambda progress: steps.append(progress.step))
     assert steps == []
 
 
-def test_dabs_are_given_back_with_the_picture(session: Session, tmp_path: Path) -> None:
-    session.slots["colorize.sketch.0"] = session.take(picture(tmp_path / "a.png"), "a.png")
+def test_painted_hints_are_a_side_file_of_the_result(session: Session, tmp_path: Path) -> None:
+    session.slots["colorize.sketch.0"] = session.add_picture(picture(tmp_path / "a.png"), "a.png")
     Image.new("RGBA", (96, 64), (200, 30, 30, 90)).save(session.folder / "hints.png")
-    session.dabs = session.shelve(session.folder / "hints.png")
-    call = called(BY_VERB["colorize"], {}, session.pictures("colorize"))
-    result = session.painting(call, ".png")(silent)
-    assert call.options == {"hints": str(session.dabs.path)}
-    assert result.beside == [session.dabs.path]
-    session.slots["colorize.hints.0"] = session.take(picture(tmp_path / "b.png", seed=1), "b.png")
-    assert session.pictures("colorize")["hints"] == [str(session.folder / "b.png")]
+    session.painted_hints = session.register(session.folder / "hints.png")
+    call = make_call(BY_VERB["colorize"], {}, session.files("colorize"))
+    result = session.work(call, ".png")(silent)
+    assert call.options == {"hints": str(session.painted_hints.path)}
+    assert result.side_files == [session.painted_hints.path]
+    session.slots["colorize.hints.0"] = session.add_picture(
+        picture(tmp_path / "b.png", seed=1), "b.png"
+    )
+    assert session.files("colorize")["hints"] == [str(session.folder / "b.png")]
 
 
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"no picture at all", "is damaged, or none of"),
+        (b"no picture at all", "is damaged, or not a picture"),
         (b"", "is empty"),
         (bomb(40_000, 40_000), "1600 megapixels, more than the 50"),
         (bomb(300, 300), "cannot be read"),
     ],
 )
-def test_what_is_no_picture_is_refused_and_not_kept(
+def test_a_file_that_is_not_a_picture_is_refused_and_deleted(
     session: Session, tmp_path: Path, data: bytes, said: str
 ) -> None:
     (tmp_path / "raw").write_bytes(data)
     with pytest.raises(InputError, match=said) as refused:
-        session.take(tmp_path / "raw", "a.png")
-    assert str(refused.value).startswith("a.png: "), "it knows nothing of our folder"
+        session.add_picture(tmp_path / "raw", "a.png")
+    assert str(refused.value).startswith("a.png: "), (
+        "the message does not name the folder of the session"
+    )
     assert not list(session.folder.iterdir())
 
 
-def test_messages_name_files_and_options_as_the_page_does(session: Session) -> None:
-    text = f"{session.folder}/a.png: too small; --points or --style-scale 2 (a--b, p/--x)"
-    assert session.plain(text) == "a.png: too small; “Points” or “Style scale” 2 (a--b, p/--x)"
+def test_messages_use_file_names_and_labels_of_the_page(session: Session) -> None:
+    text = f"{session.folder}/a.png: too small; --mask or --style-scale 2 (a--b, p/--x)"
+    names = labels(BY_VERB["stylize"])
+    said = "a.png: too small; “Mask” or “Style scale” 2 (a--b, p/--x)"
+    assert session.page_message(text, names) == said
 
 
 def test_a_truncated_picture_is_refused(session: Session, tmp_path: Path) -> None:
     whole = picture(tmp_path / "whole.jpg", (400, 300)).read_bytes()
     (tmp_path / "half.jpg").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"half\.jpg: cannot be read"):
-        session.take(tmp_path / "half.jpg", "half.jpg")
+        session.add_picture(tmp_path / "half.jpg", "half.jpg")
 
 
 def test_too_many_bytes_are_refused(
     session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rooms, "BYTES", 100)
+    monkeypatch.setattr(module, "MAX_UPLOAD", 100)
     with pytest.raises(InputError, match="more than"):
-        session.take(picture(tmp_path / "a.png"), "a.png")
+        session.add_picture(picture(tmp_path / "a.png"), "a.png")
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA", "CMYK", "I;16", "I;16B", "I"])
-def test_pictures_of_every_mode_can_be_looked_at(
-    session: Session, tmp_path: Path, mode: str
-) -> None:
+def test_every_mode_of_pillow_has_a_thumbnail(session: Session, tmp_path: Path, mode: str) -> None:
     ramp = np.linspace(0, 65535, 2000 * 10).reshape(10, 2000)
     if mode.startswith("I"):
         kinds = {"I;16": "<u2", "I;16B": ">u2", "I": "<i4"}
@@ -158,38 +162,38 @@ def test_pictures_of_every_mode_can_be_looked_at(
         made = Image.fromarray((ramp / 257).astype(np.uint8)).convert(mode)
     path = tmp_path / "a.tif"
     made.save(path)
-    shelved = session.take(path, "a.tif")
-    assert shelved.size == (2000, 10) and shelved.shown is not None
-    with Image.open(shelved.shown) as shown:
-        grey = np.asarray(shown.convert("L")).astype(float)
+    stored = session.add_picture(path, "a.tif")
+    assert stored.size == (2000, 10) and stored.thumbnail is not None
+    with Image.open(stored.thumbnail) as shown:
+        gray = np.asarray(shown.convert("L")).astype(float)
         assert shown.size == (1024, 5)
     if mode != "1":
-        assert grey.max() - grey.min() > 200
+        assert gray.max() - gray.min() > 200
 
 
 def test_a_turned_picture_is_shown_upright(session: Session, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[Base.Orientation] = 6
     Image.new("RGB", (200, 100)).save(tmp_path / "a.jpg", exif=exif)
-    shelved = session.take(tmp_path / "a.jpg", "a.jpg")
-    assert shelved.size == (100, 200) and shelved.shown is not None
-    with Image.open(shelved.shown) as shown:
+    stored = session.add_picture(tmp_path / "a.jpg", "a.jpg")
+    assert stored.size == (100, 200) and stored.thumbnail is not None
+    with Image.open(stored.thumbnail) as shown:
         assert shown.size == (100, 200)
 
 
-def test_only_weights_are_taken_as_weights(session: Session, tmp_path: Path) -> None:
+def test_only_safetensors_files_are_accepted_as_weights(session: Session, tmp_path: Path) -> None:
     (tmp_path / "raw").write_bytes(b"x")
-    with pytest.raises(InputError, match=r"no \.safetensors"):
-        session.take_weights(tmp_path / "raw", "model.pth")
+    with pytest.raises(InputError, match=r"is not a \.safetensors file"):
+        session.add_weights(tmp_path / "raw", "model.pth")
 
 
-def test_a_result_is_the_librarys_own_and_can_be_replayed(
+def test_a_result_equals_that_of_the_library_and_can_be_replayed(
     session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = picture(tmp_path / "photo.png", (160, 120))
-    session.slots["draw.picture.0"] = session.take(given, "photo.png")
-    call = called(BY_VERB["sketch"], {"thickness": 2}, session.pictures("sketch"))
-    result = session.painting(call, ".png")(silent)
+    session.slots["sketch.picture.0"] = session.add_picture(given, "photo.png")
+    call = make_call(BY_VERB["sketch"], {"thickness": 2}, session.files("sketch"))
+    result = session.work(call, ".png")(silent)
     path = result.pictures[0].path
     assert session.history == [result] and result.pictures[0].size == (160, 120)
 
@@ -197,46 +201,48 @@ def test_a_result_is_the_librarys_own_and_can_be_replayed(
     with Image.open(path) as theirs:
         assert np.array_equal(np.asarray(theirs), np.asarray(ours))
     recipe = recipe_of(path)
-    assert recipe["inputs"] == ["photo.png"], "the recipe knows nothing of our folder"
+    assert recipe["inputs"] == ["photo.png"], "the recipe does not name the folder of the session"
     assert str(session.folder) not in json.dumps(recipe) and json.loads(result.recipe) == recipe
 
-    taken = tmp_path / "elsewhere"  # as somebody who downloads it beside the photo
-    taken.mkdir()
-    (taken / "photo.png").write_bytes(given.read_bytes())
-    (taken / "drawn.png").write_bytes(path.read_bytes())
+    download = tmp_path / "elsewhere"  # as if downloaded into the folder of the photo
+    download.mkdir()
+    (download / "photo.png").write_bytes(given.read_bytes())
+    (download / "drawn.png").write_bytes(path.read_bytes())
     session.close()
     monkeypatch.chdir(tmp_path)
-    again = replay(taken / "drawn.png")
+    again = replay(download / "drawn.png")
     assert np.array_equal(np.asarray(again), np.asarray(ours))
 
 
-def test_what_a_verb_says_names_files_as_their_owner_does(session: Session, tmp_path: Path) -> None:
-    frames = [Image.new("RGB", (64, 48), colour) for colour in ("red", "blue")]
+def test_notes_and_errors_of_a_verb_use_the_names_on_the_page(
+    session: Session, tmp_path: Path
+) -> None:
+    frames = [Image.new("RGB", (64, 48), color) for color in ("red", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    session.slots["draw.picture.0"] = session.take(tmp_path / "a.gif", "a.gif")
+    session.slots["sketch.picture.0"] = session.add_picture(tmp_path / "a.gif", "a.gif")
     said: list[str] = []
-    call = called(BY_VERB["sketch"], {}, session.pictures("sketch"))
-    session.painting(call, ".png")(lambda progress: said.append(progress.note))
-    assert "a.gif: the first of 2 frames is used" in said
+    call = make_call(BY_VERB["sketch"], {}, session.files("sketch"))
+    session.work(call, ".png")(lambda progress: said.append(progress.note))
+    assert "a.gif: only the first of 2 frames is used" in said
     with pytest.raises(OptionError, match=r"^“Thickness” 9: must be"):
-        session.painting(called(BY_VERB["sketch"], {"thickness": 9}, {"picture": ["a"]}), ".png")(
+        session.work(make_call(BY_VERB["sketch"], {"thickness": 9}, {"picture": ["a"]}), ".png")(
             silent
         )
     with pytest.raises(InputError, match=r"^gone\.png: there is no such file"):
         gone = {"picture": [str(session.folder / "gone.png")]}
-        session.painting(called(BY_VERB["sketch"], {}, gone), ".png")(silent)
+        session.work(make_call(BY_VERB["sketch"], {}, gone), ".png")(silent)
 
 
-def test_what_lies_beside_a_result_is_written_too(session: Session, tmp_path: Path) -> None:
+def test_side_files_are_written_too(session: Session, tmp_path: Path) -> None:
     made = picture(tmp_path / "photo.png", (160, 128))
-    session.slots["hybridize.near_photo.0"] = session.take(made, "near.png")
-    session.slots["hybridize.far_photo.0"] = session.take(
+    session.slots["hybridize.near_photo.0"] = session.add_picture(made, "near.png")
+    session.slots["hybridize.far_photo.0"] = session.add_picture(
         picture(tmp_path / "f.png", seed=3), "f.png"
     )
     values = {"strip": True, "zoom_gif": True, "size": "64"}
-    call = called(BY_VERB["hybridize"], values, session.pictures("hybridize"))
-    result = session.painting(call, ".png")(silent)
-    assert sorted(path.name for path in result.beside) == [
+    call = make_call(BY_VERB["hybridize"], values, session.files("hybridize"))
+    result = session.work(call, ".png")(silent)
+    assert sorted(path.name for path in result.side_files) == [
         "hybridize-1-strip.png",
         "hybridize-1-zoom.gif",
     ]
@@ -244,34 +250,36 @@ def test_what_lies_beside_a_result_is_written_too(session: Session, tmp_path: Pa
         assert getattr(moving, "n_frames", 1) > 3
 
 
-def test_a_look_is_written_into_the_folder_of_the_page(session: Session, tmp_path: Path) -> None:
-    session.slots["beautify.picture.0"] = session.take(
+def test_a_color_table_is_written_into_the_folder_of_the_session(
+    session: Session, tmp_path: Path
+) -> None:
+    session.slots["beautify.picture.0"] = session.add_picture(
         picture(tmp_path / "p.png", (160, 160)), "p.png"
     )
-    values = {"save_look": True}
-    call = called(BY_VERB["beautify"], values, session.pictures("beautify"), session.folder)
-    result = session.painting(call, ".png")(silent)
-    assert [path.name for path in result.beside] == ["beautify-1-look.cube"]
-    assert "LUT_3D_SIZE" in result.beside[0].read_text()
+    values = {"save_cube": True}
+    call = make_call(BY_VERB["beautify"], values, session.files("beautify"), session.folder)
+    result = session.work(call, ".png")(silent)
+    assert [path.name for path in result.side_files] == ["beautify-1-look.cube"]
+    assert "LUT_3D_SIZE" in result.side_files[0].read_text()
 
 
 @pytest.fixture
 def sessions(tmp_path: Path) -> Sessions:
-    return Sessions(tmp_path, Bench())
+    return Sessions(tmp_path, JobQueue())
 
 
-def test_pages_do_not_see_each_other_and_leave_nothing(sessions: Sessions, tmp_path: Path) -> None:
-    one, two = sessions.of("one"), sessions.of("two")
-    assert sessions.of("one") is one is not two
-    one.slots["draw.picture.0"] = one.take(picture(tmp_path / "a.png"), "a.png")
-    assert two.pictures("sketch") == {} and one.folder != two.folder
+def test_sessions_are_separate_and_leave_nothing_behind(sessions: Sessions, tmp_path: Path) -> None:
+    one, two = sessions.get("one"), sessions.get("two")
+    assert sessions.get("one") is one is not two
+    one.slots["sketch.picture.0"] = one.add_picture(picture(tmp_path / "a.png"), "a.png")
+    assert two.files("sketch") == {} and one.folder != two.folder
     sessions.close("one")
     assert not one.folder.exists() and two.folder.exists()
-    assert sessions.of("one").pictures("sketch") == {}
-    sessions.bench.close()
+    assert sessions.get("one").files("sketch") == {}
+    sessions.queue.close()
 
 
-def test_only_what_was_sent_is_opened(sessions: Sessions, tmp_path: Path) -> None:
+def test_only_uploaded_files_are_opened(sessions: Sessions, tmp_path: Path) -> None:
     outside = picture(tmp_path / "outside.png")
     for value in ({"path": str(outside)}, {"path": "/etc/passwd"}, None, "x", {}, {"path": ""}):
         with pytest.raises(InputError, match="did not arrive"):
@@ -281,11 +289,11 @@ def test_only_what_was_sent_is_opened(sessions: Sessions, tmp_path: Path) -> Non
         sessions.uploaded({"path": str(sessions.uploads / "link.png")})
     inside = picture(sessions.uploads / "in.png")
     assert sessions.uploaded({"path": str(inside), "orig_name": "a.png"}) == (inside, "a.png")
-    sessions.bench.close()
+    sessions.queue.close()
 
 
-def test_a_page_may_not_fill_the_queue(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "_QUEUED", 0)
-    with pytest.raises(OptionError, match="wait already"):
-        sessions.begin(sessions.of("one"), lambda on_step: None, "sketch")
-    sessions.bench.close()
+def test_a_page_cannot_fill_the_queue(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MAX_JOBS", 0)
+    with pytest.raises(OptionError, match="are waiting"):
+        sessions.submit(sessions.get("one"), lambda on_step: None, "sketch")
+    sessions.queue.close()

@@ -1,1 +1,1 @@
-"""The studio: a page on this machine with everything the verbs do."""
+"""`limner studio`: all verbs on a page in the browser, served by this machine."""

@@ -1,10 +1,10 @@
-"""Verbs → fields of a form; what is in them → a call, a command line, and a line of Python.
+"""The form of each verb: its fields, and the call that their values make.
 
-All of it comes from `limner.options`: an option that a verb gets is on the page by itself.
+Fields come from the verb's signature and docstring (`limner.signature`), so a new option appears
+on the page by itself.
 """
 
 import re
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,48 +15,62 @@ from limner import signature
 from limner.errors import OptionError, printable
 from limner.signature import REQUIRED, Option
 
-SEVERAL = 3  # places for pictures where a verb takes any number
-# What is no wish about the picture, or names a file of the server's: the page opens none.
+SEVERAL = 3  # slots for pictures where a verb takes any number
+WEIGHTS_FILES = {"model", "inventive"}  # options whose files are dropped into the page
+# Not on the page: limits and resuming are for the command line, and files are the server's.
 _LEFT_OUT = {"allow_huge", "resume", "save_every", "features"}
-WEIGHTS = {"model", "inventive"}  # files that are given to the page like pictures
-_TEXT = re.compile(r"[\w#%., :+-]{0,200}")  # no slash, so no way out of a folder
-_ASKED: dict[str, list[Option]] = {}  # by verb, once they have been looked for
-_RANGE = re.compile(r"(-?\d+(?:\.\d+)?)(?:, [\w ]+,)? to (\d+(?:\.\d+)?)(?! ?(?:pixels|frames|cm))")
+_SAVED = {"save_cube": "colors.cube"}  # options that write a file, and its name
+_LABELS = {"dpi": "DPI", "init": "Start from", "print_": "Paper", "zoom_gif": "Zoom GIF"}
+
+_TEXT = re.compile(r"[\w#%., :+-]{0,200}")  # without slashes, so it cannot leave a folder
+_FLAG = re.compile(r"(?<![^\s(])(--[a-z][a-z-]*|-[a-z])(?![\w-])")  # --style-scale, -n
+# "0.25 to 4", "from 0 (the photo) to 2": the limits of a slider, from the help of an option
+_RANGE = re.compile(
+    r"(-?\d+(?:\.\d+)?)(?: \([^)]*\)|, [\w ]+,)?"
+    r" to (\d+(?:\.\d+)?)(?!\.?\d)(?! ?(?:pixels|frames|cm))"
+)
+_FOUND: dict[str, list[Option]] = {}  # by verb: the options, once somebody has asked
 
 Kind = Literal[
-    "picture", "shares", "weights", "save", "choice", "tick", "range", "whole", "number", "text"
+    "picture",
+    "picture_weights",
+    "weights_file",
+    "save",
+    "choice",
+    "checkbox",
+    "slider",
+    "integer",
+    "number",
+    "text",
 ]
 
 
 @dataclass(frozen=True)
 class Tab:
-    """A verb on the page, and what is said of it only here.
+    """A verb on the page, and what its signature does not say.
 
     Attributes
     ----------
     verb : str
         Its name in `limner`.
     title : str
-        What stands on the tab.
+        The title of the tab.
     first : tuple of str
-        The options that matter first; the others are folded away.
+        The most important options. The others are under "More".
     pictures : dict of str to str
-        What the pictures are called, by parameter: those shown at once.
-    command : str
-        Its name on the command line, where that is another.
+        The pictures that are always visible: option to label.
     """
 
     verb: str
     title: str
     first: tuple[str, ...]
     pictures: dict[str, str]
-    command: str = ""
 
     @property
     def function(self) -> Callable[..., Any]:
-        """The verb itself; its room is imported for it, and torch with it."""
-        found: Callable[..., Any] = getattr(limner, self.verb)
-        return found
+        """The verb itself. Its package is imported when this is used, and torch with it."""
+        function: Callable[..., Any] = getattr(limner, self.verb)
+        return function
 
 
 TABS = (
@@ -69,22 +83,17 @@ TABS = (
     Tab(
         "hybridize",
         "Hybridize",
-        ("method", "sigma", "near_grey", "size"),
-        {"near_photo": "Seen from near", "far_photo": "Seen from afar"},
+        ("method", "sigma", "near_gray", "size"),
+        {"near_photo": "Photo to see up close", "far_photo": "Photo to see from far away"},
     ),
     Tab("sketch", "Sketch", ("style", "thickness", "strength"), {"picture": "Picture"}),
-    Tab(
-        "colorize",
-        "Colorize",
-        ("palette", "lines", "variations"),
-        {"sketch": "Drawing"},
-    ),
-    Tab("beautify", "Beautify", ("strength", "method", "save_look"), {"picture": "Picture"}),
+    Tab("colorize", "Colorize", ("palette", "lines", "variations"), {"sketch": "Drawing"}),
+    Tab("beautify", "Beautify", ("strength", "method", "save_cube"), {"picture": "Picture"}),
     Tab(
         "generate",
-        "Paint new",
+        "Generate",
         ("n", "seed", "variety", "size"),
-        {"like": "Like this picture", "model": "Or by a painter (its .safetensors file)"},
+        {"like": "Picture to vary", "model": "Or a trained painter (.safetensors file)"},
     ),
     Tab(
         "upscale",
@@ -97,217 +106,250 @@ TABS = (
 
 @dataclass(frozen=True)
 class Field:
-    """One thing on a form.
+    """One field of a form.
 
     Attributes
     ----------
     option : Option
-        Of the verb.
+        The option of the verb.
     kind : str
-        What it looks like.
+        The kind of input it needs.
     label : str
-        What stands above it.
+        The label on the page.
+    help : str
+        The text below the label.
     low, high : float
-        Ends of a range.
+        The limits of a slider.
     """
 
     option: Option
     kind: Kind
     label: str
+    help: str
     low: float = 0
     high: float = 0
 
     @property
-    def help(self) -> str:
-        """What stands below the label."""
-        if self.kind == "shares":
-            return "1, 0.5: the second half as much as the first."
-        return self.option.help
-
-    @property
     def choices(self) -> tuple[str, ...]:
-        """Words to choose from; the empty one leaves the option out."""
+        """The words to choose from. The empty one stands for the default."""
         words = self.option.choices or get_args(self.option.kind)
         return words if self.option.default in words else ("", *words)
 
     @property
-    def start(self) -> Any:
-        """What stands in it at first."""
+    def initial(self) -> Any:
+        """The value of the field on a new page."""
         default = self.option.default
-        if self.kind in ("text", "choice", "shares"):
+        if self.kind in ("text", "choice", "picture_weights"):
             return "" if default in (None, (), REQUIRED) else default
-        if self.kind in ("tick", "save"):
+        if self.kind in ("checkbox", "save"):
             return bool(default)
         return default
 
 
 @dataclass(frozen=True)
 class Call:
-    """A verb with what it is given: pictures are paths, and defaults are left out."""
+    """A verb and its arguments. Pictures are paths, and options with default values are absent."""
 
     tab: Tab
     inputs: list[str]
     options: dict[str, Any] = field(default_factory=dict)
 
 
-def asked(tab: Tab) -> list[Option]:
-    """Give a verb's options, which are looked for once."""
-    if tab.verb not in _ASKED:
-        _ASKED[tab.verb] = signature.of(tab.function)
-    return _ASKED[tab.verb]
+def options_of(tab: Tab) -> list[Option]:
+    """Return the options of a tab's verb."""
+    if tab.verb not in _FOUND:
+        _FOUND[tab.verb] = signature.of(tab.function)
+    return _FOUND[tab.verb]
 
 
-def every() -> dict[str, list[Option]]:
-    """Give the options of all verbs."""
-    return {tab.verb: asked(tab) for tab in TABS}
+def all_options() -> dict[str, list[Option]]:
+    """Return the options of all verbs. This imports torch."""
+    return {tab.verb: options_of(tab) for tab in TABS}
 
 
-def know(found: Mapping[str, list[Option]]) -> None:
-    """Take what another process found, so that a page is made before torch is imported."""
-    _ASKED.update(found)
+def use_options(found: Mapping[str, list[Option]]) -> None:
+    """Use what `all_options` returned in another process, to do without torch in this one."""
+    _FOUND.update(found)
+
+
+def labels(tab: Tab) -> dict[str, str]:
+    """Return the label of each option on a tab's form: ``{"--style-scale": "Style scale"}``."""
+    return {
+        option.flag: _label(tab, option)
+        for option in options_of(tab)
+        if option.name not in _LEFT_OUT
+    }
+
+
+def with_labels(text: str, names: Mapping[str, str]) -> str:
+    """Replace the options in a help text or message by their labels on the page.
+
+    Options that the page does not have are marked as the command line's.
+    """
+
+    def named(flag: re.Match[str]) -> str:
+        label = names.get(flag[0])
+        return f"“{label}”" if label else f"{flag[0]} (on the command line)"
+
+    return _FLAG.sub(named, text)
 
 
 def fields(tab: Tab) -> list[Field]:
-    """Give what a verb's form asks for: the first options first, then the signature's order.
+    """Return the fields of a form: the most important ones, then the order of the signature.
 
-    An option that takes a picture or some words is two fields of one name.
+    An option that takes a picture or a word has two fields.
     """
-    found = [one for option in asked(tab) for one in _fields(tab, option)]
+    found = [one for option in options_of(tab) for one in _fields(tab, option)]
     order = {name: place for place, name in enumerate((*tab.pictures, *tab.first))}
     return sorted(found, key=lambda one: order.get(one.option.name, len(order)))
 
 
 def is_first(tab: Tab, one: Field) -> bool:
-    """Whether it is shown at once, and not folded away."""
-    return one.kind != "shares" and one.option.name in (*tab.first, *tab.pictures)
+    """Return whether a field is always visible, and not under "More"."""
+    return one.kind != "picture_weights" and one.option.name in (*tab.first, *tab.pictures)
+
+
+def _label(tab: Tab, option: Option) -> str:
+    words = option.name.strip("_").replace("_", " ").capitalize()
+    if len(words) == 1:  # of ``n`` the help says more
+        words = re.split("[;,.:]", option.help)[0]
+    return tab.pictures.get(option.name) or _LABELS.get(option.name) or words
 
 
 def _fields(tab: Tab, option: Option) -> list[Field]:
-    name, kind, default = option.name, option.kind, option.default
-    words = name.strip("_").replace("_", " ").capitalize()
-    if len(words) == 1:  # of ``n``, the help says it better
-        words = re.split("[;,.]", option.help)[0]
-    label = tab.pictures.get(name) or words
+    name, kind = option.name, option.kind
+    label, text = _label(tab, option), with_labels(option.help, labels(tab))
     if name in _LEFT_OUT:
         return []
-    if name in WEIGHTS:
-        return [Field(option, "weights", label)]
+    if name in WEIGHTS_FILES:
+        return [Field(option, "weights_file", label, text)]
     if option.picture:
-        word = [Field(option, "choice", f"{label}, unless a picture")] if option.choices else []
-        shares = [Field(option, "shares", f"Weights: {label}")] if option.several else []
-        return [*word, *shares, Field(option, "picture", label)]
-    if kind is Path:  # a place to write to is ours to say; one to read from nobody's
-        return [Field(option, "save", label)] if name.startswith("save_") else []
+        return [*_fields_beside_picture(option, label, text), Field(option, "picture", label, text)]
+    if kind is Path:  # the page reads only the files that it is given
+        return [Field(option, "save", label, text)] if name in _SAVED else []
     if get_args(kind) and get_origin(kind) is Literal:
-        return [Field(option, "choice", label)]
+        return [Field(option, "choice", label, text)]
     if kind is bool:
-        return [Field(option, "tick", label)]
-    limits = _RANGE.search(option.help)
-    if kind is float and limits and isinstance(default, int | float):
+        return [Field(option, "checkbox", label, text)]
+    limits = _RANGE.search(text)
+    if kind is float and limits and isinstance(option.default, int | float):
         low, high = float(limits[1]), float(limits[2])
-        if low <= default <= high:
-            return [Field(option, "range", label, low, high)]
-    plain: dict[Any, Kind] = {int: "whole", float: "number"}
-    return [Field(option, plain.get(kind, "text"), label)]
+        if low <= option.default <= high:
+            return [Field(option, "slider", label, text, low, high)]
+    simple: dict[Any, Kind] = {int: "integer", float: "number"}
+    return [Field(option, simple.get(kind, "text"), label, text)]
 
 
-def called(
+def _fields_beside_picture(option: Option, label: str, text: str) -> list[Field]:
+    found = []
+    if option.choices:
+        found.append(Field(option, "choice", f"{label}, if there is no picture", text))
+    if option.several:
+        text = "One number for each picture. With 1, 0.5 the second counts half as much."
+        found.append(Field(option, "picture_weights", f"{label} weights", text))
+    return found
+
+
+def make_call(
     tab: Tab,
     values: Mapping[str, Any],
-    pictures: Mapping[str, Sequence[str]],
+    files: Mapping[str, Sequence[str]],
     folder: Path = Path(),
 ) -> Call:
-    """Make a call of what stands on a form.
+    """Make a call from the values of a form.
 
     Parameters
     ----------
     tab : Tab
-        Whose form it is.
+        The tab of the form.
     values : mapping of str to object
-        What stands in each field that is no picture, by the option's name.
-    pictures : mapping of str to sequence of str
-        Files, by the option's name: pictures and weights.
+        The values of the fields that are not files, by option.
+    files : mapping of str to sequence of str
+        Pictures and weights files, by option.
     folder : path
-        Where the verb writes what it is asked to save beside.
+        The folder where the verb writes its other files.
 
     Raises
     ------
     OptionError
-        A picture is missing, or a text is none that the page takes.
+        A picture is missing, or a value is not allowed.
     """
-    if pictures.get("model"):  # a painter paints instead of what is like a picture
-        pictures = {name: paths for name, paths in pictures.items() if name != "like"}
+    if not any(files.get(name) for name in tab.pictures):
+        places = " / ".join(f"“{label}”" for label in tab.pictures.values())
+        raise OptionError(f"{places}: is empty; drop a file there first")
     inputs: list[str] = []
-    given: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for one in fields(tab):
         option, name = one.option, one.option.name
-        if one.kind == "shares":
-            pictures = {**pictures, name: _weighed(one, pictures.get(name, ()), values.get(name))}
-            continue
-        if one.kind in ("picture", "weights"):
-            paths = list(pictures.get(name, ()))
-        else:
-            paths = []
+        if one.kind == "picture_weights":
+            files = {**files, name: _with_weights(one, files.get(name, ()), values.get(name))}
+        elif one.kind not in ("picture", "weights_file"):
             value = _value(one, values.get(name), folder)
             if value is not None and value != option.default:
-                given.setdefault(name, value)
-            continue
-        if option.input:
-            if option.default is REQUIRED and not paths:
-                raise OptionError(f"{one.label}: there is none yet; drop a picture in first")
-            inputs += paths
-        elif paths:
-            given[name] = paths if get_origin(option.kind) is list else paths[0]
-    return Call(tab, inputs, given)
+                options[name] = value
+        elif option.input:
+            if option.default is REQUIRED and not files.get(name):
+                raise OptionError(f"“{one.label}”: is empty; drop a picture there first")
+            inputs += files.get(name, ())
+        elif paths := list(files.get(name, ())):
+            options[name] = paths if get_origin(option.kind) is list else paths[0]
+    return Call(tab, inputs, options)
 
 
-def _weighed(one: Field, paths: Sequence[str], value: Any) -> list[str]:
-    """The pictures with their weights behind them, as a verb takes them."""
+def _with_weights(one: Field, paths: Sequence[str], value: Any) -> list[str]:
+    """Return pictures with their weights, as the verb reads them: ``wave.jpg:0.7``."""
     text = str(value or "").strip()
     try:
         weights = [float(word) for word in re.split(r"[,\s]+", text)] if text else []
     except ValueError:
-        raise OptionError(f"{one.label} {printable(text)[:40]!r}: must be numbers") from None
+        raise OptionError(f"“{one.label}” {printable(text)[:40]}: must be numbers") from None
     if len(weights) > len(paths):
-        raise OptionError(f"{one.label} {text!r}: are {len(weights)} for {len(paths)} pictures")
-    weighed = [f"{path}:{weight:g}" for path, weight in zip(paths, weights, strict=False)]
-    return [*weighed, *paths[len(weights) :]]
+        raise OptionError(
+            f"“{one.label}” {text}: has {len(weights)} numbers for {len(paths)} pictures"
+        )
+    weighted = [f"{path}:{weight:g}" for path, weight in zip(paths, weights, strict=False)]
+    return [*weighted, *paths[len(weights) :]]
 
 
 def _value(one: Field, value: Any, folder: Path) -> Any:
-    """What an option is given; None where it is left out."""
+    """Return the value of an option; None for its default."""
     if one.kind == "save":
-        ending = ".cube" if one.option.name == "save_look" else ""
-        return folder / f"{one.option.name.removeprefix('save_')}{ending}" if value else None
+        return folder / _SAVED[one.option.name] if value else None
     if value is None or value == "" or value == []:
         return None
-    if one.kind == "tick":
+    if one.kind == "checkbox":
         return bool(value)
     if one.kind == "choice":
         if value not in one.choices:
-            raise OptionError(f"{one.label} {printable(str(value))}: is none of the choices")
+            known = ", ".join(filter(None, one.choices))
+            raise OptionError(f"“{one.label}” {printable(str(value))[:40]}: must be one of {known}")
         return value
-    if one.kind in ("range", "number", "whole"):
+    if one.kind in ("slider", "number", "integer"):
         return _number(one, value)
-    text = str(value).strip()
-    if not _TEXT.fullmatch(text) or _is_here(text):  # names of files are for terminals
+    return _text(one, str(value).strip())
+
+
+def _text(one: Field, text: str) -> str | list[int]:
+    """Check a text. It must not name a file of the server: the verb could open it."""
+    if not _TEXT.fullmatch(text) or _names_file(text):
         raise OptionError(
-            f"{one.label} {printable(text)[:40]!r}: must be a few plain words or numbers"
+            f"“{one.label}” {printable(text)[:40]}: must be plain words or numbers, at most 200 "
+            "characters, and not the name of a file"
         )
-    if one.option.kind == list[int]:
-        try:
-            return [int(number) for number in text.split(",")]
-        except ValueError:
-            raise OptionError(
-                f"{one.label} {text!r}: must be a whole number, or several with commas between"
-            ) from None
-    return text
+    if one.option.kind != list[int]:
+        return text
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise OptionError(
+            f"“{one.label}” {text}: must be a whole number, or several with commas between them"
+        ) from None
 
 
-def _is_here(text: str) -> bool:
+def _names_file(text: str) -> bool:
     try:
         return Path(text).exists()
-    except OSError:  # longer than any name
+    except OSError:  # longer than any file name
         return False
 
 
@@ -315,61 +357,10 @@ def _number(one: Field, value: Any) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise OptionError(f"{one.label} {printable(str(value))[:40]}: must be a number") from None
-    if one.option.kind is int:
-        if not number.is_integer():
-            raise OptionError(f"{one.label} {number:g}: must be a whole number")
-        return int(number)
-    return number
-
-
-def command_line(call: Call, output: str) -> str:
-    """Write a call as a command, quoted for a shell."""
-    words = ["limner", call.tab.command or call.tab.verb, *map(_argument, call.inputs)]
-    for option in asked(call.tab):
-        value = call.options.get(option.name)
-        if value is None:
-            continue
-        if option.kind is bool:
-            words.append(option.flag if value else f"--no-{option.flag[2:]}")
-        elif option.kind == list[int]:
-            words += [option.flag, ",".join(map(str, value))]
-        else:
-            for each in value if isinstance(value, list) else [value]:
-                text = _argument(each) if _is_file(option, each) else str(each)
-                words += [f"{option.flag}={text}"] if text.startswith("-") else [option.flag, text]
-    return shlex.join((*words, "-o", output))
-
-
-def python_call(call: Call, output: str) -> str:
-    """Write a call as Python."""
-    known = {option.name: option for option in asked(call.tab)}
-    given = [repr(_name(path)) for path in call.inputs]
-    for name, value in call.options.items():
-        several = isinstance(value, list)
-        shown = [
-            _name(x) if _is_file(known[name], x) else x for x in (value if several else [value])
-        ]
-        given.append(f"{name}={shown if several else shown[0]!r}")
-    made = f"limner.{call.tab.verb}({', '.join(given)})"
-    start = "import limner\nfrom limner.output import write\n\n"
-    if output.endswith("/"):
-        loop = f"for number, picture in enumerate({made}, 1):"
-        return f'{start}{loop}\n    write(picture, f"{{number:02d}}.png")'
-    return f"{start}write({made}, {output!r})"
-
-
-def _is_file(option: Option, value: object) -> bool:
-    named = option.picture or option.kind is Path or option.name in WEIGHTS
-    return named and value not in option.choices
-
-
-def _argument(path: object) -> str:
-    """The same on a command line, where a dash begins an option."""
-    name = _name(path)
-    return f"./{name}" if name.startswith("-") else name
-
-
-def _name(path: object) -> str:
-    """A file as its owner knows it: the page keeps it elsewhere."""
-    return Path(str(path)).name
+        shown = printable(str(value))[:40]
+        raise OptionError(f"“{one.label}” {shown}: must be a number") from None
+    if one.option.kind is not int:
+        return number
+    if not number.is_integer():
+        raise OptionError(f"“{one.label}” {number:g}: must be a whole number")
+    return int(number)

@@ -1,4 +1,7 @@
-"""Who may talk to the page: pages of others may not, not even through a name that points here."""
+"""ASGI middleware that lets only the page itself, and its user, talk to the server.
+
+It stops requests from other websites, DNS rebinding, and requests that name files of the server.
+"""
 
 import asyncio
 import ipaddress
@@ -16,15 +19,17 @@ Scope = dict[str, Any]
 Receive = Callable[[], Any]
 Send = Callable[[dict[str, Any]], Any]
 
-OWN = ("127.0.0.1", "localhost", "::1")  # what a machine calls itself
-EVERYWHERE = ("0.0.0.0", "::")  # all the addresses that it has
-_BODY = 32 * 2**20  # bytes of what a browser may send beside files
-_FORM = "multipart/form-data"  # how files are sent
+LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
+ALL_ADDRESSES = ("0.0.0.0", "::")  # a server with one of these listens at every address
+_MAX_BODY = 32 * 2**20  # bytes in a request that is not a file upload
+_FILE_UPLOAD = "multipart/form-data"
 _COOKIE = "limner"
-_FETCHED = re.compile(r"https?:|/proxy|%|\\", re.IGNORECASE)  # what gradio would ask others for
-_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that looks like something else
+# Paths for which gradio would fetch something from another server. A percent sign is left in a
+# path that was encoded twice.
+_FETCHING = re.compile(r"https?:|/proxy|%|\\", re.IGNORECASE)
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without characters that look alike
 _HEADERS = {
-    # The browser is to ask nobody but this server, whatever the page says.
+    # The browser may load things from this server only, whatever the page contains.
     b"content-security-policy": b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
     b"frame-ancestors 'none'; base-uri 'self'; form-action 'self'",
     b"referrer-policy": b"same-origin",
@@ -34,21 +39,21 @@ _HEADERS = {
 
 
 class Guard:
-    """ASGI middleware that refuses what does not come from the page itself.
+    """Refuses requests that do not come from the page itself.
 
     Parameters
     ----------
     app : callable
-        What is guarded.
+        The ASGI application behind it.
     host : str
-        What the server listens at. Besides, this machine's own names are always good; and where it
-        listens at all of its addresses, any address written in numbers.
+        The address that the server listens at. The local names of this machine are always allowed
+        too. For a server that listens at every address, any numeric address is allowed.
     uploads : path
-        Where gradio keeps what browsers send; they may speak of no file elsewhere.
-    ask : bool
-        Ask for a password.
-    tell : callable
-        Is given each new password: one is good for one browser.
+        The folder where gradio stores uploaded files. Requests may name no file outside it.
+    needs_password : bool
+        Ask every browser for a password.
+    show_password : callable
+        Called with each new password. A password works for one browser.
     """
 
     def __init__(
@@ -56,83 +61,83 @@ class Guard:
         app: Any,
         host: str,
         uploads: Path,
-        ask: bool = False,
-        tell: Callable[[str], None] = print,
+        needs_password: bool = False,
+        show_password: Callable[[str], None] = print,
     ) -> None:
         self.app = app
         self.host = host
         self.uploads = uploads.resolve()
-        self.ask = ask
-        self.tell = tell
+        self.needs_password = needs_password
+        self.show_password = show_password
         self._cookies: set[str] = set()
         self._password = ""
-        self._trying: asyncio.Lock | None = None
-        if ask:
-            self._renew()
+        self._login: asyncio.Lock | None = None  # made later, inside the event loop
+        if needs_password:
+            self._new_password()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or let it through."""
+        """Refuse a request, or pass it on."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        if len(headers) < len(scope["headers"]):  # which of two alike counts is not ours to say
-            await _answer(send, 400, "limner: a header is there twice")
+        if len(headers) < len(scope["headers"]):  # servers disagree on which of the two counts
+            await _answer(send, 400, "limner: the request repeats a header")
             return
         if why := self._refusal(scope, headers):
             await _answer(send, 403, f"limner: {why}")
             return
-        if self.ask and self._cookie(headers) not in self._cookies:
+        if self.needs_password and self._cookie(headers) not in self._cookies:
             await self._log_in(scope, receive, send)
             return
-        uploads = scope["path"].rstrip("/").endswith("/upload")
-        form = uploads and headers.get(b"content-type", "").startswith(_FORM)
-        if scope["method"] == "POST" and not form:
-            body = await _body(receive, _BODY)
-            if body is None or self._names_files(body):
-                await _answer(send, 403, "limner: no file is opened for a page")
+        to_upload = scope["path"].rstrip("/").endswith("/upload")
+        is_upload = to_upload and headers.get(b"content-type", "").startswith(_FILE_UPLOAD)
+        if scope["method"] == "POST" and not is_upload:
+            body = await _read_body(receive, _MAX_BODY)
+            if body is None or self._names_other_files(body):
+                await _answer(send, 403, "limner: the page may open uploaded files only")
                 return
-            receive = _again(body, receive)
+            receive = _replay(body, receive)
         await self.app(scope, receive, _with_headers(send))
 
     def _refusal(self, scope: Scope, headers: dict[bytes, str]) -> str:
-        """Why a request is none of ours, or nothing."""
+        """Return why a request is refused; empty if it is not."""
         host = headers.get(b"host", "")
-        if not self._is_ours(host):
-            return "this is another name than the page's own"
+        if not self._is_own_name(host):
+            return "the server has another address; open the address that the terminal shows"
         origin = headers.get(b"origin")
         if origin is not None and urlsplit(origin).netloc != host:
-            return "another page may not ask"
-        followed = scope["method"] == "GET" and headers.get(b"sec-fetch-mode") == "navigate"
+            return "requests from other websites are refused"
+        is_link = scope["method"] == "GET" and headers.get(b"sec-fetch-mode") == "navigate"
         if headers.get(b"sec-fetch-site") == "cross-site" and not (
-            followed and scope["path"] == "/"  # a link to the page, but to nothing within it
+            is_link and scope["path"] == "/"  # links may lead to the page, but not into it
         ):
-            return "another page may not ask"
-        if _FETCHED.search(scope["path"]):
-            return "nothing is fetched for a page"
+            return "requests from other websites are refused"
+        if _FETCHING.search(scope["path"]):
+            return "the server fetches nothing from other servers"
         return ""
 
-    def _is_ours(self, host: str) -> bool:
+    def _is_own_name(self, host: str) -> bool:
         try:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
             return False
-        if name in (*OWN, self.host.lower()):
+        if name in (*LOCAL_NAMES, self.host.lower()):
             return True
-        if self.host not in EVERYWHERE:
+        if self.host not in ALL_ADDRESSES:
             return False
-        try:  # nobody can make an address in numbers point elsewhere
+        try:  # unlike a name, a number cannot be made to point here (DNS rebinding)
             ipaddress.ip_address(name)
         except ValueError:
             own = socket.gethostname().lower()
             return name in (own, f"{own}.local")
         return True
 
-    def _names_files(self, body: bytes) -> bool:
-        """Whether a message names a file that no browser has sent.
+    def _names_other_files(self, body: bytes) -> bool:
+        """Return whether a message names a file that was not uploaded.
 
-        Gradio would fetch it if it is an address, and copy it if it is a path.
+        Gradio would download it if it is a URL, and copy it if it is a path.
         """
         try:
             rest = [json.loads(body or b"null")]
@@ -142,52 +147,52 @@ class Guard:
             one = rest.pop()
             if isinstance(one, dict):
                 path = one.get("path")
-                if path is not None and not self._was_sent(path):
+                if path is not None and not self._is_upload(path):
                     return True
                 rest += one.values()
             elif isinstance(one, list):
                 rest += one
         return False
 
-    def _was_sent(self, path: object) -> bool:
+    def _is_upload(self, path: object) -> bool:
         try:
             return isinstance(path, str) and Path(path).resolve().is_relative_to(self.uploads)
-        except (OSError, ValueError, RuntimeError):  # too long, a zero byte, a loop of links
+        except (OSError, ValueError, RuntimeError):  # too long, a null byte, a loop of links
             return False
 
     def _cookie(self, headers: dict[bytes, str]) -> str:
         pairs = (pair.strip().partition("=") for pair in headers.get(b"cookie", "").split(";"))
         return next((value for name, _, value in pairs if name == _COOKIE), "")
 
-    def _renew(self) -> None:
+    def _new_password(self) -> None:
         self._password = "".join(secrets.choice(_ALPHABET) for _ in range(10))
-        self.tell(self._password)
+        self.show_password(self._password)
 
     async def _log_in(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Ask for the password; take it once."""
+        """Ask for the password. Each password is accepted once."""
         if scope["method"] != "POST" or scope["path"] != "/password":
-            wanted = scope["method"] == "GET" and scope["path"] == "/"
-            await _answer(send, 200 if wanted else 401, _form(""), "text/html")
+            is_page = scope["method"] == "GET" and scope["path"] == "/"
+            await _answer(send, 200 if is_page else 401, _login_page(""), "text/html")
             return
-        self._trying = self._trying or asyncio.Lock()
-        body = await _body(receive, 1000) or b""
-        async with self._trying:  # one after the other, and slowly: nobody guesses it
+        self._login = self._login or asyncio.Lock()
+        body = await _read_body(receive, 1000) or b""
+        async with self._login:  # one attempt a second, so that nobody can guess it
             given = parse_qs(body.decode("latin-1")).get("password", [""])[0].strip()
             if not secrets.compare_digest(given.encode(), self._password.encode()):
                 await asyncio.sleep(1)
-                text = _form("That is not it. The terminal shows it.")
+                text = _login_page("Wrong password. Use the one that the terminal shows.")
                 await _answer(send, 401, text, "text/html")
                 return
             cookie = secrets.token_urlsafe(32)
             self._cookies.add(cookie)
-            self._renew()
-        said = f"{_COOKIE}={cookie}; HttpOnly; SameSite=Strict; Path=/"
-        more = {b"location": b"/", b"set-cookie": said.encode()}
-        await _answer(send, 303, "", "text/plain", more)
+            self._new_password()
+        value = f"{_COOKIE}={cookie}; HttpOnly; SameSite=Strict; Path=/"
+        redirect = {b"location": b"/", b"set-cookie": value.encode()}
+        await _answer(send, 303, "", "text/plain", redirect)
 
 
-async def _body(receive: Receive, limit: int) -> bytes | None:
-    """All of what was sent, or None where that is too much."""
+async def _read_body(receive: Receive, limit: int) -> bytes | None:
+    """Return the whole body of a request; None if it has more bytes than the limit."""
     parts, more, length = [], True, 0
     while more:
         message = await receive()
@@ -199,23 +204,23 @@ async def _body(receive: Receive, limit: int) -> bytes | None:
     return b"".join(parts)
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    """Give a message again that was read already."""
-    left = [{"type": "http.request", "body": body, "more_body": False}]
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a ``receive`` that gives a body once more that was already read."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def given() -> dict[str, Any]:
-        return left.pop() if left else await receive()
+    async def receive_again() -> dict[str, Any]:
+        return messages.pop() if messages else await receive()
 
-    return given
+    return receive_again
 
 
 def _with_headers(send: Send) -> Send:
-    async def sent(message: dict[str, Any]) -> None:
+    async def send_with_headers(message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
             message = {**message, "headers": [*message["headers"], *_HEADERS.items()]}
         await send(message)
 
-    return sent
+    return send_with_headers
 
 
 async def _answer(
@@ -223,7 +228,7 @@ async def _answer(
     status: int,
     text: str,
     kind: str = "text/plain",
-    more: dict[bytes, bytes] | None = None,
+    extra_headers: dict[bytes, bytes] | None = None,
 ) -> None:
     body = text.encode()
     headers = {
@@ -231,20 +236,20 @@ async def _answer(
         b"content-length": str(len(body)).encode(),
         b"cache-control": b"no-store",
         **_HEADERS,
-        **(more or {}),
+        **(extra_headers or {}),
     }
     start = {"type": "http.response.start", "status": status, "headers": list(headers.items())}
     await send(start)
     await send({"type": "http.response.body", "body": body})
 
 
-def _form(said: str) -> str:
+def _login_page(message: str) -> str:
     return f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>limner studio</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>:root{{color-scheme:light dark;font:1.1rem system-ui,sans-serif}}
 main{{max-width:22rem;margin:20vh auto;padding:0 1rem}}
 input,button{{font:inherit;padding:.5rem;width:100%;box-sizing:border-box;margin:.4rem 0}}</style>
 <main><h1>limner studio</h1><form method="post" action="/password">
-<label for="password">The password that the terminal shows</label>
+<label for="password">Password (the terminal shows it)</label>
 <input id="password" name="password" autocomplete="off" autofocus required>
-<button>Open</button></form><p role="alert">{escape(said)}</p></main></html>"""
+<button>Open</button></form><p role="alert">{escape(message)}</p></main></html>"""

@@ -1,6 +1,6 @@
-"""Work for one machine: a job at a time, the others in a queue, each of them looked at and stopped.
+"""Background jobs for the page: they run one at a time, report progress, and can be stopped.
 
-A job is anything that takes ``on_step``. Its page asks it how far it is; it asks nobody.
+A job wraps a function that takes ``on_step``. The page polls the job; the job never calls the page.
 """
 
 import threading
@@ -14,34 +14,36 @@ from PIL import Image
 from limner.errors import LimnerError, printable
 from limner.progress import OnStep, Progress, Stop
 
-PREVIEW = 512  # pixels of the longest side
-_PAUSE = 0.5  # seconds between two previews at least
-_SHARE = 0.04  # of a job's time that may go into previews
-_WAITS = 20.0  # seconds without anybody asking after which a job is given up
+PREVIEW_SIDE = 512  # pixels, longest side of a preview
+_PREVIEW_INTERVAL = 0.5  # seconds, the shortest time between two previews
+_PREVIEW_SHARE = 0.04  # the largest share of a job's time that previews may take
+_POLL_TIMEOUT = 20.0  # seconds without a poll after which a job stops: its page is gone
 
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 
 
 class Job:
-    """A piece of work: where it stands, and what has become of it.
+    """One piece of work, its progress and its result.
 
     Parameters
     ----------
     work : callable
-        Called with ``on_step``; what it returns is the result.
+        Called with ``on_step``. What it returns is the result.
     owner : str
-        Which tab it belongs to.
+        The tab that started it.
 
     Attributes
     ----------
     state : str
-        ``done`` and ``stopped`` may have a result, ``failed`` has a `message`.
+        ``done`` and ``stopped`` may have a `result`. ``failed`` has a `message`.
     progress : Progress or None
-        The last moment of it.
+        The latest progress report.
     preview : bytes or None
-        A small JPEG of the picture so far, with `previews`, how many there were.
+        The picture so far, as a small JPEG. `previews` counts how many there were.
     notes : list of str
         Remarks for the user.
+    finished : threading.Event
+        Set when the job has ended, in whatever way.
     """
 
     def __init__(self, work: Callable[[OnStep], Any], owner: str = "") -> None:
@@ -53,92 +55,98 @@ class Job:
         self.notes: list[str] = []
         self.message = ""
         self.result: Any = None
-        self.over = threading.Event()
+        self.finished = threading.Event()
         self._work = work
         self._stopping = False
-        self._next = 0.0  # when a preview is due, on the monotonic clock
-        self._asked = time.monotonic()
+        self._next_preview = 0.0  # time.monotonic() at which the next preview is due
+        self._last_poll = time.monotonic()
 
     def stop(self) -> None:
-        """End it at its next step, or before its first."""
+        """Stop at the next step, or before the first one."""
         self._stopping = True
         if self.state == "waiting":
-            self.state, self.message = "stopped", "stopped before it began"
-            self.over.set()
+            self.state, self.message = "stopped", "stopped before it started"
+            self.finished.set()
 
-    def touch(self) -> None:
-        """Say that somebody still waits for it."""
-        self._asked = time.monotonic()
+    def poll(self) -> None:
+        """Note that a page still waits for this job."""
+        self._last_poll = time.monotonic()
 
     def on_step(self, progress: Progress) -> None:
-        """Take note of a moment of the verb."""
+        """Record the progress of the verb, and make a preview when one is due.
+
+        Raises
+        ------
+        Stop
+            The user stopped the job, or its page is gone.
+        """
         self.progress = progress
         if progress.note and progress.note not in self.notes:
             self.notes.append(progress.note)
-        if time.monotonic() - self._asked > _WAITS:
+        if time.monotonic() - self._last_poll > _POLL_TIMEOUT:
             self._stopping = True
         if self._stopping and (progress.step < progress.steps or not progress.steps):
             raise Stop
-        began = time.monotonic()
-        if progress.preview is not None and began >= self._next:
+        start = time.monotonic()
+        if progress.preview is not None and start >= self._next_preview:
             self.preview = small_jpeg(progress.preview())
             self.previews += 1
             now = time.monotonic()
-            self._next = now + max(_PAUSE, (now - began) / _SHARE)
+            self._next_preview = now + max(_PREVIEW_INTERVAL, (now - start) / _PREVIEW_SHARE)
 
     def run(self) -> None:
-        """Do it; whatever goes wrong becomes one line."""
-        if self.over.is_set():
+        """Do the work. Any error becomes a message of one line."""
+        if self.finished.is_set():
             return
         self.state = "running"
-        self.touch()
+        self.poll()
         try:
             self.result = self._work(self.on_step)
-            self.state = "stopped" if self._cut else "done"
+            self.state = "stopped" if self._was_cut_short else "done"
         except Stop:
-            self.state, self.message = "stopped", "stopped; there is nothing to keep yet"
+            self.state, self.message = "stopped", "stopped; there is no picture to keep yet"
         except LimnerError as error:
             self.state, self.message = "failed", printable(str(error).replace("\n", "; "))
-        except Exception as error:  # a bug, or the machine's limits: the page lives on
-            self.state, self.message = "failed", short(error)
+        except Exception as error:  # a bug, or the limits of the machine: the page must go on
+            self.state, self.message = "failed", describe_unexpected(error)
         finally:
-            self.over.set()
+            self.finished.set()
 
     @property
-    def _cut(self) -> bool:
+    def _was_cut_short(self) -> bool:
         last = self.progress
         return self._stopping and last is not None and last.step < last.steps
 
 
-class Bench:
-    """One job at a time, in the order in which they came."""
+class JobQueue:
+    """Runs jobs in a thread, one at a time, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._waiting: list[Job] = []
         self._changed = threading.Condition()
         self._closed = False
         self._current: Job | None = None
-        self._thread = threading.Thread(target=self._work, name="limner bench", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="limner jobs", daemon=True)
         self._thread.start()
 
     def add(self, job: Job) -> Job:
-        """Put a job at the end of the queue."""
+        """Add a job at the end of the queue."""
         with self._changed:
             self._waiting.append(job)
             self._changed.notify()
         return job
 
-    def place(self, job: Job) -> int:
-        """How many are to be done before it; 0 for what is being done, or is over."""
+    def jobs_before(self, job: Job) -> int:
+        """Return how many jobs run before this one; 0 if it is running or has ended."""
         with self._changed:
-            alive = [one for one in self._waiting if not one.over.is_set()]
-            if job not in alive:
+            waiting = [one for one in self._waiting if not one.finished.is_set()]
+            if job not in waiting:
                 return 0
-            busy = self._current is not None and not self._current.over.is_set()
-            return alive.index(job) + busy
+            busy = self._current is not None and not self._current.finished.is_set()
+            return waiting.index(job) + busy
 
     def close(self) -> None:
-        """Stop all of them, and wait for the one that is being done."""
+        """Stop all jobs, and wait for the one that is running."""
         with self._changed:
             self._closed = True
             for job in (*self._waiting, *filter(None, [self._current])):
@@ -158,29 +166,29 @@ class Bench:
             job.run()
 
 
-def small_jpeg(picture: Image.Image, longest: int = PREVIEW) -> bytes:
-    """Make a small JPEG of a picture, on white where it is transparent."""
-    shown = picture.copy()
-    shown.thumbnail((longest, longest), reducing_gap=2.0)
-    if shown.has_transparency_data:
-        shown = shown.convert("RGBA")
-        shown = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown)
+def small_jpeg(picture: Image.Image, longest: int = PREVIEW_SIDE) -> bytes:
+    """Encode a small copy of a picture as JPEG. Transparent parts become white."""
+    copy = picture.copy()
+    copy.thumbnail((longest, longest), reducing_gap=2.0)
+    if copy.has_transparency_data:
+        copy = copy.convert("RGBA")
+        copy = Image.alpha_composite(Image.new("RGBA", copy.size, "white"), copy)
     encoded = BytesIO()
-    shown.convert("RGB").save(
+    copy.convert("RGB").save(
         encoded, "JPEG", quality=85, icc_profile=picture.info.get("icc_profile")
     )
     return encoded.getvalue()
 
 
-def time_left(progress: Progress) -> float | None:
-    """Seconds that a verb will still take, once there is something to tell it by."""
+def seconds_left(progress: Progress) -> float | None:
+    """Estimate how long a verb still takes; None while it is too early to tell."""
     if not 0.02 < progress.share < 1 or progress.seconds < 1:
         return None
     return progress.seconds * (1 - progress.share) / progress.share
 
 
-def short(error: Exception) -> str:
-    """What went wrong, in one line, where nobody foresaw it."""
+def describe_unexpected(error: Exception) -> str:
+    """Describe, in one line, an error that is not one of limner's own."""
     from limner.nn.devices import is_out_of_memory
 
     if is_out_of_memory(error):

@@ -1,4 +1,4 @@
-"""A verb on the page: its form, its picture as it grows, its result, and what a click does."""
+"""One tab of the page: its form, its result, and what its buttons do."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -6,24 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from PIL import Image, ImageOps
 
 from limner.errors import LimnerError
-from limner.io.formats import WRITABLE as FORMATS
+from limner.io.formats import WRITABLE
 from limner.web import forms
 from limner.web.forms import SEVERAL, Field, Tab
-from limner.web.jobs import short
-from limner.web.session import Result, Session, Sessions, Shelved
-from limner.web.watching import alarm, ended, watched
+from limner.web.jobs import describe_unexpected
+from limner.web.session import Result, Session, Sessions
+from limner.web.snippets import command_line, python_call
+from limner.web.status import error_html, follow, outcome_html
+from limner.web.thumbnails import same_size
 
-# what an event is unless it says so: at once, without a veil over the page, for this page alone
-QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+# Options of gradio's events. Most are answered at once, without an overlay, for this page only.
+UNQUEUED: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 QUEUED: dict[str, Any] = {
-    "concurrency_limit": None,  # jobs wait for each other on the bench, and say so
+    "concurrency_limit": None,  # jobs wait in our own queue, which says so on the page
     "api_visibility": "private",
     "trigger_mode": "once",
 }
-_EXAMPLES = {
+_EXAMPLES = {  # by option
     "photo": "photo.jpg",
     "styles": "painting.jpg",
     "near_photo": "photo.jpg",
@@ -32,34 +33,36 @@ _EXAMPLES = {
     "sketch": "drawing.png",
     "like": "painting.jpg",
 }
-_ON, _OFF = gr.update(interactive=True), gr.update(interactive=False)
-_BUSY = f"() => [{json.dumps(_OFF)}, {json.dumps(_ON)}]"
-_BLANK = '<p class="limner-blank">The picture grows here.</p>'
-_ENDINGS = [ending for ending in FORMATS if ending not in (".jpeg", ".tiff")]
+_ENABLED, _DISABLED = gr.update(interactive=True), gr.update(interactive=False)
+_SHOW_RUNNING = f"() => [{json.dumps(_DISABLED)}, {json.dumps(_ENABLED)}]"  # JavaScript
+_EMPTY = '<p class="limner-empty">Your picture will appear here.</p>'
+_ENDINGS = [ending for ending in WRITABLE if ending not in (".jpeg", ".tiff")]
 
 
 class View:
-    """One tab of the page; made inside of gradio's ``Blocks``."""
+    """One tab of the page. Make it inside gradio's ``Blocks``."""
 
     def __init__(self, tab: Tab, sessions: Sessions) -> None:
         self.tab = tab
         self.sessions = sessions
-        self.slots: dict[str, Any] = {}  # "photo.0" → where a picture or weights are dropped
-        self.inputs: dict[str, Any] = {}  # option → where its value stands
-        self.prepare: Callable[..., None] = lambda request: None  # before a run
-        self.prepared: list[Any] = []  # what it looks at
-        self.finish: Callable[[Session, Result], dict[Any, Any]] = lambda session, result: {}
-        self.finished: list[Any] = []  # what `finish` changes
+        self.slots: dict[str, Any] = {}  # "photo.0" -> where a picture or weights file is dropped
+        self.inputs: dict[str, Any] = {}  # option -> the component with its value
+        # What a tab adds: work before a run, with the components it reads, and components that
+        # are filled after it.
+        self.before_run: Callable[..., None] = lambda request: None
+        self.before_run_inputs: list[Any] = []
+        self.after_run: Callable[[Session, Result], dict[Any, Any]] = lambda session, result: {}
+        self.after_run_outputs: list[Any] = []
         with gr.Tab(tab.title, id=tab.verb, elem_id=f"tab-{tab.verb}"), gr.Row():
             with gr.Column(scale=2, min_width=300):
-                self._form()
+                self._form_column()
             with gr.Column(scale=3, min_width=300):
-                self._easel()
+                self._result_column()
 
-    def _form(self) -> None:
-        asked = forms.fields(self.tab)
-        first = [one for one in asked if forms.is_first(self.tab, one)]
-        rest = [one for one in asked if not forms.is_first(self.tab, one)]
+    def _form_column(self) -> None:
+        fields = forms.fields(self.tab)
+        first = [one for one in fields if forms.is_first(self.tab, one)]
+        more = [one for one in fields if not forms.is_first(self.tab, one)]
         with gr.Row():
             for one in first:
                 if one.kind == "picture":
@@ -67,9 +70,9 @@ class View:
         self.examples = gr.Button(
             "Use example pictures", size="sm", elem_id=f"{self.tab.verb}-example"
         )
-        self.beneath = gr.Column()  # for what a tab has besides
+        self.below_pictures = gr.Column()  # for what a tab adds
         for one in first:
-            if one.kind == "weights":
+            if one.kind == "weights_file":
                 self._slot(one, 0)
             elif one.kind != "picture":
                 self._input(one)
@@ -78,35 +81,33 @@ class View:
             self.stop = gr.Button(
                 "Stop", variant="stop", interactive=False, elem_id=f"{self.tab.verb}-stop"
             )
-        with gr.Accordion("More", open=False, elem_id=f"{self.tab.verb}-more"):
+        with gr.Accordion("More options", open=False, elem_id=f"{self.tab.verb}-more"):
             for one in first:
-                for place in range(1, SEVERAL if one.option.several else 1):
-                    self._slot(one, place)
-            for one in rest:
-                if one.kind == "weights":
-                    self._slot(one, 0)
-                elif one.kind == "picture":
-                    for place in range(SEVERAL if "list" in str(one.option.kind) else 1):
-                        self._slot(one, place)
+                for number in range(1, SEVERAL if one.option.several else 1):
+                    self._slot(one, number)
+            for one in more:
+                if one.kind in ("picture", "weights_file"):
+                    for number in range(SEVERAL if "list" in str(one.option.kind) else 1):
+                        self._slot(one, number)
                 else:
                     self._input(one)
             self.ending = gr.Dropdown(
-                _ENDINGS if self.tab.verb != "generate" else [".png"],  # all that a folder gets
+                _ENDINGS if self.tab.verb != "generate" else [".png"],  # as on the command line
                 value=".png",
-                label="File",
-                info="The kind of file to download.",
+                label="File type",
+                info="The type of the file to download.",
                 elem_id=f"{self.tab.verb}-ending",
             )
 
-    def _slot(self, one: Field, place: int) -> None:
-        name = f"{one.option.name}.{place}"
-        label = f"{one.label} {place + 1}" if place else one.label
-        known: dict[str, Any] = {
+    def _slot(self, one: Field, number: int) -> None:
+        name = f"{one.option.name}.{number}"
+        label = f"{one.label} {number + 1}" if number else one.label
+        common: dict[str, Any] = {
             "label": label,
             "elem_id": f"{self.tab.verb}-{name.replace('.', '-')}",
         }
-        if one.kind == "weights":
-            self.slots[name] = gr.File(file_types=[".safetensors"], height=150, **known)
+        if one.kind == "weights_file":
+            self.slots[name] = gr.File(file_types=[".safetensors"], height=150, **common)
         else:
             self.slots[name] = gr.Image(
                 type="filepath",
@@ -115,35 +116,35 @@ class View:
                 buttons=[],
                 placeholder="Drop a picture here, or click",
                 alt_text=label,
-                **known,
+                **common,
             )
 
     def _input(self, one: Field) -> None:
         option = one.option
-        name = f"{option.name}.word" if option.picture else option.name
-        known: dict[str, Any] = {
+        name = f"{option.name}-word" if option.picture else option.name
+        common: dict[str, Any] = {
             "label": one.label,
             "info": one.help,
-            "value": one.start,
-            "elem_id": f"{self.tab.verb}-{name.replace('.', '-')}",
+            "value": one.initial,
+            "elem_id": f"{self.tab.verb}-{name}",
         }
-        if one.kind in ("tick", "save"):
-            made: Any = gr.Checkbox(**known)
+        if one.kind in ("checkbox", "save"):
+            made: Any = gr.Checkbox(**common)
         elif one.kind == "choice":
-            words = [(word or "as it comes", word) for word in one.choices]
-            made = gr.Dropdown(words, **known) if len(words) > 4 else gr.Radio(words, **known)
-        elif one.kind == "range":
+            words = [(word or "default", word) for word in one.choices]
+            made = gr.Dropdown(words, **common) if len(words) > 4 else gr.Radio(words, **common)
+        elif one.kind == "slider":
             step = 0.05 if one.high - one.low <= 4 else 1
-            made = gr.Slider(one.low, one.high, step=step, buttons=[], **known)
-        elif one.kind in ("whole", "number") and one.start is not None:
-            made = gr.Number(precision=0 if one.kind == "whole" else None, **known)
+            made = gr.Slider(one.low, one.high, step=step, buttons=[], **common)
+        elif one.kind in ("integer", "number") and one.initial is not None:
+            made = gr.Number(precision=0 if one.kind == "integer" else None, **common)
         else:
-            made = gr.Textbox(max_length=200, placeholder="as it comes", **known)
+            made = gr.Textbox(max_length=200, placeholder="default", **common)
         self.inputs[option.name] = made
 
-    def _easel(self) -> None:
+    def _result_column(self) -> None:
         verb = self.tab.verb
-        self.status = gr.HTML(_BLANK, elem_id=f"{verb}-status")
+        self.status = gr.HTML(_EMPTY, elem_id=f"{verb}-status")
         self.preview = gr.HTML(elem_id=f"{verb}-preview")
         self.slider = gr.ImageSlider(
             label="Before and after",
@@ -160,212 +161,213 @@ class View:
             interactive=False,
             elem_id=f"{verb}-gallery",
         )
-        self.besides = gr.Column()
+        self.below_result = gr.Column()  # for what a tab adds
         self.files = gr.File(
-            label="Download: full size, with its recipe",
+            label="Download (full size, with recipe)",
             file_count="multiple",
             visible=False,
             interactive=False,
             elem_id=f"{verb}-files",
         )
-        with gr.Row(visible=False) as self.onward:
-            self.sends = {
+        with gr.Row(visible=False) as self.send_row:
+            self.send_buttons = {
                 tab.verb: gr.Button(
                     f"→ {tab.title}", size="sm", min_width=90, elem_id=f"{verb}-to-{tab.verb}"
                 )
                 for tab in forms.TABS
                 if tab is not self.tab
             }
-        with gr.Accordion("As a command, and in Python", open=False, elem_id=f"{verb}-words"):
-            command, python = self.words({}, {})
-            copied: dict[str, Any] = {"interactive": False, "buttons": ["copy"], "max_lines": 12}
-            self.command = gr.Textbox(command, label="Command", elem_id=f"{verb}-command", **copied)
-            self.python = gr.Textbox(python, label="Python", elem_id=f"{verb}-python", **copied)
-
-    def words(self, values: dict[str, Any], pictures: dict[str, list[str]]) -> tuple[str, str]:
-        """What stands on the form, as a command and as Python; names stand for what is missing."""
-        for one in forms.fields(self.tab):
-            option = one.option
-            if one.kind == "picture" and one.label in self.tab.pictures.values():
-                pictures = {option.name: [f"{option.name}.jpg"], **pictures}
-        several = self.tab.verb == "generate"
-        ending = values.get("", ".png")
-        output = "new/" if several else f"{self.tab.verb}{ending}"
-        try:
-            call = forms.called(self.tab, values, pictures)
-        except LimnerError as error:
-            return str(error), str(error)
-        return forms.command_line(call, output), forms.python_call(call, output)
+        with gr.Accordion(
+            "Same call as a command and in Python", open=False, elem_id=f"{verb}-code"
+        ):
+            command, python = self.write_snippets({}, ".png", {})
+            common: dict[str, Any] = {"interactive": False, "buttons": ["copy"], "max_lines": 12}
+            self.snippets = [
+                gr.Textbox(command, label="Command", elem_id=f"{verb}-command", **common),
+                gr.Textbox(python, label="Python", elem_id=f"{verb}-python", **common),
+            ]
 
     @property
-    def subject(self) -> str:
-        """The first place: what a result is compared with, and what another's is sent to."""
+    def main_slot(self) -> str:
+        """The first slot: its picture is compared with the result, and other tabs send to it."""
         return next(iter(self.slots))
 
     @property
-    def given(self) -> list[Any]:
-        """What a run looks at."""
+    def form(self) -> list[Any]:
+        """The components that a run reads: the values of the options, and the file type."""
         return [*self.inputs.values(), self.ending]
 
-    def values(self, given: Sequence[Any]) -> dict[str, Any]:
-        """The same by name; the ending of the file has none."""
-        return dict(zip((*self.inputs, ""), given, strict=True))
+    def read_form(self, form: Sequence[Any]) -> tuple[dict[str, Any], str]:
+        """Return the values by option, and the suffix of the file."""
+        *values, ending = form
+        return dict(zip(self.inputs, values, strict=True)), ending if ending in _ENDINGS else ".png"
 
-    def connect(self, history: Any, look: Callable[[Session], Any]) -> None:
-        """Say what a click does."""
-        told = [self.command, self.python]
+    def write_snippets(
+        self, values: dict[str, Any], ending: str, files: dict[str, list[str]]
+    ) -> tuple[str, str]:
+        """Write the form as a command and as Python, with made-up names for missing pictures."""
+        lacking = not any(files.get(name) for name in self.tab.pictures)
+        for one in forms.fields(self.tab):
+            option = one.option
+            is_visible = one.kind == "picture" and option.name in self.tab.pictures
+            if is_visible and (option.input or lacking):
+                files = {option.name: [f"{option.name}.jpg"], **files}
+        output = "new/" if self.tab.verb == "generate" else f"{self.tab.verb}{ending}"
+        try:
+            call = forms.make_call(self.tab, values, files)
+        except LimnerError as error:
+            return str(error), str(error)
+        return command_line(call, output), python_call(call, output)
+
+    def connect(self, history: Any, history_items: Callable[[Session], Any]) -> None:
+        """Connect events with what they do."""
+        self.history, self.history_items = history, history_items
+        update: dict[str, Any] = {
+            "fn": self.update_snippets,
+            "inputs": self.form,
+            "outputs": self.snippets,
+            **UNQUEUED,
+        }
         for name, slot in self.slots.items():
             slot.upload(
-                self._dropper(name), [slot], [slot, self.status], preprocess=False, **QUIET
-            ).then(self.show_words, self.given, told, **QUIET)
-            slot.clear(self._clearer(name), None, None, **QUIET).then(
-                self.show_words, self.given, told, **QUIET
-            )
-        self.examples.click(self.fill, None, [*self.slots.values()], **QUIET).then(
-            self.show_words, self.given, told, **QUIET
+                self._dropper(name), [slot], [slot, self.status], preprocess=False, **UNQUEUED
+            ).then(**update)
+            slot.clear(self._clearer(name), None, None, **UNQUEUED).then(**update)
+        self.examples.click(self.use_examples, None, [*self.slots.values()], **UNQUEUED).then(
+            **update
         )
-        gr.on(
-            [one.change for one in self.given],
-            self.show_words,
-            self.given,
-            told,
-            trigger_mode="always_last",
-            **QUIET,
-        )
-        results = [self.slider, self.gallery, self.files, self.onward, history, *self.finished]
+        gr.on([one.change for one in self.form], trigger_mode="always_last", **update)
         buttons = [self.run, self.stop]
-        # by the browser itself: an answer to this could come after that of `show`
-        self.run.click(None, None, buttons, js=_BUSY)
+        results = [self.slider, self.gallery, self.files, self.send_row, history]
+        # In the browser: an answer of the server could arrive after that of `show_result`.
+        self.run.click(None, None, buttons, js=_SHOW_RUNNING)
         self.run.click(
-            self.paint,
-            [*self.given, *self.prepared],
-            [self.status, self.preview],  # no more: gradio makes each anew at every change
+            self.run_job,
+            [*self.form, *self.before_run_inputs],
+            [self.status, self.preview],  # only these: gradio redraws every output each time
             show_progress="hidden",
             **QUEUED,
-        ).then(self.show, None, [self.status, *results, *buttons], **QUIET).then(
-            self.show_words, self.given, told, **QUIET
-        )
-        self.stop.click(self.halt, None, None, **QUIET)
-        self.gallery.select(self.choose, None, None, **QUIET)
-        self.look = look
-        self.history = history
+        ).then(
+            self.show_result,
+            None,
+            [self.status, *results, *self.after_run_outputs, *buttons],
+            **UNQUEUED,
+        ).then(**update)
+        self.stop.click(self.stop_jobs, None, None, **UNQUEUED)
+        self.gallery.select(self.select_picture, None, None, **UNQUEUED)
 
-    def show_words(self, request: gr.Request, *given: Any) -> tuple[str, str]:
-        """Write what is on the form as a command and as Python."""
-        session = self.sessions.of(request.session_hash)
-        return self.words(self.values(given), session.pictures(self.tab.verb))
+    def update_snippets(self, request: gr.Request, *form: Any) -> tuple[str, str]:
+        """Write the form of a page as a command and as Python."""
+        session = self.sessions.get(request.session_hash)
+        return self.write_snippets(*self.read_form(form), session.files(self.tab.verb))
 
     def _dropper(self, name: str) -> Callable[..., Any]:
         key = f"{self.tab.verb}.{name}"
 
         def dropped(value: Any, request: gr.Request) -> tuple[Any, str]:
-            session = self.sessions.of(request.session_hash)
+            session = self.sessions.get(request.session_hash)
             session.slots.pop(key, None)
+            is_weights = name.split(".")[0] in forms.WEIGHTS_FILES
             try:
-                source, called = self.sessions.uploaded(value)
-                weights = name.split(".")[0] in forms.WEIGHTS
-                take = session.take_weights if weights else session.take
-                session.slots[key] = kept = take(source, called)
+                source, original_name = self.sessions.uploaded(value)
+                add = session.add_weights if is_weights else session.add_picture
+                session.slots[key] = stored = add(source, original_name)
             except LimnerError as error:
-                return None, alarm(str(error))
-            return gr.skip() if weights else str(kept.shown), ""
+                return None, error_html(str(error))
+            return gr.skip() if is_weights else str(stored.thumbnail), ""
 
         return dropped
 
     def _clearer(self, name: str) -> Callable[..., None]:
         def cleared(request: gr.Request) -> None:
-            self.sessions.of(request.session_hash).slots.pop(f"{self.tab.verb}.{name}", None)
+            self.sessions.get(request.session_hash).slots.pop(f"{self.tab.verb}.{name}", None)
 
         return cleared
 
-    def fill(self, request: gr.Request) -> dict[Any, Any]:
-        """Put examples where pictures are wanted."""
-        session = self.sessions.of(request.session_hash)
-        shown: dict[Any, Any] = {}
-        for place, slot in self.slots.items():
-            name, number = place.split(".")
-            if name in self.tab.pictures and name in _EXAMPLES and number == "0":
-                path = Path(__file__).parent / "examples" / _EXAMPLES[name]
-                kept = session.take(path, path.name)
-                session.slots[f"{self.tab.verb}.{place}"] = kept
-                shown[slot] = str(kept.shown)
-        return shown
+    def use_examples(self, request: gr.Request) -> dict[Any, Any]:
+        """Put the example pictures into the form."""
+        session = self.sessions.get(request.session_hash)
+        updates: dict[Any, Any] = {}
+        for name, slot in self.slots.items():
+            option, number = name.split(".")
+            if option in self.tab.pictures and option in _EXAMPLES and number == "0":
+                path = Path(__file__).parent / "examples" / _EXAMPLES[option]
+                stored = session.add_picture(path, path.name)
+                session.slots[f"{self.tab.verb}.{name}"] = stored
+                updates[slot] = str(stored.thumbnail)
+        return updates
 
-    def choose(self, event: gr.SelectData, request: gr.Request) -> None:
-        """Take note of which of several pictures is to be handed on."""
-        self.sessions.of(request.session_hash).chosen[self.tab.verb] = int(event.index)
+    def select_picture(self, event: gr.SelectData, request: gr.Request) -> None:
+        """Remember which of several pictures to send to another tab."""
+        self.sessions.get(request.session_hash).selected[self.tab.verb] = int(event.index)
 
-    def halt(self, request: gr.Request) -> None:
-        """Stop what this tab does."""
-        session = self.sessions.of(request.session_hash)
+    def stop_jobs(self, request: gr.Request) -> None:
+        """Stop the jobs of this tab."""
+        session = self.sessions.get(request.session_hash)
         for job in session.jobs:
             if job.owner == self.tab.verb:
                 job.stop()
 
-    async def paint(self, request: gr.Request, *given: Any) -> AsyncIterator[tuple[str, str]]:
-        """Do what is on the form, and say how far it is."""
-        session = self.sessions.of(request.session_hash)
-        values = self.values(given[: len(self.given)])
+    async def run_job(
+        self, request: gr.Request, *components: Any
+    ) -> AsyncIterator[tuple[str, str]]:
+        """Call the verb with the values of the form; yield progress and previews."""
+        verb = self.tab.verb
+        session = self.sessions.get(request.session_hash)
+        count = len(self.form)
+        values, ending = self.read_form(components[:count])
         try:
-            self.prepare(request, *given[len(self.given) :])
-            ending = values[""] if values[""] in _ENDINGS else ".png"
-            call = forms.called(self.tab, values, session.pictures(self.tab.verb), session.folder)
-            job = self.sessions.begin(session, session.painting(call, ending), self.tab.verb)
-            before = session.slots.get(f"{self.tab.verb}.{self.subject}")
+            self.before_run(request, *components[count:])
+            call = forms.make_call(self.tab, values, session.files(verb), session.folder)
+            job = self.sessions.submit(session, session.work(call, ending), verb)
+            before = session.slots.get(f"{verb}.{self.main_slot}")
         except LimnerError as error:
-            yield alarm(str(error)), ""
+            yield error_html(str(error)), ""
             return
-        except Exception as error:  # a bug: the page lives on
-            yield alarm(short(error)), ""
+        except Exception as error:  # a bug: the page must go on
+            yield error_html(describe_unexpected(error)), ""
             return
-        async for now in watched(job, self.sessions):
-            yield now
+        async for update in follow(job, self.sessions):
+            yield update
         if job.result is not None:
             job.result.before = before
-            session.latest[self.tab.verb], session.chosen[self.tab.verb] = job.result, 0
-        yield ended(job), ""
+            session.latest[verb], session.selected[verb] = job.result, 0
+        yield outcome_html(job), ""
 
-    def show(self, request: gr.Request) -> dict[Any, Any]:
-        """Show what a job has made, if it has made something."""
-        session = self.sessions.of(request.session_hash)
+    def show_result(self, request: gr.Request) -> dict[Any, Any]:
+        """Show the result of the last job if it is new, and enable the button again."""
+        session = self.sessions.get(request.session_hash)
         result = session.latest.get(self.tab.verb)
-        shown: dict[Any, Any] = {self.run: _ON, self.stop: _OFF}
-        if result is not None and result.fresh:
-            result.fresh = False
+        updates: dict[Any, Any] = {self.run: _ENABLED, self.stop: _DISABLED}
+        if result is not None and result.is_new:
+            result.is_new = False
             try:
-                shown |= self.shown(session, result)
-            except Exception as error:  # a bug: the page lives on
-                shown[self.status] = alarm(short(error))
-        return shown
+                updates |= self._result_updates(session, result)
+            except Exception as error:  # a bug: the page must go on
+                updates[self.status] = error_html(describe_unexpected(error))
+        return updates
 
-    def shown(self, session: Session, result: Result) -> dict[Any, Any]:
-        """A result, where it is looked at and taken from."""
-        first = result.pictures[0]
+    def _result_updates(self, session: Session, result: Result) -> dict[Any, Any]:
+        first, before = result.pictures[0], result.before
         several = len(result.pictures) > 1 or self.tab.verb == "generate"
-        paths = [str(one.path) for one in result.pictures] + [str(one) for one in result.beside]
-        shown: dict[Any, Any] = {
-            self.files: gr.File(value=paths, visible=True),
-            self.onward: gr.Row(visible=True),
-            self.history: self.look(session),
+        paths = [*(one.path for one in result.pictures), *result.side_files]
+        updates: dict[Any, Any] = {
+            self.files: gr.File(value=[str(path) for path in paths], visible=True),
+            self.send_row: gr.Row(visible=True),
+            self.history: self.history_items(session),
         }
-        if several or result.before is None:
-            pictures = [(str(one.shown), one.path.name) for one in result.pictures]
-            shown[self.gallery] = gr.Gallery(value=pictures, visible=True)
-            shown[self.slider] = gr.ImageSlider(visible=False)
+        if several or before is None:
+            pictures = [(str(one.thumbnail), one.path.name) for one in result.pictures]
+            updates[self.gallery] = gr.Gallery(value=pictures, visible=True)
+            updates[self.slider] = gr.ImageSlider(visible=False)
         else:
-            shown[self.gallery] = gr.Gallery(visible=False)
-            shown[self.slider] = gr.ImageSlider(value=compared(result.before, first), visible=True)
-        return shown | self.finish(session, result)
-
-
-def compared(before: Shelved, after: Shelved) -> tuple[Image.Image, Image.Image]:
-    """Two pictures for a slider, of one size."""
-    assert before.shown is not None and after.shown is not None
-    with Image.open(before.shown) as one, Image.open(after.shown) as other:
-        new = other.convert("RGB")
-        return ImageOps.fit(one.convert("RGB"), new.size, Image.Resampling.BICUBIC), new
+            assert before.thumbnail is not None and first.thumbnail is not None
+            pair = same_size(before.thumbnail, first.thumbnail)
+            updates[self.gallery] = gr.Gallery(visible=False)
+            updates[self.slider] = gr.ImageSlider(value=pair, visible=True)
+        return updates | self.after_run(session, result)
 
 
 def recipe_text(result: Result) -> str:
-    """A recipe as people read it."""
+    """Return a recipe as indented JSON; empty if there is none."""
     return json.dumps(json.loads(result.recipe), indent=2) if result.recipe else ""

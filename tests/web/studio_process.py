@@ -1,4 +1,4 @@
-"""A studio in a process of its own, and a page of it that is watched."""
+"""A studio in its own process, and its page: in a browser, and without one."""
 
 import json
 import os
@@ -19,8 +19,8 @@ import pytest
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-def lacking() -> str:
-    """Why the page cannot be tested here, or nothing."""
+def missing() -> str:
+    """Return why the page cannot be tested here; empty if it can."""
     for name in ("gradio", "playwright"):
         if find_spec(name) is None:
             return f'{name} is not installed: pip install "limner[studio,dev]"'
@@ -30,7 +30,7 @@ def lacking() -> str:
 
 
 class Studio:
-    """A studio that runs in a process of its own."""
+    """A studio that runs in its own process."""
 
     def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
         self.folder = folder
@@ -40,36 +40,34 @@ class Studio:
         self.url = f"http://127.0.0.1:{self.port}/"
         options = f"host={host!r}, port={self.port}, browser=False"
         code = f"from limner.web.studio import studio; studio({options})"
-        self.said = folder.with_name(f"{folder.name}.log")
-        with self.said.open("w") as log:
+        self.log = folder.with_name(f"{folder.name}.log")
+        with self.log.open("w") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", code],
                 env={**os.environ, "TMPDIR": str(folder), "OMP_NUM_THREADS": "1"},
                 cwd=folder,
-                stderr=log,
+                stderr=stderr,
             )
         deadline = time.monotonic() + 120
-        while "the studio is at" not in self.said.read_text():
-            assert self.process.poll() is None and time.monotonic() < deadline, (
-                self.said.read_text()
-            )
+        while "the studio is at" not in self.log.read_text():
+            assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
 
     def close(self) -> tuple[int, list[Path], str]:
-        """Press Ctrl-C; give the exit code, what is left behind, and what was said after all."""
+        """Press Ctrl-C; return the exit code, the files left behind, and what was printed since."""
         self.process.send_signal(signal.SIGINT)
         code = self.process.wait(30)
-        return code, list(self.folder.glob("limner-*")), self.said.read_text().partition("it)\n")[2]
+        return code, list(self.folder.glob("limner-*")), self.log.read_text().partition("it)\n")[2]
 
 
-class Desk:
-    """One open page, watched: it asks nobody but the studio, and nothing on it goes wrong."""
+class StudioPage:
+    """The page in a browser. It records requests to other servers and errors of its scripts."""
 
     def __init__(self, page: Any, url: str, password: str = "") -> None:
         self.page = page
-        self.foreign: list[str] = []
+        self.other_requests: list[str] = []
         self.errors: list[str] = []
-        page.on("request", lambda asked: self._look(asked.url, url))
+        page.on("request", lambda request: self._check(request.url, url))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.set_default_timeout(30_000)
         page.goto(url)
@@ -78,13 +76,13 @@ class Desk:
             page.click("button")
         page.wait_for_selector("#stylize-run")
 
-    def _look(self, asked: str, url: str) -> None:
-        if not asked.startswith((url, "data:", "blob:")):
-            self.foreign.append(asked)
+    def _check(self, requested: str, url: str) -> None:
+        if not requested.startswith((url, "data:", "blob:")):
+            self.other_requests.append(requested)
 
     def open(self, verb: str) -> None:
-        """Go to a tab, on a phone perhaps through the menu."""
-        title = {"sketch": "Sketch", "generate": "Paint new"}.get(verb, verb.capitalize())
+        """Go to a tab; on a small screen it may be in the menu."""
+        title = verb.capitalize()
         tab = self.page.locator("#verbs").get_by_role("tab", name=title, exact=True).first
         if not tab.is_visible():
             self.page.locator("#verbs .overflow-menu > button").first.click()
@@ -92,30 +90,30 @@ class Desk:
         tab.click()
         self.page.wait_for_selector(f"#{verb}-run:visible")
 
-    def give(self, place: str, path: Path) -> None:
-        """Drop a picture into a place, and wait until it lies there."""
-        self.page.set_input_files(f"#{place} input[type=file]", path)
-        self.page.wait_for_selector(f"#{place} img[src*='shown-']")
+    def add_picture(self, slot: str, path: Path) -> None:
+        """Drop a picture into a slot, and wait until it is there."""
+        self.page.set_input_files(f"#{slot} input[type=file]", path)
+        self.page.wait_for_selector(f"#{slot} img[src*='shown-']")
 
-    def write(self, place: str, value: str) -> None:
+    def write(self, name: str, value: str) -> None:
         """Write into a field."""
         field = self.page.locator(
-            f"#{place} :is(textarea, input[type=text], input[type=number])"
+            f"#{name} :is(textarea, input[type=text], input[type=number])"
         ).first
         field.fill(value)
-        time.sleep(0.3)  # until the page itself knows of it
+        time.sleep(0.3)  # until the page has noticed
 
     def more(self, verb: str) -> None:
-        """Unfold the rest of a form."""
+        """Open the rest of a form."""
         self.page.locator(f"#{verb}-more > button").click()
 
     def run(self, verb: str) -> None:
-        """Press the button, and wait until the picture is there."""
+        """Press the button, and wait until the job has ended."""
         self.page.click(f"#{verb}-run")
-        self.ended(verb)
+        self.wait_for_end(verb)
 
-    def grows(self, verb: str) -> None:
-        """See two previews that differ."""
+    def wait_for_previews(self, verb: str) -> None:
+        """Wait for two previews that differ."""
         shown = self.page.locator(f"#{verb}-preview img").first
         first = shown.get_attribute("src")
         self.page.wait_for_function(
@@ -124,57 +122,57 @@ class Desk:
             arg=[verb, first],
         )
 
-    def ended(self, verb: str) -> str:
-        """Wait for the end of a job, and give what is said of it."""
-        done = f"#{verb}-status :is(:text('Done in'), :text('Stopped after'), .limner-alarm)"
+    def wait_for_end(self, verb: str) -> str:
+        """Wait for the end of a job, and return its status line."""
+        done = f"#{verb}-status :is(:text('Done in'), :text('Stopped after'), .limner-error)"
         self.page.wait_for_selector(done)
         self.page.wait_for_selector(f"#{verb}-run:enabled")
         text: str = self.page.inner_text(f"#{verb}-status")
         return text
 
     def download(self, verb: str, folder: Path, index: int = 0) -> Path:
-        """Fetch a file of the result."""
+        """Download a file of the result."""
         with self.page.expect_download() as coming:
             self.page.locator(f"#{verb}-files a[download]").nth(index).click()
-        path = folder / coming.value.suggested_filename
+        path: Path = folder / coming.value.suggested_filename
         coming.value.save_as(path)
         return path
 
     def command(self, verb: str) -> str:
-        """The command that the page shows."""
+        """Return the command that the page shows."""
         if not self.page.is_visible(f"#{verb}-command"):
-            self.page.locator(f"#{verb}-words > button").click()
+            self.page.locator(f"#{verb}-code > button").click()
         text: str = self.page.locator(f"#{verb}-command textarea").input_value()
         return text
 
 
 class Client:
-    """A page without a browser: what it sends, sent by hand."""
+    """The page without a browser: sends the same requests."""
 
     def __init__(self, studio: Studio, name: str) -> None:
         self.url = studio.url
         self.name = name
-        self.config = json.loads(self.ask("config"))
+        self.config = json.loads(self.request("config"))
         self.ids = {one["props"].get("elem_id"): one["id"] for one in self.config["components"]}
         self.start = {one["id"]: one["props"].get("value") for one in self.config["components"]}
 
-    def ask(self, path: str, data: Any = None, **headers: str) -> str:
+    def request(self, path: str, data: Any = None, **headers: str) -> str:
         body = None if data is None else json.dumps(data).encode()
         headers = {"Content-Type": "application/json", **headers}
-        request = urllib.request.Request(self.url + path, body, headers)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
+        prepared = urllib.request.Request(self.url + path, body, headers)  # noqa: S310
+        with urllib.request.urlopen(prepared, timeout=120) as answer:  # noqa: S310
             text: str = answer.read().decode()
         return text
 
     def refused(self, path: str, data: Any = None, **headers: str) -> int:
-        """The status of an answer that is none."""
+        """Return the HTTP status of a request that fails."""
         with pytest.raises(urllib.error.HTTPError) as error:
-            self.ask(path, data, **headers)
+            self.request(path, data, **headers)
         error.value.close()
         return error.value.code
 
     def call(self, element: str) -> dict[str, Any]:
-        """What is sent when something is clicked."""
+        """Return what the page sends when a button is clicked."""
         target = [self.ids[element], "click"]
         *_, found = (d for d in self.config["dependencies"] if target in d["targets"])
         data = [self.start[one] for one in found["inputs"]]
