@@ -1,0 +1,281 @@
+"""Make the pictures of the documentation, docs/images/*.jpg, from the examples.
+
+    python examples/make_docs.py               all of them; an hour of two CPU cores
+    python examples/make_docs.py stylize       those of one guide
+
+Results are kept in build/docs, so that a second run only lays them out again. Delete that folder
+to compute them anew.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
+
+import limner
+
+HERE = Path(__file__).parent
+IMAGES = HERE.parent / "docs" / "images"
+KEPT = HERE.parent / "build" / "docs"
+PHOTO, PAINTING = HERE / "photo.jpg", HERE / "painting.jpg"
+DRAWING = HERE.parent / "src/limner/web/examples/drawing.png"
+WIDTH = 1000  # pixels of a sheet: the text column of the site is narrower, phones are sharper
+GAP, LABEL = 8, 26  # pixels between pictures, and of the line of text below each
+
+Labeled = tuple[str, Image.Image]
+
+
+def kept(
+    name: str, verb: Callable[..., Image.Image], *inputs: object, **options: object
+) -> Image.Image:
+    """Return what a verb makes, computed now or by an earlier run that kept it by this name."""
+    path = KEPT / f"{name}.png"
+    if not path.exists():
+        KEPT.mkdir(parents=True, exist_ok=True)
+        print(f"making {name}", flush=True)
+        limner.write(verb(*inputs, **options), path)
+    return Image.open(path)
+
+
+def sheet(name: str, *rows: Sequence[Labeled], quality: int = 84) -> None:
+    """Write rows of pictures, each with its text below it, as docs/images/NAME.jpg.
+
+    The pictures of a row have one height, and fill the width.
+    """
+    font = ImageFont.load_default(17)
+    heights = [round(_height(row)) for row in rows]
+    labeled = [any(text for text, _ in row) for row in rows]
+    total = sum(heights) + LABEL * sum(labeled) + GAP * (len(rows) - 1)
+    made = Image.new("RGB", (WIDTH, total), "white")
+    pen = ImageDraw.Draw(made)
+    top = 0
+    for row, height, text_below in zip(rows, heights, labeled, strict=True):
+        left = 0.0
+        for text, picture in row:
+            width = height * picture.width / picture.height
+            shown = picture.convert("RGB").resize((round(width), height), Image.Resampling.LANCZOS)
+            made.paste(shown, (round(left), top))
+            pen.text((round(left) + 2, top + height + 3), text, "black", font)
+            left += width + GAP
+        top += height + LABEL * text_below + GAP
+    IMAGES.mkdir(exist_ok=True)
+    made.save(IMAGES / f"{name}.jpg", quality=quality, optimize=True, progressive=True)
+
+
+def _height(row: Sequence[Labeled]) -> float:
+    """Return the height at which the pictures of a row fill the width."""
+    aspects = sum(picture.width / picture.height for _, picture in row)
+    return (WIDTH - GAP * (len(row) - 1)) / aspects
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """Return a picture over white where it is transparent."""
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
+
+
+def opened(path: Path) -> Image.Image:
+    """Open a picture without transparency."""
+    return on_white(Image.open(path))
+
+
+def painted(name: str, **options: object) -> Image.Image:
+    """Return photo.jpg in the style of painting.jpg, 768 pixels wide."""
+    return kept(name, limner.stylize, PHOTO, PAINTING, size=768, **options)
+
+
+def sky() -> Image.Image:
+    """Return a mask for photo.jpg: white for the sky, softly black from the hills down."""
+    mask = Image.new("L", (1200, 800), 0)
+    for row in range(800):
+        shade = max(0, min(255, round(255 * (395 - row) / 60)))
+        mask.paste(shade, (0, row, 1200, row + 1))
+    return mask
+
+
+def stylize() -> None:
+    """Make the pictures of the guide to stylize."""
+    plain = painted("stylize")
+    sheet("stylize", [("photo", opened(PHOTO)), ("painting", opened(PAINTING)), ("result", plain)])
+    strengths = [
+        (f"--strength {strength:g}", painted(f"stylize-strength-{strength:g}", strength=strength))
+        for strength in (0.3, 0.6, 1.6)
+    ]
+    strengths.insert(2, ("--strength 1 (default)", plain))
+    sheet("stylize-strength", strengths[:2], strengths[2:])
+    left = (90, 90, 474, 474)  # a square of the result at its full size
+    scales = [
+        (f"--style-scale {scale:g}", painted(f"stylize-scale-{scale:g}", style_scale=scale))
+        for scale in (0.5, 2)
+    ]
+    scales.insert(1, ("--style-scale 1 (default)", plain))
+    sheet("stylize-scale", [(text, picture.crop(left)) for text, picture in scales])
+    colors = painted("stylize-keep-colors", keep_colors=True)
+    masked = painted("stylize-mask", mask=[sky()])
+    sheet(
+        "stylize-colors",
+        [("--keep-colors", colors), ("--mask sky.png", masked), ("sky.png", sky())],
+    )
+
+
+def hybridize() -> None:
+    """Make the pictures of the guide to hybridize."""
+    hybrid = kept("hybridize", limner.hybridize, PHOTO, PAINTING, size=960)
+    parts = [("near photo", opened(PHOTO)), ("far picture", opened(PAINTING)), ("hybrid", hybrid)]
+    sheet("hybridize", parts)
+    small = [("", hybrid)]
+    for share in (2, 4, 8):
+        size = (hybrid.width // share, hybrid.height // share)
+        column = Image.new("RGB", (size[0], hybrid.height), "white")
+        reduced = hybrid.resize(size, Image.Resampling.LANCZOS)
+        column.paste(reduced, (0, hybrid.height - size[1]))
+        small.append(("", column))
+    sheet("hybridize-distance", small)
+    sigmas = []
+    for sigma in (1.5, 4, 10):
+        name = f"hybridize-sigma-{sigma:g}"
+        made = kept(name, limner.hybridize, PHOTO, PAINTING, size=960, sigma=sigma)
+        sigmas.append((f"--sigma {sigma:g}", made))
+    sheet("hybridize-sigma", sigmas)
+
+
+def hints() -> Image.Image:
+    """Return hints for drawing.png: strokes and dots of color on a transparent picture."""
+    made = Image.new("RGBA", Image.open(DRAWING).size, (0, 0, 0, 0))
+    pen = ImageDraw.Draw(made)
+    fur, ear, eye, nose, paper = "#8d99a6", "#5b6672", "#3f9a4e", "#e57a86", "#d8e8f4"
+    for points in (
+        ((290, 180), (330, 160), (384, 152), (438, 160), (478, 180)),
+        ((260, 290), (280, 340), (320, 375)),
+        ((508, 290), (488, 340), (448, 375)),
+    ):
+        pen.line(points, fur, 16, "curve")
+    for x, y, radius, color in (
+        (280, 118, 7, ear),
+        (488, 118, 7, ear),
+        (311, 247, 3, eye),
+        (431, 247, 3, eye),
+        (384, 308, 3, nose),
+        (100, 100, 10, paper),
+        (668, 100, 10, paper),
+        (100, 430, 10, paper),
+        (668, 430, 10, paper),
+    ):
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), color)
+    return made
+
+
+def colorize() -> None:
+    """Make the pictures of the guide to colorize and sketch."""
+    box = (160, 50, 610, 440)  # the cat
+    drawing = opened(DRAWING)
+    plain = kept("colorize", limner.colorize, DRAWING)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "hints.png")
+        hints().save(path)
+        hinted = kept("colorize-hints", limner.colorize, DRAWING, hints=path)
+    dotted = on_white(Image.alpha_composite(drawing.convert("RGBA"), hints()))
+    shown = [
+        ("drawing.png", drawing),
+        ("without hints", plain),
+        ("hints.png over it", dotted),
+        ("with hints", hinted),
+    ]
+    sheet("colorize", [(text, picture.crop(box)) for text, picture in shown])
+    colors = "#2b4c7e,#e8d5b5,#c0504d"
+    own = kept("colorize-palette", limner.colorize, DRAWING, palette=colors)
+    taken = kept("colorize-from", limner.colorize, DRAWING, palette_from=PAINTING)
+    soft = kept("colorize-soften", limner.colorize, DRAWING, lines="soften")
+    shown = [
+        (f'--palette "{colors[:8]}…"', own),
+        ("--palette-from painting.jpg", taken),
+        ("--lines soften", soft),
+    ]
+    sheet("colorize-palette", [(text, picture.crop(box)) for text, picture in shown])
+    box = (560, 250, 1200, 680)
+    rows = [("photo", opened(PHOTO))]
+    for style in ("ink", "contour", "pencil"):
+        rows.append(
+            (f"--style {style}", kept(f"sketch-{style}", limner.sketch, PHOTO, style=style))
+        )
+    cropped = [(text, picture.crop(box)) for text, picture in rows]
+    sheet("sketch", cropped[:2], cropped[2:], quality=76)
+
+
+def beautify() -> None:
+    """Make the pictures of the guide to beautify and predictability."""
+    rows, maps = [], []
+    for name, path in (("photo", PHOTO), ("painting", PAINTING)):
+        row = [("before", opened(path))]
+        for strength in (1, 2):
+            made = kept(f"beautify-{name}-{strength}", limner.beautify, path, strength=strength)
+            row.append((f"--strength {strength}", made))
+        rows.append(row)
+        maps.append((f"map of {path.name}", kept(f"map-{name}", map_of, path)))
+    sheet("beautify", *rows)
+    sheet("predictability", maps)
+
+
+def map_of(path: Path) -> Image.Image:
+    """Return the map of how predictable a picture is."""
+    return limner.predictability(path).map
+
+
+def varied(source: Path | Image.Image, **options: Any) -> Image.Image:
+    """Return one variation of a picture."""
+    return limner.variations(source, n=1, **options)[0]
+
+
+def generate() -> None:
+    """Make the pictures of the guide to generate."""
+    fields = opened(PAINTING).crop((0, 430, 1000, 800))
+    for name, source in (("generate", fields), ("generate-objects", opened(PAINTING))):
+        row = [("source", source)]
+        for seed in range(5):
+            row.append((f"seed {seed}", kept(f"{name}-{seed}", varied, source, seed=seed)))
+        sheet(name, row[:3], row[3:])
+    wide = kept("generate-wide", varied, fields, size="1500x500")
+    sheet("generate-wide", [("--size 1500x500", wide)])
+    varieties = []
+    for variety in (0, 0.5, 1):
+        made = kept(f"generate-variety-{variety:g}", varied, fields, variety=variety)
+        varieties.append((f"--variety {variety:g}", made))
+    sheet("generate-variety", varieties)
+
+
+def upscale() -> None:
+    """Make the pictures of the guides to upscale and to printing."""
+    photo = opened(PHOTO)
+    small = photo.resize((photo.width // 4, photo.height // 4), Image.Resampling.BICUBIC)
+    shown = (
+        ("bicubic, as image editors do", small.resize(photo.size, Image.Resampling.BICUBIC)),
+        ("--quality fast (default)", kept("upscale-fast", limner.upscale, small)),
+        ("--quality best", kept("upscale-best", limner.upscale, small, quality="best")),
+        (
+            "--quality best --detail 1",
+            kept("upscale-detail", limner.upscale, small, quality="best", detail=1),
+        ),
+    )
+    parts = []
+    for text, picture in shown:
+        part = picture.crop((784, 336, 1008, 484))
+        parts.append((text, part.resize((672, 444), Image.Resampling.NEAREST)))
+    sheet("upscale", parts[:2], parts[2:])
+    placed = []
+    for fit in ("fit", "fill", "pad"):
+        made = kept(f"print-{fit}", limner.upscale, photo, print_="20x20cm", dpi=100, fit=fit)
+        made = made.resize((made.width // 4, made.height // 4), Image.Resampling.LANCZOS)
+        wall = Image.new("RGB", (300, 300), "#b9b4ac")
+        wall.paste(made, ((300 - made.width) // 2, (300 - made.height) // 2))
+        placed.append((f"--fit {fit}", wall))
+    sheet("print-fit", placed)
+
+
+GUIDES = {one.__name__: one for one in (stylize, hybridize, colorize, beautify, generate, upscale)}
+
+if __name__ == "__main__":
+    for guide in sys.argv[1:] or GUIDES:
+        GUIDES[guide]()
