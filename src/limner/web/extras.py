@@ -35,7 +35,7 @@ def painted_hints(view: View) -> None:
     with view.below_pictures:
         editor = gr.ImageEditor(
             type="pil",
-            label="Color hints: paint a few strokes on the drawing",
+            label="Paint color hints here",
             sources=[],
             transforms=[],
             buttons=[],
@@ -228,8 +228,9 @@ def _measuring(session: Session, picture: StoredFile) -> Callable[[OnStep], Resu
         path = session.unused_path(Path("map.png"))
         found.map.save(path)
         text = (
-            f"Prediction error: {found.error:.3g} of 255, or {found.relative:.3g} of the contrast. "
-            f"The network predicts {found.progress:.3g} times better than a smooth fill."
+            f"Prediction error: {found.error:.3g} of 255, or {found.relative:.3g} times the mean "
+            "difference between neighboring pixels. The network predicts "
+            f"{found.progress:.3g} times better than a smooth fill."
         )
         return Result("Map", [session.register(path)], notes=[text], before=picture)
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import limner
 from limner import signature
+from limner.cli.verbs import VERBS
 from limner.errors import OptionError, printable
 from limner.signature import REQUIRED, Option
 
@@ -20,7 +21,14 @@ WEIGHTS_FILES = {"model", "inventive"}  # options whose files are dropped into t
 # Not on the page: limits and resuming are for the command line, and files are the server's.
 _LEFT_OUT = {"allow_huge", "resume", "save_every", "features"}
 _SAVED = {"save_cube": "colors.cube"}  # options that write a file, and its name
-_LABELS = {"dpi": "DPI", "init": "Start from", "print_": "Paper", "zoom_gif": "Zoom GIF"}
+_LABELS = {
+    "dpi": "DPI",
+    "init": "Start from",
+    "inventive": "Weights for invented detail (.safetensors file)",
+    "model": "Other weights (.safetensors file)",
+    "print_": "Paper size",
+    "zoom_gif": "Zoom GIF",
+}
 
 _TEXT = re.compile(r"[\w#%., :+-]{0,200}")  # without slashes, so it cannot leave a folder
 _FLAG = re.compile(r"(?<![^\s(])(--[a-z][a-z-]*|-[a-z])(?![\w-])")  # --style-scale, -n
@@ -65,6 +73,11 @@ class Tab:
     title: str
     first: tuple[str, ...]
     pictures: dict[str, str]
+
+    @property
+    def summary(self) -> str:
+        """What the verb does, in one sentence."""
+        return VERBS[self.verb].summary
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -224,7 +237,10 @@ def _fields(tab: Tab, option: Option) -> list[Field]:
     if name in WEIGHTS_FILES:
         return [Field(option, "weights_file", label, text)]
     if option.picture:
-        return [*_fields_beside_picture(option, label, text), Field(option, "picture", label, text)]
+        words = _fields_beside_picture(option, label, text)
+        if option.choices:  # the field with the words has the help
+            label, text = f"{label} (or a picture)", ""
+        return [*words, Field(option, "picture", label, text)]
     if kind is Path:  # the page reads only the files that it is given
         return [Field(option, "save", label, text)] if name in _SAVED else []
     if get_args(kind) and get_origin(kind) is Literal:
@@ -243,7 +259,7 @@ def _fields(tab: Tab, option: Option) -> list[Field]:
 def _fields_beside_picture(option: Option, label: str, text: str) -> list[Field]:
     found = []
     if option.choices:
-        found.append(Field(option, "choice", f"{label}, if there is no picture", text))
+        found.append(Field(option, "choice", label, text))
     if option.several:
         text = "One number for each picture. With 1, 0.5 the second counts half as much."
         found.append(Field(option, "picture_weights", f"{label} weights", text))

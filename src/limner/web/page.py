@@ -41,6 +41,8 @@ CSS = """
   background: color-mix(in srgb, #c0392b 12%, transparent); }
 .limner-empty { min-height: 12rem; display: grid; place-items: center; border-radius: .5rem;
   border: 1px dashed var(--border-color-primary); color: var(--body-text-color-subdued); }
+.limner-code textarea, #history-recipe textarea { font-family: var(--font-mono); }
+.limner-help { font-size: var(--text-sm); color: var(--body-text-color-subdued); }
 .limner-preview { width: 100%; max-height: 60vh; object-fit: contain; }
 progress { width: 100%; height: .8rem; appearance: none; border: 0; border-radius: .4rem;
   overflow: hidden; background: var(--border-color-primary); }
@@ -94,9 +96,11 @@ def build_page(sessions: Sessions) -> Any:
 
 def _history(sessions: Sessions) -> tuple[Any, Callable[[Session], Any]]:
     """Add the results of this page, with their files and recipes."""
-    with gr.Accordion("History", open=False, elem_id="history"):
+    with gr.Accordion(
+        "History: select a result to see its files and its recipe", open=False, elem_id="history"
+    ):
         gallery = gr.Gallery(
-            label="Results on this page; select one to see its files and recipe",
+            label="Results",
             columns=6,
             height=220,
             interactive=False,

@@ -53,11 +53,13 @@ class View:
         self.before_run_inputs: list[Any] = []
         self.after_run: Callable[[Session, Result], dict[Any, Any]] = lambda session, result: {}
         self.after_run_outputs: list[Any] = []
-        with gr.Tab(tab.title, id=tab.verb, elem_id=f"tab-{tab.verb}"), gr.Row():
-            with gr.Column(scale=2, min_width=300):
-                self._form_column()
-            with gr.Column(scale=3, min_width=300):
-                self._result_column()
+        with gr.Tab(tab.title, id=tab.verb, elem_id=f"tab-{tab.verb}"):
+            gr.Markdown(tab.summary)
+            with gr.Row():
+                with gr.Column(scale=2, min_width=300):
+                    self._form_column()
+                with gr.Column(scale=3, min_width=300):
+                    self._result_column()
 
     def _form_column(self) -> None:
         fields = forms.fields(self.tab)
@@ -87,6 +89,8 @@ class View:
                     self._slot(one, number)
             for one in more:
                 if one.kind in ("picture", "weights_file"):
+                    if one.help:  # a slot has no space for it
+                        gr.Markdown(f"{one.label}: {one.help}", elem_classes="limner-help")
                     for number in range(SEVERAL if "list" in str(one.option.kind) else 1):
                         self._slot(one, number)
                 else:
@@ -177,11 +181,14 @@ class View:
                 for tab in forms.TABS
                 if tab is not self.tab
             }
-        with gr.Accordion(
-            "Same call as a command and in Python", open=False, elem_id=f"{verb}-code"
-        ):
+        with gr.Accordion("Command line and Python", open=False, elem_id=f"{verb}-code"):
             command, python = self.write_snippets({}, ".png", {})
-            common: dict[str, Any] = {"interactive": False, "buttons": ["copy"], "max_lines": 12}
+            common: dict[str, Any] = {
+                "interactive": False,
+                "buttons": ["copy"],
+                "max_lines": 12,
+                "elem_classes": "limner-code",
+            }
             self.snippets = [
                 gr.Textbox(command, label="Command", elem_id=f"{verb}-command", **common),
                 gr.Textbox(python, label="Python", elem_id=f"{verb}-python", **common),
