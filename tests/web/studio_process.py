@@ -21,6 +21,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 def missing() -> str:
     """Return why the page cannot be tested here; empty if it can."""
+    if os.name == "nt":
+        return "the studio is closed with signals that Windows does not have"
     for name in ("gradio", "playwright"):
         if find_spec(name) is None:
             return f'{name} is not installed: pip install "limner[studio,dev]"'

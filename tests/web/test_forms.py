@@ -49,7 +49,7 @@ def test_every_option_is_on_the_form_or_left_out_on_purpose(tab: Tab) -> None:
     folders = {"nearest"}  # a folder of the server, which the page does not open
     assert known - shown <= left_out | folders
     assert {*tab.first, *tab.pictures} <= shown, "the tab names options that do not exist"
-    assert all(one.label and one.help for one in fields(tab))
+    assert all(one.label and one.option.help for one in fields(tab))
 
 
 def test_a_new_option_appears_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:

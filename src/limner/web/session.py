@@ -88,14 +88,14 @@ class Session:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=0o700)  # for this user only; Windows ignores the mode
         self.folder = folder
         self.slots: dict[str, StoredFile] = {}  # "stylize.photo.0" -> the file in that slot
         self.history: list[Result] = []
         self.jobs: list[Job] = []
         self.latest: dict[str, Result] = {}  # by verb
         self.selected: dict[str, int] = {}  # by verb: which picture of several to send on
-        # By slot: a photo, and the points clicked in it, (x, y) in its pixels.
+        # By option: a photo, and the points clicked in it, (x, y) in its pixels.
         self.points: dict[str, tuple[StoredFile, list[tuple[int, int]]]] = {}
         self.painted_hints: StoredFile | None = None  # colors painted on the drawing
         self._runs = 0
@@ -112,7 +112,7 @@ class Session:
         try:
             with self.page_errors({}):
                 return self.register(path)
-        except InputError:
+        except LimnerError:
             path.unlink(missing_ok=True)
             raise
 
