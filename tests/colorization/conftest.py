@@ -1,4 +1,4 @@
-"""Drawings, pictures and small networks that the tests of this room share."""
+"""Pictures and a small network that the tests of colorization share."""
 
 import hashlib
 from collections.abc import Callable
@@ -21,42 +21,42 @@ def small() -> Colorizer:
 
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Weights of a small network, drawn at random, as a training saves them."""
+    """A weights file of a small random network, as a training writes it."""
     torch.manual_seed(2)
     network = small().requires_grad_(False)
     for block in network.modules():
         if isinstance(block, Block):
             torch.nn.init.normal_(block.second.weight, 0, 0.2)
-    network.out.weight.mul_(3)  # so that it paints more than greys
+    network.out.weight.mul_(3)  # so that it makes more than grays
     monkeypatch.setattr(colorize, "Colorizer", small)
     train._save(tmp_path / "model.safetensors", network, {"preset": "default", "size": 128})
     return tmp_path / "model.safetensors"
 
 
 def held_out(name: str) -> bool:
-    """A twentieth, by the first byte of the SHA-256 of the name."""
+    """One in 20, by the first byte of the SHA-256 of the name."""
     return int(hashlib.sha256(name.encode()).hexdigest()[:2], 16) < 256 / 20
 
 
 @pytest.fixture(scope="session")
 def names() -> tuple[list[str], list[str]]:
-    """Ten names of pictures to learn from, and two of such as are held out."""
+    """Ten names of pictures to train on, and two of held-out pictures."""
     every = [f"{number}.png" for number in range(100)]
     return [n for n in every if not held_out(n)][:10], [n for n in every if held_out(n)][:2]
 
 
 @pytest.fixture(scope="session")
 def painted() -> Callable[..., Image.Image]:
-    """Discs of colour on a colour, all of them by chance."""
+    """Random discs of color on a random color."""
 
     def paint(seed: int, width: int = 64, height: int = 64) -> Image.Image:
         random = np.random.default_rng(seed)
-        colours = [tuple(colour) for colour in random.integers(0, 256, (5, 3)).tolist()]
-        picture = Image.new("RGB", (width, height), colours[0])
+        colors = [tuple(color) for color in random.integers(0, 256, (5, 3)).tolist()]
+        picture = Image.new("RGB", (width, height), colors[0])
         pen = ImageDraw.Draw(picture)
-        for colour in colours[1:]:
+        for color in colors[1:]:
             x, y = random.integers(0, (width - 12, height - 12)).tolist()
-            pen.ellipse((x, y, x + 20, y + 16), fill=colour)
+            pen.ellipse((x, y, x + 20, y + 16), fill=color)
         return picture
 
     return paint

@@ -1,4 +1,4 @@
-"""Training a colouriser: its stages by hand, runs of a few steps, stopped and resumed."""
+"""Training a colorizing network: losses by hand, short runs, runs stopped and resumed."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,16 +16,15 @@ from torch import Tensor, nn
 from likeness import decibels, similarity
 from limner import colorize
 from limner.cli.main import main
-from limner.colorization import colorize as room
-from limner.colorization import dataset, stages, train
-from limner.colorization import pix2pix as article
+from limner.colorization import colorize as verb
+from limner.colorization import dataset, pix2pix, stages, train
+from limner.colorization.held_out import colorfulness
 from limner.colorization.network import WIDTHS, Colorizer
-from limner.colorization.stages import Convincing, Likely, unlike
+from limner.colorization.stages import AdversarialStage, ReconstructionStage, feature_loss
 from limner.colorization.train import train_colorizer
 from limner.errors import InputError, OptionError, OutputError
 from limner.nn import features, seeding, weights
 from limner.progress import Progress, Stop
-from limner.train import run as training
 from stopping import same, until
 
 Names = tuple[list[str], list[str]]
@@ -37,11 +36,11 @@ def small() -> Colorizer:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def little() -> Iterator[None]:
-    """A network of few weights, and pictures of 64 pixels as they are."""
+def small_scale() -> Iterator[None]:
+    """Train a small network, and keep pictures of 64 pixels as they are."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "Colorizer", small)
-        patch.setattr(room, "Colorizer", small)
+        patch.setattr(verb, "Colorizer", small)
         patch.setattr(dataset, "SIDE", 64)
         yield
 
@@ -49,15 +48,15 @@ def little() -> Iterator[None]:
 # --- the stages ------------------------------------------------------------------------------
 
 
-def drawn(seed: int = 0, side: int = 32) -> tuple[Tensor, Tensor, Tensor]:
-    """Ink, hints and colours of two pictures."""
+def random_batch(seed: int = 0, side: int = 32) -> tuple[Tensor, Tensor, Tensor]:
+    """Ink, hints and colors of two pictures."""
     random = torch.Generator().manual_seed(seed)
     ink, hints, rgb = (torch.rand((2, n, side, side), generator=random) for n in (1, 4, 3))
     return ink, hints, rgb
 
 
 def by_hand(made: Tensor, real: Tensor) -> tuple[float, float]:
-    """Mean absolute difference, and that of features: of each tap in shares of its mean."""
+    """L1 loss, and feature loss: the mean over taps of the difference relative to their mean."""
     ours, theirs = (
         features.load("compact")(F.avg_pool2d(one, 2), stages.TAPS) for one in (made, real)
     )
@@ -68,33 +67,34 @@ def by_hand(made: Tensor, real: Tensor) -> tuple[float, float]:
     return float((made - real).abs().mean()), float(np.mean(shares))
 
 
-def test_the_distance_of_features_is_its_formula() -> None:
-    made, real = drawn()[2], drawn(1)[2]
-    found = unlike(features.load("compact"), made, real)
+def test_the_feature_loss_is_its_formula() -> None:
+    made, real = random_batch()[2], random_batch(1)[2]
+    found = feature_loss(features.load("compact"), made, real)
     assert found == pytest.approx(by_hand(made, real)[1], rel=1e-5)
-    assert unlike(features.load("compact"), real, real) == 0
+    # the same picture twice: 0, but for convolutions that round differently
+    assert feature_loss(features.load("compact"), real, real) < 1e-6
 
 
-def test_the_first_stage_learns_of_pixels_and_features(monkeypatch: pytest.MonkeyPatch) -> None:
-    totals = noted(monkeypatch)
-    stage = Likely(small(), 2e-3)
-    ink, hints, rgb = drawn()
-    pixels, seen = by_hand(stage.network(ink, hints).detach(), rgb)
+def test_the_losses_of_the_reconstruction_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    totals = record_losses(monkeypatch)
+    stage = ReconstructionStage(small(), 2e-3)
+    ink, hints, rgb = random_batch()
+    pixels, perceptual = by_hand(stage.network(ink, hints).detach(), rgb)
     found = stage.step(ink, hints, rgb, 0.5)
-    assert found == {"loss": pytest.approx(pixels), "features": pytest.approx(seen, rel=1e-5)}
-    assert totals == [(pytest.approx(pixels + 0.3 * seen, rel=1e-5), 0.5)]
+    assert found == {"loss": pytest.approx(pixels), "features": pytest.approx(perceptual, rel=1e-5)}
+    assert totals == [(pytest.approx(pixels + 0.3 * perceptual, rel=1e-5), 0.5)]
 
 
-def noted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
-    """What is descended, and at which share of the rate."""
+def record_losses(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
+    """Record the losses that optimizers get, and the shares of the learning rate."""
     totals: list[tuple[float, float]] = []
-    plain = stages.descend
+    plain = stages.optimizer_step
 
-    def descend(loss: Tensor, share: float, *optimisers: torch.optim.Optimizer) -> None:
+    def step(loss: Tensor, share: float, *optimizers: torch.optim.Optimizer) -> None:
         totals.append((loss.item(), share))
-        plain(loss, share, *optimisers)
+        plain(loss, share, *optimizers)
 
-    monkeypatch.setattr(stages, "descend", descend)
+    monkeypatch.setattr(stages, "optimizer_step", step)
     return totals
 
 
@@ -102,48 +102,56 @@ def softplus(logits: Tensor) -> float:
     return float(np.logaddexp(0, logits.detach().double().numpy()).mean())
 
 
-def test_the_second_stage_learns_to_convince_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The relativistic average: each above the mean of the others, both halves alike."""
-    totals = noted(monkeypatch)
+def test_the_losses_of_the_adversarial_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the relativistic average loss: each logit against the mean of the others."""
+    totals = record_losses(monkeypatch)
     torch.manual_seed(0)
-    stage = Convincing(small(), 1e-2)
-    # power iterations go on at every look of a spectral norm: here they are where they end
+    stage = AdversarialStage(small(), 1e-2)
+    # spectral normalization takes a power iteration at each call: here they have converged
     for _ in range(200):
-        stage._rival(torch.rand((1, 4, 32, 32)))
-    ink, hints, rgb = drawn()
-    made, rival = stage.network(ink, hints).detach(), deepcopy(stage._rival).eval()
-    pixels, seen = by_hand(made, rgb)
-    real, lies = (rival(torch.cat((one, ink), 1)) for one in (rgb, made))
-    wins = (softplus(real.mean() - lies) + softplus(real - lies.mean())) / 2
-    told = (softplus(lies.mean() - real) + softplus(lies - real.mean())) / 2
+        stage._discriminator(torch.rand((1, 4, 32, 32)))
+    ink, hints, rgb = random_batch()
+    made, discriminator = stage.network(ink, hints).detach(), deepcopy(stage._discriminator).eval()
+    pixels, perceptual = by_hand(made, rgb)
+    real, fake = (discriminator(torch.cat((one, ink), 1)) for one in (rgb, made))
+    adversarial = (softplus(real.mean() - fake) + softplus(real - fake.mean())) / 2
+    opposing = (softplus(fake.mean() - real) + softplus(fake - real.mean())) / 2
     found = stage.step(ink, hints, rgb, 0.5)
-    wanted = {"loss": pixels, "features": seen, "adversarial": wins, "discriminator": told}
+    wanted = {
+        "loss": pixels,
+        "features": perceptual,
+        "adversarial": adversarial,
+        "discriminator": opposing,
+    }
     assert found == {name: pytest.approx(value, rel=2e-3) for name, value in wanted.items()}
-    total = pixels + 0.3 * seen + 0.02 * wins
-    assert totals == [(pytest.approx(total, rel=1e-3), 0.5), (pytest.approx(told, rel=2e-3), 0.5)]
+    total = pixels + 0.3 * perceptual + 0.02 * adversarial
+    assert totals == [
+        (pytest.approx(total, rel=1e-3), 0.5),
+        (pytest.approx(opposing, rel=2e-3), 0.5),
+    ]
 
 
-def test_every_weight_goes_down_and_by_one_way_alone() -> None:
+def test_every_weight_has_exactly_one_optimizer() -> None:
     network = Colorizer(WIDTHS)
-    stage = Likely(network, 2e-3)
+    stage = ReconstructionStage(network, 2e-3)
     ways = (stage._muon, stage._adam)
     orthogonal, plain = ({id(p) for g in way.param_groups for p in g["params"]} for way in ways)
     assert not orthogonal & plain
     assert orthogonal | plain == {id(p) for p in network.parameters()}
     assert all(id(p) in plain for p in network.parameters() if p.dim() == 1)
     assert [way.param_groups[0]["lr"] for way in ways] == [8e-3, 2e-3]
-    second = Convincing(network, 2e-3)
-    rates = [way.param_groups[0]["lr"] for way in (second._adam, second._rival_adam)]
+    second = AdversarialStage(network, 2e-3)
+    rates = [way.param_groups[0]["lr"] for way in (second._adam, second._discriminator_adam)]
     assert rates == pytest.approx([2e-4, 1e-3])
 
 
 # --- runs ------------------------------------------------------------------------------------
 
-TWO_STAGES = {"steps": 3, "convincing_steps": 3, "save_every": 2}
+TWO_STAGES = {"steps": 3, "adversarial_steps": 3, "save_every": 2}
 
 
 def learn(run: Path, folder: Path, **options: Any) -> dict[str, float]:
-    few = {"batch_size": 2, "size": 64, "steps": 1, "convincing_steps": 0}
+    few = {"batch_size": 2, "size": 64, "steps": 1, "adversarial_steps": 0, "device": "cpu"}
     return train_colorizer([folder], run, **few | options)
 
 
@@ -164,12 +172,12 @@ def whole(
 
 
 def test_the_loss_falls(tmp_path: Path, names: Names, painted: Paint) -> None:
-    """Where all pictures are one."""
+    """If all pictures are the same."""
     folder = tmp_path / "same"
     folder.mkdir()
     for name in (*names[0], *names[1]):
         painted(0).save(folder / name)
-    # the rate rises over 200 steps, so it is set high to be felt in 30
+    # the rate warms up over 200 steps: a high one has an effect within 30
     told = stopped(tmp_path / "run", folder, 30, steps=30, batch_size=4, learning_rate=0.05)
     losses = np.array([progress.loss for progress in told])
     assert [progress.step for progress in told] == list(range(1, 31))
@@ -177,14 +185,14 @@ def test_the_loss_falls(tmp_path: Path, names: Names, painted: Paint) -> None:
     assert losses[-8:].mean() < 0.65 * losses[:8].mean()
 
 
-def test_the_first_loss_is_of_the_first_pictures(tmp_path: Path, pictures: Path) -> None:
-    """As large as is asked for, with hints."""
+def test_the_first_loss_is_that_of_the_first_batch(tmp_path: Path, pictures: Path) -> None:
+    """Of the size that was asked for, with hints."""
     (told,) = stopped(tmp_path, pictures, 1, steps=9, seed=3)
     random = seeding.generator(3, 0)
-    ink, hints, rgb = dataset.batch(dataset.Pictures([pictures]), 2, 64, random, hints=True)
+    ink, hints, rgb = dataset.sample_batch(dataset.Pictures([pictures]), 2, 64, random, hints=True)
     torch.manual_seed(3)
     off = np.abs(small()(ink, hints).detach().numpy() - rgb.numpy()).mean()
-    assert (told.loss, told.stage) == (pytest.approx(off, rel=1e-5), "likely")
+    assert (told.loss, told.stage) == (pytest.approx(off, rel=1e-5), "reconstruction")
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -192,18 +200,18 @@ def pixels(path: Path) -> np.ndarray:
         return np.asarray(picture.convert("RGB"))
 
 
-def unseen(pictures: Path, names: Names, run: Path) -> tuple[list[np.ndarray], ...]:
-    """Of pictures held out their ink, what the run's network makes of it, and themselves."""
+def held_out(pictures: Path, names: Names, run: Path) -> tuple[list[np.ndarray], ...]:
+    """Return ink, colors by the run's network, and originals of the held-out pictures."""
     real = [pixels(pictures / name) for name in sorted(names[1])]
-    random, network = seeding.generator(0, 0), room.load(run / "model.safetensors")
+    random, network = seeding.generator(0, 0), verb.load(run / "model.safetensors")
     rgb = [torch.from_numpy(one.transpose(2, 0, 1)[None] / np.float32(255)) for one in real]
-    ink = [dataset.drawn(one, random) for one in rgb]
+    ink = [dataset.random_line_art(one, random) for one in rgb]
     made = [network(one, torch.zeros((1, 4, 64, 64))).clamp(0, 1) for one in ink]
-    grey = [255 * (1 - one[0].expand(3, -1, -1)).permute(1, 2, 0).numpy() for one in ink]
-    return grey, [255 * one[0].permute(1, 2, 0).numpy() for one in made], real
+    gray = [255 * (1 - one[0].expand(3, -1, -1)).permute(1, 2, 0).numpy() for one in ink]
+    return gray, [255 * one[0].permute(1, 2, 0).numpy() for one in made], real
 
 
-def colourful(picture: np.ndarray) -> float:
+def colorfulness_by_hand(picture: np.ndarray) -> float:
     """Hasler & Süsstrunk (2003), equation 10."""
     red, green, blue = np.moveaxis(picture.astype(float), 2, 0)
     opponents = np.stack((red - green, (red + green) / 2 - blue)).reshape(2, -1)
@@ -211,17 +219,28 @@ def colourful(picture: np.ndarray) -> float:
     return float(np.hypot(*deviation) + 0.3 * np.hypot(*mean))
 
 
-def test_the_scores_are_true(
+def test_devices_without_float64_can_measure_colorfulness(
+    without_float64: Callable[[Tensor], Tensor],
+) -> None:
+    picture = random_batch()[2][:1]
+    found = colorfulness(without_float64(picture))
+    wanted = colorfulness_by_hand(255 * picture[0].permute(1, 2, 0).numpy())
+    assert found == pytest.approx(wanted, rel=1e-6)  # against float32 values, times 255
+
+
+def test_the_scores_are_those_of_the_held_out_pictures(
     pictures: Path, names: Names, whole: tuple[Path, dict[str, float]]
 ) -> None:
     run, scores = whole
-    _, made, real = unseen(pictures, names, run)
+    _, made, real = held_out(pictures, names, run)
     pairs = list(zip(made, real, strict=True))
-    assert set(scores) == {"psnr", "ssim", "colourful"}
+    assert set(scores) == {"psnr", "ssim", "colorfulness"}
     assert scores["psnr"] == pytest.approx(np.mean([decibels(*p, 0) for p in pairs]), abs=0.05)
     assert scores["ssim"] == pytest.approx(np.mean([similarity(*p, 0) for p in pairs]), abs=2e-3)
-    share = np.mean([colourful(one) for one in made]) / np.mean([colourful(one) for one in real])
-    assert scores["colourful"] == pytest.approx(share, rel=0.02)
+    share = np.mean([colorfulness_by_hand(one) for one in made]) / np.mean(
+        [colorfulness_by_hand(one) for one in real]
+    )
+    assert scores["colorfulness"] == pytest.approx(share, rel=0.02)
 
 
 def test_there_are_samples_at_every_checkpoint(
@@ -230,7 +249,7 @@ def test_there_are_samples_at_every_checkpoint(
     run, _ = whole
     names_of = [path.name for path in sorted((run / "samples").iterdir())]
     assert names_of == [f"{step:06d}.png" for step in (2, 3, 4, 6)]
-    wanted = np.concatenate([np.concatenate(row, 1) for row in unseen(pictures, names, run)])
+    wanted = np.concatenate([np.concatenate(row, 1) for row in held_out(pictures, names, run)])
     sheet = pixels(run / "samples" / "000006.png")
     assert sheet.shape == (3 * 64, 2 * 64, 3)
     assert np.abs(sheet - wanted).max() < 1.5  # the network's weights were rounded
@@ -240,32 +259,34 @@ def test_each_stage_has_a_log(whole: tuple[Path, dict[str, float]]) -> None:
     run, scores = whole
     losses = ["loss", "features"]
     for name, steps, columns in (
-        ("likely", [2, 3], losses),
-        ("convincing", [4, 6], [*losses, "adversarial", "discriminator"]),
+        ("reconstruction", [2, 3], losses),
+        ("adversarial", [4, 6], [*losses, "adversarial", "discriminator"]),
     ):
         heads, *rows = (line.split(",") for line in (run / f"{name}.csv").read_text().splitlines())
         assert heads == ["step", *columns, *scores] and [int(row[0]) for row in rows] == steps
     last = dict(zip(heads, map(float, rows[-1]), strict=True))
     assert {key: last[key] for key in scores} == pytest.approx(scores, rel=1e-4)
     left = {path.name for path in run.iterdir() if not path.name.startswith("events")}
-    logs = {"likely.csv", "convincing.csv"}
+    logs = {"reconstruction.csv", "adversarial.csv"}
     assert left == {"checkpoint.pt", "model.safetensors", "options.json", "samples"} | logs
 
 
-def test_what_is_written_is_a_colouriser(whole: tuple[Path, dict[str, float]]) -> None:
+def test_the_result_is_a_colorizing_network(whole: tuple[Path, dict[str, float]]) -> None:
     path = whole[0] / "model.safetensors"
     about = weights.describe(path)
     found = [about[key] for key in ("kind", "architecture", "multiple", "size", "recipe")]
     assert found == ["colorizer", "default", "8", "64", "recipes/colorizer.md"]
-    assert room.load(path).size == 64 and small().size == 128
+    assert about["license"] == "Apache-2.0"
+    assert verb.load(path).size == 64 and small().size == 128
     options = json.loads((whole[0] / "options.json").read_text())
-    assert json.loads(about["training"]) == options and options["convincing_steps"] == 3
+    assert options.pop("training") == "colorizer"
+    assert json.loads(about["training"]) == options and options["adversarial_steps"] == 3
     state = weights.read(path)
     assert state.keys() == small().state_dict().keys()
     assert colorize(Image.new("RGB", (40, 30), "white"), model=path).size == (40, 30)
 
 
-def test_the_result_is_the_average_of_its_steps(tmp_path: Path, pictures: Path) -> None:
+def test_the_result_is_the_ema_of_the_steps(tmp_path: Path, pictures: Path) -> None:
     """From checkpoints of every step: the recursion in NumPy, then half precision."""
     checkpoints: list[dict[str, Any]] = []
 
@@ -275,10 +296,12 @@ def test_the_result_is_the_average_of_its_steps(tmp_path: Path, pictures: Path) 
     learn(tmp_path, pictures, **TWO_STAGES | {"save_every": 1}, on_step=on_step)
     torch.manual_seed(0)
     wanted = {key: value.double().numpy() for key, value in small().state_dict().items()}
-    for stage in ("likely", "convincing"):
+    for stage in ("reconstruction", "adversarial"):
         found = [one[stage]["network"] for one in checkpoints if stage in one]
         assert len(found) == 3
-        for number, network in enumerate(found, 1):  # the second begins with the first's average
+        for number, network in enumerate(
+            found, 1
+        ):  # the second stage starts from the first one's average
             share = number / (number + 9)
             for key, value in network.items():
                 wanted[key] = share * wanted[key] + (1 - share) * value.double().numpy()
@@ -291,17 +314,17 @@ def test_the_result_is_the_average_of_its_steps(tmp_path: Path, pictures: Path) 
     [
         (
             "default",
-            {"batch_size": 16, "size": 128, "steps": 2000, "convincing_steps": 300}
-            | {"learning_rate": 1.5e-3, "judge": None},
+            {"batch_size": 16, "size": 128, "steps": 2000, "adversarial_steps": 300}
+            | {"learning_rate": 1.5e-3, "features": None},
         ),
         (  # 43 epochs of ten pictures, eight at a time
             "article",
-            {"batch_size": 8, "size": 256, "steps": 86, "convincing_steps": 0}
-            | {"learning_rate": 2e-4, "judge": "compact"},
+            {"batch_size": 8, "size": 256, "steps": 86, "adversarial_steps": 0}
+            | {"learning_rate": 2e-4, "features": "vgg16"},
         ),
     ],
 )
-def test_what_is_left_out_is_what_each_preset_has(
+def test_each_preset_has_its_defaults(
     tmp_path: Path,
     pictures: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -310,30 +333,34 @@ def test_what_is_left_out_is_what_each_preset_has(
 ) -> None:
     begun: list[dict[str, object]] = []
 
-    def begin(folder: Path, options: dict[str, object], **_: object) -> None:
+    def begin(training: str, folder: Path, options: dict[str, object], **_: object) -> None:
+        assert training == "colorizer"
         begun.append(options)
         raise Stop
 
-    monkeypatch.setattr(training, "Run", begin)
+    loaded: list[str] = []
+    monkeypatch.setattr(train, "Run", begin)
+    monkeypatch.setattr(train, "load_features", loaded.append)
     with pytest.raises(Stop):
-        train_colorizer([pictures], tmp_path / "run", preset=preset, judge="compact")
+        train_colorizer([pictures], tmp_path / "run", preset=preset)
     (options,) = begun
+    assert loaded == ([] if preset == "default" else ["vgg16"])
     assert {key: options[key] for key in wanted} == wanted
 
 
-def test_both_stages_see_pictures_of_the_size(
+def test_both_stages_train_at_the_size(
     tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    plain = dataset.batch
+    plain = dataset.sample_batch
 
     def batch(*given: Any, **options: Any) -> tuple[Tensor, Tensor, Tensor]:
         ink, hints, rgb = plain(*given, **options)
         seen.append((tuple(ink.shape), tuple(hints.shape), tuple(rgb.shape)))
         return ink, hints, rgb
 
-    monkeypatch.setattr(dataset, "batch", batch)
-    learn(tmp_path / "run", pictures, convincing_steps=1, size=128)
+    monkeypatch.setattr(dataset, "sample_batch", batch)
+    learn(tmp_path / "run", pictures, adversarial_steps=1, size=128)
     assert seen == 2 * [((2, 1, 128, 128), (2, 4, 128, 128), (2, 3, 128, 128))]
 
 
@@ -351,7 +378,7 @@ def test_the_same_seed_gives_the_same_network(tmp_path: Path, pictures: Path) ->
 
 
 def alike(one: Path, other: Path) -> None:
-    """Are all files of two runs the same?"""
+    """Check that all files of two runs are the same."""
     same(*(weights.read(run / "model.safetensors") for run in (one, other)))
     same(*(torch.load(run / "checkpoint.pt", weights_only=True) for run in (one, other)))
     for path in (*one.glob("*.csv"), *one.glob("samples/*.png"), one / "options.json"):
@@ -360,8 +387,14 @@ def alike(one: Path, other: Path) -> None:
 
 @pytest.mark.parametrize(
     ("step", "left"),
-    [(2, [3, 4, 5, 6]), (3, [4, 5, 6]), (5, [5, 6]), (6, [])],
-    ids=["in the first stage", "between the stages", "in the second stage", "at the end"],
+    [(1, [2, 3, 4, 5, 6]), (2, [3, 4, 5, 6]), (3, [4, 5, 6]), (5, [6]), (6, [])],
+    ids=[
+        "before any checkpoint",
+        "in the first stage",
+        "between the stages",
+        "in the second stage, between two checkpoints",
+        "at the end",
+    ],
 )
 def test_resuming_gives_the_same_bits(
     tmp_path: Path,
@@ -370,18 +403,30 @@ def test_resuming_gives_the_same_bits(
     step: int,
     left: list[int],
 ) -> None:
-    """A run stopped after a step goes on from the checkpoint before: of steps 2, 3, 4 and 6."""
+    """Checkpoints are at steps 2, 3, 4 and 6; stopping at 1 or 5 writes one there too."""
     stopped(tmp_path, pictures, step, **TWO_STAGES)
-    torch.rand(5)  # what else draws numbers does not matter
-    told: list[Progress] = []
-    scores = learn(tmp_path, pictures, **TWO_STAGES, resume=True, on_step=told.append)
-    assert [progress.step for progress in told] == left
+    torch.rand(5)  # other random numbers in between do not matter
+    reports: list[Progress] = []
+    scores = learn(tmp_path, pictures, **TWO_STAGES, resume=True, on_step=reports.append)
+    assert [progress.step for progress in reports] == left
+    assert all(f"after step {step}" in progress.note for progress in reports[:1])
     alike(whole[0], tmp_path)
     assert scores == whole[1]
 
 
+def test_torch_s_global_random_state_stays(tmp_path: Path, pictures: Path) -> None:
+    torch.manual_seed(7)
+    wanted = torch.rand(4)
+    torch.manual_seed(7)
+    learn(tmp_path, pictures, adversarial_steps=1)
+    np.testing.assert_array_equal(torch.rand(4), wanted)
+
+
+# --- the article's preset --------------------------------------------------------------------
+
+
 class Chain(nn.Module):
-    """Stands in for the article's network, with lots to draw as it has."""
+    """Stand in for pix2pix's U-Net, with dropout."""
 
     multiple = size = 256
 
@@ -394,7 +439,7 @@ class Chain(nn.Module):
 
 
 class Normed(Chain):
-    """With a normalisation, too, which counts its batches."""
+    """With batch normalization too, which counts its batches."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -404,8 +449,8 @@ class Normed(Chain):
         return self.last(F.dropout(self.norm(self.first(ink)), 0.5, self.training)).sigmoid()
 
 
-class Judge(nn.Module):
-    """And for its discriminator."""
+class SmallDiscriminator(nn.Module):
+    """Stand in for its discriminator."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -415,42 +460,39 @@ class Judge(nn.Module):
         return self.body(torch.cat((ink, rgb), 1))
 
 
-ARTICLE = {"preset": "article", "size": 256, "judge": "compact", "steps": 3, "save_every": 1}
+ARTICLE = {
+    "preset": "article",
+    "adversarial_steps": None,
+    "size": 256,
+    "features": "compact",
+    "steps": 3,
+    "save_every": 1,
+}
 
 
 @pytest.mark.parametrize(
     ("network", "step"),
-    [
-        pytest.param(
-            Chain,
-            1,
-        ),
-        (Chain, 2),
-        pytest.param(
-            Normed,
-            2,
-        ),
-    ],
+    [(Chain, 1), (Chain, 2), (Normed, 2)],
 )
-def test_the_article_s_runs_are_resumed_to_the_bit(
+def test_runs_of_the_article_resume_with_the_same_bits(
     tmp_path: Path,
     pictures: Path,
     monkeypatch: pytest.MonkeyPatch,
     network: type[nn.Module],
     step: int,
 ) -> None:
-    monkeypatch.setattr(article, "UNet", network)
-    monkeypatch.setattr(article, "Patches", Judge)
+    monkeypatch.setattr(pix2pix, "UNet", network)
+    monkeypatch.setattr(pix2pix, "PatchDiscriminator", SmallDiscriminator)
     told: list[Progress] = []
     scores = learn(tmp_path / "whole", pictures, **ARTICLE, on_step=told.append)
-    assert [(p.stage, p.step, p.steps) for p in told] == [("article", n, 3) for n in (1, 2, 3)]
+    assert [(p.stage, p.step, p.steps) for p in told] == [("sketch2color", n, 3) for n in (1, 2, 3)]
     stopped(tmp_path / "broken", pictures, step, **ARTICLE)
     assert learn(tmp_path / "broken", pictures, **ARTICLE, resume=True) == scores
     alike(tmp_path / "whole", tmp_path / "broken")
-    heads = (tmp_path / "whole" / "article.csv").read_text().splitlines()[0]
-    assert heads == "step,loss,features,adversarial,discriminator,psnr,ssim,colourful"
-    # and what is written colours drawings of any size, at the one it knows
-    monkeypatch.setattr(room, "UNet", network)
+    heads = (tmp_path / "whole" / "sketch2color.csv").read_text().splitlines()[0]
+    assert heads == "step,loss,features,adversarial,discriminator,psnr,ssim,colorfulness"
+    # the result colors drawings of any size, though it works at 256 pixels
+    monkeypatch.setattr(verb, "UNet", network)
     assert weights.describe(tmp_path / "whole" / "model.safetensors")["architecture"] == "article"
     path = tmp_path / "whole" / "model.safetensors"
     assert colorize(Image.new("RGB", (300, 200), "white"), model=path).size == (300, 200)
@@ -460,14 +502,14 @@ def test_a_run_is_resumed_as_it_was_started(tmp_path: Path, pictures: Path) -> N
     stopped(tmp_path, pictures, 1)
     for options, says in (
         ({"size": 128}, "--size 128: this run was started with 64"),
-        ({"convincing_steps": 5}, "--convincing-steps 5: this run was started with 0"),
+        ({"adversarial_steps": 5}, "--adversarial-steps 5: this run was started with 0"),
         ({"seed": 1}, "--seed 1: this run was started with 0"),
     ):
-        with pytest.raises(OptionError, match=f"^{says}; resume it with the same, or start"):
+        with pytest.raises(OptionError, match=f"^{says}; resume it with the same options"):
             learn(tmp_path, pictures, **options, resume=True)
-    with pytest.raises(OutputError, match="holds a run already; use --resume or another"):
+    with pytest.raises(OutputError, match="already holds a run; continue it with --resume"):
         learn(tmp_path, pictures)
-    with pytest.raises(OutputError, match="holds no checkpoint to resume"):
+    with pytest.raises(OutputError, match="has no checkpoint to resume"):
         learn(tmp_path / "other", pictures, resume=True)
 
 
@@ -476,7 +518,7 @@ def test_a_run_is_resumed_as_it_was_started(tmp_path: Path, pictures: Path) -> N
 
 @pytest.fixture
 def pairs(tmp_path: Path, pictures: Path, names: Names, drawing: Paint) -> tuple[Path, Path, Path]:
-    """Drawings for all pictures, and both side by side, colours left."""
+    """Drawings of all pictures, and both side by side, colors on the left."""
     drawings, beside = tmp_path / "drawings", tmp_path / "beside"
     drawings.mkdir(), beside.mkdir()
     page = drawing().resize((64, 64))
@@ -489,30 +531,35 @@ def pairs(tmp_path: Path, pictures: Path, names: Names, drawing: Paint) -> tuple
     return pictures, drawings, beside
 
 
-def test_drawings_are_learnt_from(tmp_path: Path, pairs: tuple[Path, Path, Path]) -> None:
-    """In two folders as well as side by side: the same numbers, and the first loss is true."""
+def test_training_on_given_drawings(tmp_path: Path, pairs: tuple[Path, Path, Path]) -> None:
+    """Two folders or side by side: the same scores, and the first loss is the right one."""
     folder, drawings, beside = pairs
     options: dict[str, Any] = {"steps": 2, "learning_rate": 1e-3}
     one = learn(tmp_path / "one", folder, drawings=drawings, **options)
-    other = learn(tmp_path / "other", beside, direction="colour-left", **options)
+    other = learn(tmp_path / "other", beside, direction="color-left", **options)
     assert one == other
     (told,) = stopped(tmp_path / "first", folder, 1, drawings=drawings)
     known, random = dataset.Pictures([folder], drawings), seeding.generator(0, 0)
-    ink, hints, rgb = dataset.batch(known, 2, 64, random, hints=True)
+    ink, hints, rgb = dataset.sample_batch(known, 2, 64, random, hints=True)
     torch.manual_seed(0)
     off = np.abs(small()(ink, hints).detach().numpy() - rgb.numpy()).mean()
     assert told.loss == pytest.approx(off, rel=1e-5) and told.note == ""
 
 
-def test_who_mistakes_the_sides_is_told(tmp_path: Path, pairs: tuple[Path, Path, Path]) -> None:
-    told = stopped(tmp_path / "run", pairs[2], 2, direction="colour-right", steps=9)
+def test_swapped_pictures_and_drawings_get_a_note(
+    tmp_path: Path, pairs: tuple[Path, Path, Path]
+) -> None:
+    told = stopped(tmp_path / "run", pairs[2], 2, direction="color-right", steps=9)
     assert [bool(progress.note) for progress in told] == [True, False]
-    assert "is --direction the other one?" in told[0].note
+    assert told[0].note == "the drawings are more colorful than the pictures; check --direction"
+    drawings, folder = pairs[0], pairs[1]
+    told = stopped(tmp_path / "two", folder, 1, drawings=drawings)
+    assert "check --drawings" in told[0].note
 
 
-def test_grey_pictures_are_scored(tmp_path: Path, pairs: tuple[Path, Path, Path]) -> None:
-    """As they all are where the sides were mistaken, or if the held-out ones happen to be."""
-    scores = learn(tmp_path / "run", pairs[2], direction="colour-right")
+def test_gray_pictures_are_scored(tmp_path: Path, pairs: tuple[Path, Path, Path]) -> None:
+    """Their colorfulness is 0, and scores are relative to it."""
+    scores = learn(tmp_path / "run", pairs[2], direction="color-right")
     assert scores["psnr"] > 0
 
 
@@ -525,23 +572,28 @@ def test_grey_pictures_are_scored(tmp_path: Path, pairs: tuple[Path, Path, Path]
         ({"preset": "fast"}, "--preset fast: must be one of default, article"),
         ({"size": 96}, "--size 96: must be a multiple of 64 pixels"),
         ({"size": 0}, "--size 0: must be a multiple of 64 pixels"),
-        ({"preset": "article"}, "--size 64: the article's network works at 256"),
-        ({"convincing_steps": -1}, "--convincing-steps -1: must be at least 0"),
+        (
+            {"preset": "article", "adversarial_steps": None},
+            "--size 64: must be 256 with --preset article",
+        ),
+        (
+            {"preset": "article", "size": 256},
+            "--adversarial-steps 0: is not used with --preset article",
+        ),
+        ({"features": "vgg16"}, "--features vgg16: is used only with --preset article"),
+        ({"device": "tpu"}, "--device tpu: must be one of auto, cpu, cuda, mps"),
+        ({"adversarial_steps": -1}, "--adversarial-steps -1: must be at least 0"),
         ({"steps": 0}, "--steps 0: must be at least 1"),
         ({"batch_size": 0}, "--batch-size 0: must be at least 1"),
         ({"save_every": 0}, "--save-every 0: must be at least 1"),
         ({"learning_rate": -1.0}, "--learning-rate -1: must be"),
         ({"learning_rate": float("nan")}, "--learning-rate nan: must"),
         ({"learning_rate": 0.0}, "--learning-rate 0: must be"),
-        ({"direction": "up"}, "--direction up: must be colour-left or"),
-        ({"drawings": None, "direction": "colour-left"}, "--d"),
-        pytest.param(
-            {"judge": "vgg11", "preset": "article", "size": 256},
-            "features 'vgg11': must be one of compact, vgg16, vgg19",
-        ),
+        ({"direction": "up"}, "--direction up: must be one of color-left, color-right"),
+        ({"drawings": None, "direction": "color-left"}, "--d"),
     ],
 )
-def test_options_that_cannot_be_are_refused(
+def test_options_that_do_not_fit_are_refused(
     tmp_path: Path, pictures: Path, options: dict[str, Any], says: str
 ) -> None:
     if "drawings" in options:  # given beside a direction
@@ -553,16 +605,24 @@ def test_options_that_cannot_be_are_refused(
     assert not (tmp_path / "run").exists()
 
 
-def test_folders_that_give_too_little_are_refused(
+def test_an_unknown_perceptual_network_is_refused(tmp_path: Path, pictures: Path) -> None:
+    """Before any picture is read."""
+    with pytest.raises(
+        OptionError, match=r"features.*vgg11.*: must be one of compact, vgg16, vgg19"
+    ):
+        learn(tmp_path / "run", tmp_path / "nowhere", **ARTICLE | {"features": "vgg11"})
+
+
+def test_folders_without_enough_pictures_are_refused(
     tmp_path: Path, pictures: Path, names: Names
 ) -> None:
     (tmp_path / "p").mkdir()
-    with pytest.raises(InputError, match=r"p: holds no picture that can be read$"):
+    with pytest.raises(InputError, match=r"p: no readable picture to train on; choose"):
         learn(tmp_path / "run", tmp_path / "p")
     Image.open(pictures / names[0][0]).save(tmp_path / "p" / names[0][0])
-    with pytest.raises(InputError, match="among the twentieth held out for the scores; add some"):
+    with pytest.raises(InputError, match=r"p: no readable picture to test on \(one in 20 is"):
         learn(tmp_path / "run", tmp_path / "p")
-    with pytest.raises(InputError, match="holds no picture that can be read"):
+    with pytest.raises(InputError, match="nowhere: no readable picture to train on"):
         learn(tmp_path / "run", tmp_path / "nowhere")
 
 
@@ -571,6 +631,6 @@ def test_the_command_trains(
 ) -> None:
     run = str(tmp_path / "run")
     line = ["train", "colorizer", str(pictures), "-o", run, "--steps", "1", "--size", "64"]
-    assert main([*line, "--convincing-steps", "0", "--batch-size", "1"]) == 0
+    assert main([*line, "--adversarial-steps", "0", "--batch-size", "1"]) == 0
     told = capsys.readouterr()
     assert told.out == f"{run}/model.safetensors\n" and "psnr: " in told.err

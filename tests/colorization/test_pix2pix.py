@@ -1,4 +1,4 @@
-"""The article's colouriser: sizes and numbers of pix2pix's networks, and its losses by hand."""
+"""The article preset: sizes and weight counts of pix2pix's networks, and the losses by hand."""
 
 from copy import deepcopy
 
@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from limner.colorization import pix2pix
-from limner.colorization import pix2pix as article
-from limner.colorization.pix2pix import Article, Patches, UNet
+from limner.colorization.pix2pix import PatchDiscriminator, Sketch2ColorStage, UNet
 from limner.nn import features
-from limner.train.optim import EMA, descend
+from limner.train.optim import EMA, optimizer_step
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +20,7 @@ def unet() -> UNet:
 
 
 class Small(nn.Module):
-    """Stands in for the U-Net, with nothing that draws numbers."""
+    """Stand in for the U-Net, without dropout."""
 
     multiple = 256
 
@@ -33,8 +32,8 @@ class Small(nn.Module):
         return self.last(torch.relu(self.first(ink))).sigmoid()
 
 
-class Judge(nn.Module):
-    """Stands in for the discriminator."""
+class SmallDiscriminator(nn.Module):
+    """Stand in for the discriminator."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,14 +44,14 @@ class Judge(nn.Module):
 
 
 @pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Article:
-    monkeypatch.setattr(article, "Patches", Judge)
+def stage(monkeypatch: pytest.MonkeyPatch) -> Sketch2ColorStage:
+    monkeypatch.setattr(pix2pix, "PatchDiscriminator", SmallDiscriminator)
     torch.manual_seed(0)
-    return Article(Small(), 1e-3, "compact")  # type: ignore[arg-type]
+    return Sketch2ColorStage(Small(), 1e-3, "compact")  # type: ignore[arg-type]
 
 
-def drawn(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-    """Ink, hints, of which it knows nothing, and colours."""
+def random_batch(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """Ink, hints (which the network ignores) and colors."""
     random = torch.Generator().manual_seed(seed)
     ink, rgb = (torch.rand((2, n, 32, 32), generator=random) for n in (1, 3))
     return ink, torch.zeros((2, 4, 32, 32)), rgb
@@ -62,22 +61,22 @@ def drawn(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def weights_without(network: nn.Module, biased: int) -> int:
-    """pix2pix's own have no biases but in so many last convolutions, and count 4 × 4 ones alone."""
+    """Count weights without the biases that pix2pix has only in its last convolutions."""
     convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
     assert all(m.kernel_size == (4, 4) for m in convolutions)
     biases = [m.bias.numel() for m in convolutions if m.bias is not None]
     return sum(p.numel() for p in network.parameters()) - sum(biases[: len(biases) - biased])
 
 
-def test_the_networks_have_as_many_weights_as_pix2pix_s(unet: UNet) -> None:
-    """Which says of its own: 54.414 M and 2.769 M."""
+def test_the_networks_have_as_many_weights_as_those_of_pix2pix(unet: UNet) -> None:
+    """pix2pix prints 54.414 M and 2.769 M."""
     assert weights_without(unet, 1) == 54_413_955
-    rival = Patches()
-    first, last = rival.body[0].bias.numel(), rival.body[-1].bias.numel()
-    assert weights_without(rival, 1) + first == 2_768_705 and last == 1
+    discriminator = PatchDiscriminator()
+    first, last = discriminator.body[0].bias.numel(), discriminator.body[-1].bias.numel()
+    assert weights_without(discriminator, 1) + first == 2_768_705 and last == 1
 
 
-def test_the_unet_s_layers_are_pix2pix_s(unet: UNet) -> None:
+def test_the_layers_of_the_unet_are_those_of_pix2pix(unet: UNet) -> None:
     """C64-C128-C256-C512-C512-C512-C512-C512, CD512-CD1024-CD1024-C1024-C1024-C512-C256-C128."""
     down = [m for m in unet.down.modules() if isinstance(m, nn.Conv2d)]
     up = [m for m in (*unet.up, *unet.last) if isinstance(m, nn.Sequential | nn.ConvTranspose2d)]
@@ -90,20 +89,20 @@ def test_the_unet_s_layers_are_pix2pix_s(unet: UNet) -> None:
         assert m.weight.std() == pytest.approx(0.02, rel=0.05)
 
 
-def test_the_unet_colours_256_pixels_and_draws_lots_when_trained(unet: UNet) -> None:
+def test_the_unet_colors_256_pixels_with_dropout_in_training(unet: UNet) -> None:
     ink = (torch.rand((1, 1, 256, 256)) > 0.9).float()
     with torch.no_grad():
         unet.train()
         one, other = (unet(ink, torch.zeros((1, 4, 256, 256))) for _ in range(2))
     assert one.shape == (1, 3, 256, 256) and one.min() >= 0 and one.max() <= 1
-    assert (one - other).abs().max() > 1e-4  # it drops out
+    assert (one - other).abs().max() > 1e-4  # dropout
 
 
-def test_the_discriminator_judges_30_by_30_patches_of_70_pixels() -> None:
+def test_the_discriminator_has_30_by_30_patches_of_70_pixels() -> None:
     torch.manual_seed(0)
-    rival = Patches().eval().requires_grad_(False)
+    discriminator = PatchDiscriminator().eval().requires_grad_(False)
     ink, rgb = torch.zeros((1, 1, 256, 256)), torch.rand((1, 3, 256, 256)).requires_grad_()
-    logits = rival(ink, rgb)
+    logits = discriminator(ink, rgb)
     assert logits.shape == (1, 1, 30, 30)
     (slope,) = torch.autograd.grad(logits[0, 0, 15, 15], rgb)
     rows = slope.abs().sum((0, 1, 3)).nonzero().flatten()
@@ -114,46 +113,50 @@ def test_the_discriminator_judges_30_by_30_patches_of_70_pixels() -> None:
 
 
 def entropy(logits: Tensor, label: float) -> float:
-    """Binary cross-entropy of logits, in 64 bits."""
+    """Binary cross-entropy of logits, in float64."""
     x = logits.detach().double().numpy()
     share = 1 / (1 + np.exp(-x))
     return float(-(label * np.log(share) + (1 - label) * np.log(1 - share)).mean())
 
 
-def test_the_losses_are_the_article_s(stage: Article, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Against NumPy: values in −1..1 for pixels and variation, a second convolution for VGG."""
+def test_the_losses_are_those_of_the_article(
+    stage: Sketch2ColorStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against NumPy, with values in −1..1 for the L1 and total variation losses."""
     descents = []
 
-    def noted(loss: Tensor, share: float, *optimisers: torch.optim.Optimizer) -> None:
+    def noted(loss: Tensor, share: float, *optimizers: torch.optim.Optimizer) -> None:
         descents.append((loss.item(), share))
-        descend(loss, share, *optimisers)
+        optimizer_step(loss, share, *optimizers)
 
-    monkeypatch.setattr(article, "descend", noted)
-    network, rival = deepcopy(stage.network), deepcopy(stage._rival)
-    ink, hints, rgb = drawn()
+    monkeypatch.setattr(pix2pix, "optimizer_step", noted)
+    network, discriminator = deepcopy(stage.network), deepcopy(stage._discriminator)
+    ink, hints, rgb = random_batch()
     found = stage.step(ink, hints, rgb, 0.3)
     made = network(ink, hints).detach()
     ours, theirs = (one.double().numpy() * 2 - 1 for one in (made, rgb))
     pixels = np.abs(ours - theirs).mean()
     vgg = features.load("compact", padding="zeros")
     seen = [vgg(one, ["2_2"])["2_2"].double().numpy() for one in (made, rgb)]
-    variation = sum(np.abs(np.diff(ours, axis=axis)).sum() for axis in (2, 3)) / 2  # a picture's
-    wins = entropy(rival(ink, made), 1)
-    total = wins + 100 * pixels + 0.01 * ((seen[0] - seen[1]) ** 2).mean() + 1e-4 * variation
-    lies = (entropy(rival(ink, rgb), 0.9) + entropy(rival(ink, made), 0)) / 2
-    np.testing.assert_allclose(descents, [(total, 1), (lies, 1)], rtol=1e-4)
-    # what is told is the difference in 0..1
+    variation = sum(np.abs(np.diff(ours, axis=axis)).sum() for axis in (2, 3)) / 2  # per picture
+    adversarial = entropy(discriminator(ink, made), 1)
+    total = adversarial + 100 * pixels + 0.01 * ((seen[0] - seen[1]) ** 2).mean() + 1e-4 * variation
+    on_both = (entropy(discriminator(ink, rgb), 0.9) + entropy(discriminator(ink, made), 0)) / 2
+    np.testing.assert_allclose(descents, [(total, 1), (on_both, 1)], rtol=1e-4)
+    # the loss that is returned is the difference in 0..1
     assert found["loss"] == pytest.approx(float((made - rgb).abs().mean()), rel=1e-5)
-    assert found["adversarial"] == pytest.approx(wins, rel=1e-4)
-    assert found["discriminator"] == pytest.approx(lies, rel=1e-4)
+    assert found["adversarial"] == pytest.approx(adversarial, rel=1e-4)
+    assert found["discriminator"] == pytest.approx(on_both, rel=1e-4)
 
 
-def test_the_discriminator_rests_on_even_batches(stage: Article) -> None:
+def test_the_discriminator_steps_on_every_other_batch(stage: Sketch2ColorStage) -> None:
     moved = []
     for step in range(5):
-        before = [[p.clone() for p in m.parameters()] for m in (stage.network, stage._rival)]
-        stage.step(*drawn(step), 1)
-        now = [list(m.parameters()) for m in (stage.network, stage._rival)]
+        before = [
+            [p.clone() for p in m.parameters()] for m in (stage.network, stage._discriminator)
+        ]
+        stage.step(*random_batch(step), 1)
+        now = [list(m.parameters()) for m in (stage.network, stage._discriminator)]
         moved.append(
             [
                 any(not torch.equal(*pair) for pair in zip(*both, strict=True))
@@ -163,14 +166,14 @@ def test_the_discriminator_rests_on_even_batches(stage: Article) -> None:
     assert moved == [[True, True], [True, False], [True, True], [True, False], [True, True]]
 
 
-def test_the_rate_and_the_momenta_are_pix2pix_s(stage: Article) -> None:
-    for optimiser in (stage._adam, stage._rival_adam):
-        (group,) = optimiser.param_groups
+def test_learning_rate_and_momenta_are_those_of_pix2pix(stage: Sketch2ColorStage) -> None:
+    for optimizer in (stage._adam, stage._discriminator_adam):
+        (group,) = optimizer.param_groups
         assert (group["lr"], group["betas"]) == (1e-3, (0.5, 0.999))
-    assert (pix2pix.EPOCHS, pix2pix.BATCH, pix2pix.RATE) == (43, 8, 2e-4)
+    assert (pix2pix.EPOCHS, pix2pix.BATCH_SIZE, pix2pix.LEARNING_RATE) == (43, 8, 2e-4)
 
 
-def test_normalised_networks_are_averaged() -> None:
+def test_networks_with_batch_normalization_are_averaged() -> None:
     layer = nn.BatchNorm2d(3)
     average = EMA(layer)
     for _ in range(3):

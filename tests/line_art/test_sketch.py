@@ -1,4 +1,4 @@
-"""`limner sketch`: lines where the picture changes, wider and more when asked for."""
+"""`limner sketch`: lines where the picture changes; thickness and amount of detail."""
 
 import json
 from pathlib import Path
@@ -27,14 +27,14 @@ def picture(width: int = 120, height: int = 90) -> Image.Image:
 
 
 def ink(drawing: Image.Image) -> np.ndarray:
-    """[H, W] in 0..1, 1 for black; it is grey."""
+    """Return ink [H, W] in 0..1, 1 for black; the drawing must be gray."""
     values = np.asarray(drawing)
     assert values.shape[2] == 3 and np.ptp(values, axis=2).max() == 0
     return 1 - values[..., 0] / 255
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_lines_are_where_colours_meet(style: Any) -> None:
+def test_lines_are_where_colors_meet(style: Any) -> None:
     found = ink(sketch(picture(), style=style))
     y, x = np.mgrid[:90, :120]
     # an ellipse of 30 × 22 about (60, 44.5), and how far its edge is, in pixels
@@ -46,7 +46,7 @@ def test_lines_are_where_colours_meet(style: Any) -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_lines_become_wider_and_more(style: Any) -> None:
+def test_thickness_widens_lines_and_strength_adds_some(style: Any) -> None:
     wider = [ink(sketch(picture(), style=style, thickness=t)).mean() for t in (0.5, 1, 2, 4)]
     assert (np.diff(wider) >= 0).all() and wider[3] > 3 * wider[0]
     more = [ink(sketch(picture(), style=style, strength=s)).mean() for s in (0.2, 1, 3)]
@@ -54,7 +54,7 @@ def test_lines_become_wider_and_more(style: Any) -> None:
 
 
 @pytest.mark.parametrize("style", ["contour", "pencil"])
-def test_faint_edges_are_drawn_with_more_strength(style: Any) -> None:
+def test_strength_draws_faint_edges(style: Any) -> None:
     faint = Image.new("RGB", (80, 60), (200, 200, 200))
     faint.paste((180, 180, 180), (40, 0, 80, 60))
     least, most = (ink(sketch(faint, style=style, strength=s)).max() for s in (0.2, 3))
@@ -62,37 +62,37 @@ def test_faint_edges_are_drawn_with_more_strength(style: Any) -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("colour", ["white", "black", "red"])
-def test_flat_pictures_give_blank_paper(style: Any, colour: str) -> None:
-    assert ink(sketch(Image.new("RGB", (50, 40), colour), style=style)).max() == 0
+@pytest.mark.parametrize("color", ["white", "black", "red"])
+def test_flat_pictures_give_blank_paper(style: Any, color: str) -> None:
+    assert ink(sketch(Image.new("RGB", (50, 40), color), style=style)).max() == 0
 
 
-def test_lines_of_larger_pictures_are_wider() -> None:
-    """As many times as they are larger than 512 pixels: the drawing looks the same."""
+def test_larger_pictures_get_wider_lines() -> None:
+    """In proportion, above 512 pixels, so that the drawing looks the same."""
     small, large = (ink(sketch(picture(*size))) for size in ((512, 384), (1024, 768)))
     assert large.mean() == pytest.approx(small.mean(), rel=0.1)
 
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("size", [(1, 1), (1, 5), (700, 2)])
-def test_slivers_and_specks_go_through(style: Any, size: tuple[int, int]) -> None:
+def test_very_small_and_thin_pictures_work(style: Any, size: tuple[int, int]) -> None:
     assert sketch(Image.new("RGB", size, "red"), style=style).size == size
 
 
-def test_what_is_transparent_is_paper() -> None:
+def test_transparent_areas_are_paper() -> None:
     clear = picture().convert("RGBA")
     clear.putalpha(Image.new("L", clear.size, 0))
     assert ink(sketch(clear)).max() == 0
 
 
-def test_progress_is_told_before_and_after() -> None:
-    told: list[Progress] = []
-    sketch(picture(), on_step=told.append)
-    assert [(p.step, p.steps, p.share) for p in told] == [(0, 1, 0), (1, 1, 1)]
-    assert told[0].note == "120×90 px"
+def test_progress_is_reported_before_and_after() -> None:
+    reports: list[Progress] = []
+    sketch(picture(), on_step=reports.append)
+    assert [(p.step, p.steps, p.share) for p in reports] == [(0, 1, 0), (1, 1, 1)]
+    assert reports[0].note == "120×90 px"
 
 
-def test_the_recipe_holds_all(tmp_path: Path) -> None:
+def test_the_recipe_holds_all_options(tmp_path: Path) -> None:
     picture().save(tmp_path / "a.png", dpi=(200, 200))
     made = sketch(tmp_path / "a.png", style="contour", thickness=2)
     recipe = json.loads(made.info["limner"])
@@ -129,7 +129,7 @@ def test_the_command_is_called_sketch(tmp_path: Path, capsys: pytest.CaptureFixt
         ({"strength": float("nan")}, "--strength nan: must be from 0.2 to 3"),
     ],
 )
-def test_options_that_cannot_be_are_refused(options: dict[str, Any], says: str) -> None:
+def test_options_out_of_range_are_refused(options: dict[str, Any], says: str) -> None:
     with pytest.raises(OptionError) as raised:
         sketch(picture(), **options)
     assert str(raised.value) == says

@@ -1,1 +1,1 @@
-"""Color spaces, color transfer and palettes."""
+"""Oklab, palettes, and color transfer."""

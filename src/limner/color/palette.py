@@ -1,112 +1,111 @@
-"""Palettes: read from text, taken from pictures, and laid over a coloured drawing."""
+"""Color palettes: read them from text, find them in pictures, and recolor pictures with them."""
 
 import re
 
 import torch
 from torch import Tensor
 
+from limner.color import oklab
 from limner.errors import OptionError, printable
 
-MOST = 12  # colours
-TAKEN = 6  # of a picture
-_SHADING = torch.tensor([0.8, 0.3, 0.3])  # shares of lightness and hue that stay within a colour
-_APART = 0.04  # Oklab: nearer to each other, two main colours are one
-
-# sRGB, linear → cone responses, and their cube roots → lightness and two axes (Ottosson 2020)
-_CONES = torch.tensor(
-    [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
-)
-_AXES = torch.tensor(
-    [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ]
-)
+MAX_COLORS = 12  # in a palette
+MAIN_COLORS = 6  # found in a picture
+_SHADING = torch.tensor([0.8, 0.3, 0.3])  # shares of the L, a and b shading that recoloring keeps
+_SAME = 0.04  # main colors are at least this far apart in Oklab
+_FALLOFF = 0.08  # in Oklab: how far a main color pulls the pixels around it along
+_EVERY = 7  # k-means reads every seventh pixel: nearly the same result, in a seventh of the time
+_ROUNDS = 12  # of k-means
 
 
-def parsed(text: str) -> Tensor:
-    """Read ``"#aa3311,#ffe0bd"`` as colours [n, 3] in 0..1."""
+def parse(text: str) -> Tensor:
+    """Read ``"#aa3311,#ffe0bd"`` as colors [n, 3], sRGB in 0..1.
+
+    Raises
+    ------
+    OptionError
+        The text is not a list of 1 to 12 colors.
+    """
     words = [word.strip() for word in text.split(",") if word.strip()]
-    if not 1 <= len(words) <= MOST:
-        raise OptionError(f"--palette: {len(words)} colours, must be 1 to {MOST}")
+    if not 1 <= len(words) <= MAX_COLORS:
+        raise OptionError(
+            f"--palette: has {len(words)} colors; must be from 1 to {MAX_COLORS}, "
+            'as in "#aa3311,#ffe0bd"'
+        )
     for word in words:
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", word):
-            raise OptionError(f"--palette {printable(word)}: write each colour as #rrggbb")
+            raise OptionError(f"--palette {printable(word)}: write each color as #rrggbb")
     values = [[int(word[i : i + 2], 16) for i in (1, 3, 5)] for word in words]
     return torch.tensor(values) / 255
 
 
-def taken(rgb: Tensor) -> Tensor:
-    """Take the main colours [n, 3] out of a picture [1, 3, H, W]."""
-    pixels = to_oklab(rgb)[0].flatten(1).T
-    return to_srgb(_centres(pixels, torch.ones(len(pixels)), TAKEN).T[None, :, None])[0, :, 0].T
+def main_colors(rgb: Tensor) -> Tensor:
+    """Find the main colors [n, 3] of a picture [1, 3, H, W], at most ``MAIN_COLORS``."""
+    pixels = oklab.from_srgb(rgb)[0].flatten(1).T
+    centers = _kmeans(pixels, torch.ones(len(pixels), device=rgb.device), MAIN_COLORS)
+    return oklab.to_srgb(centers.T[None, :, None])[0, :, 0].T
 
 
-def recoloured(rgb: Tensor, palette: Tensor) -> Tensor:
-    """Give a picture [1, 3, H, W] the colours [n, 3] of a palette.
+def recolor(rgb: Tensor, palette: Tensor) -> Tensor:
+    """Move the colors of a picture to those of a palette (after Chang et al. 2015).
 
-    Its own main colours are found, each is moved to the entry nearest to it, as far as there are
-    enough, and every pixel goes along with the main colours near it (after Chang et al. 2015).
-    White paper stays.
+    The main colors of the picture are matched with the palette, nearest pairs first. Every pixel
+    then moves with the main colors near it, and keeps most of its shading. White paper stays white.
+
+    Parameters
+    ----------
+    rgb : Tensor
+        [1, 3, H, W], sRGB in 0..1.
+    palette : Tensor
+        [n, 3], sRGB in 0..1.
+
+    Returns
+    -------
+    Tensor
+        [1, 3, H, W].
     """
-    lab = to_oklab(rgb)
-    wanted = to_oklab(palette.to(rgb).T[None, :, None])[0, :, 0].T
+    lab = oklab.from_srgb(rgb)
+    targets = oklab.from_srgb(palette.to(rgb).T[None, :, None])[0, :, 0].T
     pixels = lab[0].flatten(1).T
+    # 0 for white, 1 for anything darker or more colorful
     strength = ((1 - pixels[:, 0]) * 4 + pixels[:, 1:].norm(dim=1) * 8).clamp(0, 1)
-    centres = _centres(pixels, strength, len(palette))
-    near = torch.softmax(-((torch.cdist(pixels, centres) / 0.08) ** 2), 1)
-    own = pixels - near @ centres  # what shading is left
-    moved = near @ wanted[_pairs(torch.cdist(centres, wanted))] + own * _SHADING.to(rgb)
+    centers = _kmeans(pixels, strength, len(palette))
+    near = torch.softmax(-((torch.cdist(pixels, centers) / _FALLOFF) ** 2), 1)
+    shading = pixels - near @ centers
+    matched = targets[_match(torch.cdist(centers, targets))]
+    moved = near @ matched + shading * _SHADING.to(rgb)
     moved = torch.lerp(pixels, moved, strength[:, None])
-    return to_srgb(moved.T.view_as(lab))
+    return oklab.to_srgb(moved.T.view_as(lab))
 
 
-def to_oklab(rgb: Tensor) -> Tensor:
-    """SRGB [N, 3, H, W] in 0..1 → Oklab (Ottosson 2020): lightness in 0..1, and two axes."""
-    linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb.clamp(min=0) + 0.055) / 1.055) ** 2.4)
-    cones = torch.einsum("ij,njhw->nihw", _CONES.to(rgb), linear).clamp(min=0) ** (1 / 3)
-    return torch.einsum("ij,njhw->nihw", _AXES.to(rgb), cones)
+def _kmeans(points: Tensor, weights: Tensor, count: int) -> Tensor:
+    """Cluster points [N, 3] with weights [N]: at most `count` centers [n, 3].
 
-
-def to_srgb(lab: Tensor) -> Tensor:
-    """And back, clipped to 0..1."""
-    cones = torch.einsum("ij,njhw->nihw", torch.linalg.inv(_AXES).to(lab), lab) ** 3
-    linear = torch.einsum("ij,njhw->nihw", torch.linalg.inv(_CONES).to(lab), cones).clamp(0, 1)
-    return torch.where(
-        linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp(min=1e-9) ** (1 / 2.4) - 0.055
-    )
-
-
-def _centres(points: Tensor, shares: Tensor, most: int) -> Tensor:
-    """Weighted k-means: at most so many centres [n, 3] of points, far apart at the start."""
-    points, shares = points[::7], shares[::7] + 1e-6  # a seventh tells as much
-    centres = points[shares.argmax()][None]
-    while len(centres) < most:
-        apart = torch.cdist(points, centres).amin(1)
-        if float((apart * (shares > 0.1)).max()) < _APART:
+    It starts from points that are far apart, and from fewer than `count` if the points have fewer
+    distinct colors.
+    """
+    points, weights = points[::_EVERY], weights[::_EVERY] + 1e-6
+    centers = points[weights.argmax()][None]
+    while len(centers) < count:
+        distances = torch.cdist(points, centers).amin(1)
+        if float((distances * (weights > 0.1)).max()) < _SAME:
             break
-        centres = torch.cat((centres, points[(apart * shares).argmax()][None]))
-    for _ in range(12):
-        nearest = torch.cdist(points, centres).argmin(1)
-        for index in range(len(centres)):
-            own = (nearest == index) * shares
-            if own.sum() > 1e-3:
-                centres[index] = (points * own[:, None]).sum(0) / own.sum()
-    return centres
+        centers = torch.cat((centers, points[(distances * weights).argmax()][None]))
+    for _ in range(_ROUNDS):
+        nearest = torch.cdist(points, centers).argmin(1)
+        for index in range(len(centers)):
+            members = (nearest == index) * weights
+            if members.sum() > 1e-3:
+                centers[index] = (points * members[:, None]).sum(0) / members.sum()
+    return centers
 
 
-def _pairs(apart: Tensor) -> Tensor:
-    """For each row its column: the nearest pair first, no column twice."""
-    found = torch.zeros(len(apart), dtype=torch.long)
-    left = apart.clone()
-    for _ in range(len(apart)):
+def _match(distances: Tensor) -> Tensor:
+    """Give each row of [n, m], n ≤ m, a column of its own: the nearest pair first."""
+    columns = torch.zeros(len(distances), dtype=torch.long, device=distances.device)
+    left = distances.clone()
+    for _ in range(len(distances)):
         row, column = divmod(int(left.argmin()), left.shape[1])
-        found[row] = column
+        columns[row] = column
         left[row] = torch.inf
         left[:, column] = torch.inf
-    return found
+    return columns

@@ -1,32 +1,33 @@
-"""`colorize`: a line drawing gets its colours."""
+"""`colorize`: turn a line drawing into a colored picture."""
 
-import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from limner import io
-from limner._version import __version__
+from limner.checks import check_choice, check_range
 from limner.color import palette as palettes
-from limner.colorization.fill import flow, spread
-from limner.colorization.network import Colorizer
+from limner.colorization.compose import LINES, enlarge, lay_lines, to_layers
+from limner.colorization.edge_aware import smooth
+from limner.colorization.hints import apply_hints, read_hints, vary_hints
+from limner.colorization.network import HINTS, Colorizer
 from limner.colorization.pix2pix import UNet
 from limner.errors import OptionError, WeightsError
-from limner.io import Source
+from limner.io import Picture, Source
 from limner.io.openraster import Layers
-from limner.line_art.lines import ink_of
-from limner.nn import devices, images, weights
-from limner.nn.images import gaussian_blur
-from limner.progress import OnStep, Progress, Stop, silent
+from limner.line_art.lines import extract_ink
+from limner.nn import devices, images, seeding, weights
+from limner.progress import OnStep, Reporter, Stop, silent
 
-MOST = 16  # variations
-_EVEN = 1 / 4  # of the short side: over so much a region becomes even in colour
-_REACH = 0.25  # of the longest side: how far a hint flows over bare paper
-_SURE = 1e-3  # of what flows from a hint: so much already counts as half sure
+MAX_VARIATIONS = 16
+MIN_SIZE, MAX_SIZE = 64, 1024  # pixels of the short side at which the network works
+_EVEN = 1 / 4  # of the short side: distance over which colors are evened out within a region
+_PALETTE_SIZE = 256  # pixels of the longest side at which main colors are looked for
 
 
 def colorize(
@@ -45,271 +46,233 @@ def colorize(
     allow_huge: bool = False,
     on_step: OnStep = silent,
 ) -> Image.Image:
-    """Colour a line drawing.
+    """Turn a line drawing into a colored picture.
 
     Parameters
     ----------
     sketch : str, path or PIL image
-        The drawing: dark lines on white, on paper or on nothing; or light ones on black.
+        The drawing: dark lines on white, on photographed paper or on transparency, or light lines
+        on black.
     hints : str, path or PIL image
-        A transparent picture of the same aspect, with dabs of colour where they matter.
+        A transparent picture of the same shape as the drawing, with strokes of the colors that you
+        want in these places.
     palette : str
-        Colours to keep to: ``"#aa3311,#ffe0bd"``, 12 at most.
+        Colors to use, 1 to 12: ``"#aa3311,#ffe0bd"``.
     palette_from : str, path or PIL image
-        A picture whose main colours to keep to.
+        Use the main colors of this picture.
     lines : str
-        ``keep`` the drawing's own lines over the colours; ``soften`` them to a darker shade of the
-        colours; ``drop`` them.
+        ``keep`` draws the lines over the colors, ``soften`` draws them in a darker shade of the
+        colors, ``drop`` leaves them out.
     layers : bool
-        Write lines and colours as layers too, into an OpenRaster file beside the picture.
+        Also write lines and colors as separate layers, as an OpenRaster file (.ora) for Krita,
+        GIMP or MyPaint.
     variations : int
-        How many differently coloured ones to make, 1 to 16; those after the first have other hues
-        in some places, and are written beside it.
+        Number of pictures to make, from 1 to 16. Each further one has different hues in some
+        places and is written to its own file.
     size : int
-        What the network sees: pixels of the short side, 64 to 1024; left out, what it was trained
-        on. Colours are enlarged along the lines to the drawing's own size.
+        Short side of the drawing as the network sees it, 64 to 1024 pixels. The result always has
+        the size of the drawing. Default: the size that the network was trained with.
     model : str
-        The weights of another network, as `limner train colorizer` makes them.
+        Weights of another network, a file made by ``limner train colorizer``.
     seed : int
-        Of the variations.
+        Random seed of the variations. The same seed gives the same pictures.
     device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        Where to compute: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest on this machine.
     allow_huge : bool
-        Read pictures of more than 100 megapixels too.
+        Also read pictures of more than 100 megapixels.
     on_step : callable
-        Called with a `Progress` before the first and after every variation.
+        Called with a `Progress` before the first and after every variation. If it raises `Stop`,
+        the variations that are done are returned.
 
     Returns
     -------
     PIL.Image.Image
-        RGB, of the drawing's size. ``info["beside"]`` holds layers and further variations.
+        RGB, of the size of the drawing, with its recipe. ``info["beside"]`` holds the further
+        variations (``"2"``, ``"3"``, …) and ``"layers"``.
 
     Raises
     ------
     InputError
-        A picture that cannot be read.
+        A picture cannot be read.
     OptionError
-        An option out of its range.
+        An option is out of its range, or does not go with another.
     WeightsError
-        The network cannot be had.
+        The weights of the network are missing, damaged or of another kind.
     """
-    began = time.monotonic()
-    if lines not in ("keep", "soften", "drop"):
-        raise OptionError(f"--lines {lines}: must be one of keep, soften, drop")
-    if not 1 <= variations <= MOST:
-        raise OptionError(f"--variations {variations}: must be from 1 to {MOST}")
-    if size is not None and not 64 <= size <= 1024:
-        raise OptionError(f"--size {size}: must be from 64 to 1024 pixels")
+    report = Reporter("colorize", on_step)
+    check_choice("lines", lines, LINES)
+    check_range("variations", variations, 1, MAX_VARIATIONS)
+    check_range("size", size, MIN_SIZE, MAX_SIZE)
     if palette is not None and palette_from is not None:
-        raise OptionError("--palette and --palette-from: both say which colours; give one")
+        raise OptionError("--palette and --palette-from: both choose the colors; give only one")
+    colors = None if palette is None else palettes.parse(palette)
     where = devices.pick(device)
-    own = palettes.parsed(palette) if palette is not None else None
-    subject = io.read(sketch, allow_huge=allow_huge)
-    files = {subject.name: subject.sha256}
-    beside = [
-        io.read(one, allow_huge=allow_huge) if one is not None else None
-        for one in (hints, palette_from)
-    ]
-    files |= {one.name: one.sha256 for one in beside if one is not None}
-    if beside[1] is not None:
-        rgb = io.on_white(beside[1])
-        own = palettes.taken(images.resize(rgb, images.fit(*images.size_of(rgb), 256)))
-    path = Path(model) if model is not None else weights.SHIPPED / "colorizer.safetensors"
-    network = load(path).to(where)
-    if model:
-        files[str(model)] = weights.sha256(path)
-    recipe: dict[str, object] = {
-        "verb": "colorize",
-        "version": __version__,
-        "inputs": [subject.name],
-        "options": {
-            "hints": beside[0] and beside[0].name,
-            "palette": palette,
-            "palette_from": beside[1] and beside[1].name,
-            "lines": lines,
-            "layers": layers,
-            "variations": variations,
-            "size": size,
-            "model": model and str(model),
-            "seed": seed,
-            "allow_huge": allow_huge,
-        },
-        "files": files,
+    drawing = io.read(sketch, allow_huge=allow_huge)
+    hinted = None if hints is None else io.read(hints, allow_huge=allow_huge)
+    example = None if palette_from is None else io.read(palette_from, allow_huge=allow_huge)
+    colors = colors if example is None else _main_colors(example)
+    path = weights.SHIPPED / "colorizer.safetensors" if model is None else Path(model)
+    network = load(path)
+    pictures = [picture for picture in (drawing, hinted, example) if picture is not None]
+    options = {
+        "hints": hinted and hinted.name,
+        "palette": palette,
+        "palette_from": example and example.name,
+        "lines": lines,
+        "layers": layers,
+        "variations": variations,
+        "size": size,
+        "model": model and str(model),
+        "seed": seed,
+        "allow_huge": allow_huge,
     }
-    height, width = images.size_of(subject.rgb)
+    hashes = {str(model): weights.sha256(path)} if model else {}
+    recipe = io.make_recipe("colorize", [drawing.name], options, pictures, hashes)
 
-    def tell(done: int, note: str = "", shown: Image.Image | None = None) -> None:
-        seconds, share = time.monotonic() - began, done / variations
-        stage = f"{width}×{height} px"
-        on_step(
-            Progress(
-                "colorize",
-                stage,
-                done,
-                variations,
-                seconds,
-                preview=None if shown is None else shown.copy,
-                note=note,
-                share=share,
-                size=(height, width),
-            )
-        )
-
-    tell(0, f"{width}×{height} px, {variations} variation{'s' * (variations > 1)}")
-    for note in (note for one in (subject, *beside) if one is not None for note in one.notes):
-        tell(0, note)
-    ink = ink_of(io.on_white(subject)).to(where)
-    share = min(1.0, (size or network.size) / min(height, width))
-    seen = max(1, round(height * share)), max(1, round(width * share))
-    drawing = images.resize(1 - ink, seen).expand(-1, 3, -1, -1)
-    small = ink_of(drawing) if seen != (height, width) else ink
-    given = torch.zeros((1, 4, *seen), device=where)
-    if beside[0] is not None:
-        given = _dabs(beside[0], seen).to(where)
-
-    def coloured(hints: Tensor) -> Tensor:
-        """What the network makes of it, in the colours asked for, the hints above all."""
-        colours = _coloured(network, small, hints)
-        colours = colours if own is None else palettes.recoloured(colours, own)
-        return _obedient(colours, hints, small)
-
-    plain = coloured(given)
-    made: dict[str, Image.Image | Layers] = {}
+    shape = height, width = images.size_of(drawing.rgb)
+    stage = f"{width}×{height} px"
+    count = f"{stage}, {variations} variation{'s' * (variations > 1)}"
+    for note in (count, *(note for picture in pictures for note in picture.notes)):
+        report(stage, 0, variations, note=note, size=shape)
+    plan = _plan(drawing, hinted, colors, network, size, where)
+    first = _colors(plan, plan.hints)
+    results: list[Image.Image] = []
+    beside: dict[str, Image.Image | Layers] = {}
     for number in range(1, variations + 1):
-        colours = plain
-        if number > 1:  # other hues in some places, to which the network suits the rest
-            colours = coloured(_varied(given, plain, small, seed * MOST + number))
-        full = enlarged(colours, small, ink)
-        picture = io.to_picture(_lined(full, ink, lines), like=subject, recipe=recipe)
-        made[str(number)] = picture
-        if layers and number == 1:
-            made["layers"] = _layers(full, ink, lines, picture)
+        varied = first if number == 1 else _variation(plan, first, number, seed)
+        full = enlarge(varied, plan.small_ink, plan.ink)
+        rgb = lay_lines(full, plan.ink, lines)
+        results.append(io.to_picture(rgb, like=drawing, recipe=recipe))
+        if number > 1:
+            beside[str(number)] = results[-1]
+        elif layers:
+            beside["layers"] = to_layers(full, plan.ink, lines, results[-1])
         try:
-            tell(number, shown=picture)
+            report(stage, number, variations, preview=results[-1].copy, size=shape)
         except Stop:
             break
-    first = made.pop("1")
-    assert isinstance(first, Image.Image)
-    first.info["beside"] = made
-    return first
+    results[0].info["beside"] = beside
+    return results[0]
+
+
+def side_files(options: Mapping[str, Any]) -> dict[str, str | Path]:
+    """Name the files that `colorize` can write beside its picture: name to ending.
+
+    Parameters
+    ----------
+    options : mapping
+        Keyword options of `colorize`.
+
+    Returns
+    -------
+    dict of str to str or path
+        ``".ora"`` for layers; empty, for the picture's own format, for the variations from 2 on.
+    """
+    variations = options.get("variations", 1)
+    check_range("variations", variations, 1, MAX_VARIATIONS)
+    files: dict[str, str | Path] = {"layers": ".ora"} if options.get("layers") else {}
+    return files | {str(number): "" for number in range(2, variations + 1)}
 
 
 def load(path: Path) -> Colorizer | UNet:
-    """Read a colouring network's weights.
+    """Read a colorizing network from its weights file.
 
     Raises
     ------
     WeightsError
-        The file is missing, damaged or of another network.
+        The file is missing, damaged or of another kind.
     """
     state = weights.read(path)
     about = weights.describe(path) if path.suffix == ".safetensors" else {}
     if about.get("kind") != "colorizer":
-        raise WeightsError(f"{path}: no colouriser's weights; `limner train colorizer` makes some")
-    network = UNet() if about.get("architecture") == "article" else Colorizer()
+        raise WeightsError(
+            f"{path}: not weights for colorizing; use a file made by limner train colorizer"
+        )
+    with seeding.preserved():
+        network = UNet() if about.get("architecture") == "article" else Colorizer()
     size = about.get("size", str(network.size))
-    if not size.isdecimal() or not 64 <= int(size) <= 1024:
-        raise WeightsError(f"{path}: was trained at {size} pixels; must be from 64 to 1024")
+    if not size.isdecimal() or not MIN_SIZE <= int(size) <= MAX_SIZE:
+        raise WeightsError(
+            f"{path}: says it was trained at {size} pixels; must be from {MIN_SIZE} to {MAX_SIZE}; "
+            "use another file"
+        )
     network.size = int(size)
     weights.fill(network, state, str(path))
     network.requires_grad_(False)
     return network.eval()
 
 
-@torch.no_grad()
-def _coloured(network: Colorizer | UNet, ink: Tensor, hints: Tensor) -> Tensor:
-    """Colours [1, 3, H, W] in 0..1 of a drawing of any size."""
-    if isinstance(network, UNet):  # it knows one size only
-        square = network(images.resize(ink, (256, 256)), hints)
-        return images.resize(square, images.size_of(ink))
-    coloured = network(ink, hints).clamp(0, 1)
-    return flow(coloured, ink, _EVEN * min(images.size_of(ink)))
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What all variations of one drawing share.
 
-
-def _dabs(picture: io.Picture, size: tuple[int, int]) -> Tensor:
-    """Hints [1, 4, H, W] of a transparent picture: each pixel the mean of what is in it."""
-    alpha = picture.alpha
-    if alpha is None or alpha.min() == 1:
-        raise OptionError(
-            f"--hints {picture.name}: has no transparency; leave bare what is not meant"
-        )
-    known = F.interpolate(alpha, size, mode="area")
-    rgb = F.interpolate(picture.rgb * alpha, size, mode="area") / known.clamp(min=1e-4)
-    mask = (known > 0.02).float()  # a dab of a pen counts, however thin
-    return torch.cat((rgb.clamp(0, 1) * mask, mask), 1)
-
-
-def _obedient(colours: Tensor, hints: Tensor, ink: Tensor) -> Tensor:
-    """Move colours to the hints where they are, and less and less in the regions around them."""
-    rgb, mask = hints[:, :3], hints[:, 3:]
-    if not mask.any():
-        return colours
-    reach = _REACH * max(images.size_of(ink))
-    lacking, known = spread(rgb - colours, mask, ink, reach)
-    around = (colours + lacking * known / (known + _SURE)).clamp(0, 1)
-    return torch.where(mask > 0, rgb, around)
-
-
-def _varied(hints: Tensor, colours: Tensor, ink: Tensor, seed: int) -> Tensor:
-    """Add three dabs of the drawing's own colours, their hues turned."""
-    random = torch.Generator().manual_seed(seed % 2**63)
-    lab = palettes.to_oklab(colours)
-    colourful = lab[:, 1:].norm(dim=1)[0] * (gaussian_blur(ink, 2)[0, 0] < 0.1)
-    shares = (colourful.flatten() + 1e-6).cpu()
-    places = torch.multinomial(shares, min(3, len(shares)), generator=random)
-    extra = hints.clone()
-    reach = max(2, max(images.size_of(ink)) // 64)
-    for place in places.tolist():
-        y, x = divmod(place, ink.shape[-1])
-        angle = torch.rand((), generator=random) * 5 + 0.6  # radians: never nearly the same
-        lightness, a, b = lab[0, :, y, x].cpu()
-        turned = (a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos())
-        colour = palettes.to_srgb(torch.stack((lightness, *turned)).view(1, 3, 1, 1))[0]
-        rows = slice(max(0, y - reach), y + reach + 1)
-        columns = slice(max(0, x - reach), x + reach + 1)
-        free = hints[0, 3, rows, columns] == 0
-        extra[0, :3, rows, columns] = torch.where(
-            free, colour.to(extra), extra[0, :3, rows, columns]
-        )
-        extra[0, 3, rows, columns] = 1
-    return extra
-
-
-def enlarged(colours: Tensor, small: Tensor, ink: Tensor) -> Tensor:
-    """Bring colours to the size of the drawing; they end at its lines.
-
-    Parameters
+    Attributes
     ----------
-    colours : Tensor
-        [1, 3, h, w].
-    small : Tensor
-        The ink that they were made for, [1, 1, h, w].
+    network : Colorizer or UNet
+        On the device where everything is computed.
     ink : Tensor
-        The drawing's, [1, 1, H, W].
+        Of the drawing, [1, 1, H, W].
+    small_ink : Tensor
+        At the size at which the network works, [1, 1, h, w].
+    hints : Tensor
+        At the same size, [1, 4, h, w].
+    palette : Tensor or None
+        [n, 3], sRGB in 0..1.
     """
-    size = images.size_of(ink)
-    scale = max(size) / max(images.size_of(small))
-    plain = F.interpolate(colours, size, mode="bilinear", align_corners=False)
-    # near a line both sides are mixed: what counts is the colour within, which flows up to it
-    inside = 1 - F.max_pool2d(small, 3, 1, 1).clamp(0, 1)
-    inside = F.interpolate((inside > 0.7).float(), size, mode="bilinear", align_corners=False)
-    values, known = spread(plain, inside, ink, 2 * scale + 1)
-    sure = (known * 8).clamp(0, 1) * (1 - inside)
-    return torch.lerp(plain, values, sure).clamp(0, 1)
+
+    network: Colorizer | UNet
+    ink: Tensor
+    small_ink: Tensor
+    hints: Tensor
+    palette: Tensor | None
 
 
-def _lined(colours: Tensor, ink: Tensor, lines: str) -> Tensor:
-    """Lay the drawing's lines over colours."""
-    return colours if lines == "drop" else torch.lerp(colours, _shade(colours, lines), ink)
+def _plan(
+    drawing: Picture,
+    hints: Picture | None,
+    palette: Tensor | None,
+    network: Colorizer | UNet,
+    size: int | None,
+    device: torch.device,
+) -> _Plan:
+    """Extract the ink, and bring ink and hints to the size at which the network works."""
+    ink = extract_ink(io.on_white(drawing)).to(device)
+    height, width = images.size_of(ink)
+    scale = min(1.0, (size or network.size) / min(height, width))
+    small = max(1, round(height * scale)), max(1, round(width * scale))
+    small_ink = ink
+    if small != (height, width):
+        small_ink = extract_ink(images.resize(1 - ink, small).expand(-1, 3, -1, -1))
+    given = torch.zeros((1, HINTS, *small)) if hints is None else read_hints(hints, small)
+    return _Plan(network.to(device), ink, small_ink, given.to(device), palette)
 
 
-def _shade(colours: Tensor, lines: str) -> Tensor:
-    """The colour of lines: black, or a darker one of what they lie on."""
-    return colours * (0.4 if lines == "soften" else 0)
+def _main_colors(picture: Picture) -> Tensor:
+    """Find the main colors of a picture, at a size where that is fast."""
+    rgb = io.on_white(picture)
+    size = images.fit(*images.size_of(rgb), _PALETTE_SIZE)
+    return palettes.main_colors(images.resize(rgb, size))
 
 
-def _layers(colours: Tensor, ink: Tensor, lines: str, merged: Image.Image) -> Layers:
-    """The drawing's lines over its colours."""
-    over = io.to_picture(_shade(colours, lines), ink)
-    hidden = ("lines",) if lines == "drop" else ()
-    return Layers({"lines": over, "colours": io.to_picture(colours)}, merged, hidden)
+def _variation(plan: _Plan, first: Tensor, number: int, seed: int) -> Tensor:
+    """Color the drawing with other hues in some places; the network adapts the rest to them."""
+    hints = vary_hints(plan.hints, first, plan.small_ink, seed * MAX_VARIATIONS + number)
+    return _colors(plan, hints)
+
+
+def _colors(plan: _Plan, hints: Tensor) -> Tensor:
+    """Color the drawing at the network's size: [1, 3, h, w]. Hints win over the palette."""
+    colors = _predict(plan.network, plan.small_ink, hints)
+    if plan.palette is not None:
+        colors = palettes.recolor(colors, plan.palette)
+    return apply_hints(colors, hints, plan.small_ink)
+
+
+@torch.no_grad()
+def _predict(network: Colorizer | UNet, ink: Tensor, hints: Tensor) -> Tensor:
+    """Run the network on a drawing of any size: colors [1, 3, h, w] in 0..1."""
+    if isinstance(network, UNet):  # works at 256 × 256 pixels only
+        square = network(images.resize(ink, (UNet.size, UNet.size)), hints)
+        return images.resize(square, images.size_of(ink))
+    colors = network(ink, hints).clamp(0, 1)
+    return smooth(colors, ink, _EVEN * min(images.size_of(ink)))

@@ -1,4 +1,4 @@
-"""What a colouriser learns from: coloured pictures, drawings made of them, and hints."""
+"""Training data of the colorizing network: colored pictures, line art made from them, and hints."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,33 +9,35 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limner import io
-from limner.errors import InputError, LimnerError
+from limner.errors import InputError, LimnerError, printable
 from limner.line_art import lines
 from limner.nn import images
 from limner.train.crops import PICTURES
 
-SIDE = 256  # of pictures kept in memory, in pixels
-HELD_OUT = 0.05  # of the pictures, by a hash of their names
+SIDE = 256  # pixels of the short side of pictures in memory
+HELD_OUT = 0.05  # share of the pictures that is held out, chosen by a hash of their names
+
+Pair = tuple[Tensor, Tensor | None]  # a picture, and its drawing if it has one
 
 
 class Pictures:
-    """Folders of colour pictures in memory, on white, the short side of ``SIDE`` pixels.
+    """Folders of colored pictures in memory, on white, with a short side of ``SIDE`` pixels.
 
     Parameters
     ----------
     folders : sequence of Path
-        Searched with everything below them.
+        Folders of pictures, searched with their subfolders.
     drawings : Path or None
-        A folder of drawings with the names of the pictures, whatever their endings.
+        A folder of drawings, named like the pictures; their file types may differ.
     direction : str or None
-        ``colour-left`` or ``colour-right``: every picture is colours and drawing side by side.
+        ``color-left`` or ``color-right``: each file holds a picture and its drawing side by side.
     held_out : bool
-        The twentieth, chosen by a hash of the names, that is not read otherwise.
+        Read the pictures that are held out instead of those to train on.
 
     Raises
     ------
     InputError
-        No picture, or none with a drawing.
+        There is no picture, or none with a drawing.
     """
 
     def __init__(
@@ -47,123 +49,99 @@ class Pictures:
         held_out: bool = False,
     ) -> None:
         if drawings is not None and not drawings.is_dir():
-            raise InputError(f"--drawings {drawings}: is no folder")
-        beside = {path.stem: path for path in drawings.iterdir()} if drawings else {}
-        self._pairs: list[tuple[Tensor, Tensor | None]] = []
+            raise InputError(f"--drawings {printable(drawings)}: is not a folder")
+        by_stem = {path.stem: path for path in drawings.iterdir()} if drawings else {}
+        self._pairs: list[Pair] = []
         for folder in folders:
             for path in sorted(folder.rglob("*")):
                 if path.suffix.lower() not in PICTURES or is_held_out(path) != held_out:
                     continue
-                if drawings and path.stem not in beside:
+                if drawings and path.stem not in by_stem:
                     continue
                 try:
                     rgb = io.on_white(io.read(path))
-                    drawing = io.on_white(io.read(beside[path.stem])) if drawings else None
+                    drawing = io.on_white(io.read(by_stem[path.stem])) if drawings else None
                 except LimnerError:
                     continue
                 if direction:
                     left, right = rgb.tensor_split(2, dim=-1)
-                    rgb, drawing = (left, right) if direction == "colour-left" else (right, left)
-                self._pairs.append(_kept(rgb, drawing))
+                    rgb, drawing = (left, right) if direction == "color-left" else (right, left)
+                self._pairs.append(_shrink(rgb, drawing))
         if not self._pairs:
-            lot = " among the twentieth held out for the scores; add some" if held_out else ""
-            kind = "picture that has a drawing" if drawings else "picture that can be read"
-            raise InputError(f"{folders[0]}: holds no {kind}{lot}")
+            raise _no_pictures(folders, drawings, held_out)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return the number of pictures."""
         return len(self._pairs)
 
-    def swapped(self) -> bool:
-        """Whether most drawings are more colourful than their pictures."""
+    def are_drawings_more_colorful(self) -> bool:
+        """Whether most drawings are more colorful than their pictures: they may be swapped."""
         pairs = [(rgb, drawing) for rgb, drawing in self._pairs if drawing is not None]
-        louder = sum(_saturation(drawing) > _saturation(rgb) for rgb, drawing in pairs)
-        return louder > len(pairs) / 2
+        swapped = sum(_saturation(drawing) > _saturation(rgb) for rgb, drawing in pairs)
+        return swapped > len(pairs) / 2
 
-    def whole(self, index: int, size: int) -> Tensor:
-        """One picture [1, 3, size, size] in 0..1, its middle."""
-        return images.resize(_middle(self._pairs[index][0]), (size, size))
+    def center(self, index: int, size: int) -> Tensor:
+        """Return the center square of one picture, [1, 3, size, size] in 0..1."""
+        return images.resize(_center_square(self._pairs[index][0]), (size, size))
 
-    def drawing(self, index: int, size: int) -> Tensor | None:
-        """Its drawing's ink [1, 1, size, size], if it came with one."""
+    def ink(self, index: int, size: int) -> Tensor | None:
+        """Return the ink of its drawing, [1, 1, size, size]; None if it has no drawing."""
         drawing = self._pairs[index][1]
         if drawing is None:
             return None
-        return lines.ink_of(images.resize(_middle(drawing), (size, size)))
+        return lines.extract_ink(images.resize(_center_square(drawing), (size, size)))
 
-    def draw(self, size: int, random: torch.Generator) -> tuple[Tensor, Tensor | None]:
-        """Draw a picture and its drawing, [1, 3, size, size] in 0..1: cut, shifted, mirrored."""
+    def sample(self, size: int, random: torch.Generator) -> Pair:
+        """Draw a picture and its drawing, [1, 3, size, size] in 0..1: a random crop, mirrored."""
         which, zoom, down, across, mirror = torch.rand(5, generator=random).tolist()
-        pair = self._pairs[int(which * len(self))]
-        height, width = images.size_of(pair[0])
-        side = round(SIDE * (1 - 0.3 * zoom**2))  # mostly all of it
+        rgb, drawing = self._pairs[int(which * len(self))]
+        height, width = images.size_of(rgb)
+        side = round(SIDE * (1 - 0.3 * zoom**2))  # mostly near the whole short side
         top, left = int(down * (height - side + 1)), int(across * (width - side + 1))
 
-        def cut(picture: Tensor) -> Tensor:
+        def crop(picture: Tensor) -> Tensor:
             part = picture[None, :, top : top + side, left : left + side].float() / 255
             part = images.resize(part, (size, size))
             return part.flip(-1) if mirror < 0.5 else part
 
-        rgb, drawing = pair
-        return cut(rgb), None if drawing is None else cut(drawing)
+        return crop(rgb), None if drawing is None else crop(drawing)
 
 
-def batch(
+def sample_batch(
     pictures: Pictures, count: int, size: int, random: torch.Generator, *, hints: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw ink [count, 1, size, size], hints [count, 4, …] and colours [count, 3, …].
+    """Draw a batch: ink [count, 1, size, size], hints [count, 4, …] and colors [count, 3, …].
 
-    With hints, every other picture has some; of these, a third in hues that it never had, so that
-    only the hints can tell.
+    With hints, about every second picture has some. A third of those pictures have their hues
+    rotated, so that the network can know the colors only from the hints.
     """
-    pairs = [pictures.draw(size, random) for _ in range(count)]
-    rgb = torch.cat([colours for colours, _ in pairs])
+    pairs = [pictures.sample(size, random) for _ in range(count)]
+    rgb = torch.cat([picture for picture, _ in pairs])
     tosses = torch.rand((count, 3), generator=random)
     counts = [int(30 ** toss[1]) if hints and toss[0] < 0.5 else 0 for toss in tosses.tolist()]
-    odd = [bool(n) and toss < 1 / 3 for n, toss in zip(counts, tosses[:, 2].tolist(), strict=True)]
-    turned = recoloured(rgb, random)
-    rgb = torch.where(torch.tensor(odd)[:, None, None, None], turned, rgb)
-    ink = [
-        drawn(colours[None], random) if drawing is None else lines.ink_of(drawing)
-        for colours, (_, drawing) in zip(rgb, pairs, strict=True)
+    rotate = [
+        bool(n) and toss < 1 / 3 for n, toss in zip(counts, tosses[:, 2].tolist(), strict=True)
     ]
-    return torch.cat(ink), hinted(rgb, random, counts), rgb
-
-
-def _kept(rgb: Tensor, drawing: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """As kept in memory: uint8 [3, H, W], the short side ``SIDE``, the drawing's size the same."""
-    share = SIDE / min(images.size_of(rgb))
-    height, width = (max(SIDE, round(side * share)) for side in images.size_of(rgb))
-
-    def small(picture: Tensor) -> Tensor:
-        return (images.resize(picture, (height, width))[0] * 255).round().to(torch.uint8)
-
-    return small(rgb), None if drawing is None else small(drawing)
-
-
-def _middle(picture: Tensor) -> Tensor:
-    """The square in the middle of uint8 [3, H, W], as [1, 3, side, side] in 0..1."""
-    top, left = ((side - SIDE) // 2 for side in images.size_of(picture))
-    return picture[None, :, top : top + SIDE, left : left + SIDE].float() / 255
-
-
-def _saturation(picture: Tensor) -> float:
-    """Mean distance between the strongest and the weakest channel of uint8 [3, H, W]."""
-    values = picture.float()
-    return float((values.amax(0) - values.amin(0)).mean())
+    rotated = rotate_hues(rgb, random)
+    rgb = torch.where(torch.tensor(rotate)[:, None, None, None], rotated, rgb)
+    ink = [
+        random_line_art(picture[None], random) if drawing is None else lines.extract_ink(drawing)
+        for picture, (_, drawing) in zip(rgb, pairs, strict=True)
+    ]
+    return torch.cat(ink), random_hints(rgb, random, counts), rgb
 
 
 def is_held_out(path: Path) -> bool:
-    """Whether a picture is never trained on, by a hash of its name."""
+    """Whether a picture is held out from training, by a hash of its name."""
     return hashlib.sha256(path.name.encode()).digest()[0] < 256 * HELD_OUT
 
 
-def drawn(rgb: Tensor, random: torch.Generator) -> Tensor:
-    """Draw pictures [N, 3, H, W] over, each in a style of its own; ink [N, 1, H, W]."""
-    return torch.cat([_drawn(picture[None], random) for picture in rgb])
+def random_line_art(rgb: Tensor, random: torch.Generator) -> Tensor:
+    """Draw pictures [N, 3, H, W] as line art, each in a random style; ink [N, 1, H, W]."""
+    return torch.cat([_random_line_art(picture[None], random) for picture in rgb])
 
 
-def _drawn(rgb: Tensor, random: torch.Generator) -> Tensor:
+def _random_line_art(rgb: Tensor, random: torch.Generator) -> Tensor:
     def uniform(low: float, high: float) -> float:
         return low + (high - low) * float(torch.rand((), generator=random))
 
@@ -177,43 +155,48 @@ def _drawn(rgb: Tensor, random: torch.Generator) -> Tensor:
     else:
         ink = lines.pencil(luma, radius=int(uniform(1, 3))) * uniform(1, 2)
     ink = ink.clamp(0, 1)
-    if uniform(0, 1) < 0.5:  # thicker, or a brush that swells
+    if uniform(0, 1) < 0.5:  # thicker lines
         ink = F.max_pool2d(ink, 3, 1, 1)
         ink = F.max_pool2d(ink, 3, 1, 1) if uniform(0, 1) < 0.3 else ink
-    if uniform(0, 1) < 0.5:
+    if uniform(0, 1) < 0.5:  # soft edges
         ink = images.gaussian_blur(ink, uniform(0.3, 0.8))
-    if uniform(0, 1) < 0.3:  # breaks
-        ink = ink * (_clouds(size, 8, random) > uniform(0.02, 0.15))
+    if uniform(0, 1) < 0.3:  # gaps in the lines
+        ink = ink * (_smooth_noise(size, 8, random) > uniform(0.02, 0.15))
     ink = ink * uniform(0.5, 1)
-    if uniform(0, 1) < 0.3:  # pressure
-        ink = ink * (0.6 + 0.4 * _clouds(size, 16, random))
+    if uniform(0, 1) < 0.3:  # uneven pressure
+        ink = ink * (0.6 + 0.4 * _smooth_noise(size, 16, random))
     drawing = 1 - ink
-    if uniform(0, 1) < 0.5:  # uneven paper, with a grain
-        paper = 1 - uniform(0, 0.3) * _clouds(size, 128, random)
+    if uniform(0, 1) < 0.5:  # uneven, grainy paper
+        paper = 1 - uniform(0, 0.3) * _smooth_noise(size, 128, random)
         grain = torch.randn(drawing.shape, generator=random) * uniform(0, 0.03)
         drawing = (drawing * paper + grain).clamp(0, 1)
-    return lines.ink_of(drawing.expand(-1, 3, -1, -1))
+    return lines.extract_ink(drawing.expand(-1, 3, -1, -1))
 
 
-def hinted(rgb: Tensor, random: torch.Generator, counts: Sequence[int]) -> Tensor:
-    """Dabs of the true colours, so many for each of the pictures; hints [N, 4, H, W]."""
+def random_hints(rgb: Tensor, random: torch.Generator, counts: Sequence[int]) -> Tensor:
+    """Mark random squares of pictures [N, 3, H, W] with their true colors; hints [N, 4, H, W].
+
+    Each picture has its own number of squares; each square has the color of its center pixel.
+    """
     hints = torch.zeros((len(rgb), 4, *images.size_of(rgb)))
     height, width = images.size_of(rgb)
     for picture, hint, count in zip(rgb, hints, counts, strict=True):
-        for down, across, radius in torch.rand((count, 3), generator=random).tolist():
-            reach = 1 + int(radius * height / 64)
+        for down, across, share in torch.rand((count, 3), generator=random).tolist():
+            radius = 1 + int(share * height / 64)
             y, x = int(down * height), int(across * width)
-            rows = slice(max(0, y - reach), y + reach + 1)
-            columns = slice(max(0, x - reach), x + reach + 1)
+            rows = slice(max(0, y - radius), y + radius + 1)
+            columns = slice(max(0, x - radius), x + radius + 1)
             hint[:3, rows, columns] = picture[:, y, x, None, None]
             hint[3, rows, columns] = 1
     return hints
 
 
-def recoloured(rgb: Tensor, random: torch.Generator) -> Tensor:
-    """Turn the hue of pictures [N, 3, H, W], each by its own angle; greys and white stay."""
+def rotate_hues(rgb: Tensor, random: torch.Generator) -> Tensor:
+    """Rotate the hues of pictures [N, 3, H, W], each by a random angle; grays stay the same.
+
+    A rotation of RGB around the gray axis (Haeberli 1993). It changes the lightness a little.
+    """
     angles = torch.rand(len(rgb), generator=random) * 2 * torch.pi
-    # around the grey axis (Haeberli 1993); lightness changes a little, as of other colours
     cos, sin = angles.cos(), angles.sin()
     third, root = 1 / 3, (1 / 3) ** 0.5
     same = cos + third * (1 - cos)
@@ -223,8 +206,41 @@ def recoloured(rgb: Tensor, random: torch.Generator) -> Tensor:
     return torch.einsum("nij,njhw->nihw", matrix, rgb).clamp(0, 1)
 
 
-def _clouds(size: tuple[int, int], grain: int, random: torch.Generator) -> Tensor:
-    """Smooth noise [1, 1, H, W] in 0..1, with spots of so many pixels."""
+def _shrink(rgb: Tensor, drawing: Tensor | None) -> Pair:
+    """Bring a pair [1, 3, H, W] to uint8 [3, h, w] with a short side of ``SIDE`` pixels."""
+    share = SIDE / min(images.size_of(rgb))
+    height, width = (max(SIDE, round(side * share)) for side in images.size_of(rgb))
+
+    def small(picture: Tensor) -> Tensor:
+        return (images.resize(picture, (height, width))[0] * 255).round().to(torch.uint8)
+
+    return small(rgb), None if drawing is None else small(drawing)
+
+
+def _center_square(picture: Tensor) -> Tensor:
+    """Cut the center square out of uint8 [3, H, W]: [1, 3, SIDE, SIDE] in 0..1."""
+    top, left = ((side - SIDE) // 2 for side in images.size_of(picture))
+    return picture[None, :, top : top + SIDE, left : left + SIDE].float() / 255
+
+
+def _saturation(picture: Tensor) -> float:
+    """Mean difference between the largest and the smallest channel of uint8 [3, H, W]."""
+    values = picture.float()
+    return float((values.amax(0) - values.amin(0)).mean())
+
+
+def _smooth_noise(size: tuple[int, int], grain: int, random: torch.Generator) -> Tensor:
+    """Smooth noise [1, 1, H, W] in 0..1, in spots about `grain` pixels wide."""
     coarse = [max(2, -(-side // grain) + 1) for side in size]
     noise = torch.rand((1, 1, *coarse), generator=random)
     return F.interpolate(noise, size, mode="bicubic", align_corners=True).clamp(0, 1)
+
+
+def _no_pictures(folders: Sequence[Path], drawings: Path | None, held_out: bool) -> InputError:
+    names = ", ".join(map(printable, folders))
+    kind = "picture that has a drawing" if drawings else "readable picture"
+    if not held_out:
+        return InputError(f"{names}: no {kind} to train on; choose another folder")
+    return InputError(
+        f"{names}: no {kind} to test on (one in 20 is held out, chosen by name); add pictures"
+    )

@@ -1,24 +1,26 @@
-"""The article's colouriser, to the letter: pix2pix's U-Net and patches, four losses.
+"""The ``article`` preset: pix2pix's U-Net and patch discriminator, with Sketch2Color's losses.
 
-Isola et al. (2017) for both networks; the losses and the schedule are the article's.
+The networks are pix2pix's (Isola et al. 2017). Losses and schedule are those of the article that
+`colorize` grew out of: sanjay035, "Sketch2Color-anime-translation" (GitHub, 2019).
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limner.nn import features
-from limner.train.optim import Stage, descend
+from limner.nn.features import load as load_features
+from limner.train.optim import Stage, optimizer_step
 
-EPOCHS, BATCH, SIZE, RATE = 43, 8, 256, 2e-4
-ADVERSARIAL, PIXELS, SEEN, VARIATION = 1.0, 100.0, 1e-2, 1e-4
-REAL = 0.9  # label of real pictures: smoothed to one side
+EPOCHS, BATCH_SIZE, SIZE, LEARNING_RATE = 43, 8, 256, 2e-4
+# weights of the losses: adversarial, L1, features, total variation
+ADVERSARIAL, PIXELS, FEATURES, VARIATION = 1.0, 100.0, 1e-2, 1e-4
+REAL = 0.9  # label of real pictures: one-sided label smoothing
 
 
 class UNet(nn.Module):
-    """Eight halvings down to one pixel, eight doublings by transposed convolutions, skips.
+    """pix2pix's U-Net: eight halvings to a single pixel, eight transposed convolutions, skips.
 
-    Works at 256 × 256 pixels, values in −1..1 inside.
+    Works at 256 × 256 pixels; values inside are in −1..1. It takes no hints.
     """
 
     multiple = size = SIZE
@@ -31,7 +33,7 @@ class UNet(nn.Module):
         for level, width in enumerate(down):
             layers: list[nn.Module] = [nn.LeakyReLU(0.2)] if level else []
             layers.append(nn.Conv2d(channels, width, 4, 2, 1))
-            if 0 < level < 7:  # neither the first nor the bottleneck of one pixel
+            if 0 < level < 7:  # neither the first layer nor the bottleneck of one pixel
                 layers.append(nn.BatchNorm2d(width))
             self.down.append(nn.Sequential(*layers))
             channels = width
@@ -46,26 +48,24 @@ class UNet(nn.Module):
             self.up.append(nn.Sequential(*layers))
             channels = 2 * width
         self.last = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(channels, 3, 4, 2, 1), nn.Tanh())
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                nn.init.normal_(module.weight, 0.0, 0.02)
+        _init_normal(self)
 
     def forward(self, ink: Tensor, hints: Tensor) -> Tensor:
-        """Colour ink [N, 1, 256, 256] to [N, 3, 256, 256] in 0..1; it knows no hints."""
+        """Color ink [N, 1, 256, 256]: sRGB [N, 3, 256, 256] in 0..1. Hints are ignored."""
         x = (1 - 2 * ink).expand(-1, 3, -1, -1)
-        seen = []
+        skips = []
         for layer in self.down:
             x = layer(x)
-            seen.append(x)
-        x = seen.pop()
+            skips.append(x)
+        x = skips.pop()
         for layer in self.up:
-            x = torch.cat((layer(x), seen.pop()), 1)
-        coloured: Tensor = (self.last(x) + 1) / 2
-        return coloured
+            x = torch.cat((layer(x), skips.pop()), 1)
+        colors: Tensor = (self.last(x) + 1) / 2
+        return colors
 
 
-class Patches(nn.Module):
-    """Judges (sketch, colours) by patches of 70 pixels: 30 × 30 answers at 256 pixels."""
+class PatchDiscriminator(nn.Module):
+    """pix2pix's PatchGAN: tells real (sketch, colors) pairs from made ones, by 70-pixel patches."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,45 +74,71 @@ class Patches(nn.Module):
             layers += [nn.Conv2d(narrow, wide, 4, stride, 1), nn.BatchNorm2d(wide)]
             layers.append(nn.LeakyReLU(0.2))
         self.body = nn.Sequential(*layers, nn.Conv2d(512, 1, 4, 1, 1))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.normal_(module.weight, 0.0, 0.02)
+        _init_normal(self)
 
     def forward(self, ink: Tensor, rgb: Tensor) -> Tensor:
-        """Logits [N, 1, 30, 30] of ink [N, 1, 256, 256] and colours [N, 3, 256, 256] in 0..1."""
+        """Logits [N, 1, 30, 30] of ink [N, 1, 256, 256] and sRGB [N, 3, 256, 256] in 0..1."""
         sketch = (1 - 2 * ink).expand(-1, 3, -1, -1)
         logits: Tensor = self.body(torch.cat((sketch, 2 * rgb - 1), 1))
         return logits
 
 
-class Article(Stage[UNet]):
-    """GAN + L1 + VGG-16's fourth layer + total variation; a rested discriminator."""
+class Sketch2ColorStage(Stage[UNet]):
+    """Sketch2Color's one training stage: adversarial, L1, VGG-16 and total variation losses.
 
-    def __init__(self, network: UNet, rate: float, judge: str = "vgg16") -> None:
-        self._rival, self._features = Patches(), features.load(judge, padding="zeros")
-        self._adam = torch.optim.Adam(network.parameters(), rate, betas=(0.5, 0.999))
-        self._rival_adam = torch.optim.Adam(self._rival.parameters(), rate, betas=(0.5, 0.999))
-        rival, rival_adam = self._rival, self._rival_adam
-        super().__init__(network, adam=self._adam, rival=rival, rival_adam=rival_adam)
+    The discriminator takes a step only on every other batch.
+
+    Parameters
+    ----------
+    network : UNet
+        The network to train; the stage runs on its device.
+    rate : float
+        The learning rate of both networks. It stays constant.
+    features : str
+        The perceptual network, as `limner.nn.features.load` takes it.
+    """
+
+    def __init__(self, network: UNet, rate: float, features: str = "vgg16") -> None:
+        device = next(network.parameters()).device
+        discriminator = PatchDiscriminator().to(device)
+        betas = (0.5, 0.999)
+        self._features = load_features(features, device, padding="zeros")
+        self._discriminator = discriminator
+        self._adam = torch.optim.Adam(network.parameters(), rate, betas=betas)
+        self._discriminator_adam = torch.optim.Adam(discriminator.parameters(), rate, betas=betas)
+        super().__init__(
+            network,
+            adam=self._adam,
+            discriminator=discriminator,
+            discriminator_adam=self._discriminator_adam,
+        )
 
     def step(self, ink: Tensor, hints: Tensor, rgb: Tensor, share: float) -> dict[str, float]:
-        """Learn from a batch; give the losses. The rate stays what it is."""
+        """Train on one batch and return the losses. The share of the rate is ignored."""
         made = self.network(ink, hints)
-        judged = self._rival(ink, made)
-        wins = F.binary_cross_entropy_with_logits(judged, torch.ones_like(judged))
-        pixels = F.l1_loss(2 * made, 2 * rgb)
-        # the fourth convolution of VGG-16 is the second of its second block
+        judged = self._discriminator(ink, made)
+        adversarial = F.binary_cross_entropy_with_logits(judged, torch.ones_like(judged))
+        pixels = F.l1_loss(2 * made, 2 * rgb)  # in −1..1, as are the differences below
+        # the fourth convolution of VGG-16 is the second one of its second block
         ours, theirs = (self._features(picture, ("2_2",))["2_2"] for picture in (made, rgb))
-        seen = F.mse_loss(ours, theirs)
+        perceptual = F.mse_loss(ours, theirs)
         variation = (2 * made).diff(dim=-1).abs().sum() + (2 * made).diff(dim=-2).abs().sum()
-        loss = ADVERSARIAL * wins + PIXELS * pixels + SEEN * seen + VARIATION * variation / len(ink)
-        descend(loss, 1, self._adam)
+        loss = ADVERSARIAL * adversarial + PIXELS * pixels + FEATURES * perceptual
+        loss = loss + VARIATION * variation / len(ink)
+        optimizer_step(loss, 1, self._adam)
         self.average.update(self.network)
-        real, fake = self._rival(ink, rgb), self._rival(ink, made.detach())
-        truth = F.binary_cross_entropy_with_logits(real, torch.full_like(real, REAL))
-        lies = F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
-        if self.average.steps % 2:  # it rests on even batches
-            descend((truth + lies) / 2, 1, self._rival_adam)
-        losses = {"loss": pixels / 2, "features": seen, "adversarial": wins}
-        losses |= {"discriminator": (truth + lies) / 2}
+        real, fake = self._discriminator(ink, rgb), self._discriminator(ink, made.detach())
+        on_real = F.binary_cross_entropy_with_logits(real, torch.full_like(real, REAL))
+        on_fake = F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
+        if self.average.steps % 2:
+            optimizer_step((on_real + on_fake) / 2, 1, self._discriminator_adam)
+        losses = {"loss": pixels / 2, "features": perceptual, "adversarial": adversarial}
+        losses |= {"discriminator": (on_real + on_fake) / 2}
         return {name: value.item() for name, value in losses.items()}
+
+
+def _init_normal(network: nn.Module) -> None:
+    """Draw the weights of convolutions as pix2pix does, with a deviation of 0.02."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, 0.02)

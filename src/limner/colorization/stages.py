@@ -1,4 +1,4 @@
-"""How the colouring network learns: first the likely colours, then colours that convince."""
+"""The two stages of training the colorizing network: reconstruction, then adversarial."""
 
 import torch
 import torch.nn.functional as F
@@ -7,76 +7,90 @@ from torch import Tensor
 from limner.colorization.network import Colorizer
 from limner.nn import features
 from limner.train.adversarial import Discriminator, relativistic_average
-from limner.train.optim import Stage, descend, solvers
+from limner.train.optim import Stage, muon_and_adam, optimizer_step
 
-TAPS = ("1_2", "2_2", "3_3", "4_3")  # of the compact features, compared alike
-SEEN, ADVERSARIAL = 0.3, 0.02  # weights beside the 1 of the mean absolute difference
+TAPS = ("1_2", "2_2", "3_3", "4_3")  # of the compact perceptual network, with equal weights
+FEATURES, ADVERSARIAL = 0.3, 0.02  # weights of the losses; the L1 loss has 1
 
 
-class Likely(Stage[Colorizer]):
-    """Mean absolute difference and features: safe colours, a little pale where it cannot know.
+class ReconstructionStage(Stage[Colorizer]):
+    """L1 and feature loss. The colors are safe, and pale where the network cannot know them.
 
     Parameters
     ----------
     network : Colorizer
-        What is trained.
+        The network to train; the stage runs on its device.
     rate : float
-        The highest learning rate of biases. Weights go down orthogonal steps of four times as much.
+        The highest learning rate of the biases. The weights take Muon steps of four times as much.
     """
 
     def __init__(self, network: Colorizer, rate: float) -> None:
-        self._muon, self._adam = solvers(network, rate)
-        self._features = features.load("compact")
+        self._muon, self._adam = muon_and_adam(network, rate)
+        self._features = features.load("compact", next(network.parameters()).device)
         super().__init__(network, muon=self._muon, adam=self._adam)
 
     def step(self, ink: Tensor, hints: Tensor, rgb: Tensor, share: float) -> dict[str, float]:
-        """Learn from a batch at a share of the rate; give the losses."""
+        """Train on one batch at a share of the learning rate, and return the losses."""
         made = self.network(ink, hints)
-        pixels, seen = F.l1_loss(made, rgb), unlike(self._features, made, rgb)
-        descend(pixels + SEEN * seen, share, self._muon, self._adam)
+        pixels, perceptual = F.l1_loss(made, rgb), feature_loss(self._features, made, rgb)
+        optimizer_step(pixels + FEATURES * perceptual, share, self._muon, self._adam)
         self.average.update(self.network)
-        return {"loss": pixels.item(), "features": seen.item()}
+        return {"loss": pixels.item(), "features": perceptual.item()}
 
 
-class Convincing(Stage[Colorizer]):
-    """With a discriminator that sees lines and colours: as colourful as the pictures it knows.
+class AdversarialStage(Stage[Colorizer]):
+    """The losses of the first stage, and a discriminator that sees lines and colors.
 
-    The relativistic average loss (Jolicoeur-Martineau 2018) instead of the article's cross-entropy,
-    spectral normalisation, and all losses of the first stage.
+    It makes the colors as strong as those of the pictures. The adversarial loss is the relativistic
+    average loss (Jolicoeur-Martineau 2018).
 
     Parameters
     ----------
     network : Colorizer
-        What the first stage made.
+        The network from the first stage; the stage runs on its device.
     rate : float
-        Ten times the highest learning rate of the network, twice the discriminator's.
+        The highest learning rate of the first stage. The network gets a tenth of it, the
+        discriminator half of it.
     """
 
     def __init__(self, network: Colorizer, rate: float) -> None:
-        rival, rate = Discriminator(channels=4), rate / 10
-        self._adam = torch.optim.Adam(network.parameters(), rate, betas=(0.5, 0.99))
-        self._rival_adam = torch.optim.Adam(rival.parameters(), 5 * rate, betas=(0.5, 0.99))
-        self._rival, self._features = rival, features.load("compact")
-        super().__init__(network, adam=self._adam, rival=rival, rival_adam=self._rival_adam)
+        device = next(network.parameters()).device
+        discriminator, rate = Discriminator(channels=4).to(device), rate / 10
+        betas = (0.5, 0.99)
+        self._discriminator = discriminator
+        self._adam = torch.optim.Adam(network.parameters(), rate, betas=betas)
+        self._discriminator_adam = torch.optim.Adam(
+            discriminator.parameters(), 5 * rate, betas=betas
+        )
+        self._features = features.load("compact", device)
+        super().__init__(
+            network,
+            adam=self._adam,
+            discriminator=discriminator,
+            discriminator_adam=self._discriminator_adam,
+        )
 
     def step(self, ink: Tensor, hints: Tensor, rgb: Tensor, share: float) -> dict[str, float]:
-        """Learn from a batch at a share of the rate; give the losses."""
+        """Train on one batch at a share of the learning rate, and return the losses."""
         made = self.network(ink, hints)
-        real = self._rival(torch.cat((rgb, ink), 1))
-        pixels, seen = F.l1_loss(made, rgb), unlike(self._features, made, rgb)
-        wins = relativistic_average(self._rival(torch.cat((made, ink), 1)), real.detach())
-        descend(pixels + SEEN * seen + ADVERSARIAL * wins, share, self._adam)
+        real = self._discriminator(torch.cat((rgb, ink), 1))
+        pixels, perceptual = F.l1_loss(made, rgb), feature_loss(self._features, made, rgb)
+        fake = self._discriminator(torch.cat((made, ink), 1))
+        adversarial = relativistic_average(fake, real.detach())
+        total = pixels + FEATURES * perceptual + ADVERSARIAL * adversarial
+        optimizer_step(total, share, self._adam)
         self.average.update(self.network)
-        loss = relativistic_average(real, self._rival(torch.cat((made.detach(), ink), 1)))
-        descend(loss, share, self._rival_adam)
-        losses = {"loss": pixels, "features": seen, "adversarial": wins, "discriminator": loss}
+        fake = self._discriminator(torch.cat((made.detach(), ink), 1))
+        discriminator = relativistic_average(real, fake)
+        optimizer_step(discriminator, share, self._discriminator_adam)
+        losses = {"loss": pixels, "features": perceptual, "adversarial": adversarial}
+        losses |= {"discriminator": discriminator}
         return {name: value.item() for name, value in losses.items()}
 
 
-def unlike(network: features.VGG, made: Tensor, real: Tensor) -> Tensor:
-    """Mean distance of the features of two pictures, each tap's in shares of its own size.
+def feature_loss(network: features.VGG, made: Tensor, real: Tensor) -> Tensor:
+    """Mean distance between the features of two pictures, relative to each tap's mean.
 
-    Of the pictures at half their size: what has which colour shows there too, at a quarter of the
-    cost.
+    The pictures are halved first: colors show just as well, at a quarter of the cost.
     """
     return features.distance(network, F.avg_pool2d(made, 2), F.avg_pool2d(real, 2), TAPS)

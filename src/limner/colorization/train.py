@@ -1,28 +1,46 @@
-"""Train a colouriser on coloured pictures, drawn over as it goes, or on drawings beside them."""
+"""`train_colorizer`: train a colorizing network on colored pictures, with or without drawings."""
 
 import math
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from statistics import fmean
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import Tensor
 
-from limner import io
+from limner.checks import check_choice, check_range
 from limner.colorization import dataset, pix2pix
+from limner.colorization.held_out import HeldOut
 from limner.colorization.network import SIZE, Colorizer
-from limner.colorization.stages import Convincing, Likely
+from limner.colorization.stages import AdversarialStage, ReconstructionStage
 from limner.errors import OptionError
-from limner.nn import features, images, seeding, weights
-from limner.progress import OnStep, Progress, silent
-from limner.train.metrics import psnr, ssim
-from limner.train.run import Run, check_least, check_rate, cosine
+from limner.nn import devices, seeding, weights
+from limner.nn.features import load as load_features
+from limner.progress import OnStep, silent
+from limner.train.run import Run, check_training, cosine
 
-Network = Callable[[Tensor, Tensor], Tensor]  # ink and hints → colours
+DIRECTIONS = ("color-left", "color-right")
+_MULTIPLE = 64  # pixels: the network halves the picture six times
 
-SHOWN = 8  # held-out drawings that are coloured at every checkpoint
+
+class _Preset(NamedTuple):
+    """The defaults of a preset, and whether its network takes hints."""
+
+    steps: int | None  # None: a number of epochs
+    adversarial_steps: int
+    batch_size: int
+    size: int
+    learning_rate: float
+    features: str | None
+    hints: bool
+
+
+_PRESETS = {
+    "default": _Preset(2000, 300, 16, SIZE, 1.5e-3, None, hints=True),
+    "article": _Preset(
+        None, 0, pix2pix.BATCH_SIZE, pix2pix.SIZE, pix2pix.LEARNING_RATE, "vgg16", hints=False
+    ),
+}
 
 
 def train_colorizer(
@@ -31,219 +49,215 @@ def train_colorizer(
     *,
     preset: Literal["default", "article"] = "default",
     drawings: Path | None = None,
-    direction: Literal["colour-left", "colour-right"] | None = None,
+    direction: Literal["color-left", "color-right"] | None = None,
     steps: int | None = None,
-    convincing_steps: int = 300,
+    adversarial_steps: int | None = None,
     batch_size: int | None = None,
     size: int | None = None,
     learning_rate: float | None = None,
-    judge: str = "vgg16",
+    features: str | None = None,
     seed: int = 0,
     save_every: int = 250,
+    device: str = "auto",
     resume: bool = False,
     on_step: OnStep = silent,
 ) -> dict[str, float]:
-    """Train a network that colours line drawings.
+    """Train a network that colors line drawings.
 
     Parameters
     ----------
     pictures : sequence of Path
-        Folders of coloured pictures. A twentieth of each, chosen by name, is held out for the
-        scores. Drawings are made of them as the training goes, in ever new styles.
+        Folders of colored pictures. One picture in 20, chosen by its name, is held out for the
+        scores. The drawings are made from the pictures during the training, in random styles.
     run : Path
-        The run folder; ``model.safetensors`` in it is the result, and ``samples`` hold the same
-        drawings coloured at every checkpoint.
+        The run folder. The result is ``model.safetensors`` in it; ``samples`` shows some held-out
+        drawings, colored at every checkpoint.
     preset : str
-        ``default``, or the ``article``: its U-Net, its discriminator, its four losses, 43 epochs.
+        ``default``, or ``article`` for the recipe of sanjay035, "Sketch2Color-anime-translation"
+        (GitHub, 2019): pix2pix's networks, four losses, 43 epochs.
     drawings : Path
-        A folder of drawings with the names of the pictures, to learn from instead.
+        A folder of drawings to learn from, named like the pictures. Default: they are made from
+        the pictures.
     direction : str
-        Every picture is a drawing and its colours side by side, the colours ``colour-left`` or
-        ``colour-right``.
+        Each file in the folders holds a picture and its drawing side by side, with the colors on
+        the left (``color-left``) or on the right (``color-right``).
     steps : int
-        Optimiser steps of the first stage; left out 2000, and for the article its 43 epochs.
-    convincing_steps : int
-        Of the second, with a discriminator; the article has one stage.
+        Optimizer steps of the first stage, which learns the pixels and features of the pictures.
+        Default: 2000; for the article, 43 epochs.
+    adversarial_steps : int
+        Optimizer steps of the second stage, which makes the colors stronger with the help of a
+        discriminator. Default: 300. The article has no second stage.
     batch_size : int
-        Pictures in a step; left out 16, and for the article 8.
+        Pictures per step. Default: 16; for the article, 8.
     size : int
-        Side of the pictures in pixels, a multiple of 64; left out 128, and for the article 256.
+        Side of the pictures in pixels, a multiple of 64. Default: 128; for the article, always 256.
     learning_rate : float
-        The highest; left out 1.5e-3, and 2e-4 for the article, where it stays the same.
-    judge : str
-        The perceptual network of the article's third loss; see `limner.features.load`.
+        The highest learning rate. Default: 0.0015, falling to 0; for the article, 0.0002, which
+        stays constant.
+    features : str
+        Perceptual network for the feature loss of the article: ``compact``, ``vgg16``, ``vgg19``
+        or the path of a weights file. Default: ``vgg16``.
     seed : int
-        Of weights, pictures, styles and hints.
+        Random seed. The same seed gives the same network.
     save_every : int
-        Steps between two checkpoints, at least 1; scores are logged as often.
+        Steps between two checkpoints. Scores are logged at each of them.
+    device : str
+        Where to compute: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest on this machine.
     resume : bool
-        Go on from the run's checkpoint: the same bits as without the stop.
+        Continue from the checkpoint in the run folder. On a CPU, the result is the same as without
+        the interruption.
     on_step : callable
-        Called with a `Progress` at every step.
+        Called with a `Progress` after every step. If it raises `Stop`, a checkpoint is written.
 
     Returns
     -------
     dict of str to float
-        Over the held-out pictures without hints: PSNR in decibels, SSIM, and how colourful the
-        results are, 1 for as much as the pictures.
+        Scores over the held-out pictures, colored without hints: ``psnr`` in decibels, ``ssim``,
+        and ``colorfulness``, relative to that of the pictures.
 
     Raises
     ------
-    OptionError, InputError, WeightsError, OutputError
-        An option out of range, folders without pictures, no judge, an unusable run folder.
+    OptionError
+        An option is out of its range, or does not go with another.
+    InputError
+        A folder has no pictures.
+    WeightsError
+        The perceptual network is not available.
+    OutputError
+        The run folder cannot be used.
     """
-    if preset not in ("default", "article"):
-        raise OptionError(f"--preset {preset}: must be one of default, article")
-    ours = preset == "default"
-    size = (SIZE if ours else pix2pix.SIZE) if size is None else size
-    batch_size = (16 if ours else pix2pix.BATCH) if batch_size is None else batch_size
-    if size < 64 or size % 64:
-        raise OptionError(f"--size {size}: must be a multiple of 64 pixels")
-    if not ours and size != pix2pix.SIZE:
-        raise OptionError(f"--size {size}: the article's network works at {pix2pix.SIZE}")
-    if direction not in (None, "colour-left", "colour-right"):
-        raise OptionError(f"--direction {direction}: must be colour-left or colour-right")
-    if direction is not None and drawings is not None:
-        raise OptionError("--direction and --drawings: both say where drawings are; give one")
-    if steps is not None:
-        check_least(1, steps=steps)
-    check_least(1, batch_size=batch_size, save_every=save_every)
-    check_least(0, convincing_steps=convincing_steps)
-    check_rate(learning_rate)
-    begun = time.monotonic()
-    if not ours:
-        features.load(judge)  # lest it be missing after the pictures are read
-    known = dataset.Pictures(pictures, drawings, direction)
-    unseen = Unseen(dataset.Pictures(pictures, drawings, direction, held_out=True), size)
+    check_choice("preset", preset, _PRESETS)
+    check_choice("direction", direction, DIRECTIONS)
+    check_training(learning_rate, steps=steps, batch_size=batch_size, save_every=save_every)
+    check_range("adversarial_steps", adversarial_steps, 0)
+    defaults = _PRESETS[preset]
+    size = defaults.size if size is None else size
+    _check_combination(preset, drawings, direction, adversarial_steps, size, features)
+    place = devices.pick(device)
+    if features is None:
+        features = defaults.features
+    if features is not None:
+        load_features(features)  # it may be missing: find out before the pictures are read
+    training_set = dataset.Pictures(pictures, drawings, direction)
+    held_out = HeldOut(dataset.Pictures(pictures, drawings, direction, held_out=True), size, place)
+    batch_size = batch_size or defaults.batch_size
+    rate = learning_rate or defaults.learning_rate
     if steps is None:
-        epochs = pix2pix.EPOCHS * math.ceil(len(known) / batch_size)
-        steps = 2000 if ours else epochs
-    rate = learning_rate or (1.5e-3 if ours else pix2pix.RATE)
+        steps = defaults.steps or pix2pix.EPOCHS * math.ceil(len(training_set) / batch_size)
+    if adversarial_steps is None:
+        adversarial_steps = defaults.adversarial_steps
     options: dict[str, object] = {
-        "pictures": [p.name for p in pictures],
+        "pictures": [folder.name for folder in pictures],
         "preset": preset,
         "drawings": drawings and drawings.name,
         "direction": direction,
         "steps": steps,
-        "convincing_steps": convincing_steps if ours else 0,
+        "adversarial_steps": adversarial_steps,
         "batch_size": batch_size,
         "size": size,
         "learning_rate": rate,
-        "judge": None if ours else judge,
+        "features": features,
         "seed": seed,
     }
-    names = ("likely", "convincing") if ours else ("article",)
-    with Run(run, options, resume=resume, logs=names) as record:
+    total, note = steps + adversarial_steps, _warn_if_swapped(training_set, drawings)
+    stages = _stages(steps, total, features)
+    logs = [stage.name for stage in stages]
+    with Run("colorizer", run, options, resume=resume, on_step=on_step, logs=logs) as record:
         torch.manual_seed(seed)
-        network: Any = Colorizer() if ours else pix2pix.UNet()
-        network = network.to(memory_format=torch.channels_last)  # a sixth faster on CPUs
-        state: dict[str, Any] = record.load() if resume else {"step": 0}
-        total = steps + (convincing_steps if ours else 0)
-        # name, how it is made, first and last step
-        plan: list[tuple[str, Callable[[Any, float], Any], int, int]] = [
-            ("article", lambda net, r: pix2pix.Article(net, r, judge), 0, total)
-        ]
-        if ours:
-            plan = [("likely", Likely, 0, steps), ("convincing", Convincing, steps, total)]
-        note = ""
-        if known.swapped():
-            note = (
-                "the drawings are more colourful than the pictures; is --direction the other one?"
-            )
-        for name, make, first, last in plan:
-            torch.manual_seed(seed)  # so that a stage begins alike in a resumed run
-            stage = make(network, rate)
-            stage.load_state_dict(state.get(name, {}))
-            for step in range(max(first, state["step"]), last):
+        network: Any = Colorizer() if preset == "default" else pix2pix.UNet()
+        # channels last: a sixth faster on a CPU
+        network = network.to(place, memory_format=torch.channels_last)
+        saved: dict[str, Any] = record.load() if resume else {"step": 0}
+        for name, build, first, last in stages:
+            torch.manual_seed(seed)  # a resumed run builds the discriminator with the same weights
+            stage = build(network, rate)
+            stage.load_state_dict(saved.get(name, {}))
+            for step in range(max(first, saved["step"]), last):
                 random = seeding.generator(seed, step)
-                # every step has its own dice for layers that drop out, too
-                torch.manual_seed(seeding.step_seed(seed, step))
-                ink, hints, rgb = dataset.batch(known, batch_size, size, random, hints=ours)
-                losses = stage.step(ink, hints, rgb, cosine(step - first, last - first))
+                torch.manual_seed(seeding.step_seed(seed, step))  # for dropout
+                batch = dataset.sample_batch(
+                    training_set, batch_size, size, random, hints=defaults.hints
+                )
+                share = cosine(step - first, last - first)
+                losses = stage.step(*(part.to(place) for part in batch), share)
                 done = step + 1
+                state = partial(_state, done, name, stage)
                 if done % save_every == 0 or done == last:
                     averaged = stage.averaged().eval()
                     _save(record.model, averaged, options)
-                    record.log(done, losses | unseen.scores(averaged), name)
-                    unseen.show(averaged, record.folder / "samples" / f"{done:06d}.png")
-                    # last: what precedes is made again
-                    record.save({"step": done, name: stage.state_dict()})
-                on_step(
-                    Progress(
-                        "train colorizer",
-                        name,
-                        done,
-                        total,
-                        time.monotonic() - begun,
-                        losses["loss"],
-                        note=note,
-                        share=done / total,
-                    )
-                )
+                    record.log(done, losses | held_out.scores(averaged), name)
+                    held_out.write_samples(averaged, record.folder / "samples" / f"{done:06d}.png")
+                    record.save(state())
+                record.report(name, done, total, state, loss=losses["loss"], note=note)
                 note = ""
             network = stage.averaged()
-        return unseen.scores(network.eval())
+        return held_out.scores(network.eval())
 
 
-class Unseen:
-    """The pictures held out, and their drawings."""
+class _Stage(NamedTuple):
+    """One stage of the training: its name, how to build it, and its range of steps."""
 
-    def __init__(self, pictures: dataset.Pictures, size: int) -> None:
-        self.rgb = torch.cat([pictures.whole(index, size) for index in range(len(pictures))])
-        random = seeding.generator(0, 0)
-        drawn = [pictures.drawing(index, size) for index in range(len(pictures))]
-        self.ink = torch.cat(
-            [
-                dataset.drawn(rgb[None], random) if ink is None else ink
-                for rgb, ink in zip(self.rgb, drawn, strict=True)
-            ]
+    name: str
+    build: Callable[[Any, float], Any]  # from a network and a learning rate
+    first: int
+    last: int  # the step after the last one
+
+
+def _stages(steps: int, total: int, features: str | None) -> list[_Stage]:
+    """Return the stages: our two, or the article's one if there is a network for its features."""
+    if features is not None:
+        build = partial(pix2pix.Sketch2ColorStage, features=features)
+        return [_Stage("sketch2color", build, 0, total)]
+    return [
+        _Stage("reconstruction", ReconstructionStage, 0, steps),
+        _Stage("adversarial", AdversarialStage, steps, total),
+    ]
+
+
+def _check_combination(
+    preset: str,
+    drawings: Path | None,
+    direction: str | None,
+    adversarial_steps: int | None,
+    size: int,
+    features: str | None,
+) -> None:
+    """Refuse options that do not go with each other, or with the preset."""
+    if direction is not None and drawings is not None:
+        raise OptionError(
+            "--direction and --drawings: both say where the drawings are; give only one"
         )
-
-    def colored(self, network: Network, hints: Tensor) -> Tensor:
-        """Colour all of them."""
-        return colored(network, self.ink, hints)
-
-    def scores(self, network: Network) -> dict[str, float]:
-        """PSNR, SSIM and share of colourfulness, without hints."""
-        hints = torch.zeros((len(self.rgb), 4, *images.size_of(self.rgb)))
-        made = self.colored(network, hints)
-        pairs = [(one[None], rgb[None]) for one, rgb in zip(made, self.rgb, strict=True)]
-        return {
-            "psnr": fmean(psnr(made, rgb, 0) for made, rgb in pairs),
-            "ssim": fmean(ssim(made, rgb, 0) for made, rgb in pairs),
-            "colourful": fmean(colourful(made) for made, _ in pairs)
-            / max(1e-6, fmean(colourful(rgb) for _, rgb in pairs)),
-        }
-
-    def show(self, network: Network, path: Path) -> None:
-        """Write a sheet of drawings, what the network makes of them, and the pictures."""
-        path.parent.mkdir(exist_ok=True)
-        ink, rgb = self.ink[:SHOWN], self.rgb[:SHOWN]
-        made = colored(network, ink, torch.zeros((len(ink), 4, *images.size_of(ink))))
-        rows = [(1 - ink).expand(-1, 3, -1, -1), made, rgb]
-        sheet = torch.cat([torch.cat(list(row), 2) for row in rows], 1)[None]
-        io.to_picture(sheet).save(path)
+    if size < _MULTIPLE or size % _MULTIPLE:
+        raise OptionError(f"--size {size}: must be a multiple of {_MULTIPLE} pixels")
+    if preset == "default":
+        if features is not None:
+            raise OptionError(f"--features {features}: is used only with --preset article")
+        return
+    if adversarial_steps is not None:
+        raise OptionError(
+            f"--adversarial-steps {adversarial_steps}: is not used with --preset article"
+        )
+    if size != pix2pix.SIZE:
+        raise OptionError(f"--size {size}: must be {pix2pix.SIZE} with --preset article")
 
 
-@torch.no_grad()
-def colored(network: Network, ink: Tensor, hints: Tensor) -> Tensor:
-    """Colour drawings [N, 1, H, W], a few at a time."""
-    few = [slice(first, first + 8) for first in range(0, len(ink), 8)]
-    return torch.cat([network(ink[part], hints[part]) for part in few]).clamp(0, 1)
+def _warn_if_swapped(pictures: dataset.Pictures, drawings: Path | None) -> str:
+    """Return a note for the user if pictures and drawings seem to be swapped."""
+    if not pictures.are_drawings_more_colorful():
+        return ""
+    option = "--direction" if drawings is None else "--drawings"
+    return f"the drawings are more colorful than the pictures; check {option}"
 
 
-def colourful(rgb: Tensor) -> float:
-    """How colourful a picture [1, 3, H, W] is (Hasler & Süsstrunk 2003), in 255ths."""
-    red, green, blue = (rgb[0].double() * 255).unbind(0)
-    one, other = red - green, (red + green) / 2 - blue
-    spread = math.hypot(one.std().item(), other.std().item())
-    return spread + 0.3 * math.hypot(one.mean().item(), other.mean().item())
+def _state(step: int, name: str, stage: Any) -> dict[str, object]:
+    """Return what a checkpoint holds: the current stage; an earlier one is not needed again."""
+    return {"step": step, name: stage.state_dict()}
 
 
 def _save(path: Path, network: torch.nn.Module, options: dict[str, object]) -> None:
     about = {
         "kind": "colorizer",
-        "licence": "Apache-2.0",
+        "license": "Apache-2.0",
         "recipe": "recipes/colorizer.md",
         "architecture": options["preset"],
         "multiple": network.multiple,

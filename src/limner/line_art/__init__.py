@@ -1,1 +1,1 @@
-"""Line drawings: made from pictures, and read from scans."""
+"""Line drawings: made from pictures, and ink extracted from scans."""

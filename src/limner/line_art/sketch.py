@@ -1,20 +1,20 @@
-"""`draw`, the command `sketch`: a line drawing of a picture."""
+"""`sketch`: turn a picture into a line drawing."""
 
-import time
 from typing import Literal
 
 import torch.nn.functional as F
 from PIL import Image
+from torch import Tensor
 
 from limner import io
-from limner._version import __version__
-from limner.errors import OptionError
+from limner.checks import check_choice, check_range
 from limner.io import Source
 from limner.line_art import lines
 from limner.nn import devices, images
-from limner.progress import OnStep, Progress, silent
+from limner.progress import OnStep, Reporter, silent
 
-DRAWN = 512  # pixels of the longest side for which the widths of lines are meant
+STYLES = ("ink", "contour", "pencil")
+_REFERENCE = 512  # pixels: pictures with a longer side get proportionally wider lines
 
 
 def sketch(
@@ -27,77 +27,76 @@ def sketch(
     allow_huge: bool = False,
     on_step: OnStep = silent,
 ) -> Image.Image:
-    """Make a line drawing of a picture.
+    """Turn a picture into a line drawing.
 
     Parameters
     ----------
     picture : str, path or PIL image
-        What to draw.
+        The picture to draw.
     style : str
-        ``ink``: black strokes that swell (extended difference of Gaussians); ``contour``: thin
-        lines where colours meet; ``pencil``: soft grey ones.
+        ``ink`` draws black strokes of varying width, ``contour`` thin lines where colors meet, and
+        ``pencil`` soft gray lines.
     thickness : float
-        Of the lines, 0.5 to 4.
+        Thickness of the lines, from 0.5 to 4.
     strength : float
-        How much is drawn: from 0.2, the strongest edges, to 3, faint ones too.
+        Amount of detail, from 0.2 to 3. Low values draw only strong edges, high values faint ones
+        too.
     device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        Where to compute: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest on this machine.
     allow_huge : bool
-        Read pictures of more than 100 megapixels too.
+        Also read pictures of more than 100 megapixels.
     on_step : callable
-        Called with a `Progress` before and after.
+        Called with a `Progress` before and after the work.
 
     Returns
     -------
     PIL.Image.Image
-        Grey lines on white, as RGB, of the picture's size, with recipe.
+        Gray lines on white, in RGB, of the size of the picture, with its recipe.
 
     Raises
     ------
-    InputError, OptionError
-        A picture that cannot be read, an option out of its range.
+    InputError
+        The picture cannot be read.
+    OptionError
+        An option is out of its range.
+
+    Notes
+    -----
+    ``ink`` is the extended difference of Gaussians (Winnemöller et al. 2012). ``contour`` keeps the
+    ridges (Canny 1986) of the color gradient (Di Zenzo 1986). ``pencil`` compares each pixel with
+    the lightest one near it.
     """
-    began = time.monotonic()
-    if style not in ("ink", "contour", "pencil"):
-        raise OptionError(f"--style {style}: must be one of ink, contour, pencil")
-    if not 0.5 <= thickness <= 4:
-        raise OptionError(f"--thickness {thickness:g}: must be from 0.5 to 4")
-    if not 0.2 <= strength <= 3:
-        raise OptionError(f"--strength {strength:g}: must be from 0.2 to 3")
+    report = Reporter("sketch", on_step)
+    check_choice("style", style, STYLES)
+    check_range("thickness", thickness, 0.5, 4)
+    check_range("strength", strength, 0.2, 3)
     where = devices.pick(device)
     subject = io.read(picture, allow_huge=allow_huge)
-    rgb = io.on_white(subject).to(where)
-    size = images.size_of(rgb)
-
-    def tell(done: int, note: str) -> None:
-        seconds = time.monotonic() - began
-        stage = f"{size[1]}×{size[0]} px"
-        on_step(Progress("sketch", stage, done, 1, seconds, note=note, share=done, size=size))
-
-    for note in (f"{size[1]}×{size[0]} px", *subject.notes):
-        tell(0, note)
-    width = thickness * max(1.0, max(size) / DRAWN)  # pixels
-    if style == "ink":
-        ink = lines.xdog(images.luma(rgb), sigma=0.6 * width, epsilon=-0.004 / strength)
-    elif style == "contour":
-        ink = lines.contour(rgb, sigma=0.7 * width, strength=8 * strength * width)
-        around = round(width) // 2 * 2 + 1  # ridges are one pixel wide
-        ink = F.max_pool2d(ink, around, 1, around // 2)
-    else:
-        ink = lines.pencil(images.luma(rgb), radius=max(1, round(width))) * strength
-    recipe: dict[str, object] = {
-        "verb": "sketch",
-        "version": __version__,
-        "inputs": [subject.name],
-        "options": {
-            "style": style,
-            "thickness": float(thickness),
-            "strength": float(strength),
-            "allow_huge": allow_huge,
-        },
-        "files": {subject.name: subject.sha256},
+    height, width = size = images.size_of(subject.rgb)
+    stage = f"{width}×{height} px"
+    for note in (stage, *subject.notes):
+        report(stage, 0, 1, note=note, size=size)
+    ink = _draw(io.on_white(subject).to(where), style, thickness, strength)
+    options = {
+        "style": style,
+        "thickness": float(thickness),
+        "strength": float(strength),
+        "allow_huge": allow_huge,
     }
+    recipe = io.make_recipe("sketch", [subject.name], options, [subject])
     drawing = 1 - ink.clamp(0, 1).expand(-1, 3, -1, -1)
     result = io.to_picture(drawing, like=subject, recipe=recipe)
-    tell(1, "")
+    report(stage, 1, 1, size=size)
     return result
+
+
+def _draw(rgb: Tensor, style: str, thickness: float, strength: float) -> Tensor:
+    """Draw the ink [1, 1, H, W] of a picture [1, 3, H, W]; it may exceed 1."""
+    width = thickness * max(1.0, max(images.size_of(rgb)) / _REFERENCE)  # pixels
+    if style == "ink":
+        return lines.xdog(images.luma(rgb), sigma=0.6 * width, epsilon=-0.004 / strength)
+    if style == "contour":
+        ink = lines.contour(rgb, sigma=0.7 * width, strength=8 * strength * width)
+        side = round(width) // 2 * 2 + 1  # ridges are one pixel wide: widen them
+        return F.max_pool2d(ink, side, 1, side // 2)
+    return lines.pencil(images.luma(rgb), radius=max(1, round(width))) * strength

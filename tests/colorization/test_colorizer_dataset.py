@@ -1,4 +1,4 @@
-"""What a colouriser learns from: pairs that lie upon each other, and hints that tell the truth."""
+"""Training data: pictures and drawings that match, hints with true colors, random line art."""
 
 import hashlib
 from collections.abc import Callable
@@ -11,7 +11,13 @@ from PIL import Image
 from torch import Tensor
 
 from limner.colorization import dataset
-from limner.colorization.dataset import Pictures, batch, drawn, hinted, recoloured
+from limner.colorization.dataset import (
+    Pictures,
+    random_hints,
+    random_line_art,
+    rotate_hues,
+    sample_batch,
+)
 from limner.errors import InputError
 from limner.nn import seeding
 
@@ -21,7 +27,7 @@ Paint = Callable[..., Image.Image]
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures of 64 pixels are kept as they are."""
+    """Keep pictures of 64 pixels as they are."""
     monkeypatch.setattr(dataset, "SIDE", 64)
 
 
@@ -33,7 +39,7 @@ def values(picture: Image.Image) -> np.ndarray:
 # --- what is read ----------------------------------------------------------------------------
 
 
-def test_a_twentieth_is_held_out_by_a_hash_of_the_name() -> None:
+def test_one_picture_in_20_is_held_out_by_a_hash_of_its_name() -> None:
     names = [f"picture {number}.jpg" for number in range(4000)]
     found = [dataset.is_held_out(Path("anywhere") / name) for name in names]
     first = [hashlib.sha256(name.encode()).digest()[0] for name in names]
@@ -42,14 +48,14 @@ def test_a_twentieth_is_held_out_by_a_hash_of_the_name() -> None:
 
 
 def test_no_picture_is_in_both_parts(pictures: Path, names: Names, paint_all: list[Tensor]) -> None:
-    known, unseen = Pictures([pictures]), Pictures([pictures], held_out=True)
-    assert (len(known), len(unseen)) == (10, 2)
-    for part, count, first in ((known, 10, 0), (unseen, 2, 10)):
-        wholes = [part.whole(index, 64) for index in range(count)]
+    known, held_out = Pictures([pictures]), Pictures([pictures], held_out=True)
+    assert (len(known), len(held_out)) == (10, 2)
+    for part, count, first in ((known, 10, 0), (held_out, 2, 10)):
+        wholes = [part.center(index, 64) for index in range(count)]
         order = np.argsort([*names[0], *names[1]][first : first + count])
         for whole, index in zip(wholes, order, strict=True):
             np.testing.assert_allclose(whole, paint_all[first + index], atol=0.002)
-        assert part.drawing(0, 64) is None
+        assert part.ink(0, 64) is None
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +63,7 @@ def paint_all(painted: Paint) -> list[Tensor]:
     return [torch.from_numpy(values(painted(number)))[None] for number in range(12)]
 
 
-def test_what_is_below_a_folder_is_read_and_what_is_no_picture_passed_over(
+def test_subfolders_are_read_and_other_files_are_skipped(
     tmp_path: Path, names: Names, painted: Paint
 ) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
@@ -71,114 +77,118 @@ def test_large_and_wide_pictures_are_kept_with_a_short_side_of_64(
     tmp_path: Path, names: Names, painted: Paint
 ) -> None:
     painted(0, 200, 100).save(tmp_path / names[0][0])
-    found = Pictures([tmp_path]).whole(0, 64)
+    found = Pictures([tmp_path]).center(0, 64)
     middle = painted(0, 200, 100).resize((128, 64), Image.Resampling.BICUBIC).crop((32, 0, 96, 64))
     assert found.shape == (1, 3, 64, 64)
     assert np.abs(found[0].numpy() - values(middle)).mean() < 0.01
 
 
-def test_transparent_pictures_lie_on_white(tmp_path: Path, names: Names) -> None:
+def test_transparent_pictures_are_laid_on_white(tmp_path: Path, names: Names) -> None:
     Image.new("RGBA", (64, 64), (200, 0, 0, 0)).save(tmp_path / names[0][0])
-    assert Pictures([tmp_path]).whole(0, 64).min() == 1
+    assert Pictures([tmp_path]).center(0, 64).min() == 1
 
 
 def swapped_channels(picture: Image.Image) -> Image.Image:
-    """Stands in for a drawing, so that it can be seen whether it lies on its picture."""
+    """Stand in for a drawing, so that a test can see whether it matches its picture."""
     return Image.merge("RGB", picture.split()[::-1])
 
 
 @pytest.fixture
 def pairs(tmp_path: Path, names: Names, painted: Paint) -> tuple[Path, Path]:
-    """Six pictures, and drawings of four of them with other endings."""
-    colours, drawings = tmp_path / "colours", tmp_path / "drawings"
-    colours.mkdir(), drawings.mkdir()
+    """Six pictures, and drawings of four of them with another file type."""
+    colors, drawings = tmp_path / "colors", tmp_path / "drawings"
+    colors.mkdir(), drawings.mkdir()
     for number, name in enumerate(names[0][:6]):
-        painted(number, 90, 64).save(colours / name)
+        painted(number, 90, 64).save(colors / name)
         if number < 4:
             other = swapped_channels(painted(number, 90, 64))
             other.save((drawings / name).with_suffix(".tif"))
-    return colours, drawings
+    return colors, drawings
 
 
 def test_pairs_in_two_folders_are_found_by_name(pairs: tuple[Path, Path]) -> None:
     known = Pictures([pairs[0]], pairs[1])
     assert len(known) == 4
     for index in range(4):
-        assert known.drawing(index, 64).shape == (1, 1, 64, 64)
+        assert known.ink(index, 64).shape == (1, 1, 64, 64)
 
 
-@pytest.mark.parametrize("direction", ["colour-left", "colour-right"])
+@pytest.mark.parametrize("direction", ["color-left", "color-right"])
 def test_pairs_side_by_side(
     tmp_path: Path, names: Names, painted: Paint, drawing: Paint, direction: str
 ) -> None:
     for number, name in enumerate(names[0][:3]):
         parts = [painted(number), drawing().resize((64, 64))]
         both = Image.new("RGB", (128, 64))
-        for place, part in enumerate(parts if direction == "colour-left" else parts[::-1]):
+        for place, part in enumerate(parts if direction == "color-left" else parts[::-1]):
             both.paste(part, (64 * place, 0))
         both.save(tmp_path / name)
     known = Pictures([tmp_path], direction=direction)
     order = np.argsort(names[0][:3])
     for index, number in enumerate(order):
-        np.testing.assert_allclose(known.whole(index, 64)[0], values(painted(number)), atol=0.002)
-        ink = known.drawing(index, 64)[0, 0].numpy()
+        np.testing.assert_allclose(known.center(index, 64)[0], values(painted(number)), atol=0.002)
+        ink = known.ink(index, 64)[0, 0].numpy()
         lines = 1 - values(drawing().resize((64, 64)))[0]
         assert np.corrcoef(ink.ravel(), lines.ravel())[0, 1] > 0.9
-    assert not known.swapped()
-    turned = "colour-right" if direction == "colour-left" else "colour-left"
-    assert Pictures([tmp_path], direction=turned).swapped()
+    assert not known.are_drawings_more_colorful()
+    turned = "color-right" if direction == "color-left" else "color-left"
+    assert Pictures([tmp_path], direction=turned).are_drawings_more_colorful()
 
 
-def test_folders_that_give_nothing_are_refused(
-    tmp_path: Path, names: Names, painted: Paint
-) -> None:
+def test_folders_without_pictures_are_refused(tmp_path: Path, names: Names, painted: Paint) -> None:
     (tmp_path / "p").mkdir()
     (tmp_path / "d").mkdir()
-    with pytest.raises(InputError, match=r"p: holds no picture that can be read$"):
+    with pytest.raises(
+        InputError, match=r"p: no readable picture to train on; choose another folder$"
+    ):
         Pictures([tmp_path / "p"])
     painted(0).save(tmp_path / "p" / names[0][0])
-    with pytest.raises(InputError, match=r"among the twentieth held out for the scores; add some$"):
+    with pytest.raises(
+        InputError, match=r"no readable picture to test on \(one in 20 is held out.*; add pictures$"
+    ):
         Pictures([tmp_path / "p"], held_out=True)
-    with pytest.raises(InputError, match=r"p: holds no picture that has a drawing$"):
+    with pytest.raises(
+        InputError, match=r"p: no picture that has a drawing to train on; choose another folder$"
+    ):
         Pictures([tmp_path / "p"], tmp_path / "d")
 
 
 @pytest.mark.parametrize("name", ["nowhere", "file"])
 def test_a_missing_folder_of_drawings_is_refused(tmp_path: Path, pictures: Path, name: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=name):
+    with pytest.raises(InputError, match=rf"--drawings .*{name}: is not a folder$"):
         Pictures([pictures], tmp_path / name)
 
 
-# --- what is drawn from them -----------------------------------------------------------------
+# --- batches ---------------------------------------------------------------------------------
 
 
-def test_cuts_and_mirrors_keep_drawing_and_picture_together(pairs: tuple[Path, Path]) -> None:
+def test_picture_and_drawing_are_cropped_and_mirrored_alike(pairs: tuple[Path, Path]) -> None:
     known, random = Pictures([pairs[0]], pairs[1]), seeding.generator(0, 0)
     seen = []
     for _ in range(60):
-        rgb, drawing = known.draw(32, random)
+        rgb, drawing = known.sample(32, random)
         assert rgb.shape == drawing.shape == (1, 3, 32, 32)
         np.testing.assert_allclose(rgb, drawing.flip(1), atol=1e-6)
         seen.append(rgb)
-    wholes = torch.cat([known.whole(index, 32) for index in range(4)])
+    wholes = torch.cat([known.center(index, 32) for index in range(4)])
     off = [(wholes - rgb).abs().mean((1, 2, 3)).min() for rgb in seen]
-    assert np.ptp(off) > 0.05  # cut at other places
+    assert np.ptp(off) > 0.05  # cropped at different places
 
 
 def test_half_are_mirrored(tmp_path: Path, names: Names) -> None:
     ramp = np.broadcast_to(np.arange(64)[None, :, None] * 4, (64, 64, 3)).astype(np.uint8)
     Image.fromarray(ramp).save(tmp_path / names[0][0])
     known, random = Pictures([tmp_path]), seeding.generator(0, 0)
-    cuts = [known.draw(16, random)[0] for _ in range(100)]
+    cuts = [known.sample(16, random)[0] for _ in range(100)]
     rising = np.mean([float(cut[..., -1].mean() - cut[..., 0].mean()) > 0 for cut in cuts])
     assert 0.3 < rising < 0.7
 
 
-def test_a_batch_belongs_to_its_random_numbers(pictures: Path) -> None:
+def test_a_batch_depends_only_on_its_random_numbers(pictures: Path) -> None:
     known = Pictures([pictures])
     first, again, other = (
-        batch(known, 3, 32, seeding.generator(0, step), hints=True) for step in (5, 5, 6)
+        sample_batch(known, 3, 32, seeding.generator(0, step), hints=True) for step in (5, 5, 6)
     )
     assert [part.shape[1] for part in first] == [1, 4, 3]
     for part, same, different in zip(first, again, other, strict=True):
@@ -188,45 +198,45 @@ def test_a_batch_belongs_to_its_random_numbers(pictures: Path) -> None:
         assert part.shape[1] == 4 or not torch.equal(part, different)
 
 
-def test_half_of_a_batch_has_hints_and_a_third_of_these_other_hues(
+def test_half_of_a_batch_has_hints_and_a_third_of_these_rotated_hues(
     tmp_path: Path, names: Names
 ) -> None:
     Image.new("RGB", (64, 64), (200, 60, 30)).save(tmp_path / names[0][0])
     known = Pictures([tmp_path])
-    _, hints, rgb = batch(known, 200, 16, seeding.generator(0, 0), hints=True)
+    _, hints, rgb = sample_batch(known, 200, 16, seeding.generator(0, 0), hints=True)
     given = hints[:, 3].amax((1, 2)) > 0
     turned = (rgb - torch.tensor([200, 60, 30]).view(1, 3, 1, 1) / 255).abs().amax((1, 2, 3)) > 0.01
     assert 0.36 < given.float().mean() < 0.64  # four standard deviations
     assert 0.13 < turned[given].float().mean() < 0.55 and not turned[~given].any()
-    none = batch(known, 20, 16, seeding.generator(0, 0), hints=False)
+    none = sample_batch(known, 20, 16, seeding.generator(0, 0), hints=False)
     assert none[1].abs().max() == 0
     np.testing.assert_allclose(none[2], rgb[:1][turned[:1] == 0].expand(20, -1, -1, -1), atol=1e-6)
 
 
-def test_hints_carry_colours_of_the_picture() -> None:
+def test_hints_carry_colors_of_the_picture() -> None:
     random = torch.Generator().manual_seed(0)
     rgb = torch.rand((3, 3, 40, 50), generator=random)
-    hints = hinted(rgb, random, [0, 1, 12])
+    hints = random_hints(rgb, random, [0, 1, 12])
     assert hints.shape == (3, 4, 40, 50) and hints[0].abs().max() == 0
     for picture, hint in zip(rgb[1:], hints[1:], strict=True):
         known = hint[3] == 1
         assert (hint[3][~known] == 0).all() and (hint[:3, ~known] == 0).all()
-        theirs = {tuple(colour) for colour in picture.flatten(1).T.tolist()}
-        assert {tuple(colour) for colour in hint[:3, known].T.tolist()} <= theirs
+        theirs = {tuple(color) for color in picture.flatten(1).T.tolist()}
+        assert {tuple(color) for color in hint[:3, known].T.tolist()} <= theirs
     known = hints[1, 3] == 1
-    (colour,) = {tuple(one) for one in hints[1, :3, known].T.tolist()}
-    assert colour in {tuple(one) for one in rgb[1][:, known].T.tolist()}  # it lies within its dab
+    (color,) = {tuple(one) for one in hints[1, :3, known].T.tolist()}
+    assert color in {tuple(one) for one in rgb[1][:, known].T.tolist()}  # the center pixel's
     height, width = known.nonzero().amax(0) - known.nonzero().amin(0) + 1
     assert height * width == known.sum()
 
 
-def test_other_hues_leave_greys_what_they_are() -> None:
-    greys = torch.linspace(0, 1, 20).view(1, 1, 4, 5).expand(6, 3, -1, -1)
+def test_rotating_hues_leaves_grays_alone() -> None:
+    grays = torch.linspace(0, 1, 20).view(1, 1, 4, 5).expand(6, 3, -1, -1)
     random = torch.Generator().manual_seed(0)
-    np.testing.assert_allclose(recoloured(greys, random), greys, atol=1e-6)
+    np.testing.assert_allclose(rotate_hues(grays, random), grays, atol=1e-6)
     red = torch.tensor([0.6, 0.3, 0.3]).view(1, 3, 1, 1).expand(6, -1, 4, 5)
-    turned = recoloured(red, random)
-    # around the grey axis: the mean stays, and the distance from it
+    turned = rotate_hues(red, random)
+    # around the gray axis: the mean stays, and the distance from it
     np.testing.assert_allclose(turned.mean(1), red.mean(1), atol=1e-6)
     np.testing.assert_allclose(
         (turned - 0.4).norm(dim=1), (red - 0.4).norm(dim=1), rtol=1e-4, atol=1e-5
@@ -234,19 +244,17 @@ def test_other_hues_leave_greys_what_they_are() -> None:
     assert (turned[0] - turned[1]).abs().max() > 0.05  # each by its own angle
 
 
-def test_drawings_are_made_in_ever_new_styles(
-    painted: Paint, planes: Callable[..., Tensor]
-) -> None:
+def test_line_art_has_random_styles(painted: Paint, planes: Callable[..., Tensor]) -> None:
     rgb = planes(painted(3)).expand(12, -1, -1, -1)
-    ink = drawn(rgb, torch.Generator().manual_seed(0))
-    again = drawn(rgb, torch.Generator().manual_seed(0))
+    ink = random_line_art(rgb, torch.Generator().manual_seed(0))
+    again = random_line_art(rgb, torch.Generator().manual_seed(0))
     assert ink.shape == (12, 1, 64, 64) and ink.min() >= 0 and ink.max() <= 1
     np.testing.assert_array_equal(ink, again)
     apart = (ink[:, None] - ink[None]).abs().mean((2, 3, 4))
     assert (apart + torch.eye(12)).min() > 1e-3
-    assert ((ink > 0.3).float().mean((1, 2, 3)) > 0.01).all()  # nothing is left blank
+    assert ((ink > 0.3).float().mean((1, 2, 3)) > 0.01).all()  # no drawing is blank
 
 
 def test_white_pictures_give_blank_paper() -> None:
-    ink = drawn(torch.ones((12, 3, 48, 48)), torch.Generator().manual_seed(1))
+    ink = random_line_art(torch.ones((12, 3, 48, 48)), torch.Generator().manual_seed(1))
     assert ink.mean((1, 2, 3)).max() < 0.02
