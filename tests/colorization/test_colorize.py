@@ -409,17 +409,17 @@ def test_the_command_writes_all_files(
     place = str(tmp_path / "out.png")
     line = ["colorize", drawn[0], "-o", place, "--model", str(model), "--hints", drawn[1]]
     assert main([*line, "--layers", "--variations", "2"]) == 0
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     names = ("out.png", "out-layers.ora", "out-2.png")
-    assert told.out.splitlines() == [str(tmp_path / name) for name in names]
-    assert "160×120 px, 2 variations" in told.err
+    assert printed.out.splitlines() == [str(tmp_path / name) for name in names]
+    assert "160×120 px, 2 variations" in printed.err
     assert all((tmp_path / name).stat().st_size > 500 for name in names)
     with Image.open(tmp_path / "out-2.png") as second:
         made = colorize(drawn[0], hints=drawn[1], variations=2, model=model)
         np.testing.assert_array_equal(second, made.info["beside"]["2"])
     assert main([*line, "--overwrite", "--palette", "red"]) == 2
-    told = capsys.readouterr()
-    assert told.err == "limner: error: --palette red: write each color as #rrggbb\n"
+    printed = capsys.readouterr()
+    assert printed.err == "limner: error: --palette red: write each color as #rrggbb\n"
 
 
 def test_progress_counts_variations(model: Path) -> None:

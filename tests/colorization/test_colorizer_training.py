@@ -81,7 +81,10 @@ def test_the_losses_of_the_reconstruction_stage(monkeypatch: pytest.MonkeyPatch)
     ink, hints, rgb = random_batch()
     pixels, perceptual = by_hand(stage.network(ink, hints).detach(), rgb)
     found = stage.step(ink, hints, rgb, 0.5)
-    assert found == {"loss": pytest.approx(pixels), "features": pytest.approx(perceptual, rel=1e-5)}
+    assert found == {
+        "loss": pytest.approx(pixels, rel=1e-5),
+        "features": pytest.approx(perceptual, rel=1e-5),
+    }
     assert totals == [(pytest.approx(pixels + 0.3 * perceptual, rel=1e-5), 0.5)]
 
 
@@ -156,10 +159,10 @@ def learn(run: Path, folder: Path, **options: Any) -> dict[str, float]:
 
 
 def stopped(run: Path, folder: Path, step: int, **options: Any) -> list[Progress]:
-    told: list[Progress] = []
+    reports: list[Progress] = []
     with pytest.raises(Stop):
-        learn(run, folder, on_step=until(step, told), **options)
-    return told
+        learn(run, folder, on_step=until(step, reports), **options)
+    return reports
 
 
 @pytest.fixture(scope="module")
@@ -178,21 +181,22 @@ def test_the_loss_falls(tmp_path: Path, names: Names, painted: Paint) -> None:
     for name in (*names[0], *names[1]):
         painted(0).save(folder / name)
     # the rate warms up over 200 steps: a high one has an effect within 30
-    told = stopped(tmp_path / "run", folder, 30, steps=30, batch_size=4, learning_rate=0.05)
-    losses = np.array([progress.loss for progress in told])
-    assert [progress.step for progress in told] == list(range(1, 31))
-    assert {progress.steps for progress in told} == {30} and told[-1].share == 1
+    reports = stopped(tmp_path / "run", folder, 30, steps=30, batch_size=4, learning_rate=0.05)
+    losses = np.array([progress.loss for progress in reports])
+    assert [progress.step for progress in reports] == list(range(1, 31))
+    assert {progress.steps for progress in reports} == {30} and reports[-1].share == 1
     assert losses[-8:].mean() < 0.65 * losses[:8].mean()
 
 
 def test_the_first_loss_is_that_of_the_first_batch(tmp_path: Path, pictures: Path) -> None:
     """Of the size that was asked for, with hints."""
-    (told,) = stopped(tmp_path, pictures, 1, steps=9, seed=3)
+    (report,) = stopped(tmp_path, pictures, 1, steps=9, seed=3)
     random = seeding.generator(3, 0)
     ink, hints, rgb = dataset.sample_batch(dataset.Pictures([pictures]), 2, 64, random, hints=True)
     torch.manual_seed(3)
     off = np.abs(small()(ink, hints).detach().numpy() - rgb.numpy()).mean()
-    assert (told.loss, told.stage) == (pytest.approx(off, rel=1e-5), "reconstruction")
+    # the training's channels-last convolutions may round differently
+    assert (report.loss, report.stage) == (pytest.approx(off, rel=1e-4), "reconstruction")
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -483,9 +487,11 @@ def test_runs_of_the_article_resume_with_the_same_bits(
 ) -> None:
     monkeypatch.setattr(pix2pix, "UNet", network)
     monkeypatch.setattr(pix2pix, "PatchDiscriminator", SmallDiscriminator)
-    told: list[Progress] = []
-    scores = learn(tmp_path / "whole", pictures, **ARTICLE, on_step=told.append)
-    assert [(p.stage, p.step, p.steps) for p in told] == [("sketch2color", n, 3) for n in (1, 2, 3)]
+    reports: list[Progress] = []
+    scores = learn(tmp_path / "whole", pictures, **ARTICLE, on_step=reports.append)
+    assert [(p.stage, p.step, p.steps) for p in reports] == [
+        ("sketch2color", n, 3) for n in (1, 2, 3)
+    ]
     stopped(tmp_path / "broken", pictures, step, **ARTICLE)
     assert learn(tmp_path / "broken", pictures, **ARTICLE, resume=True) == scores
     alike(tmp_path / "whole", tmp_path / "broken")
@@ -538,23 +544,23 @@ def test_training_on_given_drawings(tmp_path: Path, pairs: tuple[Path, Path, Pat
     one = learn(tmp_path / "one", folder, drawings=drawings, **options)
     other = learn(tmp_path / "other", beside, direction="color-left", **options)
     assert one == other
-    (told,) = stopped(tmp_path / "first", folder, 1, drawings=drawings)
+    (report,) = stopped(tmp_path / "first", folder, 1, drawings=drawings)
     known, random = dataset.Pictures([folder], drawings), seeding.generator(0, 0)
     ink, hints, rgb = dataset.sample_batch(known, 2, 64, random, hints=True)
     torch.manual_seed(0)
     off = np.abs(small()(ink, hints).detach().numpy() - rgb.numpy()).mean()
-    assert told.loss == pytest.approx(off, rel=1e-5) and told.note == ""
+    assert report.loss == pytest.approx(off, rel=1e-4) and report.note == ""
 
 
 def test_swapped_pictures_and_drawings_get_a_note(
     tmp_path: Path, pairs: tuple[Path, Path, Path]
 ) -> None:
-    told = stopped(tmp_path / "run", pairs[2], 2, direction="color-right", steps=9)
-    assert [bool(progress.note) for progress in told] == [True, False]
-    assert told[0].note == "the drawings are more colorful than the pictures; check --direction"
+    reports = stopped(tmp_path / "run", pairs[2], 2, direction="color-right", steps=9)
+    assert [bool(progress.note) for progress in reports] == [True, False]
+    assert reports[0].note == "the drawings are more colorful than the pictures; check --direction"
     drawings, folder = pairs[0], pairs[1]
-    told = stopped(tmp_path / "two", folder, 1, drawings=drawings)
-    assert "check --drawings" in told[0].note
+    reports = stopped(tmp_path / "two", folder, 1, drawings=drawings)
+    assert "check --drawings" in reports[0].note
 
 
 def test_gray_pictures_are_scored(tmp_path: Path, pairs: tuple[Path, Path, Path]) -> None:
@@ -632,5 +638,5 @@ def test_the_command_trains(
     run = str(tmp_path / "run")
     line = ["train", "colorizer", str(pictures), "-o", run, "--steps", "1", "--size", "64"]
     assert main([*line, "--adversarial-steps", "0", "--batch-size", "1"]) == 0
-    told = capsys.readouterr()
-    assert told.out == f"{run}/model.safetensors\n" and "psnr: " in told.err
+    printed = capsys.readouterr()
+    assert printed.out == f"{run}/model.safetensors\n" and "psnr: " in printed.err

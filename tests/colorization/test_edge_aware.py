@@ -59,7 +59,7 @@ def test_a_black_line_stops_the_blur(sigma: int) -> None:
 
 
 @pytest.mark.parametrize("sigma", [2, 16, 64])
-def test_grey_lines_let_little_through(sigma: int) -> None:
+def test_gray_lines_let_little_through(sigma: int) -> None:
     ink = torch.zeros((1, 1, 30, 80))
     ink[..., 40] = 0.5
     found = smooth((torch.arange(80) < 40).float().expand(1, 1, 30, 80), ink, sigma)

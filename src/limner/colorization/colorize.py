@@ -54,26 +54,27 @@ def colorize(
         The drawing: dark lines on white, on photographed paper or on transparency, or light lines
         on black.
     hints : str, path or PIL image
-        A transparent picture of the same shape as the drawing, with strokes of the colors that you
-        want in these places.
+        A transparent picture of the same shape as the drawing, with a stroke of color wherever you
+        want that color.
     palette : str
-        Colors to use, 1 to 12: ``"#aa3311,#ffe0bd"``.
+        Colors to use, from 1 to 12, as in ``"#aa3311,#ffe0bd"``.
     palette_from : str, path or PIL image
         Use the main colors of this picture.
     lines : str
-        ``keep`` draws the lines over the colors, ``soften`` draws them in a darker shade of the
-        colors, ``drop`` leaves them out.
+        What to do with the lines: ``keep`` them over the colors, ``soften`` them to a darker shade
+        of the colors, or ``drop`` them.
     layers : bool
         Also write lines and colors as separate layers, as an OpenRaster file (.ora) for Krita,
         GIMP or MyPaint.
     variations : int
-        Number of pictures to make, from 1 to 16. Each further one has different hues in some
-        places and is written to its own file.
+        Number of pictures to make, from 1 to 16. Each one after the first has other hues in some
+        places, and a file of its own.
     size : int
         Short side of the drawing as the network sees it, 64 to 1024 pixels. The result always has
         the size of the drawing. Default: the size that the network was trained with.
     model : str
-        Weights of another network, a file made by ``limner train colorizer``.
+        Weights file of another network, as made by ``limner train colorizer``. Default: the
+        network that comes with limner.
     seed : int
         Random seed of the variations. The same seed gives the same pictures.
     device : str

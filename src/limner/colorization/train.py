@@ -73,8 +73,8 @@ def train_colorizer(
         The run folder. The result is ``model.safetensors`` in it; ``samples`` shows some held-out
         drawings, colored at every checkpoint.
     preset : str
-        ``default``, or ``article`` for the recipe of sanjay035, "Sketch2Color-anime-translation"
-        (GitHub, 2019): pix2pix's networks, four losses, 43 epochs.
+        Training recipe: ``default``, or ``article`` to repeat "Sketch2Color-anime-translation" by
+        sanjay035 (GitHub, 2019), with pix2pix's networks, four losses and 43 epochs.
     drawings : Path
         A folder of drawings to learn from, named like the pictures. Default: they are made from
         the pictures.
@@ -160,29 +160,29 @@ def train_colorizer(
         "seed": seed,
     }
     total, note = steps + adversarial_steps, _warn_if_swapped(training_set, drawings)
-    stages = _stages(steps, total, features)
+    stages = _stages(preset, steps, total, features)
     logs = [stage.name for stage in stages]
     with Run("colorizer", run, options, resume=resume, on_step=on_step, logs=logs) as record:
         torch.manual_seed(seed)
         network: Any = Colorizer() if preset == "default" else pix2pix.UNet()
-        # channels last: a sixth faster on a CPU
+        # channels last is a sixth faster on a CPU
         network = network.to(place, memory_format=torch.channels_last)
         saved: dict[str, Any] = record.load() if resume else {"step": 0}
-        for name, build, first, last in stages:
+        for name, build, first, end in stages:
             torch.manual_seed(seed)  # a resumed run builds the discriminator with the same weights
             stage = build(network, rate)
             stage.load_state_dict(saved.get(name, {}))
-            for step in range(max(first, saved["step"]), last):
+            for step in range(max(first, saved["step"]), end):
                 random = seeding.generator(seed, step)
                 torch.manual_seed(seeding.step_seed(seed, step))  # for dropout
                 batch = dataset.sample_batch(
                     training_set, batch_size, size, random, hints=defaults.hints
                 )
-                share = cosine(step - first, last - first)
+                share = cosine(step - first, end - first)
                 losses = stage.step(*(part.to(place) for part in batch), share)
                 done = step + 1
                 state = partial(_state, done, name, stage)
-                if done % save_every == 0 or done == last:
+                if done % save_every == 0 or done == end:
                     averaged = stage.averaged().eval()
                     _save(record.model, averaged, options)
                     record.log(done, losses | held_out.scores(averaged), name)
@@ -200,12 +200,13 @@ class _Stage(NamedTuple):
     name: str
     build: Callable[[Any, float], Any]  # from a network and a learning rate
     first: int
-    last: int  # the step after the last one
+    end: int  # one after the last step
 
 
-def _stages(steps: int, total: int, features: str | None) -> list[_Stage]:
-    """Return the stages: our two, or the article's one if there is a network for its features."""
-    if features is not None:
+def _stages(preset: str, steps: int, total: int, features: str | None) -> list[_Stage]:
+    """Return the stages of a preset: two by default, one for the article."""
+    if preset == "article":
+        assert features is not None
         build = partial(pix2pix.Sketch2ColorStage, features=features)
         return [_Stage("sketch2color", build, 0, total)]
     return [
@@ -231,11 +232,14 @@ def _check_combination(
         raise OptionError(f"--size {size}: must be a multiple of {_MULTIPLE} pixels")
     if preset == "default":
         if features is not None:
-            raise OptionError(f"--features {features}: is used only with --preset article")
+            raise OptionError(
+                f"--features {features}: is used only with --preset article; leave it out"
+            )
         return
     if adversarial_steps is not None:
         raise OptionError(
-            f"--adversarial-steps {adversarial_steps}: is not used with --preset article"
+            f"--adversarial-steps {adversarial_steps}: is not used with --preset article; "
+            "leave it out"
         )
     if size != pix2pix.SIZE:
         raise OptionError(f"--size {size}: must be {pix2pix.SIZE} with --preset article")

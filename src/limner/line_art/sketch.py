@@ -34,8 +34,8 @@ def sketch(
     picture : str, path or PIL image
         The picture to draw.
     style : str
-        ``ink`` draws black strokes of varying width, ``contour`` thin lines where colors meet, and
-        ``pencil`` soft gray lines.
+        Kind of drawing: ``ink`` has black strokes of varying width, ``contour`` thin lines where
+        colors meet, ``pencil`` soft gray lines.
     thickness : float
         Thickness of the lines, from 0.5 to 4.
     strength : float
