@@ -17,7 +17,7 @@ from limner.colorization.edge_aware import smooth
 from limner.colorization.hints import apply_hints, read_hints, vary_hints
 from limner.colorization.network import HINTS, Colorizer
 from limner.colorization.pix2pix import UNet
-from limner.errors import OptionError, WeightsError
+from limner.errors import OptionError, WeightsError, printable
 from limner.io import Picture, Source
 from limner.io.openraster import Layers
 from limner.line_art.lines import extract_ink
@@ -187,14 +187,14 @@ def load(path: Path) -> Colorizer | UNet:
     about = weights.describe(path) if path.suffix == ".safetensors" else {}
     if about.get("kind") != "colorizer":
         raise WeightsError(
-            f"{path}: not weights for colorizing; use a file made by limner train colorizer"
+            f"{printable(path)}: not weights for colorizing; use a file made by limner train colorizer"
         )
     with seeding.preserved():
         network = UNet() if about.get("architecture") == "article" else Colorizer()
     size = about.get("size", str(network.size))
     if not size.isdecimal() or not MIN_SIZE <= int(size) <= MAX_SIZE:
         raise WeightsError(
-            f"{path}: says it was trained at {size} pixels; must be from {MIN_SIZE} to {MAX_SIZE}; "
+            f"{printable(path)}: says it was trained at {size} pixels; must be from {MIN_SIZE} to {MAX_SIZE}; "
             "use another file"
         )
     network.size = int(size)

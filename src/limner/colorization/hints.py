@@ -9,7 +9,7 @@ from torch import Tensor
 
 from limner.color import oklab
 from limner.colorization.edge_aware import propagate
-from limner.errors import OptionError
+from limner.errors import OptionError, printable
 from limner.io import Picture
 from limner.nn import images
 from limner.nn.images import gaussian_blur
@@ -31,7 +31,7 @@ def read_hints(picture: Picture, size: tuple[int, int]) -> Tensor:
     alpha = picture.alpha
     if alpha is None or alpha.min() == 1:
         raise OptionError(
-            f"--hints {picture.name}: has no transparency; use a PNG that is transparent where "
+            f"--hints {printable(picture.name)}: has no transparency; use a PNG that is transparent where "
             "there is no hint"
         )
     opacity = F.interpolate(alpha, size, mode="area")
