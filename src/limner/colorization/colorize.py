@@ -187,15 +187,16 @@ def load(path: Path) -> Colorizer | UNet:
     about = weights.describe(path) if path.suffix == ".safetensors" else {}
     if about.get("kind") != "colorizer":
         raise WeightsError(
-            f"{printable(path)}: not weights for colorizing; use a file made by limner train colorizer"
+            f"{printable(path)}: not weights for colorizing; use a file made by limner train "
+            "colorizer"
         )
     with seeding.preserved():
         network = UNet() if about.get("architecture") == "article" else Colorizer()
     size = about.get("size", str(network.size))
     if not size.isdecimal() or not MIN_SIZE <= int(size) <= MAX_SIZE:
         raise WeightsError(
-            f"{printable(path)}: says it was trained at {size} pixels; must be from {MIN_SIZE} to {MAX_SIZE}; "
-            "use another file"
+            f"{printable(path)}: says it was trained at {printable(size)} pixels; must be from "
+            f"{MIN_SIZE} to {MAX_SIZE}; use another file"
         )
     network.size = int(size)
     weights.fill(network, state, str(path))

@@ -31,8 +31,8 @@ def read_hints(picture: Picture, size: tuple[int, int]) -> Tensor:
     alpha = picture.alpha
     if alpha is None or alpha.min() == 1:
         raise OptionError(
-            f"--hints {printable(picture.name)}: has no transparency; use a PNG that is transparent where "
-            "there is no hint"
+            f"--hints {printable(picture.name)}: has no transparency; use a PNG that is "
+            "transparent where there is no hint"
         )
     opacity = F.interpolate(alpha, size, mode="area")
     rgb = F.interpolate(picture.rgb * alpha, size, mode="area") / opacity.clamp(min=1e-4)
