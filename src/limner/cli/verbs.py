@@ -46,7 +46,7 @@ VERBS = {
     "colorize": Command(
         "make_picture",
         "limner.colorization.colorize:colorize",
-        "Color a line drawing.",
+        "Turn a line drawing into a colored picture.",
         (
             "limner colorize drawing.jpg -o colored.png",
             'limner colorize drawing.jpg -o colored.png --palette "#aa3311,#ffe0bd"',
@@ -55,7 +55,7 @@ VERBS = {
     "sketch": Command(
         "make_picture",
         "limner.line_art.sketch:sketch",
-        "Make a line drawing from a picture.",
+        "Turn a picture into a line drawing.",
         (
             "limner sketch photo.jpg -o drawing.png",
             "limner sketch photo.jpg -o drawing.png --style pencil",
