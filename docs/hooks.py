@@ -16,6 +16,7 @@ from mkdocs.structure.pages import Page
 
 import limner
 from limner.cli.main import app
+from limner.cli.verbs import TRAININGS, VERBS
 
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
@@ -83,8 +84,18 @@ def commands() -> str:
         "This page is generated from the commands: it says what `limner COMMAND --help` says. "
         "The guides say what to use them for."
     )
-    parts = [f"# Commands\n\n{intro}\n{overview.partition(chr(10))[2]}", *sections]
-    return "\n## ".join(parts)
+    parts = [f"# Commands\n\n{intro}\n{overview.partition(chr(10))[2]}"]
+    return "\n## ".join([*parts, *map(with_examples, sections)])
+
+
+def with_examples(section: str) -> str:
+    """Put a command's examples before its options."""
+    name = section.partition("\n")[0].removeprefix("limner ")
+    about = VERBS.get(name) or TRAININGS.get(name.removeprefix("train "))
+    if about is None:
+        return section
+    head, options, rest = section.partition("\n**")
+    return f"{head}\n```sh\n" + "\n".join(about.examples) + f"\n```\n{options}{rest}"
 
 
 def api() -> str:

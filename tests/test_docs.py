@@ -245,6 +245,18 @@ def is_of_limner(node: Any) -> bool:
     return isinstance(node, ast.Attribute) and isinstance(value, ast.Name) and value.id == "limner"
 
 
+def test_the_messages_that_are_quoted_exist() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    source = re.sub(r'"\s*f?"', "", source)  # strings that go on in the next line
+    quoted = [
+        message
+        for page in DOCS.rglob("*.md")
+        for message in re.findall(r'\*\*[^*"]*"([^*"]+)"[^*"]*\*\*', prose(page))
+    ]
+    assert len(quoted) > 4
+    assert [message for message in quoted if " ".join(message.split()) not in source] == []
+
+
 def test_the_readme_is_short() -> None:
     assert len(README.read_text().splitlines()) < 150
 
