@@ -1,6 +1,6 @@
 """Make the pictures of the documentation, docs/images/*.jpg, from the examples.
 
-    python examples/make_docs.py               all of them; an hour of two CPU cores
+    python examples/make_docs.py               all of them; some ten minutes of two CPU cores
     python examples/make_docs.py stylize       those of one guide
 
 Results are kept in build/docs, so that a second run only lays them out again. Delete that folder
