@@ -11,11 +11,13 @@ from limner.signature import Option, of
 
 _NAMES = {"output": ("--output", "-o"), "n": "-n"}  # names that cyclopts would write otherwise
 
-# The groups of the help, in their order, and the options in each; others are in the first group.
-_INPUTS = Group("Inputs", sort_key=0)
-_RESULT = Group("Result", sort_key=1)
+# The groups of the help, in their order, and the options in each; other options are results.
+_INPUTS, _RESULT, _STYLE = (
+    Group(title, sort_key=number) for number, title in enumerate(("Inputs", "Result", "Style"))
+)
+_METHOD = Group("Method", sort_key=2)  # what "Style" is called for trainings and measures
 _GROUPS = {
-    Group("Style", sort_key=2): (
+    _STYLE: (
         "align",
         "augment",
         "contrast",
@@ -102,21 +104,23 @@ def command(verb: Callable[..., object], run: Callable[..., int]) -> Callable[..
     places = [option for option in of_verb if option.input]
     others = [option for option in (*of_run, *of_verb) if not option.input]
     others.sort(key=lambda option: option.name != "output")  # first in its group: it is required
-    parameters = [_parameter(option) for option in (*places, *others)]
+    makes_pictures = any(option.name == "overwrite" for option in of_run)
+    parameters = [_parameter(option, makes_pictures) for option in (*places, *others)]
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     called.__annotations__ = {p.name: p.annotation for p in parameters}
     called.__doc__ = (inspect.getdoc(verb) or "").partition("\n\n")[0]
     return called
 
 
-def _parameter(option: Option) -> inspect.Parameter:
+def _parameter(option: Option, makes_pictures: bool) -> inspect.Parameter:
     """Describe an option to cyclopts. Pictures become paths, which shells can complete."""
     kind: Any = option.kind
     if option.picture:
         kind = list[Path] if get_origin(kind) is list else Path
+    group = _INPUTS if option.input else _GROUP_OF.get(option.name, _RESULT)
     settings = Parameter(
         name=_NAMES.get(option.name),
-        group=_INPUTS if option.input else _GROUP_OF.get(option.name, _RESULT),
+        group=_METHOD if group is _STYLE and not makes_pictures else group,
         help=option.help,
         show_default=option.default not in (None, False, (), "", 0) or option.default is True,
         negative=None if option.default is True else (),
