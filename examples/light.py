@@ -1,4 +1,4 @@
-"""Noise and light: what both example pictures are made of."""
+"""Noise, light and color, which both example pictures need."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ Array = NDArray[np.float64]
 
 
 def noise_tile(rng: np.random.Generator, power: float, size: int = 1024) -> Array:
-    """Return periodic Gaussian noise [size, size], mean 0, deviation 1, amplitude ~ f^-power."""
+    """Return periodic Gaussian noise [size, size]: mean 0, deviation 1, amplitude ~ f^-power."""
     fy, fx = np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None]
     frequency = np.hypot(fy, fx)
     frequency[0, 0] = np.inf
@@ -18,7 +18,7 @@ def noise_tile(rng: np.random.Generator, power: float, size: int = 1024) -> Arra
 
 
 def sample(tile: Array, x: Array, y: Array) -> Array:
-    """Read a periodic tile bilinearly at x, y, where one period is 1."""
+    """Read a periodic tile bilinearly at x, y; one period is 1."""
     size = len(tile)
     x, y = x * size, y * size
     left, top = np.floor(x), np.floor(y)
@@ -32,13 +32,13 @@ def sample(tile: Array, x: Array, y: Array) -> Array:
 
 
 def step(low: float, high: float, x: Array) -> Array:
-    """Go smoothly from 0 at low to 1 at high."""
+    """Rise smoothly from 0 at low to 1 at high."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def mix(a: Array, b: Array, t: Array) -> Array:
-    """Blend colours a to b [..., 3] by a weight t [...]."""
+    """Blend colors a to b [..., 3] by a weight t [...]."""
     return a + (b - a) * t[..., None]
 
 
@@ -54,12 +54,12 @@ def to_linear(srgb: Array) -> Array:
 
 
 def rgb(*values: float) -> Array:
-    """Return one colour as an array."""
+    """Return one color as an array."""
     return np.array(values)
 
 
 def blur(picture: Array, radius: float) -> Array:
-    """Blur [H, W, C] by a Gaussian of this radius in pixels; the borders are repeated."""
+    """Blur [H, W, C] by a Gaussian with this radius in pixels; edge pixels are repeated."""
     pad = int(3 * radius) + 1
     wide = np.pad(picture, ((pad, pad), (pad, pad), (0, 0)), mode="edge")
     fy, fx = np.fft.fftfreq(wide.shape[0])[:, None], np.fft.rfftfreq(wide.shape[1])

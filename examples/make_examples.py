@@ -1,8 +1,8 @@
 """Render the two example pictures, photo.jpg and painting.jpg, next to this file.
 
-Both are computed from nothing but a seed, so that the README's commands run anywhere and nobody's
-copyright is involved. The photo is a height field seen through a pinhole camera in linear light;
-the painting is a stack of brush strokes, large to small.
+Both are computed from a seed alone, so the README's commands run anywhere and no copyright is
+involved. The photo is a height field seen by a pinhole camera, in linear light. The painting is a
+stack of brush strokes, from large to small.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from landscape import EYE, FOCAL, HEIGHT, HORIZON, OVER, WIDTH, Landscape
+from landscape import CAMERA_HEIGHT, FOCAL, HEIGHT, HORIZON, OVER, WIDTH, Landscape
 from light import Array, blur, rgb, to_srgb
 from painting import paint
 from shore import Layer, cottage, lighthouse, meadow, tree
@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 
 
 def develop(linear: Array, rng: np.random.Generator) -> Array:
-    """Turn scene light into the finished photograph: bloom, vignette, film curve, grain."""
+    """Turn linear light into a photo: bloom, vignette, film curve, grain."""
     linear = 0.92 * linear + 0.08 * blur(np.minimum(linear, 8), 22 * OVER)
     size = (round(WIDTH / OVER), round(HEIGHT / OVER))
     planes = [Image.fromarray(p.astype(np.float32)) for p in np.moveaxis(linear, -1, 0)]
@@ -37,12 +37,12 @@ def photo(seed: int) -> Array:
     rng = np.random.default_rng(seed)
     land = Landscape(rng)
     up: Array = (HORIZON - np.arange(HEIGHT, dtype=float) - 0.5) / FOCAL
-    picture, z = land.view(EYE, up)
-    mirror, _ = land.view(-EYE, -up[up < 0])
-    canvas = np.concatenate([picture[up > 0], mirror])  # the lake's image, placed as seen
+    picture, z = land.view(CAMERA_HEIGHT, up)
+    mirror, _ = land.view(-CAMERA_HEIGHT, -up[up < 0])
+    canvas = np.concatenate([picture[up > 0], mirror])  # the world and its reflection
     for upright in (False, True):
         layer = Layer(upright)
-        things = np.random.default_rng(seed)  # the same things, above the water and in it
+        things = np.random.default_rng(seed)  # the same random numbers, above the water and in it
         for x, deep, tall in ((49, 121, 8), (53, 117, 9.5), (25, 120, 6), (58, 121, 7.5)):
             foot = rgb(x, land.ground(rgb(x), rgb(deep))[0] - 0.3, deep)
             tree(layer, foot, tall, 0.17, things)
@@ -50,8 +50,10 @@ def photo(seed: int) -> Array:
             draw(layer, rgb(x, land.ground(rgb(x), rgb(deep))[0] - 0.3, deep), things)
         if not upright:
             mirror = layer.onto(canvas)[up < 0]
-            # the lake beyond the headland does not mirror it: it starts behind it
-            beyond, _ = land.view(-EYE, -up[(up < 0) & (up > -EYE / 142)], nearest=142)
+            # the lake beyond the cape does not mirror the cape
+            beyond, _ = land.view(
+                -CAMERA_HEIGHT, -up[(up < 0) & (up > -CAMERA_HEIGHT / 142)], nearest=142
+            )
             mirror[: len(beyond)] = beyond
             land.water(picture, mirror, up, z)
     picture = layer.onto(picture)

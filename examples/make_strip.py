@@ -1,4 +1,4 @@
-"""Join the photo, the painting and what `limner stylize` made of them into the README's strip.
+"""Make the README's first picture: photo, painting, and the photo in the painting's style.
 
 limner stylize examples/photo.jpg examples/painting.jpg -o painted.png
 python examples/make_strip.py painted.png
