@@ -1,4 +1,4 @@
-"""How the far picture lies over the near one, against complex numbers and Pillow's resampling."""
+"""Alignment of the far photo, compared with complex numbers and Pillow's resampling."""
 
 import cmath
 import math
@@ -13,7 +13,13 @@ from PIL import Image
 
 from limner.errors import OptionError
 from limner.hybrid import align
-from limner.hybrid.align import Similarity, common_frame, find, from_points, laid_over
+from limner.hybrid.align import (
+    Similarity,
+    common_rectangle,
+    find_similarity,
+    from_points,
+    warp_to_part,
+)
 
 NEAR = (160, 200)  # height and width
 # Sizes of a far picture, and how many of its pixels make a longest side of the near one.
@@ -78,7 +84,7 @@ def turned(similarity: Similarity, place: complex) -> complex:
 
 
 # Each case takes half a second: to look for the simplest that fails would take minutes.
-# And always the same: now and then a scene is not recognised, and left as it lies.
+# And always the same scenes: now and then one is not recognized, and stays unaligned.
 @settings(
     deadline=None,
     max_examples=12,
@@ -102,33 +108,33 @@ def test_find_recovers_how_a_scene_was_turned(
     near = seen(whole, NEAR, 1, 0)
     # far = turn · near + shift, so a far pixel shows the scene at (far − shift) / turn
     far = seen(whole, size, 200 / unit / turn, -200 * shift / turn)
-    found, agreement = find(tensor(near), tensor(0.15 + 0.7 * far))
+    found, agreement = find_similarity(tensor(near), tensor(0.15 + 0.7 * far))
     assert found.scale == pytest.approx(scale, rel=0.03)
     assert math.degrees(found.angle) == pytest.approx(angle, abs=1)
     assert abs(complex(found.x, found.y) - shift) < 0.015
     assert 0.7 < agreement <= 1.0001
 
 
-def test_pictures_that_lie_alike_stay_so() -> None:
+def test_aligned_pictures_stay_as_they_are() -> None:
     near = tensor(seen(scene(3), NEAR, 1, 0))
-    found, agreement = find(near, near)
+    found, agreement = find_similarity(near, near)
     assert (found.scale, found.angle) == pytest.approx((1, 0), abs=2e-3)
     assert (found.x, found.y) == pytest.approx((0, 0), abs=2e-3)
     assert agreement == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize("seed", [0, 10, 20])
-def test_unrelated_pictures_are_left_as_they_lie(seed: int) -> None:
+def test_unrelated_pictures_are_not_aligned(seed: int) -> None:
     near, far = (tensor(seen(scene(one), NEAR, 1, 0)) for one in (seed, seed + 1))
-    found, agreement = find(near, far)
+    found, agreement = find_similarity(near, far)
     assert found == Similarity(1, 0, 0, 0)
     assert agreement < 0.6
 
 
-def test_flat_pictures_are_left_as_they_lie() -> None:
+def test_flat_pictures_are_not_aligned() -> None:
     flat = torch.full((1, 3, *NEAR), 0.5)
-    assert find(flat, flat)[0] == Similarity(1, 0, 0, 0)
-    assert find(tensor(seen(scene(0), NEAR, 1, 0)), flat)[0] == Similarity(1, 0, 0, 0)
+    assert find_similarity(flat, flat)[0] == Similarity(1, 0, 0, 0)
+    assert find_similarity(tensor(seen(scene(0), NEAR, 1, 0)), flat)[0] == Similarity(1, 0, 0, 0)
 
 
 # --- similarities ----------------------------------------------------------------------------
@@ -140,9 +146,9 @@ def test_matrix_of_a_similarity_by_hand() -> None:
     np.testing.assert_allclose(found, [[0, -2, 0.25], [2, 0, -0.5]], atol=1e-6)
 
 
-def test_around_another_place_by_hand() -> None:
+def test_relative_to_another_place_by_hand() -> None:
     # 2i · (0.25 + 0.1i) + 0.1 = -0.1 + 0.5i
-    found = Similarity(2.0, math.pi / 2, 0.1, 0.0).around(0.25, 0.1)
+    found = Similarity(2.0, math.pi / 2, 0.1, 0.0).relative_to(0.25, 0.1)
     assert (found.scale, found.angle) == (2.0, math.pi / 2)
     assert (found.x, found.y) == pytest.approx((-0.1, 0.5))
 
@@ -152,11 +158,11 @@ SHARES = st.floats(-1, 1)
 
 @settings(deadline=None, max_examples=40)
 @given(st.floats(0.5, 2), st.floats(-3, 3), SHARES, SHARES, SHARES, SHARES)
-def test_around_another_place_says_the_same_of_the_rest(
+def test_relative_to_another_place_is_the_same_transform(
     scale: float, angle: float, x: float, y: float, right: float, down: float
 ) -> None:
     similarity, middle, place = Similarity(scale, angle, x, y), complex(right, down), 0.3 - 0.2j
-    moved = similarity.around(right, down)
+    moved = similarity.relative_to(right, down)
     assert turned(moved, place) == pytest.approx(turned(similarity, place + middle), abs=1e-9)
 
 
@@ -212,18 +218,18 @@ def test_points_fall_on_each_other(
 @pytest.mark.parametrize(
     ("points", "wanted"),
     [
-        ((1, 2, 3, 4), "--points 1,2,3,4: give eight numbers, "),
-        ((1, 2, 3, 4, 5, 6, 7, 8, 9), "--points 1,2,3,4,5,6,7,8,9: give eight numbers, "),
-        ((0, 0, 30, 0, 0, 0, 1, 1), ": outside the near picture of 30×20"),
-        ((0, 0, 0, 20, 0, 0, 1, 1), ": outside the near picture of 30×20"),
-        ((0, 0, -1, 3, 0, 0, 1, 1), ": outside the near picture of 30×20"),
-        ((0, 0, 29, 19, 50, 0, 1, 1), ": outside the far picture of 50×40"),
-        ((0, 0, 29, 19, 0, 0, 49, -1), ": outside the far picture of 50×40"),
-        ((5, 6, 5, 6, 0, 0, 49, 39), ": the near picture's two points are one"),
-        ((5, 6, 6, 6, 7, 7, 7, 7), ": the far picture's two points are one"),
+        ((1, 2, 3, 4), "--points 1,2,3,4: must be eight numbers, "),
+        ((1, 2, 3, 4, 5, 6, 7, 8, 9), "--points 1,2,3,4,5,6,7,8,9: must be eight numbers, "),
+        ((0, 0, 30, 0, 0, 0, 1, 1), ": a point is outside the near photo of 30×20 px"),
+        ((0, 0, 0, 20, 0, 0, 1, 1), ": a point is outside the near photo of 30×20 px"),
+        ((0, 0, -1, 3, 0, 0, 1, 1), ": a point is outside the near photo of 30×20 px"),
+        ((0, 0, 29, 19, 50, 0, 1, 1), ": a point is outside the far photo of 50×40 px"),
+        ((0, 0, 29, 19, 0, 0, 49, -1), ": a point is outside the far photo of 50×40 px"),
+        ((5, 6, 5, 6, 0, 0, 49, 39), ": the two points of the near photo must differ"),
+        ((5, 6, 6, 6, 7, 7, 7, 7), ": the two points of the far photo must differ"),
     ],
 )
-def test_points_that_do_not_do(points: tuple[int, ...], wanted: str) -> None:
+def test_points_that_are_refused(points: tuple[int, ...], wanted: str) -> None:
     with pytest.raises(OptionError) as caught:
         from_points(points, (20, 30), (40, 50))
     message = str(caught.value)
@@ -231,18 +237,21 @@ def test_points_that_do_not_do(points: tuple[int, ...], wanted: str) -> None:
     assert message.startswith(f"--points {','.join(map(str, points))}: ")
 
 
-def test_points_in_the_corners_do() -> None:
+def test_points_in_the_corners_are_accepted() -> None:
     assert from_points((0, 0, 29, 19, 0, 0, 49, 39), (20, 30), (40, 50)).scale > 0
 
 
-# --- the common frame ------------------------------------------------------------------------
+# --- the common rectangle --------------------------------------------------------------------
 
 
 def test_all_is_common_where_the_far_picture_covers() -> None:
     for similarity in (Similarity(), Similarity(0.5), Similarity(0.5, 0.2, 0.1, 0.05)):
-        assert common_frame(similarity, (100, 200), (100, 200)) == (slice(0, 100), slice(0, 200))
+        assert common_rectangle(similarity, (100, 200), (100, 200)) == (
+            slice(0, 100),
+            slice(0, 200),
+        )
     # more of the far picture above and below
-    found = common_frame(Similarity(y=0.2), (100, 200), (200, 200))
+    found = common_rectangle(Similarity(y=0.2), (100, 200), (200, 200))
     assert found == (slice(0, 100), slice(0, 200))
 
 
@@ -260,17 +269,17 @@ def test_all_is_common_where_the_far_picture_covers() -> None:
         (Similarity(2.0, 0.0, 0.2, 0.0), (25, 75, 30, 130)),
     ],
 )
-def test_common_frame_by_hand(similarity: Similarity, wanted: tuple[int, ...]) -> None:
-    rows, columns = common_frame(similarity, (100, 200), (100, 200))
+def test_common_rectangle_by_hand(similarity: Similarity, wanted: tuple[int, ...]) -> None:
+    rows, columns = common_rectangle(similarity, (100, 200), (100, 200))
     top, bottom, left, right = wanted
     # never beyond, and at most 2 cells of 128 lost
     assert top <= rows.start <= top + 4 and bottom - 4 <= rows.stop <= bottom
     assert left <= columns.start <= left + 4 and right - 4 <= columns.stop <= right
 
 
-def test_common_frame_of_a_turned_picture() -> None:
+def test_common_rectangle_of_a_turned_picture() -> None:
     """Half a right angle: |x| + |y| ≤ √½ is common, and the largest in it is half of all."""
-    rows, columns = common_frame(Similarity(angle=math.pi / 4), (400, 400), (400, 400))
+    rows, columns = common_rectangle(Similarity(angle=math.pi / 4), (400, 400), (400, 400))
     area = (rows.stop - rows.start) * (columns.stop - columns.start) / 400**2
     assert 0.45 < area < 0.51  # to a cell of 128
     for y in (rows.start, rows.stop):
@@ -284,15 +293,17 @@ def test_common_frame_of_a_turned_picture() -> None:
 )
 def test_hardly_anything_in_common_is_refused(similarity: Similarity, left: float) -> None:
     with pytest.raises(OptionError) as caught:
-        common_frame(similarity, (100, 200), (100, 200))
+        common_rectangle(similarity, (100, 200), (100, 200))
     message = str(caught.value)
-    said = re.match(r"--points: only (\d+)% of the near picture would be left; ", message)
+    said = re.match(
+        r"--points: only (\d+)% of the near photo would remain, and at least 10% must; ", message
+    )
     assert said and "\n" not in message
     assert left - 2 < int(said[1]) <= left + 0.5  # of cells, none counted that is cut
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_largest_rectangle_is_that_of_trying_all(seed: int) -> None:
+def test_largest_rectangle_equals_brute_force(seed: int) -> None:
     random = RANDOM(seed)
     mask = random.uniform(size=(6, 7)) < random.uniform(0.3, 0.95)
     areas = [
@@ -308,7 +319,7 @@ def test_largest_rectangle_is_that_of_trying_all(seed: int) -> None:
     assert (bottom - top) * (right - left) == max(areas)
 
 
-# --- laid over -------------------------------------------------------------------------------
+# --- warp ------------------------------------------------------------------------------------
 
 
 def noise(height: int, width: int) -> torch.Tensor:
@@ -316,26 +327,26 @@ def noise(height: int, width: int) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float32)
 
 
-def test_laid_over_as_it_lies_is_the_same_picture() -> None:
+def test_warp_by_the_identity_is_the_same_picture() -> None:
     far = noise(30, 44)
-    found = laid_over(far, Similarity(), (30, 44), slice(0, 30), slice(0, 44), (30, 44))
+    found = warp_to_part(far, Similarity(), (30, 44), slice(0, 30), slice(0, 44), (30, 44))
     np.testing.assert_allclose(found, far, atol=1e-4)
-    part = laid_over(far, Similarity(), (30, 44), slice(4, 20), slice(7, 40), (16, 33))
+    part = warp_to_part(far, Similarity(), (30, 44), slice(4, 20), slice(7, 40), (16, 33))
     np.testing.assert_allclose(part, far[:, :, 4:20, 7:40], atol=1e-4)
 
 
-def test_laid_over_shifted_and_its_border_drawn_out() -> None:
+def test_warp_shifts_and_repeats_the_border() -> None:
     far = noise(30, 40)
     similarity = Similarity(x=3 / 40, y=-5 / 40)  # what lies 3 to the right and 5 above
-    found = laid_over(far, similarity, (30, 40), slice(0, 30), slice(0, 40), (30, 40))
+    found = warp_to_part(far, similarity, (30, 40), slice(0, 30), slice(0, 40), (30, 40))
     wanted = np.pad(far, ((0, 0), (0, 0), (5, 0), (0, 3)), mode="edge")[:, :, :30, 3:]
     np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
-def test_laid_over_turned_by_a_quarter() -> None:
+def test_warp_by_a_quarter_turn() -> None:
     far = noise(32, 32)
     similarity = Similarity(angle=math.pi / 2)  # right of the near one is down in the far one
-    found = laid_over(far, similarity, (32, 32), slice(0, 32), slice(0, 32), (32, 32))
+    found = warp_to_part(far, similarity, (32, 32), slice(0, 32), slice(0, 32), (32, 32))
     wanted = np.empty_like(far)
     for y in range(32):
         for x in range(32):
@@ -345,28 +356,28 @@ def test_laid_over_turned_by_a_quarter() -> None:
 
 def test_a_far_picture_of_another_shape_covers_from_the_middle() -> None:
     far = noise(50, 40)  # 10 rows more at each end
-    found = laid_over(far, Similarity(), (30, 40), slice(0, 30), slice(0, 40), (30, 40))
+    found = warp_to_part(far, Similarity(), (30, 40), slice(0, 30), slice(0, 40), (30, 40))
     np.testing.assert_allclose(found, far[:, :, 10:40], atol=1e-4)
 
 
-def test_a_finer_far_picture_is_shrunk_without_grain() -> None:
+def test_a_larger_far_picture_is_shrunk_without_aliasing() -> None:
     y, x = np.mgrid[:96, :128]
     smooth = 0.5 + 0.3 * np.sin(x / 15) * np.cos(y / 18)
     grain = 0.1 * (-1.0) ** (x + y)
     far = torch.tensor(np.tile(smooth + grain, (1, 3, 1, 1)), dtype=torch.float32)
-    found = laid_over(far, Similarity(), (24, 32), slice(0, 24), slice(0, 32), (24, 32))
+    found = warp_to_part(far, Similarity(), (24, 32), slice(0, 24), slice(0, 32), (24, 32))
     wanted = smooth.reshape(24, 4, 32, 4).mean((1, 3))
     np.testing.assert_allclose(found[0, 1], wanted, atol=0.01)
 
 
 @pytest.mark.parametrize(("scale", "angle"), [(0.8, 12.0), (1.25, -17.0)])
-def test_laid_over_brings_a_turned_scene_back(scale: float, angle: float) -> None:
+def test_warp_brings_a_turned_scene_back(scale: float, angle: float) -> None:
     whole, turn, shift = scene(7), cmath.rect(scale, math.radians(angle)), 0.04 - 0.03j
     near = seen(whole, NEAR, 1, 0)
     far = seen(whole, (320, 400), 0.5 / turn, -200 * shift / turn)
     similarity = Similarity(scale, math.radians(angle), shift.real, shift.imag)
     rows, columns = slice(45, 115), slice(60, 140)  # in the far picture at either scale
-    found = laid_over(tensor(far), similarity, NEAR, rows, columns, (70, 80))[0].numpy()
+    found = warp_to_part(tensor(far), similarity, NEAR, rows, columns, (70, 80))[0].numpy()
     wanted = near[:, rows, columns]
     assert abs(found - wanted).mean() < 0.02
     elsewhere = near[:, 48:118, columns]  # three pixels off

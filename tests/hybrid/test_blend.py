@@ -72,7 +72,7 @@ def test_fourier_is_low_of_the_far_and_high_of_the_near(contrast: float) -> None
 
 
 @pytest.mark.parametrize("method", RESPONSES)
-def test_contrast_is_of_the_far_picture_about_middle_grey(method: str) -> None:
+def test_contrast_is_of_the_far_picture_about_middle_gray(method: str) -> None:
     near = torch.full((1, 3, HEIGHT, WIDTH), 0.2)
     far = torch.full((1, 3, HEIGHT, WIDTH), 0.9)  # all of it lets both filters through
     for contrast, wanted in ((1.0, 0.9), (0.75, 0.8), (0.0, 0.5)):

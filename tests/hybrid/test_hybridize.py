@@ -1,4 +1,4 @@
-"""`hybridize` from end to end, small: what goes in, what comes out, and what is refused."""
+"""`hybridize` from end to end, on small pictures: results, side files, notes and refusals."""
 
 import json
 from collections.abc import Callable
@@ -11,20 +11,20 @@ from PIL import Image, ImageDraw
 
 from limner import io
 from limner.errors import InputError, OptionError
-from limner.hybrid.hybridize import hybridize
+from limner.hybrid.hybridize import hybridize, side_files
 from limner.progress import Progress, Stop
 
 
 def textured(seed: int, height: int = 128, width: int = 160, line: int = 1) -> Image.Image:
-    """Ellipses of many colours, with thin or thick lines over them."""
+    """Ellipses of many colors, with thin or thick lines over them."""
     random = np.random.default_rng(seed)
     picture = Image.new("RGB", (width, height), tuple(random.integers(90, 160, 3).tolist()))
     draw = ImageDraw.Draw(picture)
     for _ in range(30):
         x, y = random.uniform(0, width), random.uniform(0, height)
         a, b = random.uniform(4, width / 5, 2)
-        colour = tuple(random.integers(40, 216, 3).tolist())
-        draw.ellipse((x - a, y - b, x + a, y + b), fill=colour, outline="black", width=line)
+        color = tuple(random.integers(40, 216, 3).tolist())
+        draw.ellipse((x - a, y - b, x + a, y + b), fill=color, outline="black", width=line)
     return picture
 
 
@@ -60,7 +60,7 @@ def notes_of(*inputs: Any, **options: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("method", ["detail", "fourier"])
-def test_small_it_is_the_far_photo_and_large_it_has_the_near_one_s_detail(method: Any) -> None:
+def test_small_it_shows_the_far_photo_and_large_the_detail_of_the_near_one(method: Any) -> None:
     hybrid = hybridize(NEAR, FAR, method=method)
     assert hybrid.size == NEAR.size
     assert correlation(thumbnail(hybrid), thumbnail(FAR)) > 0.95
@@ -93,16 +93,16 @@ def test_less_contrast_leaves_less_to_clip() -> None:
     assert auto["contrast"] < 1 and auto["clipped"] < clipped[0]
 
 
-def test_in_grey_all_colours_are_the_far_photo_s() -> None:
-    grey = FAR.convert("L")
-    coloured, plain = (
-        rgb(hybridize(NEAR, grey, near_grey=near_grey)) for near_grey in (False, True)
+def test_near_gray_takes_all_colors_from_the_far_photo() -> None:
+    gray = FAR.convert("L")
+    colored, plain = (
+        rgb(hybridize(NEAR, gray, near_gray=near_gray)) for near_gray in (False, True)
     )
-    assert np.ptp(coloured, axis=2).max() > 0.1
+    assert np.ptp(colored, axis=2).max() > 0.1
     assert np.ptp(plain, axis=2).max() < 0.01
 
 
-def test_the_article_s_way_lowers_its_loss_and_shows_both() -> None:
+def test_the_article_s_method_lowers_its_loss() -> None:
     told: list[Progress] = []
     hybrid = hybridize(NEAR, FAR, method="article", size=96, steps=30, on_step=told.append)
     losses = [progress.loss for progress in told if progress.loss is not None]
@@ -112,7 +112,7 @@ def test_the_article_s_way_lowers_its_loss_and_shows_both() -> None:
     assert found_in(fast)["loss"] < losses[-1]
 
 
-def test_the_article_s_size_and_steps_are_its_own() -> None:
+def test_the_article_s_defaults_and_stopping_early() -> None:
     told: list[Progress] = []
 
     def stop(progress: Progress) -> None:
@@ -125,7 +125,7 @@ def test_the_article_s_size_and_steps_are_its_own() -> None:
     assert json.loads(hybrid.info["limner"])["options"]["steps"] == 2
 
 
-def test_heavier_the_near_photo_is_seen_more() -> None:
+def test_a_larger_weight_shows_more_of_the_near_photo() -> None:
     found = [
         correlation(rgb(hybridize(NEAR, FAR, method="article", size=160, weight=w)), rgb(NEAR))
         for w in (0.1, 0.3, 1.0)
@@ -133,23 +133,24 @@ def test_heavier_the_near_photo_is_seen_more() -> None:
     assert found == sorted(found) and found[2] > found[0] + 0.1
 
 
-# --- where they lie --------------------------------------------------------------------------
+# --- alignment -------------------------------------------------------------------------------
 
 
-def test_it_is_cut_to_what_both_have() -> None:
-    """The far photo is the near one, moved right by 20 pixels: so much is missing at its left."""
+def test_it_is_cropped_to_what_both_show() -> None:
+    """The far photo is the near one, moved right by 20 pixels, so its left 20 are missing."""
     wide = textured(5, 160, 260)
     near, far = wide.crop((40, 0, 240, 160)), wide.crop((20, 0, 220, 160))
     hybrid = hybridize(near, far, contrast=1)
     assert hybrid.height == 160 and 174 <= hybrid.width <= 181
     found = found_in(hybrid)
     assert found["alignment"]["x"] == pytest.approx(20 / 200, abs=0.004)
-    assert found["alignment"]["scale"] == pytest.approx(1, abs=0.01) and found["agreement"] > 0.7
-    # now that they lie on each other, they are one picture
+    assert found["alignment"]["scale"] == pytest.approx(1, abs=0.01)
+    assert found["edge_correlation"] > 0.7
+    # aligned, they are the same picture
     assert np.abs(rgb(hybrid) - rgb(near.crop((0, 0, hybrid.width, 160)))).mean() < 0.02
 
 
-def test_points_lay_one_thing_over_another() -> None:
+def test_points_align_the_photos() -> None:
     far = textured(7, 200, 200)
     hybrid = hybridize(NEAR, far, points=[40, 40, 120, 40, 60, 60, 140, 60], sigma=8, contrast=1)
     # 80 pixels on 80: the far photo is not scaled, and (40, 40) lies on (60, 60)
@@ -176,7 +177,7 @@ def test_the_result_has_the_size(size: int | None, wanted: tuple[int, int]) -> N
 # --- pictures of all kinds -------------------------------------------------------------------
 
 
-def test_grey_deep_transparent_and_large_pictures_go_through(tmp_path: Path) -> None:
+def test_gray_16_bit_and_transparent_pictures_are_read(tmp_path: Path) -> None:
     deep = Image.fromarray(np.asarray(NEAR.convert("L")).astype(np.uint16) * 257)
     deep.save(tmp_path / "deep.png")
     clear = FAR.convert("RGBA")
@@ -189,12 +190,12 @@ def test_grey_deep_transparent_and_large_pictures_go_through(tmp_path: Path) -> 
     assert np.abs(found - rgb(hybridize(NEAR, on_white))).max() < 0.03
 
 
-def test_the_same_photo_twice_gives_that_photo_and_says_so() -> None:
+def test_the_same_photo_twice_gives_that_photo_and_a_warning() -> None:
     assert np.abs(rgb(hybridize(NEAR, NEAR, contrast=1)) - rgb(NEAR)).max() < 0.01
     assert any("are the same" in note for note in notes_of(NEAR, NEAR))
 
 
-def test_flat_photos_are_said_to_be_flat() -> None:
+def test_flat_photos_give_a_warning() -> None:
     flat = Image.new("RGB", (160, 128), (200, 90, 40))
     assert any("far photo is flat" in note for note in notes_of(NEAR, flat))
     assert any("hardly any detail" in note for note in notes_of(flat, FAR))
@@ -204,7 +205,7 @@ def test_flat_photos_are_said_to_be_flat() -> None:
     assert np.abs(rgb(both) - rgb(flat)).max() < 0.01
 
 
-def test_photos_that_do_not_suit_are_told_with_the_score() -> None:
+def test_photos_that_do_not_suit_each_other_give_a_warning() -> None:
     stripes = np.zeros((128, 160, 3), np.uint8)
     stripes[::8] = stripes[1::8] = 255
     other = np.zeros((128, 160, 3), np.uint8)
@@ -214,21 +215,21 @@ def test_photos_that_do_not_suit_are_told_with_the_score() -> None:
     assert not any("suit" in n for n in notes_of(NEAR, NEAR.rotate(3)))
 
 
-# --- what is said and shown beside -------------------------------------------------------------
+# --- notes and side files ---------------------------------------------------------------------
 
 
-def test_distances_go_by_the_print() -> None:
+def test_distances_depend_on_the_print() -> None:
     found = found_in(hybridize(NEAR, FAR, sigma=3, print_width="40cm"))
     # 160 of 160 pixels wide: f = 0.187 · 512 / 3 = 31.9 cycles; 57.3 · 15 / f = 26.9 widths
     assert found["widths"]["far"] == pytest.approx(26.93, abs=0.01)
-    assert found["metres"]["far"] == pytest.approx(26.93 * 0.4, abs=0.01)
-    assert found["metres"]["near"] == pytest.approx(26.93 * 0.4 / 3, abs=0.01)
+    assert found["meters"]["far"] == pytest.approx(26.93 * 0.4, abs=0.01)
+    assert found["meters"]["near"] == pytest.approx(26.93 * 0.4 / 3, abs=0.01)
     picture = hybridize(NEAR, FAR, print_width="10cm", near="50cm", far="4m")
-    assert found_in(picture)["metres"]["far"] == pytest.approx(4)
+    assert found_in(picture)["meters"]["far"] == pytest.approx(4)
     assert picture.info["dpi"] == pytest.approx((160 / 10 * 2.54,) * 2, abs=0.05)
 
 
-def test_beside_lie_a_strip_and_an_animation() -> None:
+def test_side_files_are_a_strip_and_an_animation() -> None:
     hybrid = hybridize(NEAR, FAR, strip=True, zoom_gif=True)
     strip, zoom = hybrid.info["beside"]["strip"], hybrid.info["beside"]["zoom"]
     assert strip.size == (160 + 80 + 40 + 20 + 3 * 16, 128)
@@ -237,7 +238,16 @@ def test_beside_lie_a_strip_and_an_animation() -> None:
     assert hybridize(NEAR, FAR).info["beside"] == {}
 
 
-def test_the_recipe_holds_all(tmp_path: Path) -> None:
+@pytest.mark.parametrize("strip", [False, True])
+@pytest.mark.parametrize("zoom_gif", [False, True])
+def test_the_side_files_are_known_before(strip: bool, zoom_gif: bool) -> None:
+    options = {"strip": strip, "zoom_gif": zoom_gif}
+    beside = hybridize(NEAR, FAR, **options).info["beside"]
+    assert side_files(options) == {name: io.ending_of(view) for name, view in beside.items()}
+    assert side_files({}) == {}
+
+
+def test_the_recipe_describes_the_call(tmp_path: Path) -> None:
     NEAR.save(tmp_path / "near.png")
     FAR.save(tmp_path / "far.png")
     near, far = str(tmp_path / "near.png"), str(tmp_path / "far.png")
@@ -267,34 +277,41 @@ def test_the_plan_comes_first_and_the_preview_is_the_picture() -> None:
         ({"sigma": 0.4}, "--sigma 0.4: must be from 0.5 to 32"),
         ({"sigma": float("nan")}, "--sigma nan: must be from 0.5 to 32"),
         ({"contrast": 1.1}, "--contrast 1.1: must be from 0.1 to 1"),
-        ({"size": 63}, "--size 63: must be 64 or more"),
-        ({"method": "article", "steps": 0}, "--steps 0: must be 1 or more"),
-        ({"method": "article", "weight": 0.0}, "--weight 0.0: must be from 0.001 to 1000"),
+        ({"size": 63}, "--size 63: must be at least 64"),
+        ({"method": "article", "steps": 0}, "--steps 0: must be at least 1"),
+        ({"method": "article", "weight": 0.0}, "--weight 0: must be from 0.001 to 1000"),
         ({"method": "magic"}, "--method magic: must be one of detail, article, fourier"),
         ({"align": "by eye"}, "--align by eye: must be one of auto, none"),
-        ({"weight": 0.1}, "--weight: is not of --method detail; leave it out"),
-        ({"method": "fourier", "solver": "fast"}, "--solver: is not of --method fourier"),
-        ({"method": "article", "sigma": 3.0}, "--sigma: is not of --method article"),
-        ({"far": "4m", "near": "1m"}, "--print-width: must be given with --near, --far"),
-        ({"far": "4m", "print_width": 0.4}, "--near: must be given with --near, --far"),
+        ({"weight": 0.1}, "--weight 0.1: has no effect with --method detail; leave it out, or use"),
+        ({"steps": 9}, "--steps 9: has no effect with --method detail; leave it out, or use"),
+        (
+            {"method": "fourier", "solver": "fast"},
+            "--solver fast: has no effect with --method four",
+        ),
+        ({"method": "article", "sigma": 3.0}, "--sigma 3.0: has no effect with --method article; "),
+        ({"method": "article", "contrast": 0.8}, "--contrast 0.8: has no effect with --method art"),
+        ({"method": "article", "far": "4m"}, "--far 4m: has no effect with --method article; "),
+        ({"points": [1] * 8, "align": "none"}, "--align none: has no effect with --points; leave"),
+        ({"far": "4m", "near": "1m"}, "--print-width: is missing; --near, --far and --print-width"),
+        ({"far": "4m", "print_width": 0.4}, "--near: is missing; --near, --far and --print-width"),
         (
             {"far": "4m", "near": "1m", "print_width": 0.4, "sigma": 2.0},
-            "--sigma: is what --near and --far decide; give it or them",
+            "--sigma 2.0: has no effect with --near and --far, which set the cut-off; leave it out",
         ),
         ({"far": "4m", "near": "2m", "print_width": 0.4}, "--near 2m: must be at most a third"),
         ({"far": "90m", "near": "2m", "print_width": 0.4}, "--far 90m: must be from"),
-        ({"print_width": "wide"}, "length 'wide': must be above 0, as in 40cm"),
-        ({"points": [1, 2, 3]}, "--points 1,2,3: give eight numbers"),
+        ({"print_width": "wide"}, "--print-width 'wide': must be a length above 0, as in 40cm"),
+        ({"points": [1, 2, 3]}, "--points 1,2,3: must be eight numbers"),
     ],
 )
-def test_options_that_cannot_be_are_refused(options: dict[str, Any], says: str) -> None:
+def test_invalid_options_are_refused(options: dict[str, Any], says: str) -> None:
     with pytest.raises(OptionError) as raised:
         hybridize(NEAR, FAR, **options)
     assert str(raised.value).startswith(says) and "\n" not in str(raised.value)
 
 
-def test_a_sliver_and_a_missing_photo_are_refused() -> None:
-    with pytest.raises(OptionError, match="160×10 px: the short side must be at least 16"):
+def test_a_narrow_and_a_missing_photo_are_refused() -> None:
+    with pytest.raises(OptionError, match="160×10 px, and its short side must have at least 16"):
         hybridize(NEAR.crop((0, 0, 160, 10)), FAR, align="none")
     with pytest.raises(InputError, match=r"nowhere\.jpg: there is no such file"):
         hybridize(NEAR, "nowhere.jpg")

@@ -1,14 +1,20 @@
-"""The article's objective and the ways down, against NumPy and finite differences."""
+"""The article's loss and both solvers, compared with NumPy and finite differences."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import numpy as np
 import pytest
 import torch
 
-from limner.hybrid.optimization import FAST_STEPS, Objective, descend, minimise, solve
+from limner.hybrid.optimization import (
+    FAST_STEPS,
+    Objective,
+    fast_solver,
+    gradient_descent,
+    projected_lbfgs,
+)
 
 WEIGHTS = [0.1, 0.3, 1.0]
 RANDOM = np.random.default_rng
@@ -52,7 +58,7 @@ def wanted_loss(x: np.ndarray, near: np.ndarray, far: np.ndarray, weight: float)
 
 
 def objective(near: np.ndarray, far: np.ndarray, weight: float) -> Objective:
-    return Objective.of(torch.tensor(near), torch.tensor(far), weight)
+    return Objective.prepare(torch.tensor(near), torch.tensor(far), weight)
 
 
 # --- loss and gradient -----------------------------------------------------------------------
@@ -66,12 +72,12 @@ def test_loss_is_the_article_s(weight: float, size: tuple[int, int]) -> None:
     assert found == pytest.approx(wanted_loss(x, near, far, weight), rel=1e-4)
 
 
-def test_loss_is_nothing_where_both_pictures_are_met() -> None:
+def test_loss_is_zero_where_both_pictures_match() -> None:
     near = noise(0)
-    assert objective(near, near, 0.3)(torch.tensor(near))[0] == 0
-    # and of one grey on another it is worked out by hand: blurs of constants are themselves
-    grey, black = np.full_like(near, 0.5), np.zeros_like(near)
-    found, _ = objective(black, black, 0.3)(torch.tensor(grey))
+    assert objective(near, near, 0.3)(torch.tensor(near))[0] == pytest.approx(0, abs=1e-12)
+    # and of one gray on another it is worked out by hand: blurs of constants are themselves
+    gray, black = np.full_like(near, 0.5), np.zeros_like(near)
+    found, _ = objective(black, black, 0.3)(torch.tensor(gray))
     assert found == pytest.approx(0.3 * 0.25 + 0.5**4.4, rel=1e-5)
 
 
@@ -98,6 +104,17 @@ def test_gradient_at_black_is_that_of_the_near_picture_alone() -> None:
     np.testing.assert_allclose(gradient, -2 * 0.3 * near / near.size, rtol=1e-5)
 
 
+def test_the_loss_needs_no_float64_on_the_device(
+    without_float64: Callable[[torch.Tensor], torch.Tensor],
+) -> None:
+    near, far = noise(0), noise(1)
+    there = [without_float64(torch.tensor(picture)) for picture in (near, far)]
+    for solver in (gradient_descent, fast_solver):
+        *_, (_, loss) = islice(solver(Objective.prepare(*there, 0.1)), 3)
+        *_, (_, wanted) = islice(solver(objective(near, far, 0.1)), 3)
+        assert loss == pytest.approx(wanted, rel=1e-5)
+
+
 # --- the article's descent -------------------------------------------------------------------
 
 
@@ -115,7 +132,7 @@ def plain_descent(near: np.ndarray, far: np.ndarray, weight: float) -> Iterator[
 @pytest.mark.parametrize("weight", WEIGHTS)
 def test_descent_is_plain_gradient_descent(weight: float) -> None:
     near, far = noise(0), noise(1)
-    ours = islice(descend(objective(near, far, weight)), 12)
+    ours = islice(gradient_descent(objective(near, far, weight)), 12)
     for (picture, loss), wanted in zip(ours, plain_descent(near, far, weight), strict=False):
         np.testing.assert_allclose(picture, wanted, atol=1e-5)
         assert loss == pytest.approx(wanted_loss(wanted, near, far, weight), rel=1e-3)
@@ -123,7 +140,7 @@ def test_descent_is_plain_gradient_descent(weight: float) -> None:
 
 def test_the_descent_s_loss_falls() -> None:
     near, far = textured(0, 40), textured(1, 40)
-    losses = [loss for _, loss in islice(descend(objective(near, far, 0.1)), 60)]
+    losses = [loss for _, loss in islice(gradient_descent(objective(near, far, 0.1)), 60)]
     assert losses[0] == pytest.approx(
         wanted_loss(np.full_like(near, 0.5), near, far, 0.1), rel=1e-4
     )
@@ -131,15 +148,15 @@ def test_the_descent_s_loss_falls() -> None:
     assert losses[-1] < 0.6 * losses[0]
 
 
-# --- the fast way ----------------------------------------------------------------------------
+# --- the fast solver -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("weight", WEIGHTS)
 @pytest.mark.parametrize("seed", [0, 6])
 def test_four_fast_steps_are_worth_two_hundred(weight: float, seed: int) -> None:
     near, far = textured(seed), textured(seed + 1)
-    steps = list(islice(solve(objective(near, far, weight)), FAST_STEPS + 1))
-    *_, (slow, _) = islice(descend(objective(near, far, weight)), 201)
+    steps = list(islice(fast_solver(objective(near, far, weight)), FAST_STEPS + 1))
+    *_, (slow, _) = islice(gradient_descent(objective(near, far, weight)), 201)
     fast = steps[FAST_STEPS][0]
     assert FAST_STEPS == 4
     assert wanted_loss(fast.numpy(), near, far, weight) <= wanted_loss(
@@ -148,14 +165,14 @@ def test_four_fast_steps_are_worth_two_hundred(weight: float, seed: int) -> None
 
 
 @pytest.mark.parametrize("weight", WEIGHTS)
-def test_the_fast_way_stays_in_range_and_never_climbs(weight: float) -> None:
+def test_the_fast_solver_stays_in_range_and_never_raises_the_loss(weight: float) -> None:
     near, far = textured(2, 48), textured(3, 48)
     near[..., :12], near[..., 12:24] = 0, 1  # bounds to run into
     far[:, :, :12], far[:, :, 12:24] = 1, 0
-    steps = list(islice(solve(objective(near, far, weight)), 30))
+    steps = list(islice(fast_solver(objective(near, far, weight)), 30))
     for picture, loss in steps:
         assert picture.min() >= 0 and picture.max() <= 1
-        # what is said to be its loss is the loss of that picture
+        # the loss that is returned is the loss of that picture
         assert loss == pytest.approx(wanted_loss(picture.numpy(), near, far, weight), rel=1e-3)
     losses = [loss for _, loss in steps]
     assert all(after <= before for before, after in itertools.pairwise(losses))
@@ -163,7 +180,7 @@ def test_the_fast_way_stays_in_range_and_never_climbs(weight: float) -> None:
 
 
 @pytest.mark.parametrize("lowest", [0.0, 0.2])
-def test_minimise_finds_the_least_of_a_square_in_a_box(lowest: float) -> None:
+def test_lbfgs_finds_the_minimum_of_a_square_in_a_box(lowest: float) -> None:
     random = RANDOM(0)
     steepness, middle = random.uniform(0.5, 20, 40), random.uniform(-0.6, 1.6, 40)
     a, c = torch.tensor(steepness), torch.tensor(middle)
@@ -173,14 +190,14 @@ def test_minimise_finds_the_least_of_a_square_in_a_box(lowest: float) -> None:
 
     start = torch.full((40,), 0.7, dtype=torch.float64)
     # 1/6 of a gradient: an inverse of the Hessian that is only roughly right
-    *_, (found, loss) = islice(minimise(square, lambda g: g / 6, start, lowest), 80)
+    *_, (found, loss) = islice(projected_lbfgs(square, lambda g: g / 6, start, lowest), 80)
     wanted = middle.clip(lowest, 1)
     assert 10 < (wanted != middle).sum() < 30  # of both kinds
     np.testing.assert_allclose(found, wanted, atol=1e-5)
     assert loss == pytest.approx(float((steepness * (wanted - middle) ** 2).sum() / 2), rel=1e-9)
 
 
-def test_minimise_is_there_at_once_with_the_inverse_of_the_hessian() -> None:
+def test_lbfgs_needs_one_step_with_the_inverse_of_the_hessian() -> None:
     steepness, middle = RANDOM(1).uniform(0.5, 20, 9), RANDOM(2).uniform(-0.6, 1.6, 9)
     a, c = torch.tensor(steepness), torch.tensor(middle)
 
@@ -188,13 +205,13 @@ def test_minimise_is_there_at_once_with_the_inverse_of_the_hessian() -> None:
         return (a * (x - c) ** 2).sum().item() / 2, a * (x - c)
 
     start = torch.full((9,), 0.5, dtype=torch.float64)
-    first, (second, _) = islice(minimise(square, lambda g: g / a, start), 2)
+    first, (second, _) = islice(projected_lbfgs(square, lambda g: g / a, start), 2)
     assert torch.equal(first[0], start)
     np.testing.assert_allclose(second, middle.clip(0, 1), atol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_minimise_of_values_that_pull_at_each_other(seed: int) -> None:
+def test_lbfgs_with_coupled_values(seed: int) -> None:
     """Against every choice of which values lie at 0, at 1 or free, each solved as equations."""
     random = RANDOM(seed)
     root, middle = random.normal(0, 1, (4, 4)), random.uniform(-0.8, 1.8, 4)
@@ -212,5 +229,5 @@ def test_minimise_of_values_that_pull_at_each_other(seed: int) -> None:
         if x.min() >= 0 and x.max() <= 1:
             least = min(least, float((x - middle) @ hessian @ (x - middle) / 2))
     start = torch.full((4,), 0.5, dtype=torch.float64)
-    *_, (_, loss) = islice(minimise(square, lambda g: g / 5, start), 150)
+    *_, (_, loss) = islice(projected_lbfgs(square, lambda g: g / 5, start), 150)
     assert loss == pytest.approx(least, rel=1e-7, abs=1e-9)

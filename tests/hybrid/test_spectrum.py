@@ -1,6 +1,7 @@
-"""The mirrored Gaussian, against a convolution in space and a Fourier transform by NumPy."""
+"""Filters by the cosine transform, compared with convolutions and NumPy's Fourier transform."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limner.hybrid.spectrum import blurred, cosines, low_pass
+from limner.hybrid.spectrum import dct_basis, gaussian_blur, low_pass
 
 SIZES = [(17, 24), (24, 17), (16, 16), (9, 40), (1, 12)]
 
@@ -42,13 +43,13 @@ def transformed(picture: np.ndarray, sigma: float, response) -> np.ndarray:  # t
 
 @pytest.mark.parametrize(("length", "count"), [(1, 1), (2, 2), (9, 9), (16, 5), (301, 301)])
 def test_cosines_are_orthonormal(length: int, count: int) -> None:
-    found = cosines(length, count).double().numpy()
+    found = dct_basis(length, count).double().numpy()
     assert found.shape == (count, length)
     np.testing.assert_allclose(found @ found.T, np.eye(count), atol=1e-6)
 
 
 def test_each_cosine_is_one_frequency_once_mirrored() -> None:
-    found = cosines(15, 15).double().numpy()
+    found = dct_basis(15, 15).double().numpy()
     power = np.abs(np.fft.rfft(np.concatenate((found, found[:, ::-1]), 1))) ** 2
     share = power[:, :15] / power.sum(1, keepdims=True)
     np.testing.assert_allclose(share, np.eye(15), atol=1e-6)
@@ -56,12 +57,10 @@ def test_each_cosine_is_one_frequency_once_mirrored() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("sigma", [1.5, 3.0, 7.3, 40.0])  # below 1.5 a sampled Gaussian is none
-def test_blurred_is_a_convolution_of_the_mirrored_picture(
-    size: tuple[int, int], sigma: float
-) -> None:
+def test_blur_is_a_convolution_of_the_mirrored_picture(size: tuple[int, int], sigma: float) -> None:
     picture = noise(*size)
     wanted = convolved(picture.numpy(), sigma)
-    np.testing.assert_allclose(blurred(picture, sigma), wanted, atol=1e-4)
+    np.testing.assert_allclose(gaussian_blur(picture, sigma), wanted, atol=1e-4)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -81,24 +80,33 @@ def test_a_cosine_loses_what_the_gaussian_says(order: int, sigma: float) -> None
     kept = math.exp(-((math.pi * order * sigma / 30) ** 2) / 2)
     across = torch.tensor(np.tile(wave, (1, 1, 20, 1)), dtype=torch.float32)
     for picture in (across, across.mT):
-        np.testing.assert_allclose(blurred(picture, sigma), kept * picture, atol=1e-5)
+        np.testing.assert_allclose(gaussian_blur(picture, sigma), kept * picture, atol=1e-5)
 
 
 @pytest.mark.parametrize("sigma", [0.2, 1.0, 5.0, 300.0])
 def test_a_constant_picture_stays_so(sigma: float) -> None:
     picture = torch.full((1, 3, 33, 50), 0.37)
-    np.testing.assert_allclose(blurred(picture, sigma), 0.37, atol=1e-5)
+    np.testing.assert_allclose(gaussian_blur(picture, sigma), 0.37, atol=1e-5)
 
 
 def test_the_widest_blur_leaves_the_mean_of_each_channel() -> None:
     picture = noise(31, 20)
     wanted = np.broadcast_to(picture.numpy().mean((2, 3), keepdims=True), picture.shape)
-    np.testing.assert_allclose(blurred(picture, 1e4), wanted, atol=1e-5)
+    np.testing.assert_allclose(gaussian_blur(picture, 1e4), wanted, atol=1e-5)
+
+
+def test_filters_need_no_float64_on_the_device(
+    without_float64: Callable[[torch.Tensor], torch.Tensor],
+) -> None:
+    dct_basis.cache_clear()
+    picture = noise(24, 31)
+    found = gaussian_blur(without_float64(picture), 2.0)
+    np.testing.assert_allclose(found, gaussian_blur(picture, 2.0), atol=1e-6)
 
 
 @settings(deadline=None, max_examples=20)
 @given(st.floats(0.5, 20), st.floats(-3, 3), st.floats(-3, 3))
 def test_a_blur_is_linear(sigma: float, one: float, other: float) -> None:
     a, b = noise(13, 22), noise(13, 22, seed=1)
-    wanted = one * blurred(a, sigma).numpy() + other * blurred(b, sigma).numpy()
-    np.testing.assert_allclose(blurred(one * a + other * b, sigma), wanted, atol=1e-5)
+    wanted = one * gaussian_blur(a, sigma).numpy() + other * gaussian_blur(b, sigma).numpy()
+    np.testing.assert_allclose(gaussian_blur(one * a + other * b, sigma), wanted, atol=1e-5)

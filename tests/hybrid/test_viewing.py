@@ -1,4 +1,4 @@
-"""Lengths, strips and animations, measured in their pixels."""
+"""Strips and animations, measured in their pixels."""
 
 import numpy as np
 import pytest

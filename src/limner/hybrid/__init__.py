@@ -1,1 +1,1 @@
-"""`hybridize`: one picture near, another from afar."""
+"""`hybridize`: two photos in one picture, one to see from near, the other from far away."""

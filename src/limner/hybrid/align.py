@@ -1,4 +1,4 @@
-"""Lay the far picture over the near one: where its edges fall on the other's edges."""
+"""Align the far photo with the near one: find a similarity transform that makes the edges meet."""
 
 import cmath
 import math
@@ -12,33 +12,39 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limner.errors import OptionError
-from limner.hybrid.metrics import shrunk
-from limner.hybrid.spectrum import blurred
+from limner.hybrid.metrics import shrink
+from limner.hybrid.spectrum import gaussian_blur
 from limner.nn import images
 
-COARSE, FINE = 64, 192  # longest side, in pixels, of what is searched and of what is refined
+COARSE, FINE = 64, 192  # longest sides, in pixels, of the edge maps for search and refinement
+
+# What is searched
 _SCALES = [2 ** (step / 8) for step in range(-4, 5)]
 _ANGLES = [math.radians(degrees) for degrees in range(-24, 25, 4)]
-_FURTHEST = 0.25  # shift tried, as a share of the near picture's longest side
-# Photos of different things meet by chance to 0.5, or to more in some small part; photos of one
-# thing to 0.9. Below these the pictures are left as they lie.
-_SURE, _COVERED = 0.7, 0.4  # agreement where both are, and with what is uncovered as not met
-_LEAST_COMMON = 0.1  # of the near picture that must be left
+_MAX_SHIFT = 0.25  # as a share of the longest side of the near photo
+
+# An alignment is used only above these correlations. Edges of different things reach 0.5 by
+# chance, or more in a small part of the picture; edges of the same thing 0.9.
+_MIN_CORRELATION = 0.7  # where both photos are
+_MIN_OVERALL = 0.4  # over the whole near photo; where there is no far photo, nothing correlates
+
+_MIN_AREA = 0.1  # share of the near photo that must remain
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """From a place in the near picture to one in the far: ``scale · rotation · place + shift``.
+    """A transform from places in the near photo to places in the far one: scale, turn and shift.
 
-    Places count from the middle of a picture, x to the right and y down, in units of the longest
-    side of the near one; the far one is enlarged or shrunk so that it just covers the near.
+    Places are measured from the center of a photo, x to the right and y down. The unit is the
+    longest side of the near photo. At scale 1 the far photo just covers the near one.
 
     Attributes
     ----------
-    scale, angle : float
-        The angle in radians, from x towards y.
+    scale : float
+    angle : float
+        In radians, from x towards y.
     x, y : float
-        The shift.
+        The shift, applied last.
     """
 
     scale: float = 1.0
@@ -46,40 +52,47 @@ class Similarity:
     x: float = 0.0
     y: float = 0.0
 
-    def around(self, x: float, y: float) -> "Similarity":
-        """The same for places that count from another place in the near picture."""
+    def relative_to(self, x: float, y: float) -> "Similarity":
+        """Return the same transform for places measured from (x, y) in the near photo."""
         moved = complex(self.x, self.y) + cmath.rect(self.scale, self.angle) * complex(x, y)
         return Similarity(self.scale, self.angle, moved.real, moved.imag)
 
     def matrix(self) -> Tensor:
-        """The same as a matrix [2, 3] for (x, y, 1)."""
+        """Return the transform as a matrix [2, 3] for (x, y, 1), on the CPU."""
         return _matrix(torch.tensor((self.scale, self.angle, self.x, self.y)))
 
 
 def _matrix(parameters: Tensor) -> Tensor:
     scale, angle, x, y = parameters
-    across, along = scale * angle.cos(), scale * angle.sin()
-    return torch.stack((across, -along, x, along, across, y)).view(2, 3)
+    cosine, sine = scale * angle.cos(), scale * angle.sin()
+    return torch.stack((cosine, -sine, x, sine, cosine, y)).view(2, 3)
 
 
-def unit(near: tuple[int, int], far: tuple[int, int]) -> float:
-    """Pixels of the far picture in a unit of `Similarity`; sizes are heights and widths."""
+def pixels_per_unit(near: tuple[int, int], far: tuple[int, int]) -> float:
+    """Return the pixels of the far photo in a unit of `Similarity`, from heights and widths."""
     return max(near) * min(far[0] / near[0], far[1] / near[1])
 
 
 def from_points(points: Sequence[int], near: tuple[int, int], far: tuple[int, int]) -> Similarity:
-    """Two points of the near picture, x, y, x, y in its pixels, and the same two of the far.
+    """Return the transform that moves two points of the near photo to two points of the far one.
+
+    Parameters
+    ----------
+    points : sequence of int
+        x, y, x, y of the points in the near photo, then in the far one, in pixels.
+    near, far : tuple of int
+        Heights and widths of the photos.
 
     Raises
     ------
     OptionError
-        Not eight numbers, a point outside its picture, or two in one place.
+        Not eight numbers, a point outside its photo, or two points at the same place.
     """
-    shown = ",".join(map(str, points))
+    typed = ",".join(map(str, points))
     if len(points) != 8:
         raise OptionError(
-            f"--points {shown}: give eight numbers, x,y,x,y of two points in the near picture and "
-            "x,y,x,y of the same two in the far"
+            f"--points {typed}: must be eight numbers, x,y,x,y of two points in the near photo and "
+            "x,y,x,y of the same two in the far one"
         )
     places = []
     for name, (height, width), (x, y, x2, y2) in (
@@ -87,70 +100,78 @@ def from_points(points: Sequence[int], near: tuple[int, int], far: tuple[int, in
         ("far", far, points[4:]),
     ):
         if not (0 <= min(x, x2) <= max(x, x2) < width and 0 <= min(y, y2) <= max(y, y2) < height):
-            raise OptionError(f"--points {shown}: outside the {name} picture of {width}×{height}")
+            raise OptionError(
+                f"--points {typed}: a point is outside the {name} photo of {width}×{height} px"
+            )
         if (x, y) == (x2, y2):
-            raise OptionError(f"--points {shown}: the {name} picture's two points are one")
-        length = max(near) if name == "near" else unit(near, far)
-        middle = complex(width, height) / 2 - complex(0.5, 0.5)
-        places.append([(complex(*at) - middle) / length for at in ((x, y), (x2, y2))])
-    (one, other), (ones, others) = places
-    turn = (others - ones) / (other - one)
-    shift = ones - turn * one
+            raise OptionError(f"--points {typed}: the two points of the {name} photo must differ")
+        length = max(near) if name == "near" else pixels_per_unit(near, far)
+        center = complex(width, height) / 2 - complex(0.5, 0.5)
+        places.append([(complex(*point) - center) / length for point in ((x, y), (x2, y2))])
+    (near_first, near_second), (far_first, far_second) = places
+    turn = (far_second - far_first) / (near_second - near_first)
+    shift = far_first - turn * near_first
     return Similarity(abs(turn), cmath.phase(turn), shift.real, shift.imag)
 
 
-def find(near: Tensor, far: Tensor) -> tuple[Similarity, float]:
-    """Find how the far picture is to lie, and how well the edges then meet.
+def find_similarity(near: Tensor, far: Tensor) -> tuple[Similarity, float]:
+    """Find the transform that makes the edges of two photos meet.
 
-    Every scale and angle of a grid, at all shifts at once by Fourier transform, on small maps of
-    edges; then the best is refined on larger ones. Where little is gained by it, the pictures stay
-    as they are: a tilted horizon is a price.
+    All scales and angles of a grid are tried on small edge maps, each with all shifts at once by
+    Fourier transform. The best is refined on larger maps. Where the gain is small the photos stay
+    as they are, because a tilted horizon is a price too.
 
     Parameters
     ----------
     near, far : Tensor
-        [1, 3, H, W], sRGB in 0..1, each of its own size.
+        [1, 3, H, W], sRGB in 0..1. Their sizes may differ.
 
     Returns
     -------
     Similarity
     float
-        Correlation of the two maps of edges where both are, -1 to 1.
+        Correlation of the edge maps where both photos are, -1 to 1.
     """
-    same = Similarity()
-    near, far = shrunk(near, FINE), shrunk(far, FINE)
-    guess = _search(*(edges(picture, COARSE) for picture in (near, far)))
-    one, other = (edges(picture, FINE) for picture in (near, far))
-    found = _refine(one, other, guess)
-    (before, after), (_, whole) = (
-        [_agreement(one, other, lies.matrix(), whole=whole).item() for lies in (same, found)]
-        for whole in (False, True)
-    )
-    far_off = math.hypot(found.x, found.y) > 2 * _FURTHEST
-    if after > max(before, _SURE) and whole > _COVERED and not far_off:
-        return found, after
-    return same, before
+    identity = Similarity()
+    near, far = shrink(near, FINE), shrink(far, FINE)
+    coarse = _grid_search(edge_map(near, COARSE), edge_map(far, COARSE))
+    near_edges, far_edges = edge_map(near, FINE), edge_map(far, FINE)
+    refined = _refine(near_edges, far_edges, coarse)
+
+    def correlation(similarity: Similarity, *, overall: bool) -> float:
+        matrix = similarity.matrix()
+        return _edge_correlation(near_edges, far_edges, matrix, overall=overall).item()
+
+    before, after = (correlation(one, overall=False) for one in (identity, refined))
+    too_far = math.hypot(refined.x, refined.y) > 2 * _MAX_SHIFT
+    sure = after > max(before, _MIN_CORRELATION) and not too_far
+    if sure and correlation(refined, overall=True) > _MIN_OVERALL:
+        return refined, after
+    return identity, before
 
 
-def edges(picture: Tensor, longest: int) -> Tensor:
-    """Return where a picture [1, 3, H, W] changes: a soft map [1, 1, H', W'] without mean."""
-    grey = images.luma(shrunk(picture, longest))
-    padded = F.pad(grey, (1, 1, 1, 1), mode="replicate")
+def edge_map(picture: Tensor, longest: int) -> Tensor:
+    """Return the blurred gradient of a picture [1, 3, H, W], [1, 1, H', W'] with mean 0.
+
+    `longest` is the longest side of the map in pixels.
+    """
+    gray = images.luma(shrink(picture, longest))
+    padded = F.pad(gray, (1, 1, 1, 1), mode="replicate")
     down = padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]
     right = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]
-    soft = blurred((down**2 + right**2).sqrt(), longest / 64)
-    return soft - soft.mean()
+    edges = gaussian_blur((down**2 + right**2).sqrt(), longest / 64)
+    return edges - edges.mean()
 
 
-def lay(
+def warp(
     far: Tensor,
     matrix: Tensor,
     length: float,
     span: tuple[float, float],
     size: tuple[int, int],
-    beyond: Literal["zeros", "border"] = "zeros",
+    outside: Literal["zeros", "border"] = "zeros",
 ) -> Tensor:
-    """Return a far picture as it lies in a frame around the near one's middle; bilinear.
+    """Transform a far photo into a frame around the center of the near one. Bilinear.
 
     Parameters
     ----------
@@ -159,30 +180,35 @@ def lay(
     matrix : Tensor
         [2, 3], of a `Similarity`.
     length : float
-        Its `unit`, in pixels of this picture.
+        Pixels of the far photo in a unit of the `Similarity`.
     span : tuple of float
-        Height and width of the frame, in units.
+        Height and width of the frame in units.
     size : tuple of int
-        The same in pixels of the result.
-    beyond : str
-        What lies beyond the far picture.
+        Height and width of the frame in pixels.
+    outside : str
+        What is used outside the far photo: ``zeros``, or its ``border`` repeated.
+
+    Returns
+    -------
+    Tensor
+        [1, C, *size].
     """
     halves = torch.tensor(images.size_of(far)[::-1]) / 2
-    grid = _places(matrix, span, size) * length / halves
-    return F.grid_sample(far, grid[None].to(far), padding_mode=beyond, align_corners=False)
+    grid = _sampling_grid(matrix, span, size) * length / halves
+    return F.grid_sample(far, grid[None].to(far), padding_mode=outside, align_corners=False)
 
 
-def _places(matrix: Tensor, span: tuple[float, float], size: tuple[int, int]) -> Tensor:
-    """Where the pixels of a frame lie in the far picture: x and y in units, [height, width, 2]."""
+def _sampling_grid(matrix: Tensor, span: tuple[float, float], size: tuple[int, int]) -> Tensor:
+    """Return the place in the far photo of each pixel of a frame: x and y in units, [H, W, 2]."""
     y, x = (
         ((torch.arange(count) + 0.5) / count - 0.5) * extent
         for count, extent in zip(size, span, strict=True)
     )
-    here = torch.stack((x.expand(size), y[:, None].expand(size), torch.ones(size)))
-    return torch.einsum("ij,jhw->hwi", matrix, here)
+    places = torch.stack((x.expand(size), y[:, None].expand(size), torch.ones(size)))
+    return torch.einsum("ij,jhw->hwi", matrix, places)
 
 
-def laid_over(
+def warp_to_part(
     far: Tensor,
     similarity: Similarity,
     near: tuple[int, int],
@@ -190,16 +216,17 @@ def laid_over(
     columns: slice,
     size: tuple[int, int],
 ) -> Tensor:
-    """Return a far picture [1, C, H, W] as it lies over a part of the near one.
+    """Transform a far photo [1, C, H, W] into a part of the near one.
 
-    Bilinear is good enough: of the far picture only low frequencies are used.
+    Bilinear interpolation is enough, because a hybrid uses only the low frequencies of the far
+    photo.
 
     Parameters
     ----------
     near : tuple of int
-        Height and width of the near picture.
+        Height and width of the near photo.
     rows, columns : slice
-        The part, in its pixels.
+        The part, in pixels of the near photo.
     size : tuple of int
         Height and width of the result.
     """
@@ -209,110 +236,115 @@ def laid_over(
         for part, whole in zip((rows, columns), near, strict=True)
     )
     span = ((rows.stop - rows.start) / longest, (columns.stop - columns.start) / longest)
-    length = unit(near, images.size_of(far))
-    finer = length * similarity.scale * span[0] / size[0]  # its pixels to one of the result
-    if finer > 1:
-        far = images.resize(far, tuple(max(1, round(n / finer)) for n in images.size_of(far)))
-        length = unit(near, images.size_of(far))
-    return lay(far, similarity.around(x, y).matrix(), length, span, size, beyond="border")
+    length = pixels_per_unit(near, images.size_of(far))
+    reduction = length * similarity.scale * span[0] / size[0]  # pixels of far per pixel of result
+    if reduction > 1:  # shrink first, or the bilinear samples would alias
+        smaller = tuple(max(1, round(n / reduction)) for n in images.size_of(far))
+        far = images.resize(far, smaller)
+        length = pixels_per_unit(near, images.size_of(far))
+    matrix = similarity.relative_to(x, y).matrix()
+    return warp(far, matrix, length, span, size, outside="border")
 
 
-def common_frame(
+def common_rectangle(
     similarity: Similarity, near: tuple[int, int], far: tuple[int, int]
 ) -> tuple[slice, slice]:
-    """Rows and columns of the near picture that the far one covers: the largest such rectangle.
+    """Return rows and columns of the largest part of the near photo that the far one covers.
 
     Raises
     ------
     OptionError
-        Hardly any.
+        The part is too small.
     """
     height, width = near
     cells = images.fit(height, width, 128)
     span = (height / max(near), width / max(near))
-    reach = torch.tensor(far[::-1]) / 2 / unit(near, far) + 1e-6
-    covered = (_places(similarity.matrix(), span, cells).abs() <= reach).all(-1)
+    reach = torch.tensor(far[::-1]) / 2 / pixels_per_unit(near, far) + 1e-6
+    covered = (_sampling_grid(similarity.matrix(), span, cells).abs() <= reach).all(-1)
     if covered.all():
         return slice(0, height), slice(0, width)
     top, bottom, left, right = _largest_rectangle(covered)
     rows = slice(math.ceil(top / cells[0] * height), bottom * height // cells[0])
     columns = slice(math.ceil(left / cells[1] * width), right * width // cells[1])
-    kept = max(0, rows.stop - rows.start) * max(0, columns.stop - columns.start)
-    if kept < _LEAST_COMMON * height * width:
+    area = max(0, rows.stop - rows.start) * max(0, columns.stop - columns.start)
+    if area < _MIN_AREA * height * width:
         raise OptionError(
-            f"--points: only {kept / height / width:.0%} of the near picture would be left; "
-            "choose points further apart, or pictures that show the thing at like sizes"
+            f"--points: only {area / height / width:.0%} of the near photo would remain, and at "
+            f"least {_MIN_AREA:.0%} must; choose points farther apart, or photos that show the "
+            "subject at about the same size"
         )
     return rows, columns
 
 
-def _largest_rectangle(covered: Tensor) -> tuple[int, int, int, int]:
-    """Top, bottom, left and right of the largest rectangle of a mask [H, W] that is all true."""
-    height, width = covered.shape
-    best, found = 0, (0, 0, 0, 0)
+def _largest_rectangle(mask: Tensor) -> tuple[int, int, int, int]:
+    """Return top, bottom, left and right of the largest rectangle of True in a mask [H, W]."""
+    height, width = mask.shape
+    largest, found = 0, (0, 0, 0, 0)
     for top in range(height):
-        column = covered[top].clone()
+        columns = mask[top].clone()
         for bottom in range(top + 1, height + 1):
-            column &= covered[bottom - 1]
-            ends = [-1, *(~column).nonzero().flatten().tolist(), width]
+            columns &= mask[bottom - 1]
+            ends = [-1, *(~columns).nonzero().flatten().tolist(), width]
             widest, left = max((b - a - 1, a + 1) for a, b in pairwise(ends))
-            if widest * (bottom - top) > best:
-                best, found = widest * (bottom - top), (top, bottom, left, left + widest)
+            if widest * (bottom - top) > largest:
+                largest, found = widest * (bottom - top), (top, bottom, left, left + widest)
             if not widest:
                 break
     return found
 
 
-def _search(near: Tensor, far: Tensor) -> Similarity:
-    """The best of all scales, angles and shifts, for maps of edges [1, 1, H, W]."""
-    longest = max(images.size_of(near))
-    length = unit(images.size_of(near), images.size_of(far))
-    frame = (2 * longest, 2 * longest)  # the near picture lies in the middle of twice its size
-    room = [frame[axis] - images.size_of(near)[axis] for axis in (1, 0)]
-    seen = torch.fft.rfft2(F.pad(near, [part for r in room for part in (r // 2, r - r // 2)]))
-    reach = max(1, round(_FURTHEST * longest))
+def _grid_search(near: Tensor, far: Tensor) -> Similarity:
+    """Return the best of all scales, angles and shifts for edge maps [1, 1, H, W]."""
+    height, width = images.size_of(near)
+    longest = max(height, width)
+    length = pixels_per_unit((height, width), images.size_of(far))
+    frame = (2 * longest, 2 * longest)  # the near photo is in the middle of a larger frame
+    across, down = frame[1] - width, frame[0] - height
+    padding = (across // 2, across - across // 2, down // 2, down - down // 2)
+    spectrum = torch.fft.rfft2(F.pad(near, padding))
+    reach = max(1, round(_MAX_SHIFT * longest))
     best, found = -math.inf, Similarity()
     for scale in _SCALES:
         for angle in _ANGLES:
-            turned = lay(far, Similarity(scale, angle).matrix(), length, (2.0, 2.0), frame)
+            turned = warp(far, Similarity(scale, angle).matrix(), length, (2.0, 2.0), frame)
             turned = turned / turned.norm().clamp(min=1e-9)
-            fit = torch.fft.irfft2(torch.fft.rfft2(turned).conj() * seen, frame)
-            tried = torch.roll(fit, (reach, reach), (-2, -1))[..., : 2 * reach, : 2 * reach]
-            value, place = tried.flatten().max(0)
+            correlations = torch.fft.irfft2(torch.fft.rfft2(turned).conj() * spectrum, frame)
+            shifts = torch.roll(correlations, (reach, reach), (-2, -1))
+            value, place = shifts[..., : 2 * reach, : 2 * reach].flatten().max(0)
             if value.item() > best:
                 best = value.item()
                 down, right = divmod(int(place.item()), 2 * reach)
-                # by so much the far picture moves; a place in the near one moves back
+                # Moving the far photo by this much moves places in the near one the other way.
                 moved = complex(right - reach, down - reach) / longest
                 moved *= -cmath.rect(scale, angle)
                 found = Similarity(scale, angle, moved.real, moved.imag)
     return found
 
 
-def _refine(near: Tensor, far: Tensor, guess: Similarity) -> Similarity:
-    """Climb from a guess, for maps of edges, along the gradient of their agreement."""
-    parameters = torch.tensor((guess.scale, guess.angle, guess.x, guess.y), requires_grad=True)
-    optimiser = torch.optim.LBFGS([parameters], max_iter=25, line_search_fn="strong_wolfe")
+def _refine(near: Tensor, far: Tensor, start: Similarity) -> Similarity:
+    """Raise the correlation of edge maps [1, 1, H, W] from a start, by its gradient."""
+    parameters = torch.tensor((start.scale, start.angle, start.x, start.y), requires_grad=True)
+    optimizer = torch.optim.LBFGS([parameters], max_iter=25, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
-        optimiser.zero_grad()
-        loss = -_agreement(near, far, _matrix(parameters), whole=False)
+        optimizer.zero_grad()
+        loss = -_edge_correlation(near, far, _matrix(parameters), overall=False)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     return Similarity(*parameters.tolist())
 
 
-def _agreement(near: Tensor, far: Tensor, matrix: Tensor, *, whole: bool) -> Tensor:
-    """Correlation of two maps of edges: where both are, or with what is uncovered as not met."""
+def _edge_correlation(near: Tensor, far: Tensor, matrix: Tensor, *, overall: bool) -> Tensor:
+    """Correlate edge maps [1, 1, H, W]: where both are, or overall, over all of the near one."""
     size = images.size_of(near)
     span = (size[0] / max(size), size[1] / max(size))
-    length = unit(size, images.size_of(far))
-    both = torch.cat((far, torch.ones_like(far)), 1)
-    laid, weight = lay(both, matrix, length, span, size).chunk(2, 1)
-    area = weight.sum().clamp(min=1)
-    one, other = (field - (weight * field).sum() / area for field in (near, laid))
-    power = ((1 if whole else weight) * one.square()).sum() * (weight * other.square()).sum()
-    agreement: Tensor = (weight * one * other).sum() / power.sqrt().clamp(min=1e-9)
-    return agreement
+    length = pixels_per_unit(size, images.size_of(far))
+    with_mask = torch.cat((far, torch.ones_like(far)), 1)
+    warped, mask = warp(with_mask, matrix, length, span, size).chunk(2, 1)
+    area = mask.sum().clamp(min=1)
+    one, other = (field - (mask * field).sum() / area for field in (near, warped))
+    power = ((1 if overall else mask) * one.square()).sum() * (mask * other.square()).sum()
+    correlation: Tensor = (mask * one * other).sum() / power.sqrt().clamp(min=1e-9)
+    return correlation

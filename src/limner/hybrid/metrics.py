@@ -1,4 +1,8 @@
-"""How well a hybrid does, the cut-off that does best, and from where it is to be looked at."""
+"""Measure a hybrid, find the best cut-off, and compute the viewing distances.
+
+The cut-off is the sigma of the Gaussian that separates fine from coarse. Here it is in pixels of a
+picture whose longest side has ``SIDE`` pixels.
+"""
 
 from dataclasses import dataclass
 
@@ -7,42 +11,50 @@ from torch import Tensor
 
 from limner.errors import OptionError
 from limner.hybrid.blend import RESPONSES
-from limner.hybrid.spectrum import blurred, low_pass
+from limner.hybrid.spectrum import gaussian_blur, low_pass
 from limner.nn import images
 
-SIDE = 512  # longest side, in pixels, of what is scored and searched; sigmas are in its pixels
-THUMBNAIL = 64  # and of a picture seen from afar
-FINE = 3.0  # sigma above which, in `SIDE`, detail counts as seen from near
+SIDE = 512  # longest side, in pixels, at which hybrids are measured
+THUMBNAIL = 64  # longest side, in pixels, of a picture seen from far away
+DETAIL_SIGMA = 3.0  # pixels at `SIDE`: what this blur removes counts as seen from near
+
+# Candidates of the search
 SIGMAS = (2.0, 2.4, 2.8, 3.4, 4.0, 4.8, 5.7, 6.7, 8.0)
 CONTRASTS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7)
-LEAST_NEAR = 0.85
-LEAST_FAR, MOST_LEAK, LEAST_WORST = 0.95, 0.05, 0.85
-MOST_CLIPPED = 0.005
 
-_PART, _UNSEEN = 16, 2e-3  # pixels of a thumbnail; about twice the variance of a contrast of 3%
+# What a good hybrid reaches; see `Scores`
+MIN_NEAR, MIN_FAR, MIN_SIMILARITY = 0.85, 0.95, 0.85
+MAX_LEAK = 0.05  # above the floor
+MAX_CLIPPED = 0.005  # share of the values
 
-_CYCLES = 0.187  # cycles a pixel at which a Gaussian of one pixel has fallen to a half
-_ACUITY = 15.0  # cycles a degree that an eye makes out without effort
-_DEGREES = 57.3  # in a radian
-_CLOSER = 3.0  # times: so much nearer than the far picture's distance the near one is seen well
+_WINDOW = 16  # side of the windows of `lowest_similarity`, in pixels of a thumbnail
+_C2 = 2e-3  # the constant of SSIM: about twice the variance of a contrast of 3%
+
+_HALF_GAIN = 0.187  # cycles per pixel at which the gain of a Gaussian with sigma 1 is 0.5
+_ACUITY = 15.0  # cycles per degree that the eye resolves without effort
+_DEGREES = 57.3  # per radian
+_FAR_TO_NEAR = 3.0  # the near photo is well visible up to the far distance divided by this
 
 
 @dataclass(frozen=True)
 class Scores:
-    """How a hybrid compares with its two pictures; correlations, 1 for the same.
+    """How a hybrid compares with its two photos. Correlations are Pearson's; 1 is a perfect match.
 
     Attributes
     ----------
     near : float
-        Detail of the hybrid and of the near picture.
+        Correlation of the detail of the hybrid and of the near photo.
     far : float
-        Thumbnails of the hybrid and of the far picture.
-    leak, floor : float
-        Thumbnails of the hybrid and of the near picture; and of the far and the near one, below
-        which no leak can be expected to fall.
+        Correlation of the thumbnails of the hybrid and of the far photo.
+    leak : float
+        Correlation of the thumbnails of the hybrid and of the near photo: how much of the near
+        photo is left at a distance.
+    floor : float
+        Correlation of the thumbnails of the far and of the near photo. The leak can hardly be
+        lower.
     worst : float
-        Structural similarity of the first two thumbnails in the worst of their parts. A shape of
-        the near picture in the far one's empty sky spoils the view, and no correlation of all.
+        Lowest local similarity of the thumbnails of the hybrid and of the far photo. A shape of the
+        near photo in an empty sky of the far one lowers it, and no correlation of whole pictures.
     """
 
     near: float
@@ -52,156 +64,159 @@ class Scores:
     worst: float
 
     @property
-    def lack(self) -> float:
-        """By how much the far picture fails to rule from afar; at most 0 where it rules."""
+    def shortfall(self) -> float:
+        """By how much the far photo fails to dominate from far away. At most 0 if it does."""
         return max(
-            LEAST_FAR - self.far, self.leak - self.floor - MOST_LEAK, LEAST_WORST - self.worst
+            MIN_FAR - self.far, self.leak - self.floor - MAX_LEAK, MIN_SIMILARITY - self.worst
         )
 
 
-def shrunk(picture: Tensor, longest: int = SIDE) -> Tensor:
-    """Return a picture [1, C, H, W] with its longest side at most so long."""
+def shrink(picture: Tensor, longest: int = SIDE) -> Tensor:
+    """Shrink a picture [1, C, H, W] so that its longest side is at most `longest`."""
     size = images.size_of(picture)
     return picture if max(size) <= longest else images.resize(picture, images.fit(*size, longest))
 
 
 def fine_detail(picture: Tensor) -> Tensor:
-    """What of a picture [1, C, H, W] counts as seen from near."""
-    return picture - blurred(picture, FINE * max(images.size_of(picture)) / SIDE)
+    """Return the part of a picture [1, C, H, W] that counts as seen from near."""
+    return picture - gaussian_blur(picture, DETAIL_SIGMA * max(images.size_of(picture)) / SIDE)
 
 
 def score(hybrid: Tensor, near: Tensor, far: Tensor) -> Scores:
-    """Score a hybrid; all [1, 3, H, W], sRGB in 0..1, of one size.
+    """Compare a hybrid with its photos: all [1, 3, H, W], sRGB in 0..1, of the same size.
 
-    The far picture with the contrast that it has in the hybrid.
+    The far photo must have the contrast that it has in the hybrid.
     """
-    hybrid, near, far = shrunk(hybrid), shrunk(near), shrunk(far)
-    ours, nears, fars = (shrunk(picture, THUMBNAIL) for picture in (hybrid, near, far))
+    hybrid, near, far = shrink(hybrid), shrink(near), shrink(far)
+    thumbnail, near_thumbnail, far_thumbnail = (
+        shrink(picture, THUMBNAIL) for picture in (hybrid, near, far)
+    )
     return Scores(
-        correlation(fine_detail(hybrid), fine_detail(near)),
-        correlation(ours, fars),
-        correlation(ours, nears),
-        correlation(fars, nears),
-        worst_similarity(ours, fars),
+        near=correlation(fine_detail(hybrid), fine_detail(near)),
+        far=correlation(thumbnail, far_thumbnail),
+        leak=correlation(thumbnail, near_thumbnail),
+        floor=correlation(far_thumbnail, near_thumbnail),
+        worst=lowest_similarity(thumbnail, far_thumbnail),
     )
 
 
-def correlation(one: Tensor, other: Tensor) -> float:
-    """Pearson's, over all values; 0 where one of them has no contrast at all."""
-    one, other = one - one.mean(), other - other.mean()
-    norms = (one.norm() * other.norm()).item()
-    return (one * other).sum().item() / norms if norms > 1e-6 else 0.0
+def correlation(first: Tensor, second: Tensor) -> float:
+    """Return Pearson's correlation over all values; 0 if one of the two is constant."""
+    first, second = first - first.mean(), second - second.mean()
+    norms = (first.norm() * second.norm()).item()
+    return (first * second).sum().item() / norms if norms > 1e-6 else 0.0
 
 
-def worst_similarity(one: Tensor, other: Tensor) -> float:
-    """Structure and contrast of two pictures in the part where they differ most; 1 for the same.
+def lowest_similarity(first: Tensor, second: Tensor) -> float:
+    """Return the similarity of two pictures [1, 3, H, W] in the window where they differ most.
 
-    The structural similarity of Wang et al. (2004), equation 13 without its term of brightness, of
-    luma, over overlapping parts; its constant stands for contrasts of 3% that nobody notices.
+    The contrast and structure terms of SSIM (Wang et al. 2004, equation 13 without the luminance
+    term), of luma, over overlapping windows. 1 is a perfect match.
     """
-    side = min(_PART, *images.size_of(one))
-    parts = []
-    for picture in (one, other):
-        grey = images.luma(picture)
-        both_ways = torch.cat((grey, grey.flip((-2, -1))))  # what one leaves over, the other has
-        parts.append(both_ways.unfold(2, side, side // 2).unfold(3, side, side // 2))
-    ours, theirs = (part - part.mean((-1, -2), keepdim=True) for part in parts)
-    both = (ours * theirs).mean((-1, -2))
-    each = (ours.square() + theirs.square()).mean((-1, -2))
-    return ((2 * both + _UNSEEN) / (each + _UNSEEN)).min().item()
+    side = min(_WINDOW, *images.size_of(first))
+    windows = []
+    for picture in (first, second):
+        gray = images.luma(picture)
+        # Turned by 180 degrees too: where windows do not reach the last pixels, they do then.
+        turned = torch.cat((gray, gray.flip((-2, -1))))
+        windows.append(turned.unfold(2, side, side // 2).unfold(3, side, side // 2))
+    one, other = (window - window.mean((-1, -2), keepdim=True) for window in windows)
+    covariance = (one * other).mean((-1, -2))
+    variances = (one.square() + other.square()).mean((-1, -2))
+    return ((2 * covariance + _C2) / (variances + _C2)).min().item()
 
 
-def clipped(picture: Tensor) -> float:
-    """Share of the values that lie outside 0..1."""
+def clipped_share(picture: Tensor) -> float:
+    """Return the share of values outside 0..1."""
     return ((picture < 0) | (picture > 1)).float().mean().item()
 
 
-def search(
+def search_cutoff(
     near: Tensor, far: Tensor, method: str, sigma: float | None, contrast: float | None
 ) -> tuple[float, float]:
-    """Find the cut-off and the far picture's contrast.
+    """Find the cut-off, and the contrast of the far photo.
 
-    Of each cut-off the highest contrast at which hardly anything clips; of those at which the far
-    picture rules from afar, the one that keeps most of the near one's detail.
+    Each cut-off gets the highest contrast that hardly clips. Among the cut-offs with which the far
+    photo dominates from far away, the one that keeps most detail of the near photo wins.
 
     Parameters
     ----------
     near, far : Tensor
-        [1, 3, H, W], sRGB in 0..1, of one size.
+        [1, 3, H, W], sRGB in 0..1, of the same size.
     method : str
         A key of ``RESPONSES``.
     sigma, contrast : float or None
-        Found unless given.
+        Given values. None: searched for.
 
     Returns
     -------
     tuple of float
-        Sigma, in pixels of a picture whose longest side is ``SIDE``, and contrast.
+        Sigma in pixels at ``SIDE``, and contrast.
     """
-    near, far = shrunk(near), shrunk(far)
+    near, far = shrink(near), shrink(far)
     pixels = max(images.size_of(near)) / SIDE
     found = []
-    for one in reversed(SIGMAS) if sigma is None else (sigma,):
+    for candidate in reversed(SIGMAS) if sigma is None else (sigma,):
         both = torch.cat((near, far - 0.5))
-        low_near, low_far = low_pass(both, one * pixels, RESPONSES[method]).chunk(2)
+        low_near, low_far = low_pass(both, candidate * pixels, RESPONSES[method]).chunk(2)
         detail = near - low_near + 0.5
         for level in CONTRASTS if contrast is None else (contrast,):
             hybrid = detail + level * low_far
-            if clipped(hybrid) <= MOST_CLIPPED:
+            if clipped_share(hybrid) <= MAX_CLIPPED:
                 break
         scores = score(hybrid.clamp(0, 1), near, 0.5 + level * (far - 0.5))
-        found.append((scores.lack, one, level))
-        if scores.lack <= 0:  # and smaller ones would only keep less of the near picture
+        found.append((scores.shortfall, candidate, level))
+        if scores.shortfall <= 0:  # smaller cut-offs would only lose detail of the near photo
             break
     return min(found)[1:]
 
 
-# --- distances ------------------------------------------------------------------------------
+# --- viewing distances ----------------------------------------------------------------------
 
 
-def distance(sigma: float, width: float) -> float:
-    """Distance, in widths of the picture, from which the near picture's detail is not made out.
+def far_distance(sigma: float, width: float) -> float:
+    """Return from how far the detail of the near photo is no longer visible, in picture widths.
 
     Parameters
     ----------
     sigma : float
-        In pixels of a picture whose longest side is ``SIDE``.
+        The cut-off in pixels at ``SIDE``.
     width : float
-        The picture's width as a share of its longest side.
+        Width of the picture as a share of its longest side.
     """
-    return _DEGREES * _ACUITY / (_CYCLES * SIDE * width / sigma)
+    return _DEGREES * _ACUITY / (_HALF_GAIN * SIDE * width / sigma)
 
 
-def sigma_for(near: float, far: float, print_width: float, width: float) -> float:
-    """Return the cut-off for a print that is to show one picture at one distance, one at another.
+def near_distance(sigma: float, width: float) -> float:
+    """Return up to which distance the near photo is well visible, in picture widths."""
+    return far_distance(sigma, width) / _FAR_TO_NEAR
+
+
+def sigma_for_distances(near: float, far: float, print_width: float, width: float) -> float:
+    """Return the cut-off with which a print shows the near and the far photo at these distances.
 
     Parameters
     ----------
     near, far, print_width : float
-        In metres.
+        The two distances and the width of the print, in meters.
     width : float
-        The picture's width as a share of its longest side.
+        Width of the picture as a share of its longest side.
 
     Raises
     ------
     OptionError
         No cut-off does it.
     """
-    if near > 1.005 * far / _CLOSER:  # what is named as the limit is rounded
+    if near > 1.005 * far / _FAR_TO_NEAR:  # the limit in the message is rounded
         raise OptionError(
-            f"--near {near:g}m: must be at most a third of --far, {far / _CLOSER:.3g}m here; "
-            "closer up, there is detail to see that is gone from afar"
+            f"--near {near:g}m: must be at most a third of --far, {far / _FAR_TO_NEAR:.3g}m here; "
+            "change one of them"
         )
-    sigma = far / print_width / distance(1.0, width)
-    if not 0.99 <= sigma <= 16.16:  # the limits that are named are rounded
-        nearest, furthest = (distance(limit, width) * print_width for limit in (1.0, 16.0))
+    sigma = far / print_width / far_distance(1.0, width)
+    if not 0.99 <= sigma <= 16.16:  # the limits in the message are rounded
+        lowest, highest = (far_distance(limit, width) * print_width for limit in (1.0, 16.0))
         raise OptionError(
-            f"--far {far:g}m: must be from {nearest:.3g}m to {furthest:.3g}m for a print of "
-            f"{print_width:g}m; change it, or the print's width"
+            f"--far {far:g}m: must be from {lowest:.3g}m to {highest:.3g}m for a print of "
+            f"{print_width:g}m; change it, or --print-width"
         )
     return sigma
-
-
-def near_distance(sigma: float, width: float) -> float:
-    """Distance, in widths, up to which the near picture is seen well: a third of the other's."""
-    return distance(sigma, width) / _CLOSER

@@ -1,4 +1,7 @@
-"""Low-pass filters, exact up to the border: a mirrored picture's blur is a product of cosines."""
+"""Gaussian filters in the frequency domain, by the discrete cosine transform (DCT-II).
+
+The DCT mirrors the picture at its borders, so a filter is exact up to the border.
+"""
 
 import math
 from collections.abc import Callable
@@ -7,16 +10,15 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-# From the Gaussian's response at each frequency to a filter's: what of the far picture, and not of
-# the near one, the hybrid holds there.
+# The gain of a filter at each frequency, 0 to 1, as a function of the gain of a Gaussian there.
 Response = Callable[[Tensor], Tensor]
 
-_REACH = 5.0  # of the highest frequency kept, times sigma: the Gaussian is 4e-6 there
+_CUTOFF = 5.0  # frequency (radians per pixel) times sigma, above which a Gaussian is below 4e-6
 
 
-@lru_cache(maxsize=4)  # a solver asks for the same at every step
-def cosines(length: int, count: int) -> Tensor:
-    """Return the first cosines of a length, orthonormal (the DCT-II): [count, length]."""
+@lru_cache(maxsize=4)  # a solver needs the same ones at every step
+def dct_basis(length: int, count: int) -> Tensor:
+    """Return the first `count` cosines of the orthonormal DCT-II of a length: [count, length]."""
     place = torch.arange(length, dtype=torch.float64) + 0.5
     order = torch.arange(count, dtype=torch.float64)[:, None]
     basis = torch.cos(math.pi / length * order * place) * math.sqrt(2 / length)
@@ -25,19 +27,19 @@ def cosines(length: int, count: int) -> Tensor:
 
 
 def low_pass(picture: Tensor, sigma: float, response: Response) -> Tensor:
-    """Filter a picture, mirrored beyond its borders.
+    """Filter a picture, mirrored at its borders.
 
-    Of all cosines only those are looked at which the filter lets through, so the blur of a large
-    picture by a wide Gaussian costs little more than reading it.
+    Only the frequencies that the filter lets through are computed, so a wide blur of a large
+    picture costs little more than reading it.
 
     Parameters
     ----------
     picture : Tensor
         Float32 [N, C, H, W].
     sigma : float
-        Standard deviation of a Gaussian, in pixels, above 0.
+        Standard deviation of the Gaussian in pixels, above 0.
     response : callable
-        What the filter makes of the Gaussian's response, 0 to 1; it must map 0 to 0.
+        From the gain of the Gaussian, 0 to 1, to the gain of the filter. It must map 0 to 0.
 
     Returns
     -------
@@ -46,16 +48,16 @@ def low_pass(picture: Tensor, sigma: float, response: Response) -> Tensor:
     """
     bases, squares = [], []
     for length in picture.shape[-2:]:
-        count = min(length, math.ceil(_REACH / sigma * length / math.pi) + 1)
-        bases.append(cosines(length, count).to(picture))
+        count = min(length, math.ceil(_CUTOFF / sigma * length / math.pi) + 1)
+        bases.append(dct_basis(length, count).to(picture))
         squares.append((torch.arange(count).to(picture) * math.pi * sigma / length).square())
     rows, columns = bases
     gaussian = torch.exp(-(squares[0][:, None] + squares[1]) / 2)
-    seen = rows @ (picture @ columns.T)
-    filtered: Tensor = (rows.T @ (response(gaussian) * seen)) @ columns
+    spectrum = rows @ (picture @ columns.T)
+    filtered: Tensor = (rows.T @ (response(gaussian) * spectrum)) @ columns
     return filtered
 
 
-def blurred(picture: Tensor, sigma: float) -> Tensor:
-    """Blur a picture [N, C, H, W] by a Gaussian of this many pixels."""
+def gaussian_blur(picture: Tensor, sigma: float) -> Tensor:
+    """Blur a picture [N, C, H, W] with a Gaussian of `sigma` pixels."""
     return low_pass(picture, sigma, lambda gaussian: gaussian)
