@@ -1,16 +1,15 @@
-"""The forms: fields come from signatures, and their values make a call."""
+"""The forms: their fields and labels come from signatures and docstrings."""
 
 import inspect
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 import limner
-from limner.errors import OptionError
 from limner.progress import OnStep, silent
 from limner.web import forms
-from limner.web.forms import TABS, Tab, fields, labels, make_call, with_labels
+from limner.web.calls import make_call
+from limner.web.forms import TABS, Tab, fields, labels, with_labels
 
 BY_VERB = {tab.verb: tab for tab in TABS}
 
@@ -20,6 +19,7 @@ def tint(
     *,
     size: int | None = None,
     warmth: float = 0.5,
+    tone: float | None = None,
     words: str = "",
     on_step: OnStep = silent,
 ) -> Image.Image:
@@ -33,6 +33,8 @@ def tint(
         Pixels.
     warmth : float
         Color temperature, from 0 (cold) to 1 (warm); see --size.
+    tone : float
+        Tone, from -1 to 1. Default: 0.2.
     words : str
         Any.
     on_step : callable
@@ -56,71 +58,15 @@ def test_a_new_option_appears_by_itself(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(limner, "tint", tint, raising=False)
     tab = Tab("tint", "Tint", ("warmth",), {"picture": "Picture"})
     found = {one.option.name: one for one in fields(tab)}
-    assert list(found) == ["picture", "warmth", "size", "words"]
+    assert list(found) == ["picture", "warmth", "size", "tone", "words"]
     assert found["picture"].kind == "picture"
     assert (found["warmth"].kind, found["warmth"].low, found["warmth"].high) == ("slider", 0, 1)
     assert found["size"].kind == "integer" and found["size"].initial is None
+    assert (found["tone"].kind, found["tone"].low, found["tone"].initial) == ("slider", -1, 0.2)
     assert found["warmth"].help.endswith("see “Size”."), "labels, not options"
-    call = make_call(tab, {"size": "80", "warmth": 0.5, "words": "a b"}, {"picture": ["/x/p.png"]})
+    values = {"size": "80", "warmth": 0.5, "tone": 0.2, "words": "a b"}
+    call = make_call(tab, values, {"picture": ["/x/p.png"]})
     assert (call.inputs, call.options) == (["/x/p.png"], {"size": 80, "words": "a b"})
-
-
-@pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.verb)
-def test_a_new_form_holds_the_defaults(tab: Tab) -> None:
-    values = {one.option.name: one.initial for one in fields(tab) if one.kind != "picture"}
-    pictures = {name: ["a.png"] for name in tab.pictures if name != "model"}
-    call = make_call(tab, values, pictures)
-    assert call.options.keys() == pictures.keys() & {"like"}, "only what was dropped in"
-
-
-def test_a_missing_picture_is_named() -> None:
-    with pytest.raises(OptionError, match="“Painting”: is empty"):
-        make_call(BY_VERB["stylize"], {}, {"photo": ["a.jpg"]})
-
-
-@pytest.mark.parametrize(
-    ("verb", "name", "value", "said"),
-    [
-        ("stylize", "size", "many", "must be a number"),
-        ("stylize", "size", 80.5, "must be a whole number"),
-        ("stylize", "size", float("nan"), "must be a whole number"),
-        ("stylize", "steps", "3,x", "several with commas"),
-        ("stylize", "preset", "other", "must be one of limner, gatys"),
-        ("stylize", "styles", "half", "“Painting weights” half: must be numbers"),
-        ("stylize", "styles", "1, 0.5", "has 2 numbers for 1 pictures"),
-        ("colorize", "palette", "../../etc/passwd", "must be plain words"),
-        ("colorize", "palette", "#" * 201, "must be plain words"),
-        ("upscale", "print_", "C:\\x", "must be plain words"),
-        ("upscale", "print_", "x" * 201, "must be plain words"),
-    ],
-)
-def test_bad_values_are_refused(verb: str, name: str, value: object, said: str) -> None:
-    pictures = {one.option.name: ["a.png"] for one in fields(BY_VERB[verb]) if one.option.input}
-    with pytest.raises(OptionError, match=said):
-        make_call(BY_VERB[verb], {name: value}, pictures)
-
-
-def test_weights_are_added_to_the_paintings() -> None:
-    given = {"photo": ["p.png"], "styles": ["a.png", "b.png", "c.png"]}
-    for text, wanted in (
-        ("", ["a.png", "b.png", "c.png"]),
-        ("0.5 2", ["a.png:0.5", "b.png:2", "c.png"]),
-        (" 1,1 ,.25", ["a.png:1", "b.png:1", "c.png:0.25"]),
-    ):
-        assert make_call(BY_VERB["stylize"], {"styles": text}, given).inputs == ["p.png", *wanted]
-
-
-def test_a_text_cannot_name_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("secret").write_text("x")
-    given = {"photo": ["a"], "styles": ["b"]}
-    with pytest.raises(OptionError, match="must be plain words"):
-        make_call(BY_VERB["stylize"], {"device": "secret"}, given)
-    longer = "字" * 150  # more bytes than a name can have
-    assert make_call(BY_VERB["stylize"], {"device": longer}, given).options == {"device": longer}
-    assert not any(
-        one.kind == "text" and one.option.kind is Path for t in TABS for one in fields(t)
-    )
 
 
 def test_messages_name_fields_by_their_labels() -> None:
@@ -130,13 +76,6 @@ def test_messages_name_fields_by_their_labels() -> None:
         f"“{names['-n']}” 0: must be at least 1 (“Size” is for “Picture to vary”); "
         "a-n --sizes (on the command line), or pass --allow-huge (on the command line)"
     )
-
-
-def test_generate_asks_for_a_picture_or_a_painter() -> None:
-    with pytest.raises(
-        OptionError, match=r"^“Picture to vary” / “Or a trained painter .*: is empty"
-    ):
-        make_call(BY_VERB["generate"], {}, {})
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from limner.errors import InputError, LimnerError, OptionError
 from limner.io import recipe_of
 from limner.progress import silent
 from limner.web import session as module
-from limner.web.forms import TABS, labels, make_call
+from limner.web.calls import make_call
+from limner.web.forms import TABS, labels
 from limner.web.jobs import JobQueue
 from limner.web.session import Session, Sessions
 

@@ -11,7 +11,8 @@ from cyclopts import App
 import limner
 from limner.cli import options
 from limner.cli.verbs import VERBS
-from limner.web.forms import TABS, make_call
+from limner.web.calls import make_call
+from limner.web.forms import TABS
 from limner.web.snippets import command_line, python_call
 
 BY_VERB = {tab.verb: tab for tab in TABS}

@@ -1,26 +1,25 @@
-"""The form of each verb: its fields, and the call that their values make.
+"""The form of each verb: its tab, its fields, and their labels.
 
 Fields come from the verb's signature and docstring (`limner.signature`), so a new option appears
 on the page by itself.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import limner
 from limner import signature
 from limner.cli.verbs import VERBS
-from limner.errors import OptionError, printable
 from limner.signature import REQUIRED, Option
 
 SEVERAL = 3  # slots for pictures where a verb takes any number
 WEIGHTS_FILES = {"model", "inventive"}  # options whose files are dropped into the page
 # Not on the page: limits and resuming are for the command line, and files are the server's.
 _LEFT_OUT = {"allow_huge", "resume", "save_every", "features"}
-_SAVED = {"save_cube": "colors.cube"}  # options that write a file, and its name
+SAVED = {"save_cube": "colors.cube"}  # options that write a file, and its name
 _LABELS = {
     "dpi": "DPI",
     "init": "Start from",
@@ -30,13 +29,14 @@ _LABELS = {
     "zoom_gif": "Zoom GIF",
 }
 
-_TEXT = re.compile(r"[\w#%., :+-]{0,200}")  # without slashes, so it cannot leave a folder
 _FLAG = re.compile(r"(?<![^\s(])(--[a-z][a-z-]*|-[a-z])(?![\w-])")  # --style-scale, -n
 # "0.25 to 4", "from 0 (the photo) to 2": the limits of a slider, from the help of an option
 _RANGE = re.compile(
     r"(-?\d+(?:\.\d+)?)(?: \([^)]*\)|, [\w ]+,)?"
     r" to (\d+(?:\.\d+)?)(?!\.?\d)(?! ?(?:pixels|frames|cm))"
 )
+_DEFAULT = re.compile(r"Default: (\d+(?:\.\d+)?)\.$")  # of an option that is None in the signature
+_LONGEST_SLIDER = 10  # for such an option: a longer range has no useful steps
 _FOUND: dict[str, list[Option]] = {}  # by verb: the options, once somebody has asked
 
 Kind = Literal[
@@ -133,6 +133,8 @@ class Field:
         The text below the label.
     low, high : float
         The limits of a slider.
+    default : float or None
+        The default of a slider, where the signature has None and the help says the number.
     """
 
     option: Option
@@ -141,6 +143,7 @@ class Field:
     help: str
     low: float = 0
     high: float = 0
+    default: float | None = None
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -150,22 +153,15 @@ class Field:
 
     @property
     def initial(self) -> Any:
-        """The value of the field on a new page."""
+        """The value of the field on a new page. Unchanged, it leaves the option out."""
         default = self.option.default
+        if self.default is not None:
+            return self.default
         if self.kind in ("text", "choice", "picture_weights"):
             return "" if default in (None, (), REQUIRED) else default
         if self.kind in ("checkbox", "save"):
             return bool(default)
         return default
-
-
-@dataclass(frozen=True)
-class Call:
-    """A verb and its arguments. Pictures are paths, and options with default values are absent."""
-
-    tab: Tab
-    inputs: list[str]
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 def options_of(tab: Tab) -> list[Option]:
@@ -242,18 +238,29 @@ def _fields(tab: Tab, option: Option) -> list[Field]:
             label, text = f"{label} (or a picture)", ""
         return [*words, Field(option, "picture", label, text)]
     if kind is Path:  # the page reads only the files that it is given
-        return [Field(option, "save", label, text)] if name in _SAVED else []
+        return [Field(option, "save", label, text)] if name in SAVED else []
     if get_args(kind) and get_origin(kind) is Literal:
         return [Field(option, "choice", label, text)]
     if kind is bool:
         return [Field(option, "checkbox", label, text)]
-    limits = _RANGE.search(text)
-    if kind is float and limits and isinstance(option.default, int | float):
-        low, high = float(limits[1]), float(limits[2])
-        if low <= option.default <= high:
-            return [Field(option, "slider", label, text, low, high)]
+    if kind is float and (slider := _slider(option, label, text)):
+        return [slider]
     simple: dict[Any, Kind] = {int: "integer", float: "number"}
     return [Field(option, simple.get(kind, "text"), label, text)]
+
+
+def _slider(option: Option, label: str, text: str) -> Field | None:
+    """Return a slider if the help of an option says its limits, and there is a default."""
+    limits, stated = _RANGE.search(text), _DEFAULT.search(text)
+    if not limits:
+        return None
+    low, high = float(limits[1]), float(limits[2])
+    if isinstance(option.default, int | float):
+        inside = low <= option.default <= high
+        return Field(option, "slider", label, text, low, high) if inside else None
+    if stated and high - low <= _LONGEST_SLIDER:
+        return Field(option, "slider", label, text, low, high, float(stated[1]))
+    return None
 
 
 def _fields_beside_picture(option: Option, label: str, text: str) -> list[Field]:
@@ -264,119 +271,3 @@ def _fields_beside_picture(option: Option, label: str, text: str) -> list[Field]
         text = "One number for each picture. With 1, 0.5 the second counts half as much."
         found.append(Field(option, "picture_weights", f"{label} weights", text))
     return found
-
-
-def make_call(
-    tab: Tab,
-    values: Mapping[str, Any],
-    files: Mapping[str, Sequence[str]],
-    folder: Path = Path(),
-) -> Call:
-    """Make a call from the values of a form.
-
-    Parameters
-    ----------
-    tab : Tab
-        The tab of the form.
-    values : mapping of str to object
-        The values of the fields that are not files, by option.
-    files : mapping of str to sequence of str
-        Pictures and weights files, by option.
-    folder : path
-        The folder where the verb writes its other files.
-
-    Raises
-    ------
-    OptionError
-        A picture is missing, or a value is not allowed.
-    """
-    if not any(files.get(name) for name in tab.pictures):
-        places = " / ".join(f"“{label}”" for label in tab.pictures.values())
-        raise OptionError(f"{places}: is empty; drop a file there first")
-    inputs: list[str] = []
-    options: dict[str, Any] = {}
-    for one in fields(tab):
-        option, name = one.option, one.option.name
-        if one.kind == "picture_weights":
-            files = {**files, name: _with_weights(one, files.get(name, ()), values.get(name))}
-        elif one.kind not in ("picture", "weights_file"):
-            value = _value(one, values.get(name), folder)
-            if value is not None and value != option.default:
-                options[name] = value
-        elif option.input:
-            if option.default is REQUIRED and not files.get(name):
-                raise OptionError(f"“{one.label}”: is empty; drop a picture there first")
-            inputs += files.get(name, ())
-        elif paths := list(files.get(name, ())):
-            options[name] = paths if get_origin(option.kind) is list else paths[0]
-    return Call(tab, inputs, options)
-
-
-def _with_weights(one: Field, paths: Sequence[str], value: Any) -> list[str]:
-    """Return pictures with their weights, as the verb reads them: ``wave.jpg:0.7``."""
-    text = str(value or "").strip()
-    try:
-        weights = [float(word) for word in re.split(r"[,\s]+", text)] if text else []
-    except ValueError:
-        raise OptionError(f"“{one.label}” {printable(text)[:40]}: must be numbers") from None
-    if len(weights) > len(paths):
-        raise OptionError(
-            f"“{one.label}” {text}: has {len(weights)} numbers for {len(paths)} pictures"
-        )
-    weighted = [f"{path}:{weight:g}" for path, weight in zip(paths, weights, strict=False)]
-    return [*weighted, *paths[len(weights) :]]
-
-
-def _value(one: Field, value: Any, folder: Path) -> Any:
-    """Return the value of an option; None for its default."""
-    if one.kind == "save":
-        return folder / _SAVED[one.option.name] if value else None
-    if value is None or value == "" or value == []:
-        return None
-    if one.kind == "checkbox":
-        return bool(value)
-    if one.kind == "choice":
-        if value not in one.choices:
-            known = ", ".join(filter(None, one.choices))
-            raise OptionError(f"“{one.label}” {printable(str(value))[:40]}: must be one of {known}")
-        return value
-    if one.kind in ("slider", "number", "integer"):
-        return _number(one, value)
-    return _text(one, str(value).strip())
-
-
-def _text(one: Field, text: str) -> str | list[int]:
-    """Check a text. It must not name a file of the server: the verb could open it."""
-    if not _TEXT.fullmatch(text) or _names_file(text):
-        raise OptionError(
-            f"“{one.label}” {printable(text)[:40]}: must be plain words or numbers, at most 200 "
-            "characters, and not the name of a file"
-        )
-    if one.option.kind != list[int]:
-        return text
-    try:
-        return [int(number) for number in text.split(",")]
-    except ValueError:
-        raise OptionError(
-            f"“{one.label}” {text}: must be a whole number, or several with commas between them"
-        ) from None
-
-
-def _names_file(text: str) -> bool:
-    try:
-        return Path(text).exists()
-    except OSError:  # longer than any file name
-        return False
-
-
-def _number(one: Field, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        shown = printable(str(value))[:40]
-        raise OptionError(f"“{one.label}” {shown}: must be a number") from None
-    if one.option.kind is not int:
-        return number
-    if not number.is_integer():
-        raise OptionError(f"“{one.label}” {number:g}: must be a whole number")
-    return int(number)

@@ -18,7 +18,8 @@ from PIL import Image
 from limner.errors import InputError, LimnerError, OptionError, printable
 from limner.io import check_output, ending_of, formats, write, write_view
 from limner.progress import OnStep, Progress
-from limner.web.forms import TABS, Call, labels, with_labels
+from limner.web.calls import Call
+from limner.web.forms import TABS, labels, with_labels
 from limner.web.jobs import Job, JobQueue
 from limner.web.thumbnails import thumbnail
 

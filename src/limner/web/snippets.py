@@ -4,7 +4,8 @@ import shlex
 from pathlib import Path
 
 from limner.signature import Option
-from limner.web.forms import WEIGHTS_FILES, Call, options_of
+from limner.web.calls import Call
+from limner.web.forms import WEIGHTS_FILES, options_of
 
 
 def command_line(call: Call, output: str) -> str:

@@ -10,6 +10,7 @@ import gradio as gr
 from limner.errors import LimnerError
 from limner.io.formats import WRITABLE
 from limner.web import forms
+from limner.web.calls import make_call
 from limner.web.forms import SEVERAL, Field, Tab
 from limner.web.jobs import describe_unexpected
 from limner.web.session import Result, Session, Sessions
@@ -221,7 +222,7 @@ class View:
                 files = {option.name: [f"{option.name}.jpg"], **files}
         output = "new/" if self.tab.verb == "generate" else f"{self.tab.verb}{ending}"
         try:
-            call = forms.make_call(self.tab, values, files)
+            call = make_call(self.tab, values, files)
         except LimnerError as error:
             return str(error), str(error)
         return command_line(call, output), python_call(call, output)
@@ -325,7 +326,7 @@ class View:
         values, ending = self.read_form(components[:count])
         try:
             self.before_run(request, *components[count:])
-            call = forms.make_call(self.tab, values, session.files(verb), session.folder)
+            call = make_call(self.tab, values, session.files(verb), session.folder)
             job = self.sessions.submit(session, session.work(call, ending), verb)
             before = session.slots.get(f"{verb}.{self.main_slot}")
         except LimnerError as error:
