@@ -63,9 +63,8 @@ def test_points_can_be_clicked_and_the_distance_changed(
             time.sleep(1)  # until its size is final
             box = shown.bounding_box()
             assert box is not None
-            scale = min(
-                1, box["width"] / 160, box["height"] / 144
-            )  # small pictures are not enlarged
+            # small pictures are not enlarged
+            scale = min(1, box["width"] / 160, box["height"] / 144)
             clicked[share] = 80 + (share - 0.5) * box["width"] / scale
             shown.click(position={"x": box["width"] * share, "y": box["height"] / 2})
             studio_page.page.wait_for_function(
@@ -86,9 +85,8 @@ def test_points_can_be_clicked_and_the_distance_changed(
     near = shown.evaluate("image => image.getBoundingClientRect().width")
     assert near == pytest.approx(wide / 4, rel=0.05)
     studio_page.page.click("#hybridize-near_photo-0 button[aria-label='Remove Image']")
-    studio_page.add_picture(
-        "hybridize-near_photo-0", pictures["large"]
-    )  # the points were in the other picture
+    # the points were in the other picture
+    studio_page.add_picture("hybridize-near_photo-0", pictures["large"])
     studio_page.page.wait_for_function(
         "() => !document.querySelector('#hybridize-points :is(textarea, input)').value"
     )
