@@ -124,7 +124,7 @@ def stylize() -> None:
 def hybridize() -> None:
     """Make the pictures of the guide to hybridize."""
     hybrid = kept("hybridize", limner.hybridize, PHOTO, PAINTING, size=960)
-    parts = [("near photo", opened(PHOTO)), ("far picture", opened(PAINTING)), ("hybrid", hybrid)]
+    parts = [("near.jpg", opened(PHOTO)), ("far.jpg", opened(PAINTING)), ("hybrid", hybrid)]
     sheet("hybridize", parts)
     small = [("", hybrid)]
     for share in (2, 4, 8):
