@@ -127,17 +127,25 @@ def test_a_dry_run_writes_nothing(run: Run, folder: Path, more: list[str]) -> No
 MISTAKES = [
     ("stylise photo.png wave.png -o out.png", 2, 'Did you mean "stylize"?'),
     ("stylize photo.png wave.png", 2, "--output"),
-    ("stylize photo.png -o out.png", 2, "no painting: name one"),
+    ("stylize photo.png -o out.png", 2, "no painting: give at least one after the photo"),
     ("stylize photo.png wave.png -o out.png --stesp 3", 2, "--stesp. Did you mean --steps?"),
     ("stylize photo.png wave.png -o out.png --steps 3,x", 2, "Give a whole number, or several"),
-    ("stylize photo.png wave.png -o out.png --steps 3,4", 2, "--steps 3,4: give one number, or 1"),
+    ("stylize photo.png wave.png -o out.png --steps 3,4", 2, "--steps 3,4: give one number: there"),
     ("stylize photo.png wave.png -o out.png --size 32", 2, "--size 32: must be at least 64"),
     ("stylize photo.png wave.png -o out.png --strength 3", 2, "--strength 3: must be from 0 to 2"),
     ("stylize photo.png wave.png -o out.png --preset x", 2, 'Choose from: "limner", "gatys"'),
-    ("stylize photo.png wave.png -o out.png --time-budget soon", 2, "time 'soon'"),
+    (
+        "stylize photo.png wave.png -o out.png --time-budget soon",
+        2,
+        "--time-budget 'soon': must be",
+    ),
     ("stylize photo.png wave.png -o out.png --device tpu", 2, "--device tpu: must be one of"),
     ("stylize photo.png wave.png -o out.png --resume", 2, "there is no checkpoint"),
-    ("stylize photo.png wave.png -o out.png --mask tall.png", 2, "is 72×96, of another shape"),
+    (
+        "stylize photo.png wave.png -o out.png --mask tall.png",
+        2,
+        "tall.png: is 72×96, but the photo is 96×72",
+    ),
     (
         "stylize photo.png wave.png -o out.psd",
         2,
@@ -347,7 +355,7 @@ def test_save_every_and_resume(run: Run, folder: Path, monkeypatch: pytest.Monke
     assert code == 130 and steps("out.png") == steps("out-000003.png") == [3]
     assert "to continue, run the same command with --resume --overwrite" in err
     code, _, err = run(line, "out.png", "--overwrite", "--resume", "--seed", "1")
-    assert code == 1 and "is the checkpoint of another call" in err
+    assert code == 1 and "is the checkpoint of a call with other pictures" in err
     code, out, _ = run(line, "out.png", "--overwrite", "--resume")
     assert (code, out) == (0, "out.png\n")
     assert Path("out.png").read_bytes() == Path("whole.png").read_bytes()
@@ -639,7 +647,7 @@ def test_what_lies_beside_is_written_beside(run: Run, folder: Path) -> None:
     code, out, err = run(line)
     names = ["out.png", "out-strip.png", "out-zoom.gif"]
     assert code == 0 and out.split() == names and "Traceback" not in err
-    assert "near photo is seen up to, and the far one alone from" in err
+    assert "and only the far photo from" in err
     with Image.open("out-zoom.gif") as zoom, Image.open("out-strip.png") as strip:
         assert getattr(zoom, "n_frames", 1) > 20 and strip.width > 64
     assert run("replay out.png -o again.png")[0] == 0
@@ -659,7 +667,7 @@ def test_distances_are_options_too(run: Run) -> None:
     line = "hybridize photo.png wave.png -o out.png --print-width 10cm --near 50cm --far 4m --json"
     code, out, _ = run(line)
     found = json.loads(out)["recipe"]["found"]
-    assert code == 0 and found["metres"]["far"] == pytest.approx(4)
+    assert code == 0 and found["meters"]["far"] == pytest.approx(4)
     assert run("replay out.png -o again.png")[0] == 0
     assert Path("out.png").read_bytes() == Path("again.png").read_bytes()
     code, _, err = run("hybridize photo.png wave.png -o out.png --points 1,2,x")

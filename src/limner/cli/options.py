@@ -15,7 +15,8 @@ _NAMES = {"output": ("--output", "-o"), "n": "-n"}  # names that cyclopts would 
 _INPUTS, _RESULT, _STYLE = (
     Group(title, sort_key=number) for number, title in enumerate(("Inputs", "Result", "Style"))
 )
-_METHOD = Group("Method", sort_key=2)  # what "Style" is called for trainings and measures
+# what the last two are called in commands that make no picture
+_NAMES_ELSEWHERE = {_RESULT: Group("Options", sort_key=1), _STYLE: Group("Method", sort_key=2)}
 _GROUPS = {
     _STYLE: (
         "align",
@@ -120,7 +121,7 @@ def _parameter(option: Option, makes_pictures: bool) -> inspect.Parameter:
     group = _INPUTS if option.input else _GROUP_OF.get(option.name, _RESULT)
     settings = Parameter(
         name=_NAMES.get(option.name),
-        group=_METHOD if group is _STYLE and not makes_pictures else group,
+        group=group if makes_pictures else _NAMES_ELSEWHERE.get(group, group),
         help=option.help,
         show_default=option.default not in (None, False, (), "", 0) or option.default is True,
         negative=None if option.default is True else (),
