@@ -396,7 +396,7 @@ def test_each_side_file_has_its_place() -> None:
 
     extra = {"2": "", "zoom": ".gif", "layers": ".ora"}
     out = Path("to/out.webp")
-    found = outputs.side_files(verb, {"extra": extra}, lambda name: outputs.beside(out, name))
+    found = outputs.side_files(verb, [], {"extra": extra}, lambda name: outputs.beside(out, name))
     assert {name: str(path) for name, path in found.items()} == {
         "2": "to/out-2.webp",
         "zoom": "to/out-zoom.gif",

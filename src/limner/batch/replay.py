@@ -7,6 +7,7 @@ that describe a picture, and only with input files that have not changed.
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -69,26 +70,13 @@ def replay(picture: Path, *, device: str = "auto", on_step: OnStep = silent) -> 
     LimnerError
         What the verb raises.
     """
-    recipe = recipe_of(picture)
-    verb_name, options, inputs, files = _checked(picture, recipe)
-    verb: Callable[..., Any] = getattr(limner, verb_name)
-    asked = signature.of(verb)
-    known = {option.name: option for option in asked if option.name not in _OF_THE_CALL}
-    _check_inputs(picture, inputs, [option for option in known.values() if option.input])
-    if recipe.get("version") != __version__:
-        made_with = printable(str(recipe.get("version")))
-        note = f"made with limner {made_with}; {__version__} may give a different picture"
+    verb, version, inputs, options, files = _checked_recipe(picture)
+    if version != __version__:
+        note = f"made with limner {version}; {__version__} may give a different picture"
         on_step(Progress("replay", "", 0, 0, 0.0, note=f"{printable(picture)}: {note}"))
-
     finder = _FileFinder(picture, files)
-    arguments = {}
-    for name, value in options.items():
-        option = known.get(name)
-        if option is None or option.input:
-            raise _refusal(picture, f"{verb_name} takes no {name!r} from a recipe")
-        if not _fits(value, option):
-            raise _refusal(picture, f"{name} is {value!r}")
-        arguments[name] = finder.option(value, option)
+    known = _options_of(verb)
+    arguments = {name: finder.option(value, known[name]) for name, value in options.items()}
     made_again = verb(*map(finder.input, inputs), **arguments, device=device, on_step=on_step)
     # of a verb that makes several pictures, each has a recipe for itself alone
     result: Image.Image = made_again[0] if isinstance(made_again, list) else made_again
@@ -102,31 +90,59 @@ def replay(picture: Path, *, device: str = "auto", on_step: OnStep = silent) -> 
     return result
 
 
-def _checked(
-    picture: Path, recipe: Mapping[str, object]
-) -> tuple[str, dict[str, Any], list[str], dict[str, object]]:
-    """Return verb, options, inputs and files of a recipe under their names of today."""
+def side_files(picture: Path) -> dict[str, str | Path]:
+    """Return what the verb that made a picture makes beside it: names, and how the files end."""
+    verb, _, _, options, _ = _checked_recipe(picture)
+    planned = getattr(import_module(verb.__module__), "side_files", None)
+    return dict(planned(options)) if planned else {}
+
+
+def _options_of(verb: Callable[..., Any]) -> dict[str, Option]:
+    """Return the options that a recipe may set, and the inputs, by name."""
+    asked = signature.of(verb)
+    return {option.name: option for option in asked if option.name not in _OF_THE_CALL}
+
+
+def _checked_recipe(
+    picture: Path,
+) -> tuple[Callable[..., Any], str, list[str], dict[str, Any], dict[str, object]]:
+    """Return verb, version, inputs, options and files of a recipe, under their names of today."""
+    recipe = recipe_of(picture)
     inputs, given, files = map(recipe.get, ("inputs", "options", "files"))
-    verb = str(recipe.get("verb"))
-    verb = RENAMED_VERBS.get(verb, verb)
-    if verb not in VERBS:
-        raise _refusal(picture, f"there is no verb {verb!r}")
+    name = str(recipe.get("verb"))
+    name = RENAMED_VERBS.get(name, name)
+    if name not in VERBS:
+        raise _refusal(picture, f"there is no verb {name!r}")
     if not (isinstance(inputs, list) and isinstance(given, dict) and isinstance(files, dict)):
         raise _refusal(picture, "inputs, options or files are missing")
     if not all(isinstance(text, str) for text in inputs):
         raise _refusal(picture, "its inputs are not names")
-    names, words = RENAMED_OPTIONS.get(verb, {}), RENAMED_WORDS.get(verb, {})
-    options: dict[str, Any] = {names.get(n, n): value for n, value in given.items()}
-    for name, table in words.items():
-        if isinstance(options.get(name), str):
-            options[name] = table.get(options[name], options[name])
-    return verb, options, list(map(str, inputs)), files
-
-
-def _check_inputs(picture: Path, inputs: list[str], places: list[Option]) -> None:
+    verb: Callable[..., Any] = getattr(limner, name)
+    known = _options_of(verb)
+    places = [option for option in known.values() if option.input]
     several = any(option.several for option in places)
     if len(inputs) < len(places) or (len(inputs) > len(places) and not several):
         raise _refusal(picture, f"{len(inputs)} inputs")
+    options = _renamed(given, RENAMED_OPTIONS.get(name, {}), RENAMED_WORDS.get(name, {}))
+    for key, value in options.items():
+        option = known.get(key)
+        if option is None or option.input:
+            raise _refusal(picture, f"{name} takes no {key!r} from a recipe")
+        if not _fits(value, option):
+            raise _refusal(picture, f"{key} is {value!r}")
+    version = printable(str(recipe.get("version")))
+    return verb, version, list(map(str, inputs)), options, files
+
+
+def _renamed(
+    options: Mapping[str, Any], names: Mapping[str, str], words: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
+    """Translate options, and the words they take, to those of today."""
+    renamed = {names.get(name, name): value for name, value in options.items()}
+    for name, table in words.items():
+        if isinstance(renamed.get(name), str):
+            renamed[name] = table.get(renamed[name], renamed[name])
+    return renamed
 
 
 class _FileFinder:

@@ -50,7 +50,7 @@ def make_picture(
         Check everything and print the plan, but make no picture.
     """
     every, resume = options.get("save_every") or 0, options.get("resume") or False
-    beside = outputs.side_files(verb, options, lambda name: outputs.beside(output, name))
+    beside = outputs.side_files(verb, inputs, options, lambda name: outputs.beside(output, name))
     outputs.check_all(
         output,
         beside.values(),
@@ -145,7 +145,7 @@ def make_pictures(
         return output / (name if Path(name).suffix else f"{name}.png")
 
     count = options.get("n") or 0
-    beside = outputs.side_files(verb, options, place)
+    beside = outputs.side_files(verb, inputs, options, place)
     names = [_numbered_name(number, count) for number in range(1, count + 1)]
     names += [path.name for path in beside.values()]
     outputs.check_folder(output, names, overwrite=overwrite)

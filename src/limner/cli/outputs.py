@@ -1,17 +1,21 @@
 """Every file that a command will write: known, and checked, before any work is done."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from glob import escape
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from limner.batch import replay
 from limner.errors import OutputError, printable
 from limner.io import check_output, check_place
 
 
 def side_files(
-    verb: Callable[..., Any], options: Mapping[str, Any], place: Callable[[str], Path]
+    verb: Callable[..., Any],
+    inputs: Sequence[object],
+    options: Mapping[str, Any],
+    place: Callable[[str], Path],
 ) -> dict[str, Path]:
     """Return the path of every file that a verb makes beside its result.
 
@@ -19,8 +23,8 @@ def side_files(
     ----------
     verb : callable
         Its module has a function ``side_files`` if it makes such files.
-    options : mapping
-        The options it will be called with.
+    inputs, options
+        What it will be called with.
     place : callable
         From ``"strip.gif"``, a name and an ending, to a path. The ending is empty for the format
         of the result.
@@ -30,8 +34,11 @@ def side_files(
     dict of str to Path
         The paths by the names in ``picture.info["beside"]``.
     """
-    planned = getattr(import_module(verb.__module__), "side_files", None)
-    named: dict[str, str | Path] = planned(options) if planned else {}
+    named: dict[str, str | Path] = {}
+    if verb is replay.replay:
+        named = replay.side_files(Path(str(inputs[0])))
+    elif planned := getattr(import_module(verb.__module__), "side_files", None):
+        named = planned(options)
     return {
         name: ending if isinstance(ending, Path) else place(f"{name}{ending}")
         for name, ending in named.items()

@@ -118,7 +118,7 @@ VERBS = {
     "studio": Command(
         "serve",
         "limner.web.studio:studio",
-        "Open limner as a page in your browser.",
+        "Use limner in your browser, on a page that this machine serves.",
         (
             "limner studio",
             "limner studio --host 0.0.0.0",
