@@ -86,7 +86,7 @@ def interrupt_when_written(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def writing(picture: Image.Image, path: Path, **options: bool) -> tuple[str, ...]:
         notes = write(picture, path, **options)
         if path.name == name:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return notes
 
     monkeypatch.setattr(commands, "write", writing)
@@ -260,7 +260,7 @@ def test_ctrl_c_before_the_first_step(
 
     def reading(source: Source, *, allow_huge: bool) -> io.Picture:
         for _ in range(times if source == "photo.png" else 0):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return read(source, allow_huge=allow_huge)
 
     monkeypatch.setattr(io, "read", reading)
@@ -327,7 +327,7 @@ def teach(photos: Path, run: Path, *, steps: int = 3, on_step: OnStep = silent) 
     for step in range(1, steps + 1):
         on_step(Progress("train", "teaching", step, steps, 0.0, 1.0))
         if step == 1:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
     return {"0/1_1": 0.75}
 
 

@@ -376,6 +376,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         refusal(tmp_path / name)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
 def test_a_pipe_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.pdf")
     assert "pipe" in refusal(tmp_path / "pipe.pdf")

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, get_args, get_origin
 
 from PIL import Image
@@ -182,7 +182,8 @@ class _FileFinder:
         shown, beside = printable(name), self.picture.parent
         if not isinstance(self.hashes.get(name), str):
             raise _refusal(self.picture, f"it has no hash of {shown}")
-        found = [p for p in (Path(name), beside / name, beside / Path(name).name) if p.is_file()]
+        base = PureWindowsPath(name).name  # splits at / and at \, wherever the recipe was made
+        found = [p for p in (Path(name), beside / name, beside / base) if p.is_file()]
         for path in found:
             try:
                 with path.open("rb") as file:

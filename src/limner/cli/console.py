@@ -65,7 +65,9 @@ class Console:
 
     def __enter__(self) -> Self:
         """Handle Ctrl-C and show the bar."""
-        signals = (signal.SIGINT, signal.SIGTERM)
+        # SIGBREAK is Ctrl-Break on Windows, where SIGTERM never comes
+        names = ("SIGINT", "SIGTERM", "SIGBREAK")
+        signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
         self._handlers = {number: signal.signal(number, self._ask_to_stop) for number in signals}
         self._bar.start()
         return self

@@ -93,8 +93,9 @@ def main(tokens: Sequence[str] | None = None) -> int:
     int
         0 done, 1 failed, 2 wrong usage, 4 ended early by the time budget, 130 interrupted.
     """
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="surrogateescape")  # file names need not be Unicode
+    if hasattr(sys.stdout, "reconfigure"):  # file names need not be Unicode
+        encoding = "utf-8" if os.name == "nt" else None
+        sys.stdout.reconfigure(encoding=encoding, errors="surrogateescape")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # torch's warnings are for programmers
     given = sys.argv[1:] if tokens is None else list(tokens)

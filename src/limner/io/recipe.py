@@ -26,7 +26,7 @@ _CAMERA_TAGS = (
     Base.Artist,
     Base.Copyright,
 )
-_RECIPE_LIMIT = 1_000_000  # characters; ours have hundreds, a file from elsewhere may have any number
+_RECIPE_LIMIT = 1_000_000  # characters; ours have hundreds, other files may have any number
 
 
 def make_recipe(

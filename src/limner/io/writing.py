@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -68,10 +69,16 @@ def check_place(target: Path, *, overwrite: bool) -> None:
         raise OutputError(
             f"{name}: the folder {printable(target.parent)} is missing; make it first"
         )
-    if not os.access(target.parent, os.W_OK | os.X_OK):
+    try:
+        with TemporaryFile(dir=target.parent):  # Windows tells in no other way
+            pass
+    except OSError as error:
         raise OutputError(
-            f"{name}: the folder {printable(target.parent)} is read-only; choose another"
-        )
+            f"{name}: the folder {printable(target.parent)} cannot be written "
+            f"({reason(error)}); choose another"
+        ) from error
+    if os.name == "nt" and ":" in target.name:  # would write a hidden stream of another file
+        raise OutputError(f"{name}: Windows does not allow ':' in a name; choose another name")
     try:
         target.lstat()
     except FileNotFoundError:

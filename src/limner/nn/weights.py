@@ -62,7 +62,8 @@ def read(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
-                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                # copies: a tensor that is mapped to the file keeps Windows from replacing it
+                state = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         else:
             with warnings.catch_warnings():  # about old pickles: we have our own message
                 warnings.simplefilter("ignore")
@@ -96,7 +97,7 @@ def describe(path: Path) -> dict[str, str]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = dict(file.metadata() or {})
+            metadata: dict[str, str] = dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise WeightsError(
             f"{path}: is missing, damaged, or not a safetensors file; download or copy it again"
@@ -147,8 +148,8 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
         if state[key].shape != tensor.shape:
             found, wanted = tuple(state[key].shape), tuple(tensor.shape)
             raise WeightsError(
-                f"{name}: is for another network ({key} is {found}, not {wanted}); give weights made "
-                "for this one"
+                f"{name}: is for another network ({key} is {found}, not {wanted}); give weights "
+                "made for this one"
             )
     network.load_state_dict({key: state[key] for key in expected})
 

@@ -144,7 +144,8 @@ class Run:
     def _begin(self) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / "options.json").write_text(json.dumps(self._options, indent=2) + "\n")
+            text = json.dumps(self._options, indent=2) + "\n"
+            (self.folder / "options.json").write_text(text, encoding="utf-8")
             for log in self._logs:  # of a run that was stopped before its first checkpoint
                 log.unlink(missing_ok=True)
         except OSError as error:
@@ -153,7 +154,7 @@ class Run:
     def _check_resumable(self) -> None:
         known = self.folder / "options.json"
         try:
-            started = dict(json.loads(known.read_text()))
+            started = dict(json.loads(known.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"{known}: missing or damaged; start a new run") from error
         training = started.get("training", self._training)  # older runs do not say
@@ -170,7 +171,7 @@ class Run:
                 )
 
     def _recover(self) -> None:
-        """Use a first checkpoint that was written, but not renamed before the process was killed."""
+        """Use a first checkpoint that was written, but not renamed when the process was killed."""
         for part in _parts(self.folder):
             try:
                 torch.load(part, map_location="cpu", weights_only=True)["format"]
@@ -251,7 +252,7 @@ class Run:
         for log in filter(Path.exists, self._logs):
             lines = log.read_text().splitlines(keepends=True)
             kept = [line for line in lines if _is_up_to(line.partition(",")[0], step)]
-            log.write_text("".join(kept))
+            log.write_text("".join(kept), newline="\n")
         self._saved_step = step
         self._note = f"resuming after step {step}"
         return state
