@@ -23,7 +23,7 @@ from PIL.ExifTags import IFD, Base
 from crafted import ADOBE, D50, STORED, adobe, gamma, profile
 from limner import io
 from limner.errors import InputError, OptionError, OutputError
-from limner.io import formats, reading
+from limner.io import formats, reading, writing
 from limner.nn import images
 
 SHARED = Path(__file__).parents[3] / "shared" / "test" / "images"
@@ -547,9 +547,7 @@ def test_written_files_are_as_readable_as_any_other(tmp_path: Path) -> None:
     assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-def test_what_cannot_be_written_is_known_beforehand(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_written_is_known_beforehand(tmp_path: Path) -> None:
     io.check_output(tmp_path / "A.PNG", size=(10, 10))
     (tmp_path / "folder.png").mkdir()
     for name, error, says in (
@@ -567,8 +565,16 @@ def test_what_cannot_be_written_is_known_beforehand(
         io.check_output(tmp_path / f"a{suffix}", size=(10, longest))
         with pytest.raises(OutputError, match=f"at most {longest} pixels a side"):
             io.check_output(tmp_path / f"a{suffix}", size=(10, longest + 1))
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(OutputError, match="read-only"):
+
+
+def test_a_folder_that_cannot_be_written_is_known_beforehand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(writing, "TemporaryFile", refuse)  # root may write anywhere
+    with pytest.raises(OutputError, match=r"cannot be written \(Permission denied\); choose"):
         io.check_output(tmp_path / "a.png")
 
 
