@@ -1,1 +1,1 @@
-"""Calls made again, from their recipes."""
+"""Calls that are made again, from the recipes inside pictures."""

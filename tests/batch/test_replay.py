@@ -1,0 +1,75 @@
+"""Replaying recipes: where input files are found, and what older recipes call things."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import limner
+from limner.batch import replay as module
+from limner.cli import outputs
+from limner.errors import InputError
+from limner.signature import of
+
+
+def drawn(folder: Path) -> Image.Image:
+    """A drawing made from a file in ``folder``, with its recipe."""
+    Image.linear_gradient("L").resize((40, 30)).save(folder / "photo.png")
+    return limner.sketch(folder / "photo.png")
+
+
+def rewritten(picture: Image.Image, path: Path, **changes: object) -> Path:
+    """Write a picture whose recipe says something else."""
+    picture.info["limner"] = json.dumps(json.loads(picture.info["limner"]) | changes)
+    limner.write(picture, path)
+    return path
+
+
+@pytest.mark.parametrize("name", [r"C:\pictures\photo.png", "/home/me/pictures/photo.png"])
+def test_inputs_are_found_beside_the_picture_wherever_they_were(tmp_path: Path, name: str) -> None:
+    made = drawn(tmp_path)
+    (sha256,) = json.loads(made.info["limner"])["files"].values()
+    path = rewritten(made, tmp_path / "out.png", inputs=[name], files={name: sha256})
+    again = limner.replay(path)
+    assert again.tobytes() == made.tobytes()
+    assert json.loads(again.info["limner"])["inputs"] == [name]
+    shutil.move(tmp_path / "photo.png", tmp_path / "other.png")
+    with pytest.raises(InputError, match="is neither in the current folder nor beside"):
+        limner.replay(path)
+
+
+def test_a_verb_that_was_renamed_is_found(tmp_path: Path) -> None:
+    made = drawn(tmp_path)
+    path = rewritten(made, tmp_path / "out.png", verb="draw")
+    assert limner.replay(path).tobytes() == made.tobytes()
+
+
+def test_the_tables_lead_to_names_of_today() -> None:
+    assert set(module.RENAMED_VERBS.values()) <= set(module.VERBS)
+    for verb, names in module.RENAMED_OPTIONS.items():
+        known = {option.name for option in of(getattr(limner, verb))}
+        assert set(names.values()) <= known and not names.keys() & known
+    for verb, words in module.RENAMED_WORDS.items():
+        for option in of(getattr(limner, verb)):
+            if option.name in words:
+                table = words[option.name]
+                assert set(table.values()) <= set(option.choices)
+                assert not table.keys() & set(option.choices)
+
+
+def test_side_files_of_a_replayed_picture_are_known_beforehand(tmp_path: Path) -> None:
+    Image.linear_gradient("L").resize((90, 70)).save(tmp_path / "a.png")
+    made = limner.hybridize(tmp_path / "a.png", tmp_path / "a.png", strip=True, align="none")
+    limner.write(made, tmp_path / "out.png")
+    found = outputs.side_files(
+        limner.replay, [tmp_path / "out.png"], {}, lambda name: tmp_path / f"again-{name}"
+    )
+    assert found == {"strip": tmp_path / "again-strip"}
+    assert (
+        outputs.side_files(
+            limner.replay, [rewritten(drawn(tmp_path), tmp_path / "b.png")], {}, Path
+        )
+        == {}
+    )
