@@ -1,12 +1,13 @@
-"""Perceptual networks: what a picture looks like to a network that has learnt to see.
+"""Perceptual networks: VGG without its classifier, for style and content losses.
 
 All three are VGG networks (Simonyan & Zisserman 2015, configurations D and E): blocks of 3×3
-convolutions with ReLU, the picture halved between blocks. They differ in width and depth alone.
-A *tap* is the output of one ReLU, named as in the literature: ``"4_2"`` is block 4, convolution 2.
+convolutions with ReLU, and a pooling that halves the picture between blocks. They differ only in
+width and depth. Layers are named as in the literature: ``"4_2"`` is relu4_2, the output of the ReLU
+after the second convolution of block 4.
 
-The two of the paper pool by maximum, whose gradient falls on one pixel of four and leaves a
-grain in the picture. ``compact`` pools by average, as Gatys, Ecker & Bethge (2016) recommend, and
-is trained that way.
+``vgg16`` and ``vgg19`` pool by maximum, as in the paper. Its gradient reaches one pixel of four,
+which leaves a grain in the picture. ``compact`` pools by average, as Gatys, Ecker & Bethge (2016)
+recommend, and was trained that way.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,17 +18,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limner.errors import OptionError
+from limner.errors import OptionError, printable
 from limner.nn import seeding, weights
 
-# name: (channels of a block, convolutions of a block)
+# For each network: the channels of its blocks, and the number of convolutions in each block.
 SHAPES = {
     "compact": ((16, 32, 64, 128, 128), (2, 2, 3, 3, 1)),
     "vgg16": ((64, 128, 256, 512, 512), (2, 2, 3, 3, 3)),
     "vgg19": ((64, 128, 256, 512, 512), (2, 2, 4, 4, 4)),
 }
 
-# Where torchvision keeps its ImageNet weights; the eight digits begin the file's SHA-256.
+# torchvision's ImageNet weights. The eight digits in the name begin the file's SHA-256.
 URLS = {
     "vgg16": "https://download.pytorch.org/models/vgg16-397923af.pth",
     "vgg19": "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
@@ -45,8 +46,8 @@ class VGG(nn.Module):
     shape : str
         A key of ``SHAPES``.
     padding : {"replicate", "zeros", "reflect"}
-        What convolutions see beyond the border. Zeros look like a dark frame, which a style loss
-        then paints; replicate does not, and is our default. VGG was trained with zeros.
+        How the convolutions pad. VGG was trained with zeros; they look like a dark frame, which a
+        style loss then paints into the picture. So ``replicate`` is the default.
     """
 
     mean: Tensor
@@ -57,7 +58,7 @@ class VGG(nn.Module):
         self.shape = shape
         widths, depths = SHAPES[shape]
         mean, deviation = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
-        if shape != "compact":  # ImageNet's, as torchvision feeds its networks
+        if shape != "compact":  # of ImageNet, as torchvision normalizes
             mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer(
@@ -74,114 +75,136 @@ class VGG(nn.Module):
                 self.convolutions[f"{block}_{index}"] = convolution
                 channels = width
 
-    def forward(self, picture: Tensor, taps: Iterable[str]) -> dict[str, Tensor]:
-        """Features of a picture at the named taps.
+    def forward(self, picture: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Return the features of pictures at some layers.
 
         Parameters
         ----------
         picture : Tensor
-            [N, 3, H, W], sRGB in 0..1, at least 16 pixels a side.
-        taps : iterable of str
-            The taps wanted; nothing is computed beyond the deepest.
+            [N, 3, H, W], sRGB in 0..1, at least 16 pixels on each side.
+        layers : iterable of str
+            The layers; nothing beyond the deepest is computed.
 
         Returns
         -------
         dict of str to Tensor
-            [N, C, H / 2**(block - 1), W / 2**(block - 1)] for each tap, rounded down.
+            For each layer [N, C, H / 2**(block - 1), W / 2**(block - 1)], rounded down.
         """
-        wanted = set(taps)
-        assert wanted <= set(self.convolutions), wanted
-        found = {}
+        requested = set(layers)
+        assert requested <= set(self.convolutions), requested
+        features = {}
         x = (picture - self.mean) / self.deviation
         for name, convolution in self.convolutions.items():
             if name != "1_1" and name.endswith("_1"):
                 x = self.pool(x, 2)
             x = F.relu(convolution(x))
-            if name in wanted:
-                found[name] = x
-                if len(found) == len(wanted):
+            if name in requested:
+                features[name] = x
+                if len(features) == len(requested):
                     break
-        return found
+        return features
 
 
-def distance(network: VGG, made: Tensor, real: Tensor, taps: Sequence[str]) -> Tensor:
-    """Mean distance of the features of pictures [N, 3, H, W], each tap's in shares of its size."""
-    ours, theirs = (network(picture, taps) for picture in (made, real))
-    apart = [F.l1_loss(ours[tap], theirs[tap]) / theirs[tap].mean() for tap in taps]
-    return torch.stack(apart).mean()
+def distance(network: VGG, made: Tensor, real: Tensor, layers: Sequence[str]) -> Tensor:
+    """Return the perceptual distance of two batches of pictures [N, 3, H, W], a scalar.
+
+    For each layer the mean absolute difference, relative to the mean of the real features.
+    """
+    ours, theirs = (network(picture, layers) for picture in (made, real))
+    parts = [F.l1_loss(ours[layer], theirs[layer]) / theirs[layer].mean() for layer in layers]
+    return torch.stack(parts).mean()
 
 
-def receptive_radius(shape: str, tap: str) -> int:
-    """Pixels that a tap sees to each side of its own place, at most.
+def receptive_radius(shape: str, layer: str) -> int:
+    """Return the radius in pixels of a layer's receptive field.
 
     Parameters
     ----------
     shape : str
         A key of ``SHAPES``.
-    tap : str
+    layer : str
         For example ``"5_1"``.
     """
-    radius, pixels = 0, 1  # pixels: the picture's pixels in one of this block's
+    radius, stride = 0, 1  # stride: pixels of the picture between two positions of this block
     for block, depth in enumerate(SHAPES[shape][1], 1):
         for index in range(1, depth + 1):
-            radius += pixels
-            if f"{block}_{index}" == tap:
+            radius += stride
+            if f"{block}_{index}" == layer:
                 return radius
-        radius += pixels  # a 2×2 pooling sees one more
-        pixels *= 2
-    raise AssertionError(tap)
+        radius += stride  # a 2×2 pooling reaches one position further
+        stride *= 2
+    raise AssertionError(layer)
+
+
+def layers_of(shape: str) -> list[str]:
+    """Return the names of a network's layers, for example ``"4_2"``, from the first to the last."""
+    return [
+        f"{block}_{index}"
+        for block, depth in enumerate(SHAPES[shape][1], 1)
+        for index in range(1, depth + 1)
+    ]
+
+
+def check_name(name: str) -> None:
+    """Refuse what `load` does not take. This opens no file.
+
+    Raises
+    ------
+    OptionError
+        It is neither the name of a network nor the path of a weights file.
+    """
+    if name not in SHAPES and Path(name).suffix not in weights.SUFFIXES:
+        raise OptionError(
+            f"--features {printable(name)}: must be one of {', '.join(SHAPES)}, or the path of a "
+            f"weights file ({', '.join(weights.SUFFIXES)})"
+        )
 
 
 def load(name: str, device: torch.device | str = "cpu", *, padding: Padding = "replicate") -> VGG:
-    """Give a perceptual network, ready and frozen.
+    """Load a perceptual network for inference; its weights take no gradient.
 
     Parameters
     ----------
     name : str
-        ``"compact"`` comes with the package. ``"vgg16"`` and ``"vgg19"`` are taken from torch's own
-        cache (``TORCH_HOME``), or fetched into it once. Anything else is the path of a VGG-16 or
-        VGG-19 file with torchvision's names, or of a compact one that ``limner train features``
-        made.
+        ``"compact"`` comes with limner. ``"vgg16"`` and ``"vgg19"`` are read from torch's cache
+        (``TORCH_HOME``), and downloaded on first use. Anything else is the path of a file: VGG-16
+        or VGG-19 with torchvision's names, or a compact network from ``limner train features``.
     device : torch.device or str
-        Where it will run.
+        Where to compute.
     padding : str
         See `VGG`.
 
     Raises
     ------
     OptionError
-        The name is none of the above.
+        The name is none of these.
     WeightsError
-        The file is missing, damaged or something else.
+        The file is missing, damaged, or for another network.
     """
+    check_name(name)
     if name in URLS:
         shape, state = name, weights.fetch(URLS[name])
     elif name == "compact":
         shape, state = name, weights.read(weights.SHIPPED / "compact-features.safetensors")
-    elif Path(name).suffix in weights.SUFFIXES:
+    else:
         state = weights.read(Path(name))
         shape = _shape_of(state)
-    else:
-        choices = ", ".join(SHAPES)
-        raise OptionError(
-            f"features {name!r}: must be one of {choices}, or the path of a weights file"
-        )
     with seeding.preserved():
         network = VGG(shape, padding)
-    weights.fill(network, _own_names(state, shape), name)
+    weights.fill(network, _without_torchvision_names(state, shape), name)
     network.requires_grad_(False)
     return network.eval().to(device)
 
 
 def _shape_of(state: dict[str, Tensor]) -> str:
-    """Tell VGG-16, VGG-19 and compact apart: torchvision's last convolution is 28 or 34."""
+    """Recognize the network by its deepest convolution in torchvision's numbering: 28 or 34."""
     if "features.34.weight" in state:
         return "vgg19"
     return "vgg16" if "features.28.weight" in state else "compact"
 
 
-def _own_names(state: dict[str, Tensor], shape: str) -> dict[str, Tensor]:
-    """Rename torchvision's ``features.N`` (which counts ReLU and pooling too) to ours."""
+def _without_torchvision_names(state: dict[str, Tensor], shape: str) -> dict[str, Tensor]:
+    """Rename torchvision's ``features.N``, where ReLU and pooling count too, to our names."""
     if shape == "compact":
         return state
     renamed, index = {}, 0

@@ -1,4 +1,8 @@
-"""The ways of painting: ours, and that of the article it has to beat."""
+"""The presets of `stylize`: ours, and the method of a published tutorial for comparison.
+
+The tutorial is TensorFlow's "Neural style transfer" (tensorflow.org), after Gatys, Ecker & Bethge,
+"Image style transfer using convolutional neural networks" (2016).
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,124 +12,135 @@ from torch import Tensor
 
 from limner.nn.features import Padding
 from limner.style import losses
-from limner.style.losses import Moments
+from limner.style.losses import FeatureStatistics
 
 
 @dataclass(frozen=True)
 class Method:
-    """Everything that tells one way of painting from another.
+    """All settings in which the presets differ.
 
     Attributes
     ----------
-    features : str
-        The perceptual network, as `limner.features.load` takes it, and its ``padding``.
+    network : str
+        The perceptual network, as `limner.nn.features.load` takes it.
+    conv_padding : str
+        How its convolutions pad.
     size : int
-        Longest side of the result in pixels, unless the caller says.
+        Default of the longest side of the result, in pixels.
     steps : tuple of int
-        Steps of each scale from the coarsest on; the last holds for all beyond. Scales double, and
-        the coarsest has a longest side from ``coarsest`` up to twice that; 0 for one scale only.
-    rates : tuple of float
-        Adam's learning rate of each scale likewise, in units of the full range of a channel.
+        Steps at each scale, the coarsest first. The last value holds for all further scales.
+    coarsest : int
+        Each scale has twice the size of the one before. The longest side of the first is from
+        this many pixels to less than twice as many. 0 for a single scale.
+    learning_rates : tuple of float
+        Adam's learning rate at each scale, like ``steps``, in units of the full range of a channel.
     betas, epsilon : float
-        Adam's.
-    style_taps, content_taps : tuple of str
-        Where features are compared.
-    style_weight, smoothness_weight : float
-        At strength 1.
+        Parameters of Adam.
+    style_layers, content_layers : tuple of str
+        The layers whose features the losses compare.
+    style_weight, tv_weight : float
+        Weights of the style loss and of total variation at strength 1.
     content_weights : tuple of float
-        Of each scale, at strength 1. Falling: the coarse scales keep things in their places, the
-        fine ones leave the brush free.
+        Weight of the content loss at strength 1 at each scale, like ``steps``. They fall: coarse
+        scales keep things in their places, fine scales give the brush freedom.
     relative_content : bool
-        Divide the content loss by the variance of the content's features.
+        Divide the content loss by the variance of the content features.
     style_loss : callable
-        Distance of two `Moments`.
-    window_taps, window_weight : tuple of str, float
-        Taps and weight of the same style loss over a random window of half the width and height
-        each step, so that every region is painted. Texture only: were colours (tap 1_1) and things
-        (4_1, 5_1) asked for in every window, there would be a field of wheat in the sky.
-    bleed : float
-        The picture is painted this much larger on every side, as a share of its longest, and cut:
-        pixels at the rim act on few features, so they go to extremes that a viewer sees.
-    ring : int
-        Pixels along the border left out of the style's statistics.
-    recolor : bool
-        Start from, and keep the content of, the photo in the painting's colours.
-    keep : {"average", "best"}
-        What becomes the result: the exponential moving average of the last pictures, or the one of
-        least loss.
+        Distance of two `FeatureStatistics`.
+    window_layers, window_weight : tuple of str, float
+        Layers and weight of a second style loss, over a random window of half the height and half
+        the width at each step, so that every region is painted. These are layers of texture. With
+        color (1_1) and objects (4_1, 5_1), each window would need all of the painting's: a wheat
+        field would appear in the sky.
+    pad : float
+        The picture is optimized with this much reflection padding on each side, as a share of its
+        longest side, and cropped at the end. Pixels at the border influence few features, so they
+        go to visible extremes.
+    border : int
+        Width in pixels of the border that the style statistics leave out.
+    transfer_colors : bool
+        Give the photo the colors of the paintings before it becomes start and content.
+    keep : {"ema", "best"}
+        The result: the exponential moving average of the iterates, or the iterate with the lowest
+        loss.
     """
 
-    features: str
-    padding: Padding
+    network: str
+    conv_padding: Padding
     size: int
     steps: tuple[int, ...]
     coarsest: int
-    rates: tuple[float, ...]
+    learning_rates: tuple[float, ...]
     betas: tuple[float, float]
     epsilon: float
-    style_taps: tuple[str, ...]
-    content_taps: tuple[str, ...]
+    style_layers: tuple[str, ...]
+    content_layers: tuple[str, ...]
     style_weight: float
     content_weights: tuple[float, ...]
     relative_content: bool
-    smoothness_weight: float
-    style_loss: Callable[[Moments, Moments], Tensor]
-    window_taps: tuple[str, ...]
+    tv_weight: float
+    style_loss: Callable[[FeatureStatistics, FeatureStatistics], Tensor]
+    window_layers: tuple[str, ...]
     window_weight: float
-    bleed: float
-    ring: int
-    recolor: bool
-    keep: Literal["average", "best"]
+    pad: float
+    border: int
+    transfer_colors: bool
+    keep: Literal["ema", "best"]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """All layers that the losses need."""
+        return (*self.style_layers, *self.content_layers)
 
 
 METHODS = {
     "limner": Method(
-        features="compact",
-        padding="replicate",
+        network="compact",
+        conv_padding="replicate",
         size=1024,
         steps=(120, 100, 45, 24, 8, 5),
         coarsest=112,
-        rates=(0.03, 0.02),
+        learning_rates=(0.03, 0.02),
         betas=(0.9, 0.99),
         epsilon=1e-12,
-        style_taps=("1_1", "2_1", "3_1", "4_1", "5_1"),
-        content_taps=("3_1", "4_2"),
+        style_layers=("1_1", "2_1", "3_1", "4_1", "5_1"),
+        content_layers=("3_1", "4_2"),
         style_weight=1.0,
         content_weights=(3.0, 1.5, 0.7, 0.4),
         relative_content=True,
-        smoothness_weight=2.5,
+        tv_weight=2.5,
         style_loss=losses.style_loss,
-        window_taps=("2_1", "3_1"),
+        window_layers=("2_1", "3_1"),
         window_weight=1.0,
-        bleed=1 / 40,
-        ring=8,
-        recolor=True,
-        keep="average",
+        pad=1 / 40,
+        border=8,
+        transfer_colors=True,
+        keep="ema",
     ),
-    # TensorFlow's tutorial of Gatys, Ecker & Bethge (2016), which the article follows. Its picture
-    # runs over 0..255, so a rate of 5 is 5/255 of ours and gradients are 255 times smaller there.
-    # One departure: its VGG-19 is Keras's, ours torchvision's, trained apart.
+    # The tutorial, with its picture in 0..255 brought to 0..1: a learning rate of 5 becomes 5/255,
+    # and gradients are 255 times larger, so epsilon is too. One thing differs: its VGG-19 is that
+    # of Keras, ours is torchvision's, which was trained separately.
     "gatys": Method(
-        features="vgg19",
-        padding="zeros",
+        network="vgg19",
+        conv_padding="zeros",
         size=512,
         steps=(1000,),
         coarsest=0,
-        rates=(5 / 255,),
+        learning_rates=(5 / 255,),
         betas=(0.99, 0.999),
         epsilon=0.1 * 255,
-        style_taps=("1_1", "2_1", "3_1", "4_1", "5_1"),
-        content_taps=("5_2",),
+        style_layers=("1_1", "2_1", "3_1", "4_1", "5_1"),
+        content_layers=("5_2",),
         style_weight=1e-2,
         content_weights=(1e3 * losses.KERAS_RANGE**2,),
         relative_content=False,
-        smoothness_weight=0.0,
+        tv_weight=0.0,
         style_loss=losses.gram_loss,
-        window_taps=(),
+        window_layers=(),
         window_weight=0.0,
-        bleed=0.0,
-        ring=0,
-        recolor=False,
+        pad=0.0,
+        border=0,
+        transfer_colors=False,
         keep="best",
     ),
 }

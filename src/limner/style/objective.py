@@ -1,4 +1,4 @@
-"""The quantity that is made small, and its gradient: exact in one piece and exact in tiles."""
+"""The loss of a picture and its gradient, computed at once or in tiles, with the same result."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,68 +10,72 @@ from torch import Tensor
 from limner.nn.features import VGG
 from limner.nn.tiles import Tile
 from limner.style import losses
-from limner.style.losses import Moments
+from limner.style.losses import FeatureStatistics
 from limner.style.method import Method
 
-Sums = dict[str, tuple[Tensor, Tensor]]  # by tap: the sums of `losses.sums`
+Sums = dict[str, tuple[Tensor, Tensor]]  # for each layer, what `losses.weighted_sums` returns
 
 
-def stride(tap: str) -> int:
-    """Pixels from one position of a tap to the next."""
-    return int(2 ** (int(tap[0]) - 1))
+def stride(layer: str) -> int:
+    """Return how many pixels are between two positions of a layer."""
+    return int(2 ** (int(layer[0]) - 1))
 
 
-def weights_at_taps(weight: Tensor, taps: Iterable[str], ring: int) -> dict[str, Tensor]:
-    """Bring a weight per pixel [1, 1, H, W] to each tap's grid, less ``ring`` pixels of border."""
-    found = {}
-    for tap in taps:
-        coarse = F.avg_pool2d(weight, stride(tap))
+def masks_at_layers(mask: Tensor, layers: Iterable[str], border: int) -> dict[str, Tensor]:
+    """Resize a mask [1, 1, H, W] to each layer, and leave out a border of the picture.
+
+    The border is given in pixels of the picture. If nothing is left inside it, it is kept.
+    """
+    masks = {}
+    for layer in layers:
+        coarse = F.avg_pool2d(mask, stride(layer))
         height, width = coarse.shape[-2:]
-        if coarse.sum() <= 0:  # all of it lies in the rows and columns that pooling drops
-            coarse = F.adaptive_avg_pool2d(weight, (height, width))
-        border = losses.border_weight(height, width, -(-ring // stride(tap))).to(coarse)
-        inner = coarse * border
-        found[tap] = inner if inner.sum() > 0 else coarse  # a speck at the rim has no inside
-    return found
+        if coarse.sum() <= 0:  # the mask has only the last rows and columns, which pooling drops
+            # on the CPU: on MPS it needs divisible sizes
+            coarse = F.adaptive_avg_pool2d(mask.cpu(), (height, width)).to(mask.device)
+        inside = losses.border_mask(height, width, -(-border // stride(layer))).to(coarse)
+        inner = coarse * inside
+        masks[layer] = inner if inner.sum() > 0 else coarse
+    return masks
 
 
 @dataclass(frozen=True)
 class Region:
-    """Where one style, or one blend of styles, is wanted.
+    """A part of the picture that gets one style, or one blend of styles.
 
     Attributes
     ----------
-    targets : dict of str to Moments
-        The style, by tap.
-    weights : dict of str to Tensor
-        How much each position [1, 1, H', W'] of a tap belongs to the region.
-    share : float
-        The region's part in the loss: the part of the picture it covers, times its style's weight
-        relative to their mean.
+    targets : dict of str to FeatureStatistics
+        The style at each layer.
+    masks : dict of str to Tensor
+        The mask of the region at each layer, [1, 1, H', W'] in 0..1.
+    weight : float
+        Weight of the region in the style loss: the share of the picture that it covers, times the
+        weight of its style relative to the mean weight.
     """
 
-    targets: dict[str, Moments]
-    weights: dict[str, Tensor]
-    share: float
+    targets: dict[str, FeatureStatistics]
+    masks: dict[str, Tensor]
+    weight: float
 
 
 @dataclass(frozen=True)
 class Objective:
-    """Style, content and smoothness of a picture at one scale.
+    """Style loss, content loss and total variation of a picture at one scale.
 
     Attributes
     ----------
     network : VGG
-        Whose features are compared.
+        The perceptual network.
     tiles : list of Tile
-        How the picture is cut; one tile is the whole.
+        How the picture is cut; one tile is the whole picture.
     method : Method
-        Which taps, and how their distance is measured.
+        Its style loss, and whether the content loss is relative.
     content : dict of str to Tensor
-        [1, C, H', W'], the features to keep, by tap.
-    style_weight, content_weight, smoothness_weight : float
-        Of the three parts. The first is summed over regions and taps and divided by the number of
-        the method's style taps; the second is a mean over taps.
+        The content features at each content layer, [1, C, H', W'].
+    style_weight, content_weight, tv_weight : float
+        The style loss is summed over regions and layers, and divided by the number of style
+        layers. The content loss is averaged over layers.
     """
 
     network: VGG
@@ -80,149 +84,162 @@ class Objective:
     content: dict[str, Tensor]
     style_weight: float
     content_weight: float
-    smoothness_weight: float
+    tv_weight: float
 
     def gradient(self, picture: Tensor, regions: list[Region]) -> tuple[float, Tensor]:
-        """Loss of a picture [1, 3, H, W] and its gradient, of the same shape.
+        """Return the loss of a picture [1, 3, H, W], and its gradient of the same shape.
 
         The style loss is a function of sums over all positions. So with several tiles there are
-        two passes: the first adds up the sums, of which the loss and its gradient with respect to
-        them follow; the second takes the gradient of each tile's share in them. With one tile the
-        first pass is kept and the second need not look again.
+        two passes. The first computes the sums, and with them the loss and its gradient with
+        respect to the sums. The second backpropagates this gradient through each tile. A single
+        tile needs one pass: its features are kept.
         """
         whole = len(self.tiles) == 1
         totals: list[Sums] = []
         for tile in self.tiles:
             with torch.set_grad_enabled(whole):
-                part, features = self._look(picture, tile, regions)
-                parts = [self._sums(features, tile, region) for region in regions]
-            totals = [_add(a, b) for a, b in zip(totals, parts, strict=True)] if totals else parts
+                part, features = self._features(picture, tile, regions)
+                sums = [self._sums(features, tile, region) for region in regions]
+            totals = [_add(a, b) for a, b in zip(totals, sums, strict=True)] if totals else sums
 
-        leaves = [{t: (a.detach(), b.detach()) for t, (a, b) in sums.items()} for sums in totals]
-        flat = [x.requires_grad_() for sums in leaves for pair in sums.values() for x in pair]
-        loss = self.style_weight * self._style(leaves, regions)
-        slopes = iter(torch.autograd.grad(loss, flat))
-        pulls = [{tap: (next(slopes), next(slopes)) for tap in sums} for sums in leaves]
+        leaves = [{k: (a.detach(), b.detach()) for k, (a, b) in total.items()} for total in totals]
+        flat = [x.requires_grad_() for total in leaves for pair in total.values() for x in pair]
+        style = self.style_weight * self._style_loss(leaves, regions)
+        flat_gradients = iter(torch.autograd.grad(style, flat))
+        sum_gradients = [
+            {layer: (next(flat_gradients), next(flat_gradients)) for layer in total}
+            for total in leaves
+        ]
 
         gradient = torch.zeros_like(picture)
-        value = loss.item()
+        loss = style.item()
         for tile in self.tiles:
             if not whole:
-                part, features = self._look(picture, tile, regions)
-                parts = [self._sums(features, tile, region) for region in regions]
-            content = self.content_weight * self._content(features, tile)
-            pulled = content + sum(
+                part, features = self._features(picture, tile, regions)
+                sums = [self._sums(features, tile, region) for region in regions]
+            content = self.content_weight * self._content_loss(features, tile)
+            # its gradient is that of the loss: the style loss enters by the chain rule
+            surrogate = content + sum(
                 (a * x).sum() + (b * y).sum()
-                for sums, pull in zip(parts, pulls, strict=True)
-                for (x, y), (a, b) in zip(sums.values(), pull.values(), strict=True)
+                for total, gradients in zip(sums, sum_gradients, strict=True)
+                for (x, y), (a, b) in zip(total.values(), gradients.values(), strict=True)
             )
             top, bottom, left, right = tile.outer
-            gradient[..., top:bottom, left:right] += torch.autograd.grad(pulled, part)[0]
-            value += content.item()
+            gradient[..., top:bottom, left:right] += torch.autograd.grad(surrogate, part)[0]
+            loss += content.item()
 
-        if self.smoothness_weight:
-            smooth = picture.detach().requires_grad_()
-            roughness = self.smoothness_weight * losses.total_variation(smooth)
-            gradient += torch.autograd.grad(roughness, smooth)[0]
-            value += roughness.item()
-        return value, gradient
+        if self.tv_weight:
+            leaf = picture.detach().requires_grad_()
+            variation = self.tv_weight * losses.total_variation(leaf)
+            gradient += torch.autograd.grad(variation, leaf)[0]
+            loss += variation.item()
+        return loss, gradient
 
-    def _look(
+    def _features(
         self, picture: Tensor, tile: Tile, regions: list[Region]
     ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return a tile of the picture as a leaf of autograd, and its features."""
         top, bottom, left, right = tile.outer
         part = picture[..., top:bottom, left:right].detach().requires_grad_()
-        laid = part.contiguous(memory_format=torch.channels_last)
-        return part, self.network(laid, {*regions[0].targets, *self.content})
+        laid_out = part.contiguous(memory_format=torch.channels_last)
+        return part, self.network(laid_out, {*regions[0].targets, *self.content})
 
     def _sums(self, features: Mapping[str, Tensor], tile: Tile, region: Region) -> Sums:
         return {
-            tap: losses.sums(
-                in_core(features[tap], tile, tap),
-                on_core(region.weights[tap], tile, tap),
+            layer: losses.weighted_sums(
+                crop_tile(features[layer], tile, layer),
+                crop_whole(region.masks[layer], tile, layer),
                 target.mean,
             )
-            for tap, target in region.targets.items()
+            for layer, target in region.targets.items()
         }
 
-    def _style(self, totals: list[Sums], regions: list[Region]) -> Tensor:
-        found = []
-        for sums, region in zip(totals, regions, strict=True):
-            for tap, target in region.targets.items():
-                mass = region.weights[tap].sum()
-                ours = losses.moments(*sums[tap], mass, target.mean)
-                found.append(region.share * self.method.style_loss(ours, target))
-        return torch.stack(found).sum() / len(regions[0].targets)
+    def _style_loss(self, totals: list[Sums], regions: list[Region]) -> Tensor:
+        parts = []
+        for total, region in zip(totals, regions, strict=True):
+            for layer, target in region.targets.items():
+                total_weight = region.masks[layer].sum()
+                ours = losses.statistics_from_sums(*total[layer], total_weight, target.mean)
+                parts.append(region.weight * self.method.style_loss(ours, target))
+        return torch.stack(parts).sum() / len(regions[0].targets)
 
-    def _content(self, features: Mapping[str, Tensor], tile: Tile) -> Tensor:
-        found = []
-        for tap, whole in self.content.items():
-            difference = in_core(features[tap], tile, tap) - on_core(whole, tile, tap)
-            size = whole.numel() * (whole.var() if self.method.relative_content else 1)
-            found.append(difference.square().sum() / size)
-        return torch.stack(found).mean()
+    def _content_loss(self, features: Mapping[str, Tensor], tile: Tile) -> Tensor:
+        parts = []
+        for layer, content in self.content.items():
+            ours = crop_tile(features[layer], tile, layer)
+            difference = ours - crop_whole(content, tile, layer)
+            scale = content.numel() * (content.var() if self.method.relative_content else 1)
+            parts.append(difference.square().sum() / scale)
+        return torch.stack(parts).mean()
 
 
-def in_core(feature: Tensor, tile: Tile, tap: str) -> Tensor:
-    """Cut a tile's features to the positions in its core."""
-    top, bottom, left, right = (edge // stride(tap) for edge in tile.core)
-    above, before = tile.outer[0] // stride(tap), tile.outer[2] // stride(tap)
+def crop_tile(feature: Tensor, tile: Tile, layer: str) -> Tensor:
+    """Crop the features of a tile to its core."""
+    top, bottom, left, right = (edge // stride(layer) for edge in tile.core)
+    above, before = tile.outer[0] // stride(layer), tile.outer[2] // stride(layer)
     return feature[..., top - above : bottom - above, left - before : right - before]
 
 
-def on_core(field: Tensor, tile: Tile, tap: str) -> Tensor:
-    """Cut a whole picture's features to the positions in a tile's core."""
-    top, bottom, left, right = (edge // stride(tap) for edge in tile.core)
+def crop_whole(field: Tensor, tile: Tile, layer: str) -> Tensor:
+    """Crop the features of the whole picture to the core of a tile."""
+    top, bottom, left, right = (edge // stride(layer) for edge in tile.core)
     return field[..., top:bottom, left:right]
 
 
 @torch.no_grad()
 def feature_maps(
-    network: VGG, picture: Tensor, taps: Iterable[str], tiles: list[Tile]
+    network: VGG, picture: Tensor, layers: Iterable[str], tiles: list[Tile]
 ) -> dict[str, Tensor]:
-    """Features of a whole picture [1, 3, H, W] at some taps, computed tile by tile."""
-    found: dict[str, Tensor] = {}
+    """Compute the features of a picture [1, 3, H, W] at some layers, tile by tile."""
+    maps: dict[str, Tensor] = {}
     height, width = picture.shape[-2:]
-    for tile, features in _each(network, picture, taps, tiles):
-        for tap, seen in features.items():
-            part = in_core(seen, tile, tap)
-            if tap not in found:
-                shape = (1, part.shape[1], height // stride(tap), width // stride(tap))
-                found[tap] = part.new_empty(shape)
-            on_core(found[tap], tile, tap).copy_(part)
-    return found
+    for tile, features in _tile_features(network, picture, layers, tiles):
+        for layer, feature in features.items():
+            core = crop_tile(feature, tile, layer)
+            if layer not in maps:
+                shape = (1, core.shape[1], height // stride(layer), width // stride(layer))
+                maps[layer] = core.new_empty(shape)
+            crop_whole(maps[layer], tile, layer).copy_(core)
+    return maps
 
 
 @torch.no_grad()
-def style_moments(
-    network: VGG, painting: Tensor, taps: Iterable[str], tiles: list[Tile], ring: int
-) -> dict[str, Moments]:
-    """Moments of a painting [1, 3, H, W] at each tap, computed tile by tile."""
-    weights = weights_at_taps(torch.ones_like(painting[:, :1]), taps, ring)
-    centres: dict[str, Tensor] = {}
+def style_statistics(
+    network: VGG, painting: Tensor, layers: Iterable[str], tiles: list[Tile], border: int
+) -> dict[str, FeatureStatistics]:
+    """Compute the style of a painting [1, 3, H, W] at each layer, tile by tile."""
+    masks = masks_at_layers(torch.ones_like(painting[:, :1]), layers, border)
+    centers: dict[str, Tensor] = {}
     totals: Sums = {}
-    for tile, features in _each(network, painting, weights, tiles):
-        if not centres:
-            centres = {tap: features[tap].mean((0, 2, 3)) for tap in weights}
+    for tile, features in _tile_features(network, painting, masks, tiles):
+        if not centers:
+            centers = {layer: features[layer].mean((0, 2, 3)) for layer in masks}
         sums = {
-            tap: losses.sums(
-                in_core(features[tap], tile, tap), on_core(weights[tap], tile, tap), centres[tap]
+            layer: losses.weighted_sums(
+                crop_tile(features[layer], tile, layer),
+                crop_whole(mask, tile, layer),
+                centers[layer],
             )
-            for tap in weights
+            for layer, mask in masks.items()
         }
         totals = _add(totals, sums) if totals else sums
-    return {tap: losses.moments(*totals[tap], weights[tap].sum(), centres[tap]) for tap in weights}
+    return {
+        layer: losses.statistics_from_sums(*totals[layer], mask.sum(), centers[layer])
+        for layer, mask in masks.items()
+    }
 
 
-def _each(
-    network: VGG, picture: Tensor, taps: Iterable[str], tiles: list[Tile]
+def _tile_features(
+    network: VGG, picture: Tensor, layers: Iterable[str], tiles: list[Tile]
 ) -> Iterator[tuple[Tile, dict[str, Tensor]]]:
-    wanted = list(taps)
+    names = list(layers)
     for tile in tiles:
         top, bottom, left, right = tile.outer
         part = picture[..., top:bottom, left:right]
-        yield tile, network(part.contiguous(memory_format=torch.channels_last), wanted)
+        yield tile, network(part.contiguous(memory_format=torch.channels_last), names)
 
 
 def _add(one: Sums, other: Sums) -> Sums:
-    return {tap: (one[tap][0] + other[tap][0], one[tap][1] + other[tap][1]) for tap in one}
+    return {
+        layer: (one[layer][0] + other[layer][0], one[layer][1] + other[layer][1]) for layer in one
+    }

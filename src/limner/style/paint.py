@@ -1,5 +1,6 @@
-"""The algorithm: a photo becomes a painting, scale by scale, step by step."""
+"""The optimization: a photo becomes a painting, scale by scale and step by step."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,204 +8,270 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from limner.color.transfer import move_colors
+from limner.color.transfer import transfer_colors
 from limner.nn import features, images
 from limner.nn.features import VGG
 from limner.nn.seeding import generator
-from limner.nn.tiles import cover
-from limner.style import objective
-from limner.style.losses import Moments, blend
+from limner.nn.tiles import Tile, cover
+from limner.style.inputs import Inputs, resize_painting
+from limner.style.losses import FeatureStatistics, blend
 from limner.style.method import Method
-from limner.style.objective import Objective, Region, feature_maps, style_moments
-from limner.style.optimizer import Canvas
-from limner.style.plan import Plan
+from limner.style.objective import (
+    Objective,
+    Region,
+    feature_maps,
+    masks_at_layers,
+    stride,
+    style_statistics,
+)
+from limner.style.optimizer import PictureOptimizer
+from limner.style.plan import Plan, Scale
 
 
 @dataclass(frozen=True)
-class Moment:
-    """After a step: the canvas, the steps done at each scale, the loss before the step."""
+class PaintingState:
+    """The state after a step: the optimizer, the steps done at each scale, the loss before it."""
 
-    canvas: Canvas
-    done: tuple[int, ...]
+    optimizer: PictureOptimizer
+    steps_done: tuple[int, ...]
     loss: float | None
+
+    @property
+    def step(self) -> int:
+        """Steps done at all scales together."""
+        return sum(self.steps_done)
+
+    def is_due(self, every: int) -> bool:
+        """Whether to save a checkpoint after this step, if one is saved every ``every`` steps."""
+        return every > 0 and self.loss is not None and self.step % every == 0
+
+
+@dataclass(frozen=True)
+class ScaledInputs:
+    """The inputs at the size of one scale.
+
+    Attributes
+    ----------
+    content : Tensor
+        [1, 3, H, W], the photo, in the colors of the paintings if the method transfers them.
+    paintings, masks : list of Tensor
+        As in `Inputs`.
+    paint_mask : Tensor
+        [1, 1, H, W], from 0 where the photo stays to 1 where it is painted.
+    """
+
+    content: Tensor
+    paintings: list[Tensor]
+    masks: list[Tensor]
+    paint_mask: Tensor
 
 
 def paint(
-    photo: Tensor,
-    paintings: Sequence[Tensor],
-    shares: Sequence[float],
-    masks: Sequence[Tensor],
+    inputs: Inputs,
     network: VGG,
-    method: Method,
     plan: Plan,
     *,
-    strength: float,
-    style_scale: float,
-    start: Tensor | None,
-    seed: int,
-    budget: float,
-    resumed: Moment | None = None,
-) -> Iterator[Moment]:
-    """Paint a photo, and give every moment of it: one before the first step, one after each.
+    deadline: float = math.inf,
+    resumed: PaintingState | None = None,
+) -> Iterator[PaintingState]:
+    """Paint a photo, and yield the state before the first step and after each step.
 
     Parameters
     ----------
-    photo : Tensor
-        [1, 3, H, W], sRGB in 0..1, as are the paintings and the start, each of its own size.
-    paintings : sequence of Tensor
-        The styles.
-    shares : sequence of float
-        Weight of each painting.
-    masks : sequence of Tensor
-        [1, 1, H', W'] for each painting, 1 where it is wanted; none for everywhere.
-    network, method, plan
-        Whose features, which losses, what sizes.
-    strength : float
-        0 to 2. Up to 1 the style's part grows; beyond, the content's part falls.
-    style_scale : float
-        Longest side at which a painting is looked at, relative to the picture's.
-    start : Tensor or None
-        What to begin with; None for the photo.
-    seed : int
-        Of the random windows.
-    budget : float
-        Seconds for everything, infinite for no limit. The coarse scales, which decide most, have
-        all they need; what is left goes to the fine ones.
-    resumed : Moment or None
-        Go on from here.
+    inputs : Inputs
+        Photo, paintings, masks and start.
+    network : VGG
+        The perceptual network.
+    plan : Plan
+        Sizes, steps and options.
+    deadline : float
+        When to end, on the clock `time.monotonic`. The coarse scales, which decide most, get all
+        their steps first; the fine scales get the time that is left.
+    resumed : PaintingState or None
+        Continue from this state.
     """
-    end = time.monotonic() + budget
-    deepest = max((*method.style_taps, *method.content_taps))
-    grid = objective.stride(deepest)
-    margin = features.receptive_radius(network.shape, deepest)
-    style_weight = method.style_weight * min(1.0, strength)
-    smoothness = method.smoothness_weight * min(1.0, strength)
-    done = list(resumed.done) if resumed else [0] * len(plan.scales)
-    canvas = resumed.canvas if resumed else None
-    unfinished = next((i for i in reversed(range(len(done))) if done[i]), 0)
-
-    def wanted_at(size: tuple[int, int]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """At one size: the photo as it is to be, the paintings and the masks."""
-        here = images.resize(photo, size)
-        areas = [images.resize(mask, size) for mask in masks]
-        looks = [look(painting, round(max(size) * style_scale)) for painting in paintings]
-        wanted = recolor(here, looks, shares, areas, strength) if method.recolor else here
-        return wanted, looks, areas
-
+    method = plan.method
+    steps_done = list(resumed.steps_done) if resumed else [0] * len(plan.scales)
+    optimizer = resumed.optimizer if resumed else None
+    unfinished = next((i for i in reversed(range(len(steps_done))) if steps_done[i]), 0)
     if resumed:
         yield resumed
     for index, scale in enumerate(plan.scales):
-        spent = done[index] >= scale.steps or time.monotonic() >= end
-        if index < unfinished or (canvas is not None and spent):
-            continue  # and not enlarge: a run cut here, and its replay, end with the same canvas
+        no_steps_left = steps_done[index] >= scale.steps or time.monotonic() >= deadline
+        if index < unfinished or (optimizer is not None and no_steps_left):
+            continue  # without enlarging: a run cut here and its replay end with the same picture
 
-        # where the picture stands: the photo at first, then the scale before, enlarged
-        size = (scale.height, scale.width)
-        wanted, looks, areas = wanted_at(size)
-        everywhere = torch.ones_like(wanted[:, :1])
-        reach = sum(areas[1:], areas[0]).clamp(max=1) if areas else everywhere
-        if canvas is None:
-            given = wanted if start is None else images.resize(start, size)
-            canvas = Canvas(torch.lerp(wanted, given, reach))
-            yield Moment(canvas, tuple(done), None)
-        elif done[index] == 0:
-            enlarged = images.resize(canvas.result(method.keep), size)
-            if strength < 1 or areas:
-                # part of the photo's detail comes along; at strength 0 and beside masks all of it
-                before, *_ = wanted_at(images.size_of(canvas.picture))
-                detail = (1 - min(1.0, strength) * reach) * (wanted - images.resize(before, size))
-                enlarged = (enlarged + detail).clamp(0, 1)
-            canvas = Canvas(enlarged)
-        if spent:
+        scaled = scale_inputs(inputs, (scale.height, scale.width), plan)
+        if optimizer is None:
+            optimizer = PictureOptimizer(first_iterate(inputs, scaled))
+            yield PaintingState(optimizer, tuple(steps_done), None)
+        elif steps_done[index] == 0:
+            optimizer = PictureOptimizer(enlarge(optimizer, inputs, scaled, plan))
+        if no_steps_left:
             continue
 
-        # what is wanted of it
-        tiles = cover(*size, side=plan.tile, margin=margin, multiple=grid)
-        styles = []
-        for picture in looks:
-            cuts = cover(*images.size_of(picture), side=plan.tile, margin=margin, multiple=grid)
-            styles.append(style_moments(network, picture, method.style_taps, cuts, method.ring))
-        regions = regions_of(styles, shares, areas, size, method)
-        content = feature_maps(network, wanted, method.content_taps, tiles)
-        content_weight = scale.content_weight * 10 ** min(0.0, 1 - strength)
-        goal = Objective(network, tiles, method, content, style_weight, content_weight, smoothness)
-
-        # and the way there
-        while done[index] < scale.steps and (not done[index] or time.monotonic() < end):
-            random = generator(seed, index * 10_007 + done[index])
-            seen = [*regions, *windows(regions, method, random)]
-            loss, gradient = goal.gradient(canvas.picture, seen)
-            canvas.step(loss, gradient, scale.rate, method.betas, method.epsilon, reach)
-            done[index] += 1
-            yield Moment(canvas, tuple(done), loss)
-
-
-def look(painting: Tensor, longest: int) -> Tensor:
-    """A painting at the size at which it is looked at, its short side no less than 32 pixels."""
-    height, width = images.fit(*images.size_of(painting), longest)
-    return images.resize(painting, (max(32, height), max(32, width)))
+        objective = make_objective(scaled, network, plan, scale)
+        regions = make_regions(scaled, inputs.weights, network, plan)
+        while steps_done[index] < scale.steps and (
+            not steps_done[index] or time.monotonic() < deadline
+        ):
+            random = generator(plan.seed, index * 10_007 + steps_done[index])
+            windows = random_windows(regions, method, random)
+            loss, gradient = objective.gradient(optimizer.picture, [*regions, *windows])
+            optimizer.step(
+                loss,
+                gradient,
+                scale.learning_rate,
+                method.betas,
+                method.epsilon,
+                scaled.paint_mask,
+            )
+            steps_done[index] += 1
+            yield PaintingState(optimizer, tuple(steps_done), loss)
 
 
-def recolor(
+def scale_inputs(inputs: Inputs, size: tuple[int, int], plan: Plan) -> ScaledInputs:
+    """Resize the inputs for a scale, and transfer the colors of the paintings to the photo."""
+    photo = images.resize(inputs.photo, size)
+    masks = [images.resize(mask, size) for mask in inputs.masks]
+    longest = round(max(size) * plan.style_scale)
+    paintings = [resize_painting(painting, longest) for painting in inputs.paintings]
+    paint_mask = union(masks) if masks else torch.ones_like(photo[:, :1])
+    content = photo
+    if plan.method.transfer_colors:
+        content = transfer_palettes(photo, paintings, inputs.weights, masks, plan.strength)
+    return ScaledInputs(content, paintings, masks, paint_mask)
+
+
+def union(masks: Sequence[Tensor]) -> Tensor:
+    """Return the sum of masks, at most 1."""
+    return sum(masks[1:], masks[0]).clamp(max=1)
+
+
+def transfer_palettes(
     photo: Tensor,
     paintings: Sequence[Tensor],
-    shares: Sequence[float],
-    areas: Sequence[Tensor],
+    weights: Sequence[float],
+    masks: Sequence[Tensor],
     strength: float,
 ) -> Tensor:
-    """The photo in the paintings' colours: each where its mask is, or all in their shares.
+    """Give the photo the colors of each painting under its mask, or of all in their proportions.
 
-    A picture that starts from there, and whose content is taken from there, need not trade its
-    colours against its edges.
+    Start and content are taken from this picture. So the optimization need not trade color against
+    edges.
     """
-    areas = areas or [torch.ones_like(photo[:, :1]) for _ in shares]
-    weighed = [share * area for share, area in zip(shares, areas, strict=True)]
-    whole, reach = sum(weighed[1:], weighed[0]), sum(areas[1:], areas[0]).clamp(max=1)
-    parts = [reach * weight / whole.clamp(min=1e-12) for weight in weighed]  # masks may meet
-    moved = photo
-    for painting, part in zip(paintings, parts, strict=True):
-        moved = moved + part * (move_colors(photo, painting) - photo)
-    return torch.lerp(photo, moved, min(1.0, strength)).clamp(0, 1)
+    masks = masks or [torch.ones_like(photo[:, :1]) for _ in weights]
+    weighted = [weight * mask for weight, mask in zip(weights, masks, strict=True)]
+    total, paint_mask = sum(weighted[1:], weighted[0]), union(masks)
+    transferred = photo
+    for painting, part in zip(paintings, weighted, strict=True):
+        share = paint_mask * part / total.clamp(min=1e-12)  # masks may overlap
+        transferred = transferred + share * (transfer_colors(photo, painting) - photo)
+    return torch.lerp(photo, transferred, min(1.0, strength)).clamp(0, 1)
 
 
-def regions_of(
-    styles: Sequence[dict[str, Moments]],
-    shares: Sequence[float],
-    areas: Sequence[Tensor],
-    size: tuple[int, int],
-    method: Method,
+def first_iterate(inputs: Inputs, scaled: ScaledInputs) -> Tensor:
+    """Return the start where the photo is painted, and the photo elsewhere."""
+    init = scaled.content
+    if inputs.init is not None:
+        init = images.resize(inputs.init, images.size_of(scaled.content))
+    return torch.lerp(scaled.content, init, scaled.paint_mask)
+
+
+def enlarge(
+    optimizer: PictureOptimizer, inputs: Inputs, scaled: ScaledInputs, plan: Plan
+) -> Tensor:
+    """Return the first iterate of a scale: the result of the scale before, enlarged.
+
+    At strengths below 1 and outside masks, the photo's own detail is added.
+    """
+    size = images.size_of(scaled.content)
+    enlarged = images.resize(optimizer.result(plan.method.keep), size)
+    if plan.strength >= 1 and not scaled.masks:
+        return enlarged
+    coarse = scale_inputs(inputs, images.size_of(optimizer.picture), plan).content
+    detail = scaled.content - images.resize(coarse, size)
+    share = 1 - min(1.0, plan.strength) * scaled.paint_mask
+    return (enlarged + share * detail).clamp(0, 1)
+
+
+def make_objective(scaled: ScaledInputs, network: VGG, plan: Plan, scale: Scale) -> Objective:
+    """Compute the content features of a scale, and weigh the losses for the strength.
+
+    Up to strength 1 the style loss grows; beyond, the content loss falls.
+    """
+    method = plan.method
+    tiles = cut(images.size_of(scaled.content), network, plan)
+    return Objective(
+        network,
+        tiles,
+        method,
+        content=feature_maps(network, scaled.content, method.content_layers, tiles),
+        style_weight=method.style_weight * min(1.0, plan.strength),
+        content_weight=scale.content_weight * 10 ** min(0.0, 1 - plan.strength),
+        tv_weight=method.tv_weight * min(1.0, plan.strength),
+    )
+
+
+def make_regions(
+    scaled: ScaledInputs, weights: Sequence[float], network: VGG, plan: Plan
 ) -> list[Region]:
-    """One region for each masked style, or one of all styles blended."""
-    taps = method.style_taps
-    if areas:
-        return [
-            Region(
-                style,
-                objective.weights_at_taps(area, taps, method.ring),
-                share * len(shares) / sum(shares) * area.mean().item(),
-            )
-            for style, share, area in zip(styles, shares, areas, strict=True)
-        ]
-    blended = {tap: blend([style[tap] for style in styles], shares) for tap in taps}
-    everywhere = torch.ones((1, 1, *size), device=blended[taps[0]].mean.device)
-    return [Region(blended, objective.weights_at_taps(everywhere, taps, method.ring), 1.0)]
+    """Compute the style of the paintings at a scale: one region for each mask, or one for all."""
+    method = plan.method
+    styles = []
+    for painting in scaled.paintings:
+        tiles = cut(images.size_of(painting), network, plan)
+        styles.append(
+            style_statistics(network, painting, method.style_layers, tiles, method.border)
+        )
+    if not scaled.masks:
+        return [blended_region(styles, weights, scaled.paint_mask, method)]
+    return [
+        Region(
+            style,
+            masks_at_layers(mask, method.style_layers, method.border),
+            weight * len(weights) / sum(weights) * mask.mean().item(),
+        )
+        for style, weight, mask in zip(styles, weights, scaled.masks, strict=True)
+    ]
 
 
-def windows(regions: Sequence[Region], method: Method, random: torch.Generator) -> list[Region]:
-    """The same regions seen through a random window of half the height and half the width."""
+def blended_region(
+    styles: Sequence[dict[str, FeatureStatistics]],
+    weights: Sequence[float],
+    mask: Tensor,
+    method: Method,
+) -> Region:
+    """Return a region that gets a blend of styles."""
+    layers = method.style_layers
+    blended = {layer: blend([style[layer] for style in styles], weights) for layer in layers}
+    return Region(blended, masks_at_layers(mask, layers, method.border), 1.0)
+
+
+def cut(size: tuple[int, int], network: VGG, plan: Plan) -> list[Tile]:
+    """Cut a picture into tiles whose features are the same as those of the whole picture."""
+    deepest = max(plan.method.layers)
+    margin = features.receptive_radius(network.shape, deepest)
+    return cover(*size, side=plan.tile, margin=margin, multiple=stride(deepest))
+
+
+def random_windows(
+    regions: Sequence[Region], method: Method, random: torch.Generator
+) -> list[Region]:
+    """Limit regions to a random window of half the height and half the width of the picture."""
     top, left = (torch.rand(2, generator=random) / 2).tolist()
-    found = []
+    limited = []
     for region in regions:
-        seen = {}
-        for tap in method.window_taps:
-            full = region.weights[tap]
-            height, width = full.shape[-2:]
+        masks = {}
+        for layer in method.window_layers:
+            full = region.masks[layer]
+            height, width = images.size_of(full)
             rows = slice(int(top * height), int(top * height) + -(-height // 2))
             columns = slice(int(left * width), int(left * width) + -(-width // 2))
-            seen[tap] = torch.zeros_like(full)
-            seen[tap][..., rows, columns] = full[..., rows, columns]
-        # a masked style may be elsewhere
-        if seen and min(part.sum().item() for part in seen.values()) > 0.5:
-            targets = {tap: region.targets[tap] for tap in seen}
-            found.append(Region(targets, seen, region.share * method.window_weight))
-    return found
+            masks[layer] = torch.zeros_like(full)
+            masks[layer][..., rows, columns] = full[..., rows, columns]
+        # a region with a mask may lie outside the window
+        if masks and min(mask.sum().item() for mask in masks.values()) > 0.5:
+            targets = {layer: region.targets[layer] for layer in masks}
+            limited.append(Region(targets, masks, region.weight * method.window_weight))
+    return limited

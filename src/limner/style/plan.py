@@ -1,185 +1,268 @@
-"""What a run will do, before it does it: scales, steps, memory, tiles."""
+"""The plan of a run, made before its first step: scales, steps, memory and tiles."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
 
+from limner.checks import check_range
 from limner.errors import OptionError
 from limner.nn import devices
 from limner.nn.images import fit
 from limner.style.method import Method
 
-# Peak bytes per pixel of one step in one piece, and what is there before: see benchmarks/memory.py.
+# Peak bytes per pixel of one step without tiles, and what the process holds before the first step:
+# see benchmarks/memory.py.
 BYTES_PER_PIXEL = {"compact": 1100, "vgg16": 3700, "vgg19": 3700}
 BASE_BYTES = 350 * 2**20
-# The picture, its gradient, the solver's four, the start, the photo and the content's features are
-# held whole, tiles or not.
+# Held for the whole picture even with tiles: the picture, its gradient, four tensors of the
+# optimizer, the start, the photo and the content features.
 WHOLE_BYTES_PER_PIXEL = 210
 
-# A run that would hold more is cut into tiles; on a machine of less than 18 GiB, a quarter of it.
-BUDGET = 4.5 * 2**30
+# A run that would need more is cut into tiles. On a machine with less than 18 GiB, a quarter of its
+# memory.
+MEMORY_LIMIT = 4.5 * 2**30
+
+SMALLEST = 64  # pixels, the longest side of the result
+SHORTEST = 16  # pixels, the shortest side at every scale: one position of VGG's coarsest layers
 
 Number = TypeVar("Number", int, float)
-
-SHORTEST = 16  # pixels: one position on the coarsest grid of a VGG
 
 
 @dataclass(frozen=True)
 class Scale:
-    """One size at which the picture is painted.
+    """One size at which the picture is optimized.
 
     Attributes
     ----------
     side : int
-        Longest side of the picture in pixels, bleed not counted.
+        Longest side of the picture in pixels, without padding.
     height, width : int
-        Of what is painted, bleed included.
-    steps, rate, content_weight
-        How many, Adam's learning rate, and how much the content counts at strength 1.
+        Size of the optimized picture, with padding.
+    steps : int
+        Steps at this scale.
+    learning_rate : float
+        Adam's learning rate.
+    content_weight : float
+        Weight of the content loss at strength 1.
     """
 
     side: int
     height: int
     width: int
     steps: int
-    rate: float
+    learning_rate: float
     content_weight: float
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The scales of a run from the coarsest on, the memory of the largest, and how it is cut.
+    """Everything about a run except its pictures.
 
     Attributes
     ----------
+    method : Method
+        The preset.
     scales : tuple of Scale
+        The coarsest first.
     size : tuple of int
         Height and width of the result.
-    bleed : int
-        Pixels painted beyond it on every side of the last scale.
-    memory : int
-        Forecast of the peak, in bytes.
+    pad : int
+        Pixels of reflection padding on each side at the last scale.
     tile : int
-        Longest side of a tile in pixels; the longest side of the picture for no tiles.
+        Longest side of a tile in pixels; that of the padded picture for no tiles.
+    strength, style_scale, keep_colors, seed
+        Options of `stylize`. The strength is 0 if the result is the photo itself.
+    memory : int
+        Forecast of the peak memory in bytes; 0 until `within_memory` computes it.
     """
 
+    method: Method
     scales: tuple[Scale, ...]
     size: tuple[int, int]
-    bleed: int
-    memory: int
+    pad: int
     tile: int
+    strength: float = 1.0
+    style_scale: float = 1.0
+    keep_colors: bool = False
+    seed: int = 0
+    memory: int = 0
 
     @property
     def steps(self) -> int:
-        """Steps in all."""
+        """Steps at all scales together."""
         return sum(scale.steps for scale in self.scales)
 
-    def share(self, done: Sequence[int]) -> float:
-        """How much of the work is done, 0 to 1, after so many steps of each scale."""
+    def share(self, steps_done: Sequence[int]) -> float:
+        """Return the share of the work that is done, 0 to 1, after these steps at each scale."""
         costs = [scale.height * scale.width for scale in self.scales]
-        whole = sum(cost * scale.steps for cost, scale in zip(costs, self.scales, strict=True))
-        return sum(cost * steps for cost, steps in zip(costs, done, strict=False)) / max(1, whole)
+        total = sum(cost * scale.steps for cost, scale in zip(costs, self.scales, strict=True))
+        done = sum(cost * steps for cost, steps in zip(costs, steps_done, strict=True))
+        return done / max(1, total)
+
+    def stage(self, steps_done: Sequence[int]) -> str:
+        """Return the last scale that has steps, in words: ``"512 px"``."""
+        index = max((i for i, steps in enumerate(steps_done) if steps), default=0)
+        return f"{self.scales[index].side} px"
 
     def __str__(self) -> str:
-        """One line for the user."""
-        sizes = " → ".join(str(scale.side) for scale in self.scales)
+        """Describe the plan in one line for the user."""
+        height, width = self.size
+        parts = [f"{width}×{height} px"]
+        if len(self.scales) > 1:
+            parts = [f"{parts[0]}, from coarse to fine: " + " → ".join(self._sides())]
+        memory = f"about {self.memory / 2**30:.1f} GiB of memory"
         last = self.scales[-1]
-        cut = f", in tiles of {self.tile} px" if self.tile < max(last.height, last.width) else ""
-        return (
-            f"{self.size[1]}×{self.size[0]} px by way of {sizes}; {self.steps} steps; "
-            f"about {self.memory / 2**30:.1f} GiB of memory{cut}"
+        if self.tile < max(last.height, last.width):
+            memory += f", in tiles of {self.tile} px"
+        return "; ".join((*parts, f"{self.steps} steps", memory))
+
+    def _sides(self) -> list[str]:
+        return [str(scale.side) for scale in self.scales]
+
+
+def check_size_and_steps(size: int | None, steps: int | Sequence[int] | None) -> None:
+    """Refuse sizes and steps that suit no photo.
+
+    Raises
+    ------
+    OptionError
+        The size is below 64, or a number of steps is too low.
+    """
+    check_range("size", size, SMALLEST)
+    if isinstance(steps, int):
+        check_range("steps", steps, 1)
+    elif steps is not None and min(steps, default=-1) < 0:
+        raise OptionError(
+            f"--steps {','.join(map(str, steps))}: give one number, or one for each scale, each at "
+            "least 0"
         )
 
 
 def make_plan(
     height: int,
     width: int,
-    size: int | None,
-    steps: int | Sequence[int] | None,
     method: Method,
-    shape: str,
-    device: torch.device,
+    *,
+    size: int | None = None,
+    steps: int | Sequence[int] | None = None,
+    strength: float = 1.0,
+    style_scale: float = 1.0,
+    keep_colors: bool = False,
+    seed: int = 0,
 ) -> Plan:
     """Plan a run for a photo of this height and width.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the photo in pixels.
+    method : Method
+        The preset.
+    size, steps, strength, style_scale, keep_colors, seed
+        See `stylize`. With strength 0 there is one scale without steps.
 
     Raises
     ------
     OptionError
-        The size is below 64 or makes the picture too narrow; steps do not fit the scales.
+        The size makes the picture too narrow, or the steps do not fit the scales.
     """
     size = method.size if size is None else size
-    if size < 64:
-        raise OptionError(f"--size {size}: must be at least 64 pixels")
     final = fit(height, width, size)
     if min(final) < SHORTEST:
         needed = -(-SHORTEST * max(height, width) // min(height, width))
         raise OptionError(
-            f"--size {size}: the short side of {width}×{height} would be {min(final)} pixels, "
-            f"less than {SHORTEST}; use --size {needed} or more, or crop the photo"
+            f"--size {size}: the result would be {final[1]}×{final[0]} pixels, and both sides must "
+            f"be at least {SHORTEST}; use --size {needed} or more, or crop the photo"
         )
     sides = [size]
-    if method.coarsest:
+    if method.coarsest and strength:
         narrowest = SHORTEST * max(height, width) / min(height, width)
         while sides[0] / 2 >= max(method.coarsest, narrowest):
             sides.insert(0, round(sides[0] / 2))
-    counts = _share_out(steps, [_nth(method.steps, i) for i in range(len(sides))])
-    bleed = min(round(size * method.bleed), min(final) - 1)  # as far as reflection goes
-    outer = (final[0] + 2 * bleed, final[1] + 2 * bleed)
+    defaults = [_at_scale(method.steps, i) for i in range(len(sides))]
+    steps_per_scale = _distribute(steps, defaults) if strength else [0]
+    pad = min(round(size * method.pad), min(final) - 1)  # reflection reaches no further
+    padded = (final[0] + 2 * pad, final[1] + 2 * pad)
     scales = tuple(
         Scale(
             side,
-            *fit(*outer, round(max(outer) * side / size)),
+            *fit(*padded, round(max(padded) * side / size)),
             count,
-            _nth(method.rates, i),
-            _nth(method.content_weights, i),
+            _at_scale(method.learning_rates, i),
+            _at_scale(method.content_weights, i),
         )
-        for i, (side, count) in enumerate(zip(sides, counts, strict=True))
+        for i, (side, count) in enumerate(zip(sides, steps_per_scale, strict=True))
     )
-    memory, tile = _within_memory(*outer, shape, min(BUDGET, devices.memory(device) // 4))
-    return Plan(scales, final, bleed, memory, tile)
+    tile = max(padded)
+    return Plan(method, scales, final, pad, tile, strength, style_scale, keep_colors, seed)
 
 
-def _within_memory(height: int, width: int, shape: str, budget: float) -> tuple[int, int]:
-    """Halve the tile until the forecast is within the budget; give the forecast and the tile."""
+def within_memory(plan: Plan, shape: str, device: torch.device, pictures: int = 0) -> Plan:
+    """Return a plan with the forecast of its memory, and with tiles if it would need too much.
+
+    Parameters
+    ----------
+    plan : Plan
+        As `make_plan` returns it.
+    shape : str
+        The network: a key of `limner.nn.features.SHAPES`.
+    device : torch.device
+        Where to compute.
+    pictures : int
+        Bytes that the input pictures take. They count in the forecast, not for the tiles.
+    """
+    last = plan.scales[-1]
+    limit = min(MEMORY_LIMIT, devices.memory(device) // 4)
+    forecast, tile = _choose_tile(last.height, last.width, shape, limit)
+    return replace(plan, memory=forecast + pictures, tile=tile)
+
+
+def _choose_tile(height: int, width: int, shape: str, limit: float) -> tuple[int, int]:
+    """Halve the tile until the forecast is within the limit; return the forecast and the tile."""
     pixels = height * width
     tile = max(height, width)
 
     def forecast() -> int:
         held = BASE_BYTES + pixels * WHOLE_BYTES_PER_PIXEL
-        looked_at = min(pixels, (tile + 160) ** 2)  # a margin of 80 on each side
-        return held + looked_at * BYTES_PER_PIXEL[shape]
+        per_step = min(pixels, (tile + 160) ** 2)  # with a margin of 80 on each side
+        return held + per_step * BYTES_PER_PIXEL[shape]
 
-    while forecast() > budget and tile > 512:
+    while forecast() > limit and tile > 512:
         tile = max(512, -(-tile // 32) * 16)
     return forecast(), tile
 
 
-def _nth(values: tuple[Number, ...], index: int) -> Number:
+def _at_scale(values: tuple[Number, ...], index: int) -> Number:
     return values[min(index, len(values) - 1)]
 
 
-def _share_out(steps: int | Sequence[int] | None, usual: list[int]) -> list[int]:
-    """Steps of each scale: as usual, as given, or a total in the usual proportions."""
+def _distribute(steps: int | Sequence[int] | None, defaults: list[int]) -> list[int]:
+    """Return the steps at each scale.
+
+    The default; or as given for each scale; or a given total in the proportions of the default.
+    """
     if steps is None:
-        return usual
+        return defaults
     if isinstance(steps, int):
-        if steps < len(usual):
-            raise OptionError(f"--steps {steps}: must be at least {len(usual)}, one for each scale")
-        shares = [steps * count / sum(usual) for count in usual]
+        if steps < len(defaults):
+            raise OptionError(
+                f"--steps {steps}: must be at least {len(defaults)}, one for each scale"
+            )
+        shares = [steps * default / sum(defaults) for default in defaults]
         counts = [max(1, int(share)) for share in shares]
-        while sum(counts) != steps:  # what rounding lost or gave too much, where it hurts least
+        while sum(counts) != steps:  # correct the rounding where the difference is largest
             by = 1 if sum(counts) < steps else -1
             gaps = [by * (share - count) for share, count in zip(shares, counts, strict=True)]
             counts[max((g, i) for i, g in enumerate(gaps) if counts[i] + by > 0)[1]] += by
         return counts
     given = list(steps)
-    if len(given) == 1 and len(usual) > 1:
-        return _share_out(given[0], usual)
-    if len(given) != len(usual) or min(given) < 0:
-        raise OptionError(
-            f"--steps {','.join(map(str, given))}: give one number, or {len(usual)}, one for each "
-            "scale from the coarsest on"
-        )
+    if len(given) == 1 and len(defaults) > 1:
+        return _distribute(given[0], defaults)
+    if len(given) != len(defaults):
+        remedy = "give one number: there is one scale at this size"
+        if len(defaults) > 1:
+            remedy = f"give one number, or {len(defaults)}, one for each scale, the coarsest first"
+        raise OptionError(f"--steps {','.join(map(str, given))}: {remedy}")
     return given

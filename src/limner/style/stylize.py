@@ -1,47 +1,44 @@
-"""`stylize`: a photo, painted after one or more paintings.
+"""`stylize`: make a photo look like one or more paintings.
 
-Neural style transfer by optimising the picture itself (Gatys, Ecker & Bethge 2016), coarse to fine.
+Neural style transfer by optimizing the pixels (Gatys, Ecker & Bethge 2016), from coarse to fine.
 """
 
 import json
 import math
-import os
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from itertools import compress
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import torch
-import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
 
 from limner import io
-from limner._version import __version__
-from limner.color.transfer import keep_chroma, move_colors
-from limner.errors import OptionError, WeightsError
+from limner.checks import check_choice, check_range
+from limner.color.transfer import keep_chroma
+from limner.errors import OptionError, printable
 from limner.io import Picture, Source
 from limner.nn import devices, images, weights
 from limner.nn import features as networks
-from limner.nn.seeding import generator
-from limner.progress import OnStep, Progress, Stop, silent, to_seconds
+from limner.progress import OnStep, Reporter, Stop, silent
+from limner.style import checkpoint as checkpoints
+from limner.style.inputs import (
+    InputPictures,
+    Inputs,
+    StyleSource,
+    prepare,
+    read_inputs,
+    split_weights,
+)
 from limner.style.method import METHODS
-from limner.style.optimizer import Canvas
-from limner.style.paint import Moment, look, paint
-from limner.style.plan import make_plan
-
-Style = Source | tuple[Source, float]
-
-_DARKEST = 1e-3  # a mask's least mean
-_ASPECT = 0.02  # by this share may a mask's shape differ from the photo's, for rounding
+from limner.style.paint import PaintingState, paint
+from limner.style.plan import Plan, check_size_and_steps, make_plan, within_memory
+from limner.units import to_seconds
 
 
 def stylize(
     photo: Source,
-    *styles: Style,
+    *styles: StyleSource,
     strength: float = 1.0,
     size: int | None = None,
     style_scale: float = 1.0,
@@ -60,260 +57,203 @@ def stylize(
     resume: bool = False,
     on_step: OnStep = silent,
 ) -> Image.Image:
-    """Paint a photo in the style of one or more paintings.
+    """Make a photo look like a painting.
 
     Parameters
     ----------
     photo : str, path or PIL image
-        What to paint.
-    *styles : str, path, PIL image, or one of these with a weight
-        Paintings. A weight stands behind a colon, ``wave.jpg:0.7``, or in a pair, ``(wave, 0.7)``.
+        The photo to paint.
+    *styles : str, path, PIL image, or a pair of one of these and a weight
+        One or more paintings whose style the photo gets. To mix several, give each a weight after
+        a colon: wave.jpg:0.7 starry.jpg:0.3.
     strength : float
-        From 0, the photo itself, to 2, hardly the photo any more.
+        Strength of the style, from 0 (the photo) to 2 (only the painting's style, little of the
+        photo).
     size : int
-        Longest side of the result in pixels, at least 64. Left out: 1024, or the preset's own.
+        Longest side of the result in pixels, at least 64. Default: 1024, or 512 with the preset
+        gatys.
     style_scale : float
-        Size of the strokes, 0.25 to 4: the size at which the painting is looked at, relative to the
-        result.
+        Size of the brush strokes, from 0.25 (fine) to 4 (coarse). At 1 they are as large, relative
+        to the picture, as in the painting.
     keep_colors : bool
-        Take the strokes of the paintings and keep the colours of the photo.
+        Keep the colors of the photo, and take only the brush strokes from the paintings.
     mask : sequence of str, path or PIL image
-        A grey picture for each style, white where it is wanted, of the photo's aspect. Where all
-        are black, the photo stays.
+        Where each painting's style goes: a black-and-white picture for each painting, in the
+        aspect ratio of the photo. White areas are painted, black areas stay as in the photo.
     init : "content", "noise", or a picture
-        What to start from; a picture of the photo's aspect.
+        What the painting starts from: content (the photo), noise, or a picture in the aspect ratio
+        of the photo.
     steps : int or sequence of int
-        Steps in all, or of each scale from the coarsest on. Left out: the preset's own.
+        Number of steps in total, or for each size from coarse to fine, as in 100,60,30. Default:
+        the preset's.
     time_budget : float or str
-        Seconds, or ``"30s"``, ``"2m"``, ``"1h"``: the finest steps are left out to end
-        in this time.
+        Finish within this time, as in 30s, 2m or 1h, by skipping steps at the finest sizes.
+        Default: no limit.
     seed : int
-        Of all that is random. The same seed gives the same bytes on one CPU.
+        Random seed. The same seed gives the same picture on the same machine.
     device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        Where to compute: auto, cpu, cuda or mps.
     features : str
-        The perceptual network: ``compact``, ``vgg16``, ``vgg19`` or the path of a weights file.
-        Left out: the preset's own.
+        Perceptual network: compact, vgg16, vgg19, or the path of a weights file. Default: compact,
+        or vgg19 with the preset gatys.
     preset : str
-        ``limner``, or ``gatys`` for the original way: VGG-19, Gram matrices, one scale of 512
-        pixels, 1000 steps.
+        limner, or gatys for the method of Gatys, Ecker & Bethge (2016) as in TensorFlow's
+        tutorial: VGG-19, Gram matrices, one size, 1000 steps. It is much slower.
     allow_huge : bool
         Read pictures of more than 100 megapixels too.
     checkpoint : path
-        Where the unfinished picture and the solver's state are kept, as safetensors.
+        Where ``save_every`` saves the unfinished painting, and ``resume`` finds it: a safetensors
+        file.
     save_every : int
-        Steps between two checkpoints; 0 for none.
+        Save the unfinished picture and a checkpoint each time this many steps are done. 0 for
+        never.
     resume : bool
-        Go on from the checkpoint, to the same bits as without the stop.
+        Resume from the checkpoint of an interrupted run with the same pictures and options. The
+        result is the same as without the interruption.
     on_step : callable
-        Called with a `Progress` before the first and after every step. Raise `Stop` in it to end
-        early and have the picture so far.
+        Called with a `Progress` before the first step and after each. If it raises `Stop` after
+        the first step, the picture so far is returned.
 
     Returns
     -------
     PIL.Image.Image
-        RGB, or RGBA where the photo has alpha, with sRGB profile, resolution and recipe.
+        RGB, or RGBA if the photo has transparency, with an sRGB profile, the photo's resolution
+        and the recipe.
 
     Raises
     ------
     InputError
-        A picture that cannot be read.
+        A picture cannot be read.
     OptionError
-        An option out of its range, or no style.
+        An option is out of range, there is no painting, or a picture does not fit the photo.
+    OutputError
+        The checkpoint cannot be written.
     WeightsError
-        The perceptual network cannot be had, or the checkpoint is another call's.
+        The perceptual network cannot be loaded, or the checkpoint does not fit this call.
     """
-    began = time.monotonic()
-    if preset not in METHODS:
-        raise OptionError(f"--preset {preset}: must be one of {', '.join(METHODS)}")
-    if not styles:
-        raise OptionError("no painting: name one at least after the photo")
-    _check_range("strength", strength, 0, 2)
-    _check_range("style-scale", style_scale, 0.25, 4)
-    _check_range("save-every", save_every, 0, math.inf)
-    _check_range("seed", seed, 0, 2**31 - 1)
-    budget = math.inf if time_budget is None else to_seconds(time_budget)
+    report = Reporter("stylize", on_step)
+    check_choice("preset", preset, METHODS)
+    check_range("strength", strength, 0, 2)
+    check_range("style_scale", style_scale, 0.25, 4)
+    check_range("seed", seed, 0, 2**31 - 1)
+    check_range("save_every", save_every, 0)
+    check_size_and_steps(size, steps)
+    seconds = math.inf if time_budget is None else to_seconds("time_budget", time_budget)
+    compute_on, method = devices.pick(device), METHODS[preset]
+    network_name = features or method.network
+    check_network(network_name, preset)
+    paintings = split_weights(styles)
+    if mask and len(mask) != len(paintings):
+        raise OptionError(f"--mask: {len(mask)} for {len(paintings)} paintings; give one for each")
     checkpoint = Path(checkpoint) if checkpoint else None
-    if checkpoint and not checkpoint.parent.is_dir():
-        raise OptionError(f"{checkpoint.parent}: no such folder for the checkpoint; make it first")
-    method = METHODS[preset]
-    where = devices.pick(device)
+    checkpoints.check(checkpoint, save_every, resume)
 
-    named = [_named(style) for style in styles]
-    shares = [share for _, share in named]
-    subject = io.read(photo, allow_huge=allow_huge)
-    paintings = [io.read(source, allow_huge=allow_huge) for source, _ in named]
-    masks = [io.read(source, allow_huge=allow_huge) for source in mask]
-    if masks and len(masks) != len(paintings):
-        raise OptionError(f"--mask: {len(masks)} for {len(paintings)} paintings; give one for each")
-    begun = [] if init in ("content", "noise") else [io.read(init, allow_huge=allow_huge)]
-    for other in (*masks, *begun):
-        _check_aspect(other, subject)
-    network = networks.load(features or method.features, where, padding=method.padding)
-    lacking = {*method.style_taps, *method.content_taps} - set(network.convolutions)
-    if lacking:
-        raise OptionError(
-            f"--features {features}: has no layer {', '.join(sorted(lacking))}, which --preset "
-            f"{preset} needs; use vgg16 or vgg19"
-        )
-    areas = [io.to_mask(source) for source in masks]
-    placed = [not areas or areas[i].mean().item() > _DARKEST for i in range(len(paintings))]
-    nothing = strength == 0 or not any(placed)
-    if nothing:
-        placed = [True] * len(paintings)
-        method, steps = replace(method, steps=(0,), coarsest=0), None
-    sources = [subject, *paintings, *masks, *begun]
-    plan = make_plan(*images.size_of(subject.rgb), size, steps, method, network.shape, where)
-    plan = replace(plan, memory=plan.memory + 4 * sum(s.rgb.numel() for s in sources))
-    files = {source.name: source.sha256 for source in sources}
-    if features and Path(features).is_file():
-        files[features] = weights.sha256(Path(features))
+    pictures = read_inputs(photo, paintings, mask, init, allow_huge=allow_huge)
+    plan = make_plan(
+        *images.size_of(pictures.photo.rgb),
+        method,
+        size=size,
+        steps=steps,
+        strength=strength if pictures.used_styles else 0.0,
+        style_scale=style_scale,
+        keep_colors=keep_colors,
+        seed=seed,
+    )
+    network = networks.load(network_name, compute_on, padding=method.conv_padding)
+    check_layers(network.convolutions, network_name, preset)
+    plan = within_memory(plan, network.shape, compute_on, pictures.memory)
+    for note in (str(plan), *pictures.notes):
+        report(plan.stage(()), 0, plan.steps, note=note)
+
     options: dict[str, object] = {
         "strength": float(strength),
         "size": max(plan.size),
         "style_scale": float(style_scale),
         "keep_colors": keep_colors,
-        "mask": [source.name for source in masks],
-        "init": begun[0].name if begun else init,
+        "mask": [source.name for source in pictures.masks],
+        "init": pictures.init.name if isinstance(pictures.init, Picture) else init,
         "seed": seed,
         "features": features,
         "preset": preset,
         "allow_huge": allow_huge,
     }
-    recipe: dict[str, object] = {
-        "verb": "stylize",
-        "version": __version__,
-        "inputs": [
-            subject.name,
-            *(f"{p.name}:{s!r}" for p, s in zip(paintings, shares, strict=True)),
-        ],
-        "options": options,
-        "files": files,
-    }
+    network_hash = hash_of(features)
 
-    def tell(moment: Moment | None, note: str = "") -> None:
-        """Report, with a preview once there is something to see."""
-        done = moment.done if moment else (0,)
-        index = max((i for i, n in enumerate(done) if n), default=0)
-        stage = f"{plan.scales[index].side} px"
-        on_step(
-            Progress(
-                "stylize",
-                stage,
-                sum(done),
-                plan.steps,
-                time.monotonic() - began,
-                moment.loss if moment else None,
-                (lambda: picture_of(moment)) if moment else None,
-                note,
-                plan.share(done),
-            )
-        )
+    def recipe(steps: Iterable[int]) -> dict[str, object]:
+        call = options | {"steps": list(steps)}
+        return io.make_recipe("stylize", pictures.names, call, pictures.all, network_hash)
 
-    def picture_of(moment: Moment) -> Image.Image:
-        """The picture at a moment, in its final size, with all that belongs into its file."""
-        last = plan.scales[-1]
-        whole = images.resize(moment.canvas.result(method.keep), (last.height, last.width))
-        whole = keep_chroma(whole, photograph) if keep_colors else whole
-        (height, width), bleed = plan.size, plan.bleed
-        rgb = whole[..., bleed : bleed + height, bleed : bleed + width]
-        alpha = subject.alpha if subject.alpha is None else images.resize(subject.alpha, plan.size)
-        done = {"options": options | {"steps": list(moment.done)}}
-        return io.to_picture(rgb, alpha, like=subject, recipe=recipe | done)
+    inputs = prepare(pictures, plan, compute_on)
+    fingerprint = fingerprint_of(recipe(scale.steps for scale in plan.scales), pictures)
+    resumed = None
+    if checkpoint and resume:
+        resumed = checkpoints.load(checkpoint, fingerprint, compute_on)
 
-    def bled(tensor: Tensor) -> Tensor:
-        """A picture of the photo's aspect in its final size, reflected into the bleed."""
-        sized = images.resize(tensor.to(where), plan.size)
-        return F.pad(sized, (plan.bleed,) * 4, mode="reflect") if plan.bleed else sized
+    def picture(state: PaintingState) -> Image.Image:
+        return render(state, plan, inputs, pictures.photo, recipe(state.steps_done))
 
-    for note in (str(plan), *(note for source in sources for note in source.notes)):
-        tell(None, note)
-
-    photograph = bled(subject.rgb)
-    looks = [io.on_white(painting).to(where) for painting in compress(paintings, placed)]
-    if keep_colors:
-        longest = round(max(images.size_of(photograph)) * style_scale)
-        looks = [move_colors(look(painting, longest), photograph) for painting in looks]
-    start = bled(begun[0].rgb) if begun else None
-    if init == "noise":  # at the size of the first scale: shrunk to it, it would be flat grey
-        first = plan.scales[0]
-        start = torch.rand((1, 3, first.height, first.width), generator=generator(seed, 0))
-        start = start.to(where)
-    call = {"steps": [s.steps for s in plan.scales], "hashes": [s.sha256 for s in sources]}
-    fingerprint = json.dumps(recipe | call, sort_keys=True)
-    resumed = _load(checkpoint, fingerprint, where) if resume else None
-    moments = paint(
-        photograph,
-        looks,
-        list(compress(shares, placed)),
-        [bled(area) for area in compress(areas, placed)],
-        network,
-        method,
-        plan,
-        strength=0.0 if nothing else strength,
-        style_scale=style_scale,
-        start=None if nothing else start,
-        seed=seed,
-        budget=budget - (time.monotonic() - began),
-        resumed=resumed,
-    )
     with suppress(Stop):
-        for moment in moments:
-            if (
-                checkpoint
-                and save_every
-                and moment.loss is not None
-                and sum(moment.done) % save_every == 0
-            ):
-                _save(checkpoint, moment, fingerprint)
-            tell(moment)
-
-    return picture_of(moment)
+        deadline = report.began + seconds
+        for state in paint(inputs, network, plan, deadline=deadline, resumed=resumed):
+            if checkpoint and state.is_due(save_every):
+                checkpoints.save(checkpoint, state, fingerprint)
+            share, preview = plan.share(state.steps_done), partial(picture, state)
+            stage = plan.stage(state.steps_done)
+            report(stage, state.step, plan.steps, loss=state.loss, preview=preview, share=share)
+    return picture(state)
 
 
-def _check_range(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise OptionError(f"--{name} {value:.10g}: must be from {low:.10g} to {high:.10g}")
+def check_network(name: str, preset: str) -> None:
+    """Refuse a network that limner does not have, or that lacks a layer. This opens no file.
+
+    Raises
+    ------
+    OptionError
+        See above.
+    """
+    networks.check_name(name)
+    if name in networks.SHAPES:
+        check_layers(networks.layers_of(name), name, preset)
 
 
-def _named(style: Style) -> tuple[Source, float]:
-    """Tell a painting from its weight: ``(wave, 0.7)``, or ``wave.jpg:0.7``."""
-    source, weight = style if isinstance(style, tuple) else (style, 1.0)
-    if isinstance(source, str) and not os.path.exists(source):  # noqa: PTH110 - raises nothing
-        name, colon, number = source.rpartition(":")
-        with suppress(ValueError):
-            source, weight = (name, float(number)) if colon else (source, weight)
-    if not 0 < weight < math.inf:
-        raise OptionError(f"weight {weight:g} of a painting: must be above 0")
-    return source, float(weight)
+def check_layers(layers: Iterable[str], name: str, preset: str) -> None:
+    """Refuse a network without the layers of a preset.
 
-
-def _check_aspect(other: Picture, subject: Picture) -> None:
-    height, width = other.rgb.shape[-2:]
-    wanted_height, wanted_width = subject.rgb.shape[-2:]
-    if abs(math.log(width / height * wanted_height / wanted_width)) > _ASPECT:
+    Raises
+    ------
+    OptionError
+        A layer is missing.
+    """
+    missing = set(METHODS[preset].layers) - set(layers)
+    if missing:
         raise OptionError(
-            f"{other.name}: is {width}×{height}, of another shape than the photo's "
-            f"{wanted_width}×{wanted_height}; crop it to the same aspect"
+            f"--features {printable(name)}: has no layer {', '.join(sorted(missing))}, which "
+            f"--preset {preset} needs; use vgg16 or vgg19"
         )
 
 
-def _save(path: Path, moment: Moment, fingerprint: str) -> None:
-    about = {"kind": "stylize checkpoint", "call": fingerprint}
-    weights.write(path, moment.canvas.state() | {"done": torch.tensor(moment.done)}, about)
+def hash_of(features: str | None) -> dict[str, str]:
+    """Return name and hash of a weights file, for the recipe; empty for a network's name."""
+    if features is None or features in networks.SHAPES:
+        return {}
+    return {features: weights.sha256(Path(features))}
 
 
-def _load(path: Path | None, fingerprint: str, device: torch.device) -> Moment:
-    if path is None or not path.is_file():
-        raise OptionError(
-            f"--resume: there is no checkpoint {path or ''}; leave it out to begin anew"
-        )
-    if weights.describe(path).get("call") != fingerprint:
-        raise WeightsError(
-            f"{path}: is the checkpoint of another call; give the same options, or begin anew"
-        )
-    state = {name: tensor.to(device) for name, tensor in weights.read(path).items()}
-    done = tuple(state.pop("done").tolist())
-    canvas = Canvas(state["picture"])
-    canvas.restore(state)
-    return Moment(canvas, done, None)
+def fingerprint_of(recipe: Mapping[str, object], pictures: InputPictures) -> str:
+    """Identify a call: a checkpoint continues only the one that saved it."""
+    # with hashes of their own, because all pictures in memory have one name in the recipe
+    return json.dumps([recipe, [picture.sha256 for picture in pictures.all]], sort_keys=True)
+
+
+def render(
+    state: PaintingState, plan: Plan, inputs: Inputs, photo: Picture, recipe: Mapping[str, object]
+) -> Image.Image:
+    """Make the picture of a state: in the final size, without padding, with alpha and recipe."""
+    last = plan.scales[-1]
+    padded = images.resize(state.optimizer.result(plan.method.keep), (last.height, last.width))
+    if plan.keep_colors:
+        padded = keep_chroma(padded, inputs.photo)
+    (height, width), pad = plan.size, plan.pad
+    rgb = padded[..., pad : pad + height, pad : pad + width]
+    alpha = photo.alpha if photo.alpha is None else images.resize(photo.alpha, plan.size)
+    return io.to_picture(rgb, alpha, like=photo, recipe=recipe)
