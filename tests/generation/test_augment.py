@@ -1,18 +1,18 @@
-"""What a discriminator sees, changed: how much, how often, and with which gradient."""
+"""Augmented pictures: how much they change, how often, and with which gradient."""
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from limner.generation.gan import augment
-from limner.generation.gan.augment import Adaptive, changed
+from limner.generation.gan import augment as module
+from limner.generation.gan.augment import AugmentationShare, augment
 
 LEFT, RIGHT = torch.tensor([0.7, 0.6, 0.5]), torch.tensor([0.3, 0.4, 0.5])
 
 
 def halves(count: int, height: int = 32, width: int = 32) -> Tensor:
-    """One colour on the left and one on the right."""
+    """One color on the left and one on the right."""
     picture = torch.empty((3, height, width))
     picture[..., : width // 2] = LEFT.view(3, 1, 1)
     picture[..., width // 2 :] = RIGHT.view(3, 1, 1)
@@ -22,7 +22,7 @@ def halves(count: int, height: int = 32, width: int = 32) -> Tensor:
 def changes(share: float, count: int = 400) -> dict[str, np.ndarray]:
     """By how much each of many pictures was changed, found from its pixels."""
     torch.manual_seed(0)
-    made = changed(halves(count), share).numpy()
+    made = augment(halves(count), share).numpy()
     black = (made == 0).all(1)
     full_rows, full_columns = black.all(2), black.all(1)
     ways = []
@@ -33,13 +33,13 @@ def changes(share: float, count: int = 400) -> dict[str, np.ndarray]:
         np.stack([one[:, :, a:b][:, ~dark[:, a:b]][:, 0] for one, dark in zip(made, black)])  # noqa: B905
         for a, b in ((0, 12), (20, 32))
     ]
-    greys = [one.mean(1) for one in shown]
-    contrast = (greys[0] - greys[1]) / 0.2
-    colourful = (shown[0][:, 0] - shown[0][:, 2]) / 0.2
+    grays = [one.mean(1) for one in shown]
+    contrast = (grays[0] - grays[1]) / 0.2
+    colorful = (shown[0][:, 0] - shown[0][:, 2]) / 0.2
     return {
-        "brightness": (greys[0] + greys[1]) / 2 - 0.5,
+        "brightness": (grays[0] + grays[1]) / 2 - 0.5,
         "contrast": contrast,
-        "saturation": colourful / contrast,
+        "saturation": colorful / contrast,
         "down": ways[0],
         "across": ways[1],
         "hole": hole.any((1, 2)),
@@ -48,7 +48,7 @@ def changes(share: float, count: int = 400) -> dict[str, np.ndarray]:
 
 def test_nothing_is_changed_at_a_share_of_0() -> None:
     pictures = halves(3)
-    assert changed(pictures, 0.0) is pictures
+    assert augment(pictures, 0.0) is pictures
 
 
 def test_all_is_changed_at_a_share_of_1_within_limits() -> None:
@@ -70,7 +70,7 @@ def test_all_is_changed_at_a_share_of_1_within_limits() -> None:
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5])
-def test_colours_are_changed_as_often_as_the_share_says(share: float) -> None:
+def test_colors_are_changed_as_often_as_the_share_says(share: float) -> None:
     found = changes(share)
     for name, default in (("brightness", 0), ("contrast", 1), ("saturation", 1)):
         often = np.mean(np.abs(found[name] - default) > 1e-4)
@@ -89,7 +89,7 @@ def test_pictures_are_moved_by_an_eighth_at_most_and_black_comes_in() -> None:
     """Up and to the left are positive, each in its own side's eighths."""
     picture = torch.rand((3, 3, 24, 40), generator=torch.Generator().manual_seed(0))
     down, across = torch.tensor([1.0, -1.0, 0.4]), torch.tensor([-1.0, 0.59, 0.0])
-    made = augment._shifted(picture, down, across)
+    made = module._translate(picture, down, across)
     for number, (y, x) in enumerate(((3, -5), (-3, 3), (1, 0))):
         wanted = np.zeros((3, 24, 40), np.float32)
         for row in range(24):
@@ -102,9 +102,9 @@ def test_pictures_are_moved_by_an_eighth_at_most_and_black_comes_in() -> None:
 def test_the_hole_is_of_half_the_sides_where_it_lies_within(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(augment, "_shifted", lambda x, *_: x)
+    monkeypatch.setattr(module, "_translate", lambda x, *_: x)
     torch.manual_seed(1)
-    dark = (changed(halves(500, 32, 48), 1.0) == 0).all(1)
+    dark = (augment(halves(500, 32, 48), 1.0) == 0).all(1)
     sides = []
     for one in dark:
         rows, columns = one.any(1), one.any(0)
@@ -126,7 +126,7 @@ def test_the_gradient_is_that_of_the_change() -> None:
 
     def made(pictures: Tensor) -> Tensor:
         torch.manual_seed(5)
-        return (changed(pictures, 1.0) * weights).sum((1, 2, 3))
+        return (augment(pictures, 1.0) * weights).sum((1, 2, 3))
 
     x.requires_grad_(True)
     (slope,) = torch.autograd.grad(made(x).sum(), x)
@@ -142,7 +142,7 @@ SURE = torch.full((100,), 3.0), torch.full((100,), 1.0)
 
 def test_the_share_rises_when_the_discriminator_is_sure_and_falls_when_not() -> None:
     """By a 20,000th for each picture, once nine tenths, nine times, leave less than 0.4."""
-    found = Adaptive("adaptive")
+    found = AugmentationShare("adaptive")
     shares = []
     for _ in range(20):
         found.update(*SURE)
@@ -164,7 +164,7 @@ def test_the_share_rises_when_the_discriminator_is_sure_and_falls_when_not() -> 
 
 def test_logits_of_patches_and_of_any_height_count_alike() -> None:
     for off in (0.0, 50.0):
-        found = Adaptive("adaptive")
+        found = AugmentationShare("adaptive")
         for _ in range(9):
             found.update(SURE[0].view(10, 10) + off, SURE[1].view(10, 10) + off)
         assert found.share == pytest.approx(10 / 20_000)
@@ -172,14 +172,14 @@ def test_logits_of_patches_and_of_any_height_count_alike() -> None:
 
 @pytest.mark.parametrize(("kind", "share"), [("none", 0), ("diffaugment", 1)])
 def test_others_do_not_adapt(kind: str, share: float) -> None:
-    found = Adaptive(kind)
+    found = AugmentationShare(kind)
     for _ in range(20):
         found.update(*SURE)
     assert found.share == share
 
 
 def test_a_checkpoint_holds_all_of_it() -> None:
-    found, other = Adaptive("adaptive"), Adaptive("adaptive")
+    found, other = AugmentationShare("adaptive"), AugmentationShare("adaptive")
     for _ in range(15):
         found.update(*SURE)
     other.load_state_dict(found.state_dict())

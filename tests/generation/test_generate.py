@@ -1,4 +1,4 @@
-"""`generate`, by small painters of random weights, and out of one picture."""
+"""`generate`, from small painters with random weights, and from one picture."""
 
 import hashlib
 import json
@@ -14,16 +14,12 @@ from PIL import Image
 
 import limner
 from blobs import blobs
-from limner.errors import InputError, LimnerError, OptionError, WeightsError
-from limner.generation.gan import latent_space
-from limner.generation.gan import latent_space as explore
-from limner.generation.gan import lightweight_gan as light
+from limner.generation.gan import latent_space, lightweight_gan
 from limner.generation.gan.painter import Painter, save
 from limner.generation.generate import generate
 from limner.generation.variations import variations
-from limner.nn import weights
 from limner.progress import Progress, Stop
-from small_painters import LIGHT, SIZE, random_painter, write_painter
+from small_painters import LIGHTWEIGHT_WIDTHS, SIZE, random_painter, write_painter
 from stopping import until
 
 HEIGHT, WIDTH = SIZE
@@ -32,25 +28,14 @@ HEIGHT, WIDTH = SIZE
 @pytest.fixture(autouse=True, scope="module")
 def little() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(light, "WIDTHS", LIGHT)
+        patch.setattr(lightweight_gan, "WIDTHS", LIGHTWEIGHT_WIDTHS)
         yield
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_painter(tmp_path_factory.mktemp("run") / "model.safetensors")
 
 
 @pytest.fixture(scope="module")
 def made(model: Path) -> list[Image.Image]:
     """Four pictures, and all that can lie beside them but the nearest."""
     return generate(model, n=4, seed=3, interpolate=3, mix=True)
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explore, "STARTS", 3)
-    monkeypatch.setattr(explore, "STEPS", 4)
 
 
 def pixels(picture: Image.Image) -> np.ndarray:
@@ -98,7 +83,7 @@ def test_a_picture_is_what_the_painter_paints_of_its_seed(
 ) -> None:
     network = cast(Painter, random_painter())
     for seed, picture in enumerate(made, 3):
-        w = network.map(latent_space.latents(network, seed))
+        w = network.map(latent_space.draw_latent(network, seed))
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             rgb = network.paint(network.mean + 0.8 * (w - network.mean))[0].clip(0, 1)
@@ -107,7 +92,7 @@ def test_a_picture_is_what_the_painter_paints_of_its_seed(
         assert apart(picture, wanted.round()) < 1  # weights are kept in half precision
 
 
-@pytest.mark.parametrize("name", ["light", "dcgan", "stylegan2"])
+@pytest.mark.parametrize("name", ["lightweight_gan", "dcgan", "stylegan2"])
 def test_every_picture_is_the_call_for_it_alone(name: str, tmp_path: Path) -> None:
     path = write_painter(tmp_path / "a.safetensors", name, (16, 16))
     made = generate(path, n=3, seed=5)
@@ -175,10 +160,21 @@ def test_stop_gives_what_is_done(model: Path, made: list[Image.Image]) -> None:
     assert [(one.verb, one.step, one.steps, one.share) for one in told] == [
         ("generate", step, 5, step / 5) for step in range(3)
     ]
-    assert told[0].note == "5 pictures of 24×16 px" and told[1].note == ""
+    assert told[0].note == "5 pictures, 24×16 px" and told[1].note == ""
     assert told[0].preview is None and told[2].preview is not None
     assert told[2].preview().tobytes() == made[1].tobytes()
     assert found[0].info["beside"]["sheet"].size == (4 + 2 * 28, 4 + 20)
+
+
+@pytest.mark.parametrize("name", ["lightweight_gan", "dcgan", "stylegan2"])
+def test_the_callers_random_numbers_stay(name: str, tmp_path: Path, quick: None) -> None:
+    """Building a network draws random weights, and painting sets seeds."""
+    path = write_painter(tmp_path / "a.safetensors", name, (16, 16))
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    generate(path, n=2, interpolate=2)
+    generate(path, project=blobs(0, 32, 5))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_sheet_of_mixtures_needs_two_that_are_done(model: Path) -> None:
@@ -186,7 +182,7 @@ def test_a_sheet_of_mixtures_needs_two_that_are_done(model: Path) -> None:
     assert "mix" not in picture.info["beside"]
 
 
-# --- what lies beside ------------------------------------------------------------------------
+# --- side files ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("n", "columns"), [(2, 2), (3, 2), (5, 3)])
@@ -228,7 +224,7 @@ def test_mixtures_have_the_composition_of_rows_and_the_details_of_columns(
     network = cast(Painter, random_painter())
     styles = []
     for seed in range(3, 7):
-        w = network.map(latent_space.latents(network, seed))[0]
+        w = network.map(latent_space.draw_latent(network, seed))[0]
         styles.append((network.mean + 0.8 * (w - network.mean)).repeat(6, 1))
 
     def painted(w: torch.Tensor) -> np.ndarray:
@@ -327,7 +323,7 @@ def test_clear_parts_of_what_is_projected_are_white(model: Path, quick: None) ->
     assert (left[:, :12] == 255).all() and (left[:, 12:] == (200, 30, 40)).all()
 
 
-# --- out of one picture ----------------------------------------------------------------------
+# --- from one picture ------------------------------------------------------------------------
 
 
 def test_like_a_picture_are_its_variations(tmp_path: Path) -> None:
@@ -347,98 +343,3 @@ def test_like_a_picture_are_its_variations(tmp_path: Path) -> None:
 def test_one_variation_has_no_sheet() -> None:
     (picture,) = generate(like=blobs(0, 40, 5), n=1)
     assert picture.info["beside"] == {} and picture.size == (40, 40)
-
-
-# --- refused ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"n": 0}, "-n 0: must be from 1 to 1000"),
-        ({"n": 1001}, "-n 1001: must be from 1 to 1000"),
-        ({"truncation": 2.0}, "--truncation 2: must be from 0 to 1"),
-        ({"truncation": -0.1}, "--truncation -0.1: must be from 0 to 1"),
-        ({"truncation": float("nan")}, "--truncation nan: must be from 0 to 1"),
-        ({"interpolate": -1}, "--interpolate -1: must be from 0 to 240 frames"),
-        ({"interpolate": 241}, "--interpolate 241: must be from 0 to 240 frames"),
-        (
-            {"size": "64x48"},
-            "--size 64x48: goes with --like; a painter's pictures have its own size",
-        ),
-        ({"like": "a.png"}, "--like: does not go with "),
-        ({"mix": True, "n": 1}, "--mix: needs two pictures, and a painter with several styles"),
-        ({"mix": True, "project": "a.png"}, "--project: does not go with "),
-        ({"interpolate": 4, "project": "a.png"}, "--project: does not go with "),
-        ({"device": "abacus"}, "--device abacus: must be one of"),
-    ],
-)
-def test_wrong_options(options: dict[str, Any], message: str, model: Path) -> None:
-    told: list[Progress] = []
-    with pytest.raises(OptionError) as caught:
-        generate(model, **options, on_step=told.append)
-    assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
-    assert not told  # nothing was begun
-
-
-@pytest.mark.parametrize(
-    "options", [{"interpolate": 2}, {"mix": True}, {"project": "a.png"}, {"model": "run"}]
-)
-def test_wrong_options_with_like(options: dict[str, Any]) -> None:
-    with pytest.raises(OptionError, match=r"^--like: does not go with .*; give one of them$"):
-        generate(like=blobs(0, 40, 5), **options)
-
-
-def test_a_dcgan_has_no_styles_to_mix(tmp_path: Path) -> None:
-    path = write_painter(tmp_path / "a.safetensors", "dcgan", (16, 16))
-    with pytest.raises(OptionError, match=r"^--mix: needs two pictures, and a painter with sever"):
-        generate(path, n=4, mix=True)
-
-
-def refused(kind: type[LimnerError], message: str, *given: Any, **options: Any) -> None:
-    with pytest.raises(kind) as caught:
-        generate(*given, **options)
-    assert message in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_what_is_no_painter_is_refused(tmp_path: Path) -> None:
-    upscaler = weights.SHIPPED / "upscaler-fast-x2.safetensors"
-    refused(WeightsError, f"{upscaler}: no painter's weights; `limner train painter`", upscaler)
-    weights.write(tmp_path / "a.safetensors", {"x": torch.zeros(1)}, {"kind": "features"})
-    for name in (tmp_path / "a.safetensors", str(tmp_path / "a.safetensors")):
-        refused(WeightsError, f"{name}: no painter's weights", name)
-    torch.save({"x": torch.zeros(1)}, tmp_path / "a.pth")
-    refused(WeightsError, "a.pth: no painter's weights", tmp_path / "a.pth")
-    (tmp_path / "b.safetensors").write_text("no weights")
-    refused(WeightsError, "b.safetensors: damaged", tmp_path / "b.safetensors")
-    refused(WeightsError, "c.safetensors: no such weights file", tmp_path / "c.safetensors")
-    refused(InputError, f"{tmp_path}: holds no painter; `limner train painter", tmp_path)
-
-
-def test_pictures_and_folders_that_cannot_be_read(model: Path, tmp_path: Path) -> None:
-    (tmp_path / "text.png").write_text("no picture")
-    refused(InputError, "text.png: is damaged", model, project=tmp_path / "text.png")
-    refused(InputError, "no.png: there is no such file", model, project=str(tmp_path / "no.png"))
-    refused(InputError, "no.png: there is no such file", like=tmp_path / "no.png")
-    refused(InputError, f"{tmp_path}: holds no picture", model, n=1, nearest=tmp_path)
-    missing = tmp_path / "missing"
-    refused(InputError, f"{missing}: there is no such folder", model, n=1, nearest=missing)
-
-
-def test_a_folder_that_cannot_be_used_is_refused_before_anything_is_painted(
-    model: Path, tmp_path: Path
-) -> None:
-    told: list[Progress] = []
-    for where in (tmp_path / "missing", tmp_path):
-        with pytest.raises(InputError):
-            generate(model, n=2, nearest=where, on_step=told.append)
-    assert all(one.step == 0 for one in told)
-
-
-def test_without_a_painter_it_says_how_to_come_by_one() -> None:
-    with pytest.raises(OptionError) as caught:
-        generate()
-    lines = str(caught.value).splitlines()
-    assert len(lines) == 3 and lines[0].startswith("generate: needs a painter of yours")
-    assert "limner generate --like picture.jpg" in lines[1]
-    assert "limner train painter pictures/ -o run/" in lines[2]

@@ -1,4 +1,4 @@
-"""Between a painter's pictures: against the formulas, in NumPy, and pictures known to be there."""
+"""The latent space: against formulas in NumPy, and with pictures that are known to be in it."""
 
 import math
 from typing import cast
@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from limner.generation.gan import latent_space
-from limner.generation.gan import latent_space as explore
 from limner.generation.gan.painter import Painter
 from limner.nn import features
 from small_painters import SIZE, random_painter
@@ -34,7 +33,7 @@ def with_noise(network: Painter, styles: Tensor, seed: int) -> np.ndarray:
 
 def test_every_seed_has_a_latent_of_its_own(network: Painter) -> None:
     before = torch.get_rng_state()
-    lots = [latent_space.latents(network, seed) for seed in (*range(200), 7)]
+    lots = [latent_space.draw_latent(network, seed) for seed in (*range(200), 7)]
     assert torch.equal(torch.get_rng_state(), before)
     z = torch.cat(lots).numpy()
     assert z.shape == (201, 16)
@@ -45,10 +44,10 @@ def test_every_seed_has_a_latent_of_its_own(network: Painter) -> None:
 
 @pytest.mark.parametrize("truncation", [0.0, 0.3, 1.0])
 def test_truncation_goes_from_the_mean_to_the_style(network: Painter, truncation: float) -> None:
-    z = torch.cat([latent_space.latents(network, seed) for seed in range(3)])
+    z = torch.cat([latent_space.draw_latent(network, seed) for seed in range(3)])
     mean, full = network.mean.numpy(), network.map(z).numpy()
     wanted = (1 - truncation) * mean + truncation * full
-    found = latent_space.styled(network, z, truncation).numpy()
+    found = latent_space.to_styles(network, z, truncation).numpy()
     assert found.shape == (3, network.layers, 16) and network.layers == 6
     for layer in range(network.layers):
         np.testing.assert_allclose(found[:, layer], wanted, atol=1e-5)
@@ -57,20 +56,20 @@ def test_truncation_goes_from_the_mean_to_the_style(network: Painter, truncation
         np.testing.assert_array_equal(found[0], found[1])
 
 
-# --- painted ---------------------------------------------------------------------------------
+# --- pictures --------------------------------------------------------------------------------
 
 
 def test_pictures_depend_on_styles_and_seed_alone(network: Painter) -> None:
-    one, other = (latent_space.latents(network, seed) for seed in (1, 2))
-    styles = latent_space.styled(network, torch.cat((one, other, one)), 0.8)
+    one, other = (latent_space.draw_latent(network, seed) for seed in (1, 2))
+    styles = latent_space.to_styles(network, torch.cat((one, other, one)), 0.8)
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    found = latent_space.painted(network, styles, 9)
+    found = latent_space.paint(network, styles, 9)
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(6)
     again, noisier = (
-        latent_space.painted(network, styles, 9),
-        latent_space.painted(network, styles, 10),
+        latent_space.paint(network, styles, 9),
+        latent_space.paint(network, styles, 10),
     )
     assert found.shape == (3, 3, *SIZE) and 0 <= found.min() < found.max() <= 1
     assert not found.requires_grad
@@ -82,24 +81,24 @@ def test_pictures_depend_on_styles_and_seed_alone(network: Painter) -> None:
         np.testing.assert_allclose(picture, with_noise(network, style, 9), atol=1e-6)
 
 
-# --- between ---------------------------------------------------------------------------------
+# --- interpolation -------------------------------------------------------------------------------
 
 
 def test_a_quarter_of_a_circle_is_known() -> None:
     ends = torch.tensor([[2.0, 0, 0], [0, 2, 0]])
-    found = torch.cat(list(latent_space.between(ends, 2)))
+    found = torch.cat(list(latent_space.interpolate(ends, 2)))
     half = 2 * ROOT
     wanted = np.array([[2, 0, 0], [half, half, 0], [0, 2, 0], [half, half, 0]])
     np.testing.assert_allclose(found, wanted, atol=1e-5)
-    third = torch.cat(list(latent_space.between(ends, 3)))[1]
+    third = torch.cat(list(latent_space.interpolate(ends, 3)))[1]
     np.testing.assert_allclose(third, [math.sqrt(3), 1, 0], atol=1e-5)  # 30 degrees
 
 
-def test_the_way_stays_on_the_sphere_at_one_pace_and_closes() -> None:
+def test_an_interpolation_stays_on_the_sphere_at_one_pace_and_closes() -> None:
     random, frames = torch.Generator().manual_seed(0), 5
     ends = torch.randn((4, 16), generator=random)
     ends = 3 * ends / ends.norm(dim=1, keepdim=True)
-    way = list(latent_space.between(ends, frames))
+    way = list(latent_space.interpolate(ends, frames))
     assert len(way) == 4 * frames and all(one.shape == (1, 16) for one in way)
     found = torch.cat(way).double().numpy()
     np.testing.assert_allclose(found[::frames], ends, atol=1e-5)
@@ -111,15 +110,15 @@ def test_the_way_stays_on_the_sphere_at_one_pace_and_closes() -> None:
     np.testing.assert_allclose(steps, np.repeat(whole[:, None], frames, 1) / frames, atol=1e-3)
 
 
-def test_between_a_latent_and_itself_nothing_moves() -> None:
+def test_an_interpolation_of_one_latent_does_not_move() -> None:
     one = torch.randn((1, 16), generator=torch.Generator().manual_seed(0))
-    for found in latent_space.between(one, 3):
+    for found in latent_space.interpolate(one, 3):
         np.testing.assert_allclose(found, one, atol=1e-3)
 
 
 def test_latents_of_other_lengths_are_reached() -> None:
     ends = torch.tensor([[1.0, 0], [0, 5]])
-    found = torch.cat(list(latent_space.between(ends, 4))).numpy()
+    found = torch.cat(list(latent_space.interpolate(ends, 4))).numpy()
     np.testing.assert_allclose(found[[0, 4]], ends, atol=1e-5)
     lengths = np.linalg.norm(found[:5], axis=1)
     assert (np.diff(lengths) > 0).all()
@@ -127,21 +126,21 @@ def test_latents_of_other_lengths_are_reached() -> None:
 
 def test_opposite_latents_give_numbers() -> None:
     one = torch.randn((1, 8), generator=torch.Generator().manual_seed(0))
-    found = torch.cat(list(latent_space.between(torch.cat((one, -one)), 4)))
+    found = torch.cat(list(latent_space.interpolate(torch.cat((one, -one)), 4)))
     assert torch.isfinite(found).all()
 
 
-# --- mixed -----------------------------------------------------------------------------------
+# --- mixing ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("layers", "first"), [(2, 1), (5, 2), (6, 3)])
 def test_mixtures_are_all_pairs_row_by_row(layers: int, first: int) -> None:
-    def labelled(count: int, base: int) -> Tensor:
-        """Numbers that say whose they are and of which layer."""
+    def labeled(count: int, base: int) -> Tensor:
+        """Numbers that encode the style and the layer."""
         whose = torch.arange(count)[:, None] * 10 + base + torch.arange(layers) / 10
         return whose[:, :, None].repeat(1, 1, 4).double()
 
-    found = latent_space.mixed(labelled(2, 100), labelled(3, 500)).numpy()
+    found = latent_space.mix_styles(labeled(2, 100), labeled(3, 500)).numpy()
     assert found.shape == (6, layers, 4)
     for place, styles in enumerate(found):
         coarse, fine = divmod(place, 3)
@@ -150,60 +149,63 @@ def test_mixtures_are_all_pairs_row_by_row(layers: int, first: int) -> None:
         np.testing.assert_allclose(styles, np.repeat(np.array(wanted)[:, None], 4, 1))
 
 
-# --- projected -------------------------------------------------------------------------------
+# --- projection -----------------------------------------------------------------------------
 
 
-def unlike(one: Tensor, other: Tensor) -> float:
+def mean_square(one: Tensor, other: Tensor) -> float:
     return float((one - other).square().mean())
 
 
 @pytest.fixture(scope="module")
-def judge() -> features.VGG:
+def perceptual() -> features.VGG:
     return features.load("compact")
 
 
 def quick(monkeypatch: pytest.MonkeyPatch, starts: int, steps: int) -> None:
-    monkeypatch.setattr(explore, "STARTS", starts)
-    monkeypatch.setattr(explore, "STEPS", steps)
+    monkeypatch.setattr(latent_space, "STARTS", starts)
+    monkeypatch.setattr(latent_space, "STEPS", steps)
 
 
-def test_it_begins_with_the_best_of_random_ones(
-    network: Painter, judge: features.VGG, monkeypatch: pytest.MonkeyPatch
+def test_a_projection_starts_at_the_best_of_random_pictures(
+    network: Painter, perceptual: features.VGG, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick(monkeypatch, 6, 0)
-    wanted = latent_space.styled(network, latent_space.latents(network, 20 + 4), 0.7)
-    target = latent_space.painted(network, wanted, 20)
-    found = latent_space.projected(network, target, 20, lambda *_: None)
+    wanted = latent_space.to_styles(network, latent_space.draw_latent(network, 20 + 4), 0.7)
+    target = latent_space.paint(network, wanted, 20)
+    found = latent_space.project(network, target, 20, lambda *_: None)
     np.testing.assert_array_equal(found, wanted)
     quick(monkeypatch, 4, 0)  # which leaves it out
-    found = latent_space.projected(network, target, 20, lambda *_: None)
+    found = latent_space.project(network, target, 20, lambda *_: None)
     lots = [
-        latent_space.styled(network, latent_space.latents(network, 20 + i), 0.7) for i in range(4)
+        latent_space.to_styles(network, latent_space.draw_latent(network, 20 + i), 0.7)
+        for i in range(4)
     ]
     losses = []
     for one in lots:
-        made = latent_space.painted(network, one, 20)
-        there = features.distance(judge, made, target, latent_space.TAPS)
+        made = latent_space.paint(network, one, 20)
+        there = features.distance(perceptual, made, target, latent_space.TAPS)
         losses.append(float(there) + float((made - target).abs().mean()))
     np.testing.assert_array_equal(found, lots[int(np.argmin(losses))])
 
 
-def test_a_picture_of_its_own_is_found_again(
-    network: Painter, judge: features.VGG, monkeypatch: pytest.MonkeyPatch
+def test_a_picture_of_the_generator_is_found_again(
+    network: Painter, perceptual: features.VGG, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick(monkeypatch, 8, 40)
-    monkeypatch.setattr(features, "load", lambda *_: judge)  # a new one begins with random numbers
-    hidden = latent_space.styled(network, latent_space.latents(network, 1000), 0.7)
-    target = latent_space.painted(network, hidden, 3)
+    monkeypatch.setattr(
+        features, "load", lambda *_: perceptual
+    )  # loading builds a network, which draws numbers
+    hidden = latent_space.to_styles(network, latent_space.draw_latent(network, 1000), 0.7)
+    target = latent_space.paint(network, hidden, 3)
     told: list[tuple[int, float]] = []
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    styles = latent_space.projected(network, target, 3, lambda *now: told.append(now))
+    styles = latent_space.project(network, target, 3, lambda *now: told.append(now))
     assert torch.equal(torch.get_rng_state(), before)
     assert styles.shape == (1, network.layers, 16) and not styles.requires_grad
     assert [step for step, _ in told] == list(range(1, 41))
     assert told[-1][1] < 0.5 * told[0][1]
-    found = unlike(latent_space.painted(network, styles, 3), target)
-    z = torch.cat([latent_space.latents(network, seed) for seed in range(40)])
-    others = latent_space.painted(network, latent_space.styled(network, z, 0.7), 3)
-    assert found < 0.7 * min(unlike(one[None], target) for one in others)
+    found = mean_square(latent_space.paint(network, styles, 3), target)
+    z = torch.cat([latent_space.draw_latent(network, seed) for seed in range(40)])
+    others = latent_space.paint(network, latent_space.to_styles(network, z, 0.7), 3)
+    assert found < 0.7 * min(mean_square(one[None], target) for one in others)

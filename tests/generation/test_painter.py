@@ -1,4 +1,4 @@
-"""A painter's weights file: written, read again, and refused where it says what cannot be."""
+"""Weights files of painters: written, read, and refused if they describe no network."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -14,28 +14,33 @@ from torch import Tensor, nn
 
 from limner.errors import InputError, WeightsError
 from limner.generation.gan import dcgan, lightweight_gan, painter, stylegan2
-from limner.generation.gan import lightweight_gan as light
 from limner.generation.gan.painter import load, save
 from limner.nn import weights
 
 CPU = torch.device("cpu")
-ABOUT = {"licence": "that of the pictures", "training": {"steps": 3}}
+ABOUT = {"license": "that of the pictures", "training": {"steps": 3}}
 
 
 @pytest.fixture(autouse=True, scope="module")
 def little() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(light, "WIDTHS", (12, 10, 8, 8, 8, 8, 8, 8))
+        patch.setattr(lightweight_gan, "WIDTHS", (12, 10, 8, 8, 8, 8, 8, 8))
         yield
 
 
 def build(name: str) -> nn.Module:
     torch.manual_seed(0)
     makers: dict[str, Callable[[], nn.Module]] = {
-        "light": lambda: lightweight_gan.Generator((64, 96), 16),
+        "lightweight_gan": lambda: lightweight_gan.Generator((64, 96), 16),
         "dcgan": lambda: dcgan.Generator((16, 16), 8),
         "stylegan2": lambda: stylegan2.Generator(
-            (16, 24), latent=16, depth=2, base=64, most=8, architecture="resnet", clamp=256.0
+            (16, 24),
+            latent_size=16,
+            mapping_layers=2,
+            channel_base=64,
+            channel_max=8,
+            architecture="resnet",
+            clamp=256.0,
         ),
     }
     return makers[name]()
@@ -44,7 +49,7 @@ def build(name: str) -> nn.Module:
 # --- written and read ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["light", "dcgan", "stylegan2"])
+@pytest.mark.parametrize("name", ["lightweight_gan", "dcgan", "stylegan2"])
 def test_what_is_written_is_read_again(name: str, tmp_path: Path) -> None:
     network, path = build(name), tmp_path / "model.safetensors"
     for buffer in network.buffers():  # such as a mean that was followed
@@ -56,29 +61,36 @@ def test_what_is_written_is_read_again(name: str, tmp_path: Path) -> None:
         assert read == path and isinstance(found, type(network))
         assert isinstance(found, nn.Module) and not found.training
         assert not any(parameter.requires_grad for parameter in found.parameters())
-        assert (found.size, found.latent, found.layers) == (
+        assert (found.size, found.latent_size, found.layers) == (
             network.size,
-            network.latent,
+            network.latent_size,
             network.layers,
         )
         for key, value in network.state_dict().items():
             wanted = value.half().float() if value.is_floating_point() else value
             np.testing.assert_array_equal(found.state_dict()[key], wanted)
-    z = torch.randn((2, found.latent))
+    z = torch.randn((2, found.latent_size))
     lots = []
     for one in (found, network.eval()):
         torch.manual_seed(1)
         lots.append(one.paint(one.map(z)))  # type: ignore[operator]
     np.testing.assert_allclose(lots[0], lots[1].detach(), atol=0.02)
     if name == "stylegan2":
-        assert (found.architecture, found.clamp, found.depth) == ("resnet", 256, 2)  # type: ignore[attr-defined]
+        assert (found.architecture, found.clamp, found.mapping_layers) == ("resnet", 256, 2)  # type: ignore[attr-defined]
 
 
 def test_a_file_says_what_it_is_in_half_precision(tmp_path: Path) -> None:
     save(tmp_path / "model.safetensors", build("stylegan2"), ABOUT)
     about = weights.describe(tmp_path / "model.safetensors")
     wanted = {"kind": "painter", "architecture": "stylegan2", "generator": "resnet"}
-    numbers = {"size": [16, 24], "latent": 16, "depth": 2, "base": 64, "most": 8, "clamp": 256}
+    numbers = {
+        "size": [16, 24],
+        "latent_size": 16,
+        "mapping_layers": 2,
+        "channel_base": 64,
+        "channel_max": 8,
+        "clamp": 256,
+    }
     assert {key: about[key] for key in wanted} == wanted
     assert {key: json.loads(about[key]) for key in numbers} == numbers
     assert json.loads(about["training"]) == {"steps": 3}
@@ -96,9 +108,15 @@ def refused(path: Path, says: str) -> None:
 
 
 SHAPED: dict[str, dict[str, Any]] = {
-    "light": {"size": [64, 96], "latent": 16},
-    "dcgan": {"size": [16, 16], "latent": 8},
-    "stylegan2": {"size": [16, 24], "latent": 16, "depth": 2, "base": 64, "most": 8}
+    "lightweight_gan": {"size": [64, 96], "latent_size": 16},
+    "dcgan": {"size": [16, 16], "latent_size": 8},
+    "stylegan2": {
+        "size": [16, 24],
+        "latent_size": 16,
+        "mapping_layers": 2,
+        "channel_base": 64,
+        "channel_max": 8,
+    }
     | {"clamp": None, "generator": "skip"},
 }
 
@@ -113,56 +131,59 @@ def tell(path: Path, name: str, **others: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "others"),
     [
-        ("light", {"size": "-"}),
-        ("light", {"latent": "-"}),
-        ("dcgan", {"latent": "-"}),
+        ("lightweight_gan", {"size": "-"}),
+        ("lightweight_gan", {"latent_size": "-"}),
+        ("dcgan", {"latent_size": "-"}),
         ("stylegan2", {"generator": "-"}),
-        ("light", {"architecture": "-"}),
-        ("light", {"architecture": "vgg"}),
-        ("light", {"size": "not json"}),
-        ("light", {"size": '"ab"'}),
-        ("light", {"size": [64]}),
-        ("light", {"size": [64, 64, 64]}),
-        ("light", {"size": [None, 64]}),
-        ("light", {"size": {"a": 1, "b": 2}}),
-        ("light", {"size": 64}),
-        ("light", {"size": [0, 0]}),
-        ("light", {"size": [-64, 64]}),
-        ("light", {"size": [2, 64]}),
-        ("light", {"size": [65536, 65536]}),
-        ("light", {"size": [10**30, 10**30]}),
-        ("light", {"size": "[1e999, 1e999]"}),
-        ("light", {"size": "[NaN, 64]"}),
-        ("light", {"size": "9" * 5000}),
-        ("light", {"size": [48, 64]}),
-        ("light", {"latent": 0}),
-        ("light", {"latent": 10**9}),
-        ("light", {"latent": 16.5}),
-        ("light", {"latent": "[16]"}),
-        ("light", {"latent": "NaN"}),
-        ("dcgan", {"latent": -8}),
-        ("stylegan2", {"depth": 1000}),
-        ("stylegan2", {"depth": 1.5}),
-        ("stylegan2", {"base": 10**12}),
-        ("stylegan2", {"most": 10**6}),
-        ("stylegan2", {"most": "null"}),
+        ("lightweight_gan", {"architecture": "-"}),
+        ("lightweight_gan", {"architecture": "vgg"}),
+        ("lightweight_gan", {"size": "not json"}),
+        ("lightweight_gan", {"size": '"ab"'}),
+        ("lightweight_gan", {"size": [64]}),
+        ("lightweight_gan", {"size": [64, 64, 64]}),
+        ("lightweight_gan", {"size": [None, 64]}),
+        ("lightweight_gan", {"size": {"a": 1, "b": 2}}),
+        ("lightweight_gan", {"size": 64}),
+        ("lightweight_gan", {"size": [0, 0]}),
+        ("lightweight_gan", {"size": [-64, 64]}),
+        ("lightweight_gan", {"size": [2, 64]}),
+        ("lightweight_gan", {"size": [65536, 65536]}),
+        ("lightweight_gan", {"size": [10**30, 10**30]}),
+        ("lightweight_gan", {"size": "[1e999, 1e999]"}),
+        ("lightweight_gan", {"size": "[NaN, 64]"}),
+        ("lightweight_gan", {"size": "9" * 5000}),
+        ("lightweight_gan", {"size": [48, 64]}),
+        ("lightweight_gan", {"latent_size": 0}),
+        ("lightweight_gan", {"latent_size": 10**9}),
+        ("lightweight_gan", {"latent_size": 16.5}),
+        ("lightweight_gan", {"latent_size": "[16]"}),
+        ("lightweight_gan", {"latent_size": "NaN"}),
+        ("dcgan", {"latent_size": -8}),
+        ("stylegan2", {"mapping_layers": 1000}),
+        ("stylegan2", {"mapping_layers": 1.5}),
+        ("stylegan2", {"channel_base": 10**12}),
+        ("stylegan2", {"channel_max": 10**6}),
+        ("stylegan2", {"channel_max": "null"}),
     ],
 )
 def test_a_file_that_does_not_say_how_it_is_built_is_refused(
     name: str, others: dict[str, Any], tmp_path: Path
 ) -> None:
     tell(tmp_path / "m.safetensors", name, **others)
-    refused(tmp_path / "m.safetensors", "does not say how its painter is built; make it anew")
+    refused(
+        tmp_path / "m.safetensors",
+        "does not say how its network is built; download or copy it again",
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "others"),
     [
-        ("light", {"size": [64.0, 64.0]}),
-        ("light", {"size": [1024, 1024]}),  # more doublings than there are widths
+        ("lightweight_gan", {"size": [64.0, 64.0]}),
+        ("lightweight_gan", {"size": [1024, 1024]}),  # more doublings than there are widths
         ("dcgan", {"size": [4, 4]}),  # fewer than one
         ("stylegan2", {"size": [16, 25]}),  # which cannot be halved twice
-        ("light", {"size": "[" * 100_000}),
+        ("lightweight_gan", {"size": "[" * 100_000}),
     ],
     ids=["no whole number", "too large", "too small", "no whole halves", "deep"],
 )
@@ -176,7 +197,7 @@ def test_a_file_that_says_what_cannot_be_built_is_refused(
 @pytest.mark.parametrize(
     ("name", "others"),
     [
-        ("light", {"size": [64, 110]}),  # 64×96 would be painted
+        ("lightweight_gan", {"size": [64, 110]}),  # 64×96 would be painted
         ("dcgan", {"size": [16, 18]}),
         ("stylegan2", {"clamp": '"wide"'}),
         ("stylegan2", {"clamp": [1]}),
@@ -190,7 +211,7 @@ def test_what_a_file_says_wrong_is_refused_where_its_weights_fit(
     refused(tmp_path / "m.safetensors", "m.safetensors: ")
 
 
-@pytest.mark.parametrize(("name", "size"), [("light", [4, 2048]), ("dcgan", [8, 2048])])
+@pytest.mark.parametrize(("name", "size"), [("lightweight_gan", [4, 2048]), ("dcgan", [8, 2048])])
 def test_a_few_bytes_do_not_ask_for_much_memory(
     name: str, size: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,13 +229,13 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     for name in SHAPED:
         tell(path, name)
-        refused(path, "not weights of this network: .* is missing")
-    save(path, build("light"), {"latent": 17})
+        refused(path, r"is for another network \(.* is missing\)")
+    save(path, build("lightweight_gan"), {"latent_size": 17})
     refused(path, r"first.weight is \(\d+, 16\), not \(\d+, 17\)")
-    save(path, build("light"), {"architecture": "dcgan"})
-    refused(path, "not weights of this network: body.0.weight is missing")
-    save(path, build("light"), {"size": [32, 32]})
-    refused(path, "not weights of this network")
+    save(path, build("lightweight_gan"), {"architecture": "dcgan"})
+    refused(path, r"is for another network \(body.0.weight is missing\)")
+    save(path, build("lightweight_gan"), {"size": [32, 32]})
+    refused(path, "is for another network")
 
 
 def test_other_files_are_no_painters(tmp_path: Path) -> None:
@@ -223,13 +244,13 @@ def test_other_files_are_no_painters(tmp_path: Path) -> None:
     save_file(state, tmp_path / "b.safetensors")
     torch.save(state, tmp_path / "c.pth")
     for name in ("a.safetensors", "b.safetensors", "c.pth"):
-        refused(tmp_path / name, "no painter's weights; `limner train painter` makes some")
+        refused(tmp_path / name, "is not a painter; make one with `limner train painter`")
     (tmp_path / "d.safetensors").write_bytes(b"\x10" * 40)
-    refused(tmp_path / "d.safetensors", "damaged, or no weights file")
+    refused(tmp_path / "d.safetensors", "is damaged, or not a weights file")
     refused(tmp_path / "e.safetensors", "no such weights file")
-    with pytest.raises(InputError, match="holds no painter; `limner train painter FOLDER -o"):
+    with pytest.raises(InputError, match="has no painter; `limner train painter FOLDER -o"):
         load(tmp_path, CPU)
     whole = tmp_path / "model.safetensors"
     save(whole, build("dcgan"), {})
     whole.write_bytes(whole.read_bytes()[:-20])
-    refused(whole, "damaged, or no weights file")
+    refused(whole, "is damaged, or not a weights file")

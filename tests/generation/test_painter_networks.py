@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from limner.generation.gan import dcgan, lightweight_gan, stylegan2
-from limner.generation.gan import lightweight_gan as light
 from limner.generation.gan.adversarial_step import PENALTIES
 from limner.generation.gan.augment import KINDS
-from limner.generation.gan.presets import PRESETS, SIZES, build
+from limner.generation.gan.presets import PRESETS, build
+from limner.generation.gan.sizes import SIZES
 from limner.nn import features
 from limner.train.adversarial import LOSSES, gradient_penalty
 
@@ -25,15 +25,18 @@ def drawn(*shape: int, seed: int = 0) -> Tensor:
 
 def kinds(size: tuple[int, int], patch: pytest.MonkeyPatch) -> dict[str, tuple[Any, Any]]:
     """The networks of each architecture with few channels."""
-    patch.setattr(light, "WIDTHS", NARROW)
-    patch.setattr(light, "HEAD", 8)
+    patch.setattr(lightweight_gan, "WIDTHS", NARROW)
+    patch.setattr(lightweight_gan, "HEAD_WIDTH", 8)
     torch.manual_seed(0)
-    few = {"base": 64, "most": 8}
+    few = {"channel_base": 64, "channel_max": 8}
     return {
-        "light": (lightweight_gan.Generator(size, 16), lightweight_gan.Discriminator(size)),
+        "lightweight_gan": (
+            lightweight_gan.Generator(size, 16),
+            lightweight_gan.Discriminator(size),
+        ),
         "dcgan": (dcgan.Generator(size, 16, 4), dcgan.Discriminator(size, 4)),
         "stylegan2": (
-            stylegan2.Generator(size, latent=16, depth=2, **few),
+            stylegan2.Generator(size, latent_size=16, mapping_layers=2, **few),
             stylegan2.Discriminator(size, **few),
         ),
     }
@@ -47,8 +50,10 @@ def test_pictures_have_the_shape_and_the_range(
     size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, (generator, discriminator) in kinds(size, monkeypatch).items():
-        assert generator.size == size and generator.latent == 16
-        layers = {"light": 5, "dcgan": 1, "stylegan2": 10}[name]  # four doublings from 4 pixels
+        assert generator.size == size and generator.latent_size == 16
+        layers = {"lightweight_gan": 5, "dcgan": 1, "stylegan2": 10}[
+            name
+        ]  # four doublings from 4 pixels
         assert generator.layers == layers and generator.mean.shape == (16,)
         made = generator(drawn(3, 16) * 3)
         assert made.shape == (3, 3, *size) and made.dtype == torch.float32
@@ -59,7 +64,7 @@ def test_pictures_have_the_shape_and_the_range(
         assert len(logits) == 3 and logits.isfinite().all(), name
 
 
-def test_to_paint_what_is_mapped_is_to_go_forward(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forward_is_to_map_and_paint(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the same noise, and the same style at every layer."""
     for name, (generator, _) in kinds((64, 96), monkeypatch).items():
         generator.eval()
@@ -89,16 +94,18 @@ def test_every_weight_learns(monkeypatch: pytest.MonkeyPatch) -> None:
                 assert parameter.grad is not None and parameter.grad.abs().max() > 0, (name, key)
 
 
-def test_a_penalty_of_gradients_can_be_learnt_from(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gradient_penalty_has_a_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its slope by the weights is what it changes by when they do."""
     size = (64, 64)
     networks = kinds(size, monkeypatch)
     pictures = torch.rand((2, 3, *size), generator=torch.Generator().manual_seed(1))
-    for name in ("light", "stylegan2"):
+    for name in ("lightweight_gan", "stylegan2"):
         discriminator: nn.Module = networks[name][1].double()
-        if name == "light":
-            discriminator._sees[0].double()
-        weight = discriminator.first.weight if name == "light" else discriminator.judge.weight
+        if name == "lightweight_gan":
+            discriminator._frozen[0].double()
+        weight = (
+            discriminator.first.weight if name == "lightweight_gan" else discriminator.linear.weight
+        )
 
         def penalty(network: nn.Module = discriminator) -> Tensor:
             seen = pictures.double().requires_grad_(True)
@@ -118,7 +125,7 @@ def test_a_penalty_of_gradients_can_be_learnt_from(monkeypatch: pytest.MonkeyPat
         assert (ends[0] - ends[1]) / 2e-6 == pytest.approx(wanted, rel=1e-3), name
 
 
-# --- light -----------------------------------------------------------------------------------
+# --- lightweight GAN -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -131,19 +138,19 @@ def test_a_penalty_of_gradients_can_be_learnt_from(monkeypatch: pytest.MonkeyPat
         ((256, 256), 4 * 4 * 4),  # the features see it at 128
     ],
 )
-def test_light_judges_patches(
+def test_the_lightweight_discriminator_judges_patches(
     size: tuple[int, int], patches: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(light, "WIDTHS", (*NARROW, 8, 8))
+    monkeypatch.setattr(lightweight_gan, "WIDTHS", (*NARROW, 8, 8))
     with torch.no_grad():
         assert lightweight_gan.Discriminator(size)(torch.rand((1, 3, *size))).shape == (1, patches)
 
 
-def test_what_has_learnt_to_see_is_no_part_of_the_discriminator_and_stays(
+def test_the_perceptual_network_is_frozen_and_no_part_of_the_discriminator(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _, discriminator = kinds((64, 64), monkeypatch)["light"]
-    sees, shipped = discriminator._sees[0], features.load("compact").state_dict()
+    _, discriminator = kinds((64, 64), monkeypatch)["lightweight_gan"]
+    sees, shipped = discriminator._frozen[0], features.load("compact").state_dict()
     own = {id(parameter) for parameter in discriminator.parameters()}
     assert not own & {id(parameter) for parameter in sees.parameters()}
     pictures = torch.rand((2, 3, 64, 64), requires_grad=True)
@@ -154,9 +161,9 @@ def test_what_has_learnt_to_see_is_no_part_of_the_discriminator_and_stays(
     assert all(parameter.grad is None for parameter in sees.parameters())
 
 
-def test_each_style_rules_its_own_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_style_changes_its_own_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last one nothing before the last doubling."""
-    generator, _ = kinds((64, 64), monkeypatch)["light"]
+    generator, _ = kinds((64, 64), monkeypatch)["lightweight_gan"]
     styles = drawn(1, 5, 16)
     before, reached = generator.paint(styles), []
     for layer in range(5):
@@ -166,8 +173,8 @@ def test_each_style_rules_its_own_size(monkeypatch: pytest.MonkeyPatch) -> None:
     assert min(reached) > 0 and reached[0] == max(reached)
 
 
-def test_lights_noise_begins_with_no_strength(monkeypatch: pytest.MonkeyPatch) -> None:
-    generator, _ = kinds((64, 64), monkeypatch)["light"]
+def test_the_noise_of_the_lightweight_gan_starts_at_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator, _ = kinds((64, 64), monkeypatch)["lightweight_gan"]
     z = drawn(1, 16)
     np.testing.assert_array_equal(generator(z).detach(), generator(z).detach())
     generator.body[1].noise.data.fill_(0.5)
@@ -177,7 +184,7 @@ def test_lights_noise_begins_with_no_strength(monkeypatch: pytest.MonkeyPatch) -
 # --- DCGAN -----------------------------------------------------------------------------------
 
 
-def test_dcgans_weights_begin_as_in_the_paper() -> None:
+def test_the_weights_of_dcgan_start_as_in_the_paper() -> None:
     """Normal: deviation 0.02, around 1 for the scales of normalisations."""
     torch.manual_seed(0)
     for network in (dcgan.Generator((64, 64), 20, 16), dcgan.Discriminator((64, 64), 16)):
@@ -213,10 +220,10 @@ def test_dcgans_layers_are_those_of_the_paper() -> None:
 
 @pytest.mark.parametrize("size", [(96, 64), (512, 640)])
 def test_presets_are_built_at_every_size(size: tuple[int, int]) -> None:
-    for architecture in ("light", "dcgan") if size[1] == 64 else ("light",):
+    for architecture in ("lightweight_gan", "dcgan") if size[1] == 64 else ("lightweight_gan",):
         generator, discriminator = build(architecture, size)
         with torch.no_grad():
-            made = generator(drawn(2, {"light": 128, "dcgan": 100}[architecture]))
+            made = generator(drawn(2, {"lightweight_gan": 128, "dcgan": 100}[architecture]))
             assert made.shape == (2, 3, *size) and len(discriminator(made[:1])) == 1
 
 
@@ -226,7 +233,9 @@ def test_stylegan2_has_half_the_channels_of_configuration_f(
     """Which has 32768 over the short side."""
     given: list[tuple[Any, ...]] = []
     for name in ("Generator", "Discriminator"):
-        monkeypatch.setattr(stylegan2, name, lambda size, *, base: given.append((size, base)))
+        monkeypatch.setattr(
+            stylegan2, name, lambda size, *, channel_base: given.append((size, channel_base))
+        )
     build("stylegan2", (64, 96))
     assert given == 2 * [((64, 96), 32768 // 2)]
 
@@ -237,7 +246,7 @@ def test_presets_are_those_of_their_sources() -> None:
         "dcgan": ("dcgan", "standard", "none", "none"),
         "relativistic": ("dcgan", "average", "none", "none"),
         "stylegan2": ("stylegan2", "standard", "r1", "none"),
-        "auto": ("light", "paired", "r1r2", "diffaugment"),
+        "auto": ("lightweight_gan", "paired", "r1r2", "diffaugment"),
     }
     for preset in PRESETS.values():
         assert preset.loss in LOSSES and preset.penalty in PENALTIES and preset.augment in KINDS

@@ -1,5 +1,6 @@
 """What new pictures are measured by: formulas written as loops, points whose scores are known."""
 
+from collections.abc import Callable
 from dataclasses import astuple
 
 import numpy as np
@@ -7,7 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from limner.generation.gan.metrics import NEAR, TAPS, Judge, kernel_distance, precision_recall, seen
+from limner.generation.gan.metrics import (
+    COPY_QUANTILE,
+    TAPS,
+    Evaluator,
+    extract_features,
+    kernel_distance,
+    precision_recall,
+)
 from limner.nn import features
 
 
@@ -54,6 +62,14 @@ def test_the_kernel_distance_of_two_places_is_known() -> None:
     assert kernel_distance(ones, ones).item() == pytest.approx(0)
 
 
+def test_the_kernel_distance_needs_no_float64_on_the_device(
+    without_float64: Callable[[Tensor], Tensor],
+) -> None:
+    made, real = scenes(4, 0).flatten(1), scenes(5, 1).flatten(1)
+    found = kernel_distance(without_float64(made), without_float64(real))
+    assert found.item() == kernel_distance(made, real).item()
+
+
 def test_the_kernel_distance_is_unbiased() -> None:
     """Over many pairs of lots of one distribution its mean is 0; with the diagonals it is not."""
     random = np.random.default_rng(1)
@@ -67,7 +83,7 @@ def test_the_kernel_distance_is_unbiased() -> None:
     assert min(unbiased) < 0 < min(biased)
 
 
-# --- precision and its like ------------------------------------------------------------------
+# --- precision and recall - ------------------------------------------------------------------
 
 LINE = [0.0, 1.0, 2.0, 3.0, 4.0]  # the third neighbours of which are 3, 2, 2, 2, 3 away
 
@@ -97,68 +113,73 @@ def test_two_pictures_have_a_neighbour_each() -> None:
     assert precision_recall(real, made) == pytest.approx((1 / 2, 1, 2 / 2, 1))
 
 
-# --- what is looked at -----------------------------------------------------------------------
+# --- features ---------------------------------------------------------------------------------
 
 
-def test_what_is_seen_are_means_and_fields_of_features() -> None:
+def test_features_are_means_and_averages_of_areas() -> None:
     network, lot = features.load("compact"), scenes(19, 0)
-    what, where = seen(network, lot)
+    means, layouts = extract_features(network, lot)
     taps = [network(lot[17:18], [tap])[tap][0].numpy() for tap in TAPS]
-    means = np.concatenate([tap.mean((1, 2)) for tap in taps])
-    np.testing.assert_allclose(what[17], means, rtol=1e-4, atol=1e-6)
+    expected = np.concatenate([tap.mean((1, 2)) for tap in taps])
+    np.testing.assert_allclose(means[17], expected, rtol=1e-4, atol=1e-6)
     third = taps[1]  # [64, 8, 8]: fields of 2×2
     fields = third.reshape(64, 4, 2, 4, 2).mean((2, 4)).ravel()
-    np.testing.assert_allclose(where[17], fields / np.linalg.norm(fields), rtol=1e-4, atol=1e-6)
-    outside = seen(network, lot * 4 - 1)
-    np.testing.assert_array_equal(outside[0], seen(network, (lot * 4 - 1).clamp(0, 1))[0])
+    np.testing.assert_allclose(layouts[17], fields / np.linalg.norm(fields), rtol=1e-4, atol=1e-6)
+    outside = extract_features(network, lot * 4 - 1)
+    np.testing.assert_array_equal(
+        outside[0], extract_features(network, (lot * 4 - 1).clamp(0, 1))[0]
+    )
 
 
 @pytest.fixture(scope="module")
-def judge() -> Judge:
-    learnt = scenes(40, 1)
-    return Judge(learnt, scenes(30, 2), torch.cat((learnt, learnt.flip(-1))))
+def evaluator() -> Evaluator:
+    training = scenes(40, 1)
+    return Evaluator(training, scenes(30, 2), torch.cat((training, training.flip(-1))))
 
 
-def test_the_distance_is_of_features_in_shares_of_their_usual_size(judge: Judge) -> None:
+def test_the_distance_uses_features_relative_to_their_typical_size(evaluator: Evaluator) -> None:
     network, made = features.load("compact"), scenes(6, 3)
-    usual, real, new = (
-        seen(network, lot)[0].double().numpy() for lot in (scenes(40, 1), scenes(30, 2), made)
+    typical, real, new = (
+        extract_features(network, lot)[0].double().numpy()
+        for lot in (scenes(40, 1), scenes(30, 2), made)
     )
-    real, new = (lot / (lot + usual.mean(0).clip(0.01)) for lot in (real, new))
-    found = judge.score(made, drawn(0))
+    real, new = (lot / (lot + typical.mean(0).clip(0.01)) for lot in (real, new))
+    found = evaluator.score(made, drawn(0))
     assert found.kid == pytest.approx(1000 * by_hand(new, real), rel=1e-2, abs=1e-2)
 
 
-def test_what_is_copied_is_found_out_mirrored_too(judge: Judge) -> None:
+def test_copies_are_found_and_mirrored_ones_too(evaluator: Evaluator) -> None:
     copied = scenes(40, 1).flip(-1)
-    assert judge.score(scenes(40, 1), drawn(0)).copies == 1
-    assert judge.score(copied, drawn(0)).copies == 1
+    assert evaluator.score(scenes(40, 1), drawn(0)).copies == 1
+    assert evaluator.score(copied, drawn(0)).copies == 1
     faint = (copied + 0.01 * torch.randn(copied.shape, generator=drawn(3))).clamp(0, 1)
-    assert judge.score(faint, drawn(0)).copies > 0.9
+    assert evaluator.score(faint, drawn(0)).copies > 0.9
 
 
-def test_of_held_out_pictures_a_tenth_seems_copied_and_of_like_ones_few(judge: Judge) -> None:
-    assert judge.score(scenes(30, 2), drawn(0)).copies == pytest.approx(NEAR)
-    assert judge.score(scenes(60, 4), drawn(0)).copies == pytest.approx(NEAR, abs=0.15)
+def test_a_tenth_of_held_out_pictures_count_as_copies_and_few_similar_ones(
+    evaluator: Evaluator,
+) -> None:
+    assert evaluator.score(scenes(30, 2), drawn(0)).copies == pytest.approx(COPY_QUANTILE)
+    assert evaluator.score(scenes(60, 4), drawn(0)).copies == pytest.approx(COPY_QUANTILE, abs=0.15)
 
 
-def test_the_nearest_crop_is_named(judge: Judge) -> None:
-    place, apart = judge.nearest(scenes(40, 1).flip(-1)[[7, 2]])
+def test_the_nearest_crop_is_named(evaluator: Evaluator) -> None:
+    place, apart = evaluator.nearest(scenes(40, 1).flip(-1)[[7, 2]])
     assert place.tolist() == [47, 42] and apart.max() < 2e-3
-    assert judge.nearest(scenes(3, 5))[1].min() > 0.05
-    assert judge.usual.shape == (30,) and judge.usual.min() > 0.05
+    assert evaluator.nearest(scenes(3, 5))[1].min() > 0.05
+    assert evaluator.held_out_distances.shape == (30,) and evaluator.held_out_distances.min() > 0.05
 
 
-def test_noise_is_much_worse_than_real_pictures(judge: Judge) -> None:
-    real, like = judge.real(drawn(0)), judge.score(scenes(30, 6), drawn(0))
-    noise = judge.score(torch.rand((30, 3, 32, 32), generator=drawn(7)), drawn(0))
+def test_noise_is_much_worse_than_real_pictures(evaluator: Evaluator) -> None:
+    real, like = evaluator.score_training(drawn(0)), evaluator.score(scenes(30, 6), drawn(0))
+    noise = evaluator.score(torch.rand((30, 3, 32, 32), generator=drawn(7)), drawn(0))
     assert abs(real.kid) < 5 and abs(like.kid) < 5 and noise.kid > 50
     assert noise.precision == noise.recall == noise.density == noise.coverage == 0
     assert min(real.precision, real.recall, like.precision, like.recall) > 0.5
     assert real.copies == 0 and 0 < real.spread < 10
-    assert astuple(judge.score(scenes(30, 6), drawn(0))) == astuple(like)
+    assert astuple(evaluator.score(scenes(30, 6), drawn(0))) == astuple(like)
 
 
-def test_few_pictures_have_a_spread_too(judge: Judge) -> None:
+def test_few_pictures_have_a_spread_too(evaluator: Evaluator) -> None:
     """Where there are more held-out pictures than new ones."""
-    assert judge.score(scenes(10, 8), drawn(0)).spread > 0.1
+    assert evaluator.score(scenes(10, 8), drawn(0)).spread > 0.1

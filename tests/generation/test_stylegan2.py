@@ -1,4 +1,4 @@
-"""StyleGAN2's networks: each piece against the formula of the paper, written out another way."""
+"""StyleGAN2: each layer against the formula of the paper, written in another way."""
 
 import math
 
@@ -8,19 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limner.generation.gan.stylegan2 import (
-    Architecture,
-    Convolution,
-    Dense,
-    Discriminator,
-    Generator,
-    Modulated,
-    Styled,
-    _enlarge,
-    _filter,
-    deviation,
-    levels,
-    widths,
+from limner.generation.gan.latent_space import to_styles
+from limner.generation.gan.sizes import start_size
+from limner.generation.gan.stylegan2 import Architecture, Discriminator, Generator, channel_counts
+from limner.generation.gan.stylegan2_layers import (
+    EqualizedConv2d,
+    EqualizedLinear,
+    ModulatedConv2d,
+    SynthesisLayer,
+    lowpass,
+    minibatch_stddev,
+    upsample,
 )
 
 
@@ -29,14 +27,21 @@ def random(*shape: int, seed: int = 0) -> Tensor:
 
 
 def redrawn(network: torch.nn.Module, seed: int = 0) -> None:
-    """Every number anew: biases and strengths begin at 0, which hides what they do."""
+    """Draw all weights again: biases and noise strengths start at 0, which hides their effect."""
     generator = torch.Generator().manual_seed(seed)
     for parameter in network.parameters():
         parameter.data = torch.randn(parameter.shape, generator=generator)
 
 
 def small(size: tuple[int, int] = (16, 16), architecture: Architecture = "skip") -> Generator:
-    made = Generator(size, latent=6, depth=2, base=64, most=8, architecture=architecture)
+    made = Generator(
+        size,
+        latent_size=6,
+        mapping_layers=2,
+        channel_base=64,
+        channel_max=8,
+        architecture=architecture,
+    )
     redrawn(made)
     return made.eval()
 
@@ -60,37 +65,40 @@ def small(size: tuple[int, int] = (16, 16), architecture: Architecture = "skip")
 def test_pictures_of_any_size_are_painted_and_judged(
     size: tuple[int, int], start: tuple[int, int], layers: int, architecture: Architecture
 ) -> None:
-    painter, critic = small(size, architecture), Discriminator(size, base=64, most=8)
+    painter, discriminator = (
+        small(size, architecture),
+        Discriminator(size, channel_base=64, channel_max=8),
+    )
     assert painter.layers == layers and painter.size == size
-    assert painter.constant.shape[1:] == start and levels(size)[0] == start
+    assert painter.constant.shape[1:] == start and start_size(size)[0] == start
     picture = painter(random(3, 6))
     assert picture.shape == (3, 3, *size)
-    assert critic(picture).shape == (3,)
+    assert discriminator(picture).shape == (3,)
 
 
 @pytest.mark.parametrize("size", [(12, 12), (6, 6), (16, 18), (2, 2)])
 def test_a_size_that_cannot_be_halved_down_to_4_is_a_mistake(size: tuple[int, int]) -> None:
     with pytest.raises(AssertionError):
-        levels(size)
+        start_size(size)
 
 
 def test_channels_are_those_of_configuration_f() -> None:
-    assert widths((1024, 1024), 32768, 512) == [512, 512, 512, 512, 512, 256, 128, 64, 32]
-    assert widths((256, 384), 16384, 512) == [512, 512, 512, 512, 256, 128, 64]
+    assert channel_counts((1024, 1024), 32768, 512) == [512, 512, 512, 512, 512, 256, 128, 64, 32]
+    assert channel_counts((256, 384), 16384, 512) == [512, 512, 512, 512, 256, 128, 64]
 
 
 # --- filters ---------------------------------------------------------------------------------
 
 
-def test_filters_keep_what_is_even_and_double_as_bilinear_does() -> None:
+def test_filters_keep_flat_pictures_and_double_like_bilinear() -> None:
     even = torch.full((1, 2, 8, 6), 0.7)
-    np.testing.assert_allclose(_enlarge(even)[..., 1:-1, 1:-1], 0.7, rtol=1e-6)
-    np.testing.assert_allclose(_filter(even, 1, stride=2)[..., 1:-1, 1:-1], 0.7, rtol=1e-6)
+    np.testing.assert_allclose(upsample(even)[..., 1:-1, 1:-1], 0.7, rtol=1e-6)
+    np.testing.assert_allclose(lowpass(even, 1, stride=2)[..., 1:-1, 1:-1], 0.7, rtol=1e-6)
     x = random(2, 3, 5, 7)
     bilinear = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-    np.testing.assert_allclose(_enlarge(x)[..., 1:-1, 1:-1], bilinear[..., 1:-1, 1:-1], atol=1e-6)
-    # beyond the border lies black: a corner has (3/4)² of itself
-    np.testing.assert_allclose(_enlarge(x)[..., 0, 0], x[..., 0, 0] * 0.75**2, atol=1e-6)
+    np.testing.assert_allclose(upsample(x)[..., 1:-1, 1:-1], bilinear[..., 1:-1, 1:-1], atol=1e-6)
+    # outside the border is black: a corner has (3/4)² of itself
+    np.testing.assert_allclose(upsample(x)[..., 0, 0], x[..., 0, 0] * 0.75**2, atol=1e-6)
 
 
 def test_halving_is_the_filter_and_every_other_pixel() -> None:
@@ -102,7 +110,7 @@ def test_halving_is_the_filter_and_every_other_pixel() -> None:
         for z in range(4):
             window = padded[..., 2 * y : 2 * y + 4, 2 * z : 2 * z + 4]
             expected[..., y, z] = np.einsum("ncij,i,j->nc", window, line, line)
-    np.testing.assert_allclose(_filter(x, 1, stride=2), expected, atol=1e-6)
+    np.testing.assert_allclose(lowpass(x, 1, stride=2), expected, atol=1e-6)
 
 
 # --- layers ----------------------------------------------------------------------------------
@@ -110,7 +118,7 @@ def test_halving_is_the_filter_and_every_other_pixel() -> None:
 
 @pytest.mark.parametrize("enlarge", [False, True])
 def test_modulation_is_the_papers_grouped_convolution(enlarge: bool) -> None:
-    layer = Modulated(5, 4, 3, 6, enlarge, demodulate=True)
+    layer = ModulatedConv2d(5, 4, 3, 6, upsample=enlarge, demodulate=True)
     redrawn(layer)
     x, w = random(3, 5, 6, 4), random(3, 6, seed=1)
     out, scale = layer(x, w)
@@ -131,24 +139,24 @@ def test_modulation_is_the_papers_grouped_convolution(enlarge: bool) -> None:
     np.testing.assert_allclose((out * scale).detach(), torch.cat(expected).detach(), atol=2e-5)
 
 
-def test_numbers_keep_their_variance() -> None:
-    """Equalised learning rate and gains: what enters with a mean square of 1 leaves so."""
+def test_layers_keep_the_variance() -> None:
+    """Equalized learning rate and gains: input with a mean square of 1 gives output with one."""
     torch.manual_seed(0)
-    layer = Styled(64, 64, 32, (16, 16), None, enlarge=False)
+    layer = SynthesisLayer(64, 64, 32, (16, 16), None, upsample=False)
     out = layer(random(4, 64, 16, 16), random(4, 32, seed=1), "none")
     inner = out[..., 1:-1, 1:-1]  # the border sees black
     assert inner.square().mean().item() == pytest.approx(1.04, rel=0.05)  # (1 + 0.2²) / 2 · 2
-    dense = Dense(256, 256, rate=0.01)
+    dense = EqualizedLinear(256, 256, rate=0.01)
     assert dense.weight.std().item() == pytest.approx(100, rel=0.02)
     assert dense(random(64, 256)).std().item() == pytest.approx(1, rel=0.05)
-    convolution = Convolution(32, 64, 3)
+    convolution = EqualizedConv2d(32, 64, 3)
     seen = convolution(random(2, 32, 16, 16))[..., 1:-1, 1:-1]
     assert seen.square().mean().item() == pytest.approx(1.04, rel=0.1)
 
 
-def test_networks_begin_as_the_papers() -> None:
-    """Styles of 1, so that a network begins without modulation; no bias, no noise, no mean."""
-    painter = Generator((8, 8), latent=6, depth=2, base=64, most=8)
+def test_networks_start_as_in_the_paper() -> None:
+    """Styles are 1, so there is no modulation; bias, noise and mean are 0."""
+    painter = Generator((8, 8), latent_size=6, mapping_layers=2, channel_base=64, channel_max=8)
     for name, value in painter.state_dict().items():
         if name.endswith("style.bias"):
             assert (value == 1).all(), name
@@ -171,19 +179,19 @@ def test_deviation_is_that_of_each_group(
     count: int, group: int, members: list[tuple[int, ...]]
 ) -> None:
     x = random(count, 3, 2, 4)
-    found = deviation(x, group)
+    found = minibatch_stddev(x, group)
     assert found.shape == (count, 1, 2, 4)
     for together in members:
         spread = np.sqrt(x[list(together)].numpy().var(0) + 1e-8).mean()
         np.testing.assert_allclose(found[list(together)], spread, rtol=1e-5)
 
 
-def test_discriminator_is_nvidias() -> None:
+def test_the_discriminator_is_that_of_nvidia() -> None:
     """Its formulas, with every filter and convolution written out in double precision."""
-    critic = Discriminator((16, 24), base=64, most=8, group=2)
-    redrawn(critic)
+    discriminator = Discriminator((16, 24), channel_base=64, channel_max=8, group=2)
+    redrawn(discriminator)
     picture = random(4, 3, 16, 24)
-    numbers = {name: value.double() for name, value in critic.state_dict().items()}
+    numbers = {name: value.double() for name, value in discriminator.state_dict().items()}
     line = torch.tensor((1.0, 3.0, 3.0, 1.0), dtype=torch.double) / 8
 
     def soft(x: Tensor, pad: int) -> Tensor:
@@ -198,18 +206,18 @@ def test_discriminator_is_nvidias() -> None:
         bias = numbers[f"{name}.bias"].reshape(1, -1, *(1,) * (x.dim() - 2))
         return torch.where(x + bias > 0, x + bias, 0.2 * (x + bias)) * 2**0.5
 
-    x = leaky(F.conv2d(picture.double() * 2 - 1, kernel("colours")), "colours")
-    for room in ("rooms.0", "rooms.1"):
-        around = F.conv2d(soft(x, 1)[..., ::2, ::2], kernel(f"{room}.around"))
-        x = leaky(F.conv2d(x, kernel(f"{room}.first"), padding=1), f"{room}.first")
-        x = leaky(F.conv2d(soft(x, 2), kernel(f"{room}.second"), stride=2), f"{room}.second")
+    x = leaky(F.conv2d(picture.double() * 2 - 1, kernel("from_rgb")), "from_rgb")
+    for block in ("blocks.0", "blocks.1"):
+        around = F.conv2d(soft(x, 1)[..., ::2, ::2], kernel(f"{block}.skip"))
+        x = leaky(F.conv2d(x, kernel(f"{block}.first"), padding=1), f"{block}.first")
+        x = leaky(F.conv2d(soft(x, 2), kernel(f"{block}.second"), stride=2), f"{block}.second")
         x = (x + around) / 2**0.5
     spread = [(x[[n, n + 2]].var(0, correction=0) + 1e-8).sqrt().mean() for n in (0, 1, 0, 1)]
     more = torch.stack(spread).view(4, 1, 1, 1).expand(4, 1, 4, 6)
-    x = leaky(F.conv2d(torch.cat((x, more), 1), kernel("together"), padding=1), "together")
-    x = leaky(x.flatten(1) @ kernel("judge").t(), "judge")
+    x = leaky(F.conv2d(torch.cat((x, more), 1), kernel("last_conv"), padding=1), "last_conv")
+    x = leaky(x.flatten(1) @ kernel("linear").t(), "linear")
     logits = x @ kernel("out").t() + numbers["out.bias"]
-    np.testing.assert_allclose(critic(picture).detach(), logits[:, 0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(discriminator(picture).detach(), logits[:, 0], rtol=1e-4, atol=1e-4)
 
 
 # --- painting --------------------------------------------------------------------------------
@@ -242,11 +250,12 @@ def test_mapping_is_its_layers() -> None:
 def test_truncation_moves_towards_the_mean() -> None:
     painter = small()
     painter.mean.copy_(random(6, seed=3))
-    w = random(4, 6)
-    near = painter.truncate(w, 0.3)
+    z = random(4, 6)
+    w = painter.map(z).detach()
+    near = to_styles(painter, z, 0.3)[:, 0]
     np.testing.assert_allclose(near - painter.mean, 0.3 * (w - painter.mean), atol=1e-6)
-    np.testing.assert_array_equal(painter.truncate(w, 1.0), w)
-    flat = painter.paint(painter.truncate(w, 0.0), "none").detach()
+    np.testing.assert_allclose(to_styles(painter, z, 1.0)[:, 0], w, atol=1e-6)
+    flat = painter.paint(to_styles(painter, z, 0.0), "none").detach()
     np.testing.assert_allclose(flat[1:], flat[:1].expand(3, -1, -1, -1), atol=1e-5)
 
 
@@ -278,25 +287,29 @@ def test_noise_is_drawn_kept_or_left_out() -> None:
     for noise in ("const", "none"):
         np.testing.assert_array_equal(painted(noise, 1), painted(noise, 2))
     assert np.abs(painted("const", 1) - painted("none", 1)).max() > 0.01
-    fresh = Generator((8, 8), latent=6, depth=1, base=64, most=8)  # strengths begin at 0
+    fresh = Generator(
+        (8, 8), latent_size=6, mapping_layers=1, channel_base=64, channel_max=8
+    )  # strengths begin at 0
     first, second = (fresh.paint(w, "random").detach() for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
 def test_a_picture_lies_in_0_to_1_where_the_network_has_minus_1_to_1() -> None:
     painter = small((4, 4))
-    assert painter.colours is not None
-    for parameter in painter.colours.parameters():
+    assert painter.to_rgb is not None
+    for parameter in painter.to_rgb.parameters():
         parameter.data.zero_()
-    painter.colours.bias.data = torch.tensor((-1.0, 0.0, 3.0))
+    painter.to_rgb.bias.data = torch.tensor((-1.0, 0.0, 3.0))
     picture = painter.paint(random(1, 6))
     np.testing.assert_allclose(picture[0, :, 0, 0].detach(), (0.0, 0.5, 2.0))  # not clamped
 
 
 def test_a_clamp_holds_in_every_layer() -> None:
-    painter = Generator((8, 8), latent=6, depth=1, base=64, most=8, clamp=0.01)
+    painter = Generator(
+        (8, 8), latent_size=6, mapping_layers=1, channel_base=64, channel_max=8, clamp=0.01
+    )
     redrawn(painter)
-    picture = painter.paint(random(1, 6))  # two sums of colours, each of ±0.01
+    picture = painter.paint(random(1, 6))  # two sums of RGB, each of ±0.01
     reach = (picture * 2 - 1).abs().max().item()
     assert 0.009 < reach <= 0.02
 
@@ -313,31 +326,31 @@ def test_gradients_of_gradients_are_right(architecture: Architecture) -> None:
         random(1, 6).double().requires_grad_(),
         fast_mode=True,
     )
-    critic = Discriminator((8, 12), base=32, most=4).double()
-    redrawn(critic)
-    critic.double()
+    discriminator = Discriminator((8, 12), channel_base=32, channel_max=4).double()
+    redrawn(discriminator)
+    discriminator.double()
     assert torch.autograd.gradgradcheck(
-        critic, random(2, 3, 8, 12).double().requires_grad_(), fast_mode=True
+        discriminator, random(2, 3, 8, 12).double().requires_grad_(), fast_mode=True
     )
 
 
 def test_penalties_reach_every_weight() -> None:
-    painter, critic = small(), Discriminator((16, 16), base=64, most=8)
-    redrawn(critic)
+    painter, discriminator = small(), Discriminator((16, 16), channel_base=64, channel_max=8)
+    redrawn(discriminator)
     w = painter.map(random(4, 6))
     picture = painter.paint(w)
     (slope,) = torch.autograd.grad((picture * random(4, 3, 16, 16)).sum(), w, create_graph=True)
     slope.square().sum(1).sqrt().var().backward()
     for name, parameter in painter.named_parameters():
-        if "colours.bias" in name:  # which moves every picture alike
+        if "to_rgb.bias" in name:  # which moves every picture alike
             assert parameter.grad is None
         else:
             assert parameter.grad is not None and parameter.grad.isfinite().all(), name
             assert parameter.grad.any(), name
     real = torch.rand(4, 3, 16, 16).requires_grad_()
-    (slope,) = torch.autograd.grad(critic(real).sum(), real, create_graph=True)
+    (slope,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=True)
     slope.square().sum().backward()
-    for name, parameter in critic.named_parameters():
+    for name, parameter in discriminator.named_parameters():
         if name.endswith("weight"):  # between kinks, slopes do not depend on biases
             assert parameter.grad is not None and parameter.grad.isfinite().all(), name
             assert parameter.grad.any(), name

@@ -14,7 +14,7 @@ import limner
 from blobs import blobs
 from limner import io
 from limner.errors import InputError, OptionError
-from limner.generation.variations import _levels, _searched, variations
+from limner.generation.variations import _build_pyramid, _vote_and_search, variations
 from limner.nn import images
 from limner.patches import search
 from limner.progress import Progress, Stop
@@ -22,7 +22,7 @@ from stopping import until
 
 
 def scene(width: int = 60, height: int = 40) -> Image.Image:
-    """Blue above, with white clouds; below the middle green, with red houses."""
+    """A blue sky with white clouds, above green ground with red houses."""
     random = np.random.default_rng(0)
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[: height // 2] = (90, 140, 220)
@@ -39,21 +39,22 @@ def rgb_of(picture: Image.Image) -> Tensor:
     return io.read(picture).rgb
 
 
-def strange(made: Tensor, source: Tensor) -> float:
+def patch_distance(made: Tensor, source: Tensor) -> float:
     """Mean squared distance of patches to their nearest in the source."""
     wanted, there = (F.unfold(one, 7)[0].T for one in (made, source))
     return float((wanted - there[search.nearest(wanted, there)]).square().mean())
 
 
 def collage(source: Tensor) -> Tensor:
+    """Tiles of 10 × 10 pixels from anywhere."""
     random, size = torch.Generator().manual_seed(0), images.size_of(source)
     made = torch.empty_like(source)
     for top in range(0, size[0], 10):
         for left in range(0, size[1], 10):
             y, x = (int(torch.randint(side - 9, (), generator=random)) for side in size)
-            room = made[..., top : top + 10, left : left + 10]
-            height, width = images.size_of(room)
-            room.copy_(source[..., y : y + height, x : x + width])
+            tile = made[..., top : top + 10, left : left + 10]
+            height, width = images.size_of(tile)
+            tile.copy_(source[..., y : y + height, x : x + width])
     return made
 
 
@@ -89,21 +90,21 @@ def test_variety_says_how_far_things_go() -> None:
 
 def test_patches_are_the_sources(made: list[Image.Image]) -> None:
     source = rgb_of(scene())
-    bad = strange(collage(source), source)
-    assert all(strange(rgb_of(picture), source) < bad / 5 for picture in made)
+    bad = patch_distance(collage(source), source)
+    assert all(patch_distance(rgb_of(picture), source) < bad / 5 for picture in made)
 
 
-def test_two_colours_stay_two() -> None:
+def test_two_colors_stay_two() -> None:
     random = np.random.default_rng(0)
     spots = random.random((6, 8)) < 0.5
     mask = np.kron(spots, np.ones((8, 8), bool))[..., None]
-    colours = np.array([[250, 200, 20], [10, 30, 120]])
-    source = Image.fromarray(np.where(mask, colours[0], colours[1]).astype(np.uint8))
+    colors = np.array([[250, 200, 20], [10, 30, 120]])
+    source = Image.fromarray(np.where(mask, colors[0], colors[1]).astype(np.uint8))
     (picture,) = variations(source, n=1)
     pixels = np.array(picture).reshape(-1, 1, 3).astype(int)
-    away = np.abs(pixels - colours).max(2).min(1)
+    away = np.abs(pixels - colors).max(2).min(1)
     assert (away <= 8).mean() > 0.9  # elsewhere two patches meet
-    low, high = colours.min(0), colours.max(0)
+    low, high = colors.min(0), colors.max(0)
     assert (pixels >= low - 1).all() and (pixels <= high + 1).all()
 
 
@@ -117,12 +118,12 @@ def test_the_horizon_stays_whatever_the_shape(size: str) -> None:
     assert ground[:third].mean() < 0.05 < 0.95 < ground[-third:].mean()
 
 
-def test_of_equal_patches_the_one_at_its_height_is_taken() -> None:
+def test_equal_patches_stay_at_their_height() -> None:
     half = rgb_of(blobs(0, 36, 6))
-    level = _levels(torch.cat((half, half), 2), (72, 36), torch.device("cpu"))[-1]
+    level = _build_pyramid(torch.cat((half, half), 2), (72, 36), torch.device("cpu"))[-1]
     assert level.exact
     places = torch.meshgrid(torch.arange(66), torch.arange(30), indexing="ij")
-    assert torch.equal(_searched(level, torch.stack(places)), torch.stack(places))
+    assert torch.equal(_vote_and_search(level, torch.stack(places)), torch.stack(places))
 
 
 def test_own_size_unless_it_is_large() -> None:
@@ -165,7 +166,7 @@ def test_stop_gives_what_is_done() -> None:
         variations(scene(), n=5, on_step=until(0, []))
 
 
-def test_remarks_about_the_file_are_passed_on(tmp_path: Path) -> None:
+def test_notes_about_the_file_are_reported(tmp_path: Path) -> None:
     frames = [blobs(seed, 40, 5) for seed in range(2)]
     path = tmp_path / "two.gif"
     frames[0].save(path, save_all=True, append_images=frames[1:])
@@ -181,8 +182,11 @@ def test_remarks_about_the_file_are_passed_on(tmp_path: Path) -> None:
         ({"n": 101}, "-n 101: must be from 1 to 100"),
         ({"variety": 1.5}, "--variety 1.5: must be from 0 to 1"),
         ({"variety": float("nan")}, "--variety nan: must be from 0 to 1"),
-        ({"size": "large"}, "--size large: must be a width and a height in pixels, as in 1200x800"),
-        ({"size": "10x\n9"}, "--size 10x?9: must be a width and a height in pixels, as in"),
+        (
+            {"size": "large"},
+            "--size large: must be a width and a height in pixels, such as 1200x800",
+        ),
+        ({"size": "10x\n9"}, "--size 10x?9: must be a width and a height in pixels, such"),
         ({"size": "63x100"}, "--size 63x100: each side must be from 64 to 4096 pixels"),
         ({"size": "100x4097"}, "--size 100x4097: each side must be from 64 to 4096 pixels"),
         ({"device": "abacus"}, "--device abacus: must be one of"),
@@ -197,4 +201,4 @@ def test_wrong_options(options: dict[str, object], message: str) -> None:
 def test_too_small_a_picture() -> None:
     with pytest.raises(InputError) as caught:
         variations(Image.new("RGB", (31, 200)))
-    assert str(caught.value) == "picture: is 31 × 200 pixels; use one of at least 32 × 32"
+    assert str(caught.value) == "picture: is 31 × 200 pixels; use a picture of at least 32 × 32"

@@ -1,4 +1,4 @@
-"""`folder`: is this folder of pictures enough to learn from?"""
+"""`folder`: check whether a folder has enough pictures to train on."""
 
 import time
 from dataclasses import dataclass
@@ -8,151 +8,180 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from limner.errors import InputError, OptionError
-from limner.generation.gan import dataset, metrics
-from limner.generation.gan.adversarial_step import Game
-from limner.generation.gan.presets import PRESETS, SIZES, build
-from limner.nn import features
+from limner.checks import check_choice
+from limner.errors import InputError
+from limner.generation.gan import metrics
+from limner.generation.gan.dataset import FolderContents, center_crops, read_folder
+from limner.generation.gan.presets import PRESETS
+from limner.generation.gan.sizes import SIZES
+from limner.generation.gan.train import make_stage
+from limner.nn import devices, features, seeding
 
-# Distances of what is where in two pictures: below the first they are one picture, cut a little
-# otherwise or saved again; at the second they begin to count as different.
-SAME, OTHER = 0.1, 0.2
-TIMED = 3  # steps of training
-# from so many different pictures on: what to expect, and what to do
+# Distances of the layout features of two pictures. Below the first they are the same picture,
+# cropped or saved again. At the second they start to count as different.
+NEAR_DUPLICATE, DIFFERENT = 0.1, 0.2
+# What to expect and what to do, from this number of different pictures.
 ADVICE = (
     (
         0,
-        "too few to train on: `limner generate --like PICTURE` makes variations of each at once",
+        "This is too little to train on. `limner generate --like PICTURE` makes variations of one "
+        "picture without training.",
     ),
     (
         50,
-        "enough for moods and textures at 64 pixels with --preset auto --mirror, not for things; "
-        "watch the copies; `limner generate --like PICTURE` keeps more of the hand",
+        "This is enough for moods and textures at 64 pixels, but not for objects. Train with "
+        "--preset auto --mirror and watch out for copies. `limner generate --like PICTURE` keeps "
+        "more of the style.",
     ),
     (
         500,
-        "enough for coarse compositions at 64 to 128 pixels with --preset auto",
+        "This is enough for rough compositions at 64 to 128 pixels. Train with --preset auto.",
     ),
     (
         5000,
-        "enough for things and places with --preset auto, or on a GPU --preset stylegan2 --augment "
-        "adaptive",
+        "This is enough for objects and places. Train with --preset auto, or on a GPU with "
+        "--preset stylegan2 --augment adaptive.",
     ),
 )
 
 
 @dataclass(frozen=True)
-class Enough:
-    """What a folder holds, and what that is good for.
+class FolderReport:
+    """What a folder holds, and whether it is enough to train on.
 
     Attributes
     ----------
     pictures : int
-        That can be read, each counted once.
+        Pictures that can be used. Identical files count once.
     skipped : list of str
-        What cannot be read or is there twice, one line each.
-    alike : list of tuple of str
-        Pairs of pictures that are nearly the same.
+        Why other files are not used, one line each.
+    near_duplicates : list of tuple of str
+        Names of pictures that are nearly the same, in pairs.
     different : float
-        As many quite different pictures would be as varied: the Vendi score (Friedman & Dieng
-        2023) of their features.
-    smallest, usual : int
-        Pixels of the short sides: the least and the median.
+        The variety of the folder, as a number of entirely different pictures: the Vendi score
+        (Friedman & Dieng 2023) of their features.
+    smallest_side, median_side : int
+        The smallest and the median short side, in pixels.
     aspect : float
-        Width to height, the median.
+        The median of width to height.
     advice : str
-        What to expect, and which preset.
+        What to expect from a training, and which preset to use.
     hours : float
-        That the preset `auto` would take on this machine.
+        Estimated hours of a training with the preset ``auto``.
+    device : str
+        The device of the estimate: ``cpu``, ``cuda`` or ``mps``.
     """
 
     pictures: int
     skipped: list[str]
-    alike: list[tuple[str, str]]
+    near_duplicates: list[tuple[str, str]]
     different: float
-    smallest: int
-    usual: int
+    smallest_side: int
+    median_side: int
     aspect: float
     advice: str
     hours: float
+    device: str
 
     def __str__(self) -> str:
-        """All of it in a few lines."""
+        """Return the report in a few lines."""
         lines = [f"not used: {line}" for line in self.skipped]
-        lines += [f"nearly the same: {one} and {other}" for one, other in self.alike]
+        lines += [f"nearly the same: {one} and {other}" for one, other in self.near_duplicates]
         lines += [
-            f"{self.pictures} pictures, as varied as {self.different:.0f} quite different ones",
-            f"short sides: {self.smallest} pixels at least, {self.usual} usually; "
-            f"width to height {self.aspect:.2f}",
+            f"{self.pictures} pictures, as varied as {self.different:.0f} entirely different ones",
+            f"short side: at least {self.smallest_side} pixels, median {self.median_side}; "
+            f"width to height: median {self.aspect:.2f}",
             self.advice,
-            f"training with --preset auto would take about {self.hours:.1f} hours here",
+            f"Training with --preset auto would take about {self.hours:.1f} hours on this "
+            f"machine ({self.device}).",
         ]
         return "\n".join(lines)
 
 
-def folder(folder: Path, *, resolution: int = 64) -> Enough:
-    """Say whether a folder of pictures is enough to learn from.
+def folder(folder: Path, *, resolution: int = 64, device: str = "auto") -> FolderReport:
+    """Check whether a folder has enough pictures to train on.
 
     Parameters
     ----------
     folder : Path
-        Pictures, and folders of them.
+        A folder of pictures; folders in it are read too.
     resolution : int
-        Pixels of the short side at which they would be learnt: 64, 128, 256 or 512.
+        Short side of the training pictures in pixels: 64, 128, 256 or 512. It changes only the
+        estimated time.
+    device : str
+        Where you would train: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest on this
+        machine. A few training steps are timed there.
 
     Returns
     -------
-    Enough
-        What is there, what to expect, and how long it would take on this machine.
+    FolderReport
+        What the folder holds, what to expect, and how long a training would take.
 
     Raises
     ------
     InputError
-        There is no such folder, or no picture in it.
+        The folder is missing, or has no pictures.
     OptionError
-        No such resolution.
+        The resolution is not one of these, or the device is not available.
     """
-    if resolution not in SIZES:
-        raise OptionError(f"--resolution {resolution}: must be one of {', '.join(map(str, SIZES))}")
+    check_choice("resolution", str(resolution), map(str, SIZES))
+    place = devices.pick(device)
     size = (SIZES[0], SIZES[0])
-    found = dataset.read(Path(folder), size)
-    if not found.paths:
-        lost = f", and {len(found.skipped)} files that cannot be read" if found.skipped else ""
-        raise InputError(f"{folder}: holds no pictures{lost}; name a folder of them")
-    _, where = metrics.seen(features.load("compact"), dataset.middles(found.covers, size))
-    apart = torch.cdist(where, where)
-    pairs = (torch.ones_like(apart).triu(1).bool() & (apart < SAME)).nonzero().tolist()
-    different = _vendi(torch.exp(-((apart / OTHER) ** 2)))
-    shorts = [min(side) for side in found.sides]
-    return Enough(
-        len(found.paths),
-        found.skipped,
-        [(found.paths[one].name, found.paths[other].name) for one, other in pairs],
+    contents = read_folder(Path(folder), size)
+    if not contents.paths:
+        skipped = len(contents.skipped)
+        unreadable = f", but {skipped} files that cannot be read" if skipped else ""
+        raise InputError(f"{folder}: has no pictures{unreadable}; name a folder of pictures")
+    network = features.load("compact")
+    _, layouts = metrics.extract_features(network, center_crops(contents.covers, size))
+    distances = torch.cdist(layouts, layouts)
+    different = _vendi_score(torch.exp(-((distances / DIFFERENT) ** 2)))
+    short_sides = [min(height, width) for height, width in contents.sizes]
+    return FolderReport(
+        len(contents.paths),
+        contents.skipped,
+        _near_duplicates(contents, distances),
         different,
-        min(shorts),
-        round(median(shorts)),
-        median(width / height for height, width in found.sides),
+        min(short_sides),
+        round(median(short_sides)),
+        median(width / height for height, width in contents.sizes),
         next(text for least, text in reversed(ADVICE) if different >= least),
-        _hours(resolution),
+        _estimate_hours(resolution, place),
+        place.type,
     )
 
 
-def _vendi(likeness: Tensor) -> float:
-    """The effective number of different things, of their likeness [N, N], 0 to 1."""
-    shares = torch.linalg.eigvalsh(likeness.double() / len(likeness)).clamp_min(1e-12)
+def _near_duplicates(contents: FolderContents, distances: Tensor) -> list[tuple[str, str]]:
+    is_pair = torch.ones_like(distances).triu(1).bool()  # each pair once, and none with itself
+    pairs = (is_pair & (distances < NEAR_DUPLICATE)).nonzero().tolist()
+    return [(contents.paths[one].name, contents.paths[other].name) for one, other in pairs]
+
+
+def _vendi_score(similarity: Tensor) -> float:
+    """The effective number of different pictures, from their similarities [N, N] in 0..1."""
+    scaled = similarity.cpu().double() / len(similarity)  # on the CPU: MPS has no float64
+    shares = torch.linalg.eigvalsh(scaled).clamp_min(1e-12)
     return float(torch.exp(-(shares * shares.log()).sum()))
 
 
-def _hours(resolution: int) -> float:
-    """How long the preset `auto` trains here, after a few steps on noise."""
+def _estimate_hours(resolution: int, device: torch.device) -> float:
+    """Estimate the time of a training with the preset `auto`, from a few steps on noise.
+
+    The first step also prepares the device, so it is not counted. Then one step with a gradient
+    penalty is timed, and two without. Every step ends on the device before the clock is read: it
+    returns the losses as numbers.
+    """
     plan = PRESETS["auto"]
-    with torch.random.fork_rng():
-        game = Game(*build(plan.architecture, (resolution, resolution)), plan)
-        noise = torch.rand((plan.batch_size, 3, resolution, resolution))
-        seconds = []
-        for step in range(TIMED):
+    with seeding.preserved():
+        stage = make_stage(plan, (resolution, resolution), device)
+        noise = torch.rand((plan.batch_size, 3, resolution, resolution)).to(device)
+
+        def timed(step: int) -> float:
             began = time.monotonic()
-            game.step(noise, step, 1.0)  # the first has a penalty, and all that is done once
-            seconds.append(time.monotonic() - began)
-    usual = (seconds[0] + (plan.every - 1) * min(seconds[1:])) / plan.every
-    return usual * plan.steps / 3600
+            stage.step(noise, step, 1.0)
+            return time.monotonic() - began
+
+        timed(0)
+        penalized, plain = timed(0), min(timed(1), timed(2))
+    mean = (penalized + (plan.penalty_every - 1) * plain) / plan.penalty_every
+    return mean * plan.steps / 3600

@@ -1,1 +1,1 @@
-"""Pieces of one picture laid into another."""
+"""Patches of one picture, rearranged into another: a field of places, search and voting."""

@@ -1,43 +1,50 @@
-"""Carry a field of patches from one scale to the next."""
+"""A patch field: for every patch of a picture, where in the source it comes from.
+
+A field is an int64 tensor [2, H − 6, W − 6] for a picture of H × W pixels. It holds the row and the
+column, in the source, of the upper left corner of each patch.
+"""
 
 import torch
 from torch import Tensor
 
-from limner.patches.search import SIDE
+PATCH_SIZE = 7  # pixels per side of a patch
 
 
-def carry(
+def upsample(
     field: Tensor,
-    grids: tuple[tuple[int, int], tuple[int, int]],
-    sources: tuple[tuple[int, int], tuple[int, int]],
+    picture_sizes: tuple[tuple[int, int], tuple[int, int]],
+    source_sizes: tuple[tuple[int, int], tuple[int, int]],
 ) -> Tensor:
-    """Carry a field to a finer level: a patch goes where its middle was, and as far beside it.
+    """Carry a field to the next finer pyramid level.
+
+    Each fine patch takes the place of the coarse patch at its center, and keeps its own offset from
+    it (coordinate upsampling: Lefebvre & Hoppe 2005).
 
     Parameters
     ----------
     field : Tensor
         [2, h, w].
-    grids : pair of sizes
-        Of the picture, height and width, before and after.
-    sources : pair of sizes
-        Of the source, before and after.
+    picture_sizes : pair of sizes
+        Height and width of the picture that is made, on the coarse and on the fine level.
+    source_sizes : pair of sizes
+        The same of the source.
 
     Returns
     -------
     Tensor
         [2, H, W].
     """
-    half, places, beside = SIDE / 2, [], []
+    half, coarse_places, offsets = PATCH_SIZE / 2, [], []
     for axis in range(2):
-        before, after = grids[0][axis], grids[1][axis]
-        middles = torch.arange(after - SIDE + 1, device=field.device) + half
-        old = (middles * (before / after) - half).round().clamp(0, before - SIDE).long()
-        places.append(old)
-        beside.append(middles - (old + half) * (after / before))
-    coarse = field[:, places[0]][:, :, places[1]]
-    carried = []
-    for axis, off in enumerate((beside[0][:, None], beside[1])):
-        before, after = sources[0][axis], sources[1][axis]
-        fine = (coarse[axis] + half) * (after / before) - half + off
-        carried.append(fine.round().long().clamp_(0, after - SIDE))
-    return torch.stack(carried)
+        coarse, fine = picture_sizes[0][axis], picture_sizes[1][axis]
+        centers = torch.arange(fine - PATCH_SIZE + 1, device=field.device) + half
+        places = (centers * (coarse / fine) - half).round().clamp(0, coarse - PATCH_SIZE).long()
+        coarse_places.append(places)
+        offsets.append(centers - (places + half) * (fine / coarse))
+    repeated = field[:, coarse_places[0]][:, :, coarse_places[1]]
+    upsampled = []
+    for axis, offset in enumerate((offsets[0][:, None], offsets[1])):
+        coarse, fine = source_sizes[0][axis], source_sizes[1][axis]
+        places = (repeated[axis] + half) * (fine / coarse) - half + offset
+        upsampled.append(places.round().long().clamp_(0, fine - PATCH_SIZE))
+    return torch.stack(upsampled)

@@ -1,17 +1,20 @@
-"""Make a picture of patches that overlap."""
+"""Make a picture from a patch field: overlapping patches vote for the color of each pixel.
+
+Search and vote in turns are from Wexler et al. 2004 and Kwatra et al. 2005.
+"""
 
 import math
 
 import torch
 from torch import Tensor
 
-from limner.patches.search import SIDE
+from limner.patches.field import PATCH_SIZE
 
-_BAND = 128  # rows that are put together at once
+_BAND = 128  # rows computed at once: a band fits into the processor's cache
 
 
 def vote(source: Tensor, field: Tensor, sigma: float) -> Tensor:
-    """Lay patches of the source where a field says, and average where they overlap.
+    """Copy the source's patches to where the field wants them, and average where they overlap.
 
     Parameters
     ----------
@@ -20,7 +23,8 @@ def vote(source: Tensor, field: Tensor, sigma: float) -> Tensor:
     field : Tensor
         [2, h, w].
     sigma : float
-        A patch counts most in its middle, by a Gaussian of so many pixels.
+        Pixels of a patch are weighted by a Gaussian around its center, with this standard deviation
+        in pixels.
 
     Returns
     -------
@@ -29,22 +33,26 @@ def vote(source: Tensor, field: Tensor, sigma: float) -> Tensor:
     """
     pixels = source[0].permute(1, 2, 0).reshape(-1, 3).contiguous()
     corners = field[0] * source.shape[-1] + field[1]
-    rows, bands = len(corners) + SIDE - 1, []
-    for start in range(0, rows, _BAND):  # a band fits into the processor's cache
-        first = max(0, start - SIDE + 1)  # the topmost patch that reaches into it
-        band = _voted(pixels, corners[first : start + _BAND], source.shape[-1], sigma)
+    rows, bands = len(corners) + PATCH_SIZE - 1, []
+    for start in range(0, rows, _BAND):
+        first = max(0, start - PATCH_SIZE + 1)  # the topmost patch that reaches into the band
+        band = _average(pixels, corners[first : start + _BAND], source.shape[-1], sigma)
         bands.append(band[start - first : start - first + _BAND])
     return torch.cat(bands).permute(2, 0, 1)[None]
 
 
-def _voted(pixels: Tensor, corners: Tensor, width: int, sigma: float) -> Tensor:
-    """Average patches, by where their corners are in a source [H · width, 3]: [h + 6, w + 6, 3]."""
+def _average(pixels: Tensor, corners: Tensor, width: int, sigma: float) -> Tensor:
+    """Average overlapping patches.
+
+    `corners` [h, w] are indices into `pixels` [H · width, 3]; the result is [h + 6, w + 6, 3].
+    """
     h, w = corners.shape
-    total = pixels.new_zeros(h + SIDE - 1, w + SIDE - 1, 3)
-    weights = pixels.new_zeros(h + SIDE - 1, w + SIDE - 1, 1)
-    for y in range(SIDE):
-        for x in range(SIDE):
-            weight = math.exp(-((y - SIDE // 2) ** 2 + (x - SIDE // 2) ** 2) / (2 * sigma**2))
+    total = pixels.new_zeros(h + PATCH_SIZE - 1, w + PATCH_SIZE - 1, 3)
+    weights = pixels.new_zeros(h + PATCH_SIZE - 1, w + PATCH_SIZE - 1, 1)
+    center = PATCH_SIZE // 2
+    for y in range(PATCH_SIZE):
+        for x in range(PATCH_SIZE):
+            weight = math.exp(-((y - center) ** 2 + (x - center) ** 2) / (2 * sigma**2))
             taken = pixels.index_select(0, (corners + (y * width + x)).flatten()).view(h, w, 3)
             total[y : y + h, x : x + w].add_(taken, alpha=weight)
             weights[y : y + h, x : x + w] += weight

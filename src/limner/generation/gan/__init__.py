@@ -1,1 +1,1 @@
-"""Generators trained on a folder of pictures."""
+"""Generative adversarial networks: their architectures, training, evaluation and weights files."""

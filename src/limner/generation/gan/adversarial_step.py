@@ -1,4 +1,4 @@
-"""How a generator and a discriminator learn from each other, one step at a time."""
+"""One training step of a generator and a discriminator against each other."""
 
 import math
 from typing import Any
@@ -7,158 +7,173 @@ import torch
 from torch import Tensor, nn
 
 from limner.generation.gan import stylegan2
-from limner.generation.gan.augment import Adaptive, changed
+from limner.generation.gan.augment import AugmentationShare, augment
 from limner.generation.gan.presets import Preset
 from limner.train.adversarial import LOSSES, gradient_penalty
-from limner.train.optim import Stage, descend
+from limner.train.optim import Stage, optimizer_step
 
 PENALTIES = ("none", "r1", "r1r2")
-EMA = 0.998  # a picture's weights are the mean of the last 500 steps' or so
-# StyleGAN2's path length: steps from one to the next, share of the batch, weight, memory of the
-# usual length (Karras et al. 2020, appendix B); and how often two styles are mixed
-PATH_EVERY, PATH_SHARE, PATH_WEIGHT, PATH_MEMORY = 4, 0.5, 2.0, 0.01
-MIXED = 0.9
+EMA_DECAY = 0.998  # the EMA averages about the last 500 steps
+# StyleGAN2's path length regularization (Karras et al. 2020, appendix B): every 4 steps, on half a
+# batch, with this weight; and how fast its mean follows
+PATH_EVERY, PATH_SHARE, PATH_WEIGHT, PATH_DECAY = 4, 0.5, 2.0, 0.01
+MIXING_PROBABILITY = 0.9  # of two styles in one picture (Karras et al. 2019, section 3.1)
 
 
-class Game(Stage[nn.Module]):
-    """A generator, its average, a discriminator, their optimisers, the augmentation.
+class AdversarialStep(Stage[nn.Module]):
+    """A generator, its EMA, a discriminator, their optimizers, and the augmentation.
 
     Parameters
     ----------
     generator, discriminator : nn.Module
-        On the device where they are trained.
+        On the device where they train.
     preset : Preset
         Loss, penalty, augmentation and numbers.
     """
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, preset: Preset) -> None:
-        def adam(network: nn.Module, every: int) -> torch.optim.Adam:
-            # a penalty every so many steps makes as many more: the same pace (appendix B)
-            slower = every / (every + 1)
-            betas = preset.betas[0] ** slower, preset.betas[1] ** slower
-            return torch.optim.Adam(network.parameters(), preset.rate * slower, betas=betas)
-
         self.preset = preset
-        self.discriminator, self.augmentation = discriminator, Adaptive(preset.augment)
-        self._path = isinstance(generator, stylegan2.Generator)
-        self._usual = Usual()
+        self.discriminator, self.augmentation = discriminator, AugmentationShare(preset.augment)
+        self._has_path = isinstance(generator, stylegan2.Generator)
+        self._path_mean = PathLengthMean()
         pixels = math.prod(generator.size)  # type: ignore[arg-type]
         self._gamma = preset.gamma * pixels / 64**2 * 16 / preset.batch_size
-        self._adam = adam(generator, PATH_EVERY if self._path else 10**9)
-        self._rival_adam = adam(discriminator, preset.every if self._path else 10**9)
+        # regularization every k steps adds to the gradients (appendix B); we correct only StyleGAN2
+        self._adam = _adam(generator, preset, PATH_EVERY if self._has_path else None)
+        self._discriminator_adam = _adam(
+            discriminator, preset, preset.penalty_every if self._has_path else None
+        )
         super().__init__(
             generator,
             adam=self._adam,
-            rival=discriminator,
-            rival_adam=self._rival_adam,
+            discriminator=discriminator,
+            discriminator_adam=self._discriminator_adam,
             augmentation=self.augmentation,
-            usual=self._usual,
+            path_mean=self._path_mean,
         )
-        self.average.decay = EMA
+        self.average.decay = EMA_DECAY
 
     def step(self, real: Tensor, step: int, share: float) -> dict[str, float]:
-        """Learn from real pictures [N, 3, H, W] at a share of the rates; give the losses.
+        """Train on one batch; return the losses.
 
-        The discriminator first, and from what it then says of the same pictures the generator.
+        The discriminator learns first. Then the generator learns from the updated discriminator,
+        with the same fake pictures.
+
+        Parameters
+        ----------
+        real : Tensor
+            [N, 3, H, W] in 0..1.
+        step : int
+            Steps done before. Penalties are added every few steps.
+        share : float
+            Share of the learning rates.
         """
-        of_rival, of_generator = LOSSES[self.preset.loss]
-        made = self._made(len(real), real.device)
-        above, below, loss = self._judged(real, made.detach(), step % self.preset.every == 0)
-        loss = loss + of_rival(above, below)
-        descend(loss, share, self._rival_adam)
-        self.augmentation.update(above.detach(), below.detach())
+        discriminator_loss, generator_loss = LOSSES[self.preset.loss]
+        fake = self._generate(len(real), real.device)
+        penalized = step % self.preset.penalty_every == 0
+        on_real, on_fake, penalty = self._judge(real, fake.detach(), penalized)
+        loss = penalty + discriminator_loss(on_real, on_fake)
+        optimizer_step(loss, share, self._discriminator_adam)
+        self.augmentation.update(on_real.detach(), on_fake.detach())
         self.discriminator.requires_grad_(False)
-        wins = of_generator(above.detach(), self._logits(self._changed(made)))
+        wins = generator_loss(on_real.detach(), self._logits(self._augment(fake)))
         self.discriminator.requires_grad_(True)
         losses = {"loss": wins, "discriminator": loss}
-        if self._path and step % PATH_EVERY == 0:
-            losses["path"] = self._path_length(len(real), real.device)
-        descend(wins + losses.get("path", 0), share, self._adam)
+        if self._has_path and step % PATH_EVERY == 0:
+            losses["path"] = self._path_length_penalty(len(real), real.device)
+        optimizer_step(wins + losses.get("path", 0), share, self._adam)
         self.average.update(self.network)
         return {name: value.item() for name, value in losses.items()} | {
             "augmented": self.augmentation.share
         }
 
-    def is_sound(self) -> bool:
-        """Whether all weights are numbers."""
+    def is_finite(self) -> bool:
+        """Return whether no weight is infinite or NaN: whether the training has not diverged."""
         states = (self.network.state_dict(), self.average.state, self.discriminator.state_dict())
         return all(bool(v.isfinite().all()) for state in states for v in state.values())
 
-    def _judged(self, real: Tensor, made: Tensor, penalised: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits of real and of made pictures, and the penalty."""
-        real, made = self._changed(real.detach()), self._changed(made)
-        kinds = {"none": (), "r1": (real,), "r1r2": (real, made)}[self.preset.penalty]
-        kinds = kinds if penalised else ()
-        for pictures in kinds:
+    def _judge(self, real: Tensor, fake: Tensor, penalized: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute the logits of real and of fake pictures, and the gradient penalty."""
+        real, fake = self._augment(real.detach()), self._augment(fake)
+        inputs = {"none": (), "r1": (real,), "r1r2": (real, fake)}[self.preset.penalty]
+        inputs = inputs if penalized else ()
+        for pictures in inputs:
             pictures.requires_grad_(True)
-        above, below = self._logits(real), self._logits(made)
+        on_real, on_fake = self._logits(real), self._logits(fake)
         penalty = torch.zeros((), device=real.device)
-        for pictures, logits in zip(kinds, (above, below), strict=False):
-            # patches hardly overlap: so the penalty is the mean of what each has alone
+        for pictures, logits in zip(inputs, (on_real, on_fake), strict=False):
+            # patches hardly overlap, so this is about the mean of the penalties of single patches
             patches = logits.view(len(logits), -1)
-            one = patches.sum(1) / patches.shape[1] ** 0.5
-            penalty = penalty + gradient_penalty(one, pictures)
-        return above, below, penalty * self._gamma / 2 * self.preset.every
+            summed = patches.sum(1) / patches.shape[1] ** 0.5
+            penalty = penalty + gradient_penalty(summed, pictures)
+        return on_real, on_fake, penalty * self._gamma / 2 * self.preset.penalty_every
 
-    def _made(self, count: int, device: torch.device) -> Tensor:
-        with _half(device):
-            pictures: Tensor = self.network.paint(self._styles(count, device))  # type: ignore[operator]
+    def _generate(self, count: int, device: torch.device) -> Tensor:
+        with _autocast(device):
+            pictures: Tensor = self.network.paint(self._draw_styles(count, device))  # type: ignore[operator]
         return pictures.float()
 
-    def _styles(self, count: int, device: torch.device) -> Tensor:
-        """Styles of pictures; StyleGAN2's are mixed (Karras et al. 2019, section 3.1)."""
+    def _draw_styles(self, count: int, device: torch.device) -> Tensor:
+        """Draw styles; those of StyleGAN2 are mixed (Karras et al. 2019, section 3.1)."""
         network: Any = self.network
-        z = torch.randn((2, count, network.latent)).to(device)
+        z = torch.randn((2, count, network.latent_size)).to(device)
         styles: Tensor = network.map(z[0])
-        if not self._path:
+        if not self._has_path:
             return styles
         styles = styles[:, None].expand(-1, network.layers, -1)
-        if torch.rand(()) < MIXED:
+        if torch.rand(()) < MIXING_PROBABILITY:
             first = int(torch.randint(1, network.layers, ()))
             other = network.map(z[1])[:, None].expand(-1, network.layers - first, -1)
             styles = torch.cat((styles[:, :first], other), 1)
         return styles
 
-    def _path_length(self, batch: int, device: torch.device) -> Tensor:
-        """How far path lengths are from their usual (Karras et al. 2020, section 3.2)."""
+    def _path_length_penalty(self, batch: int, device: torch.device) -> Tensor:
+        """Penalize path lengths that differ from their mean (Karras et al. 2020, section 3.2)."""
         network: Any = self.network
-        styles = self._styles(max(1, int(batch * PATH_SHARE)), device)
+        styles = self._draw_styles(max(1, int(batch * PATH_SHARE)), device)
         pictures = network.paint(styles) * 2 - 1  # the paper's range
         noise = torch.randn_like(pictures) / math.prod(network.size) ** 0.5
         (gradient,) = torch.autograd.grad((pictures * noise).sum(), styles, create_graph=True)
         lengths = gradient.square().sum(2).mean(1).sqrt()
-        usual = self._usual.follow(lengths.detach().mean().item())
-        return (lengths - usual).square().mean() * PATH_WEIGHT * PATH_EVERY
+        mean = self._path_mean.update(lengths.detach().mean().item())
+        return (lengths - mean).square().mean() * PATH_WEIGHT * PATH_EVERY
 
-    def _changed(self, pictures: Tensor) -> Tensor:
-        return changed(pictures, self.augmentation.share)
+    def _augment(self, pictures: Tensor) -> Tensor:
+        return augment(pictures, self.augmentation.share)
 
     def _logits(self, pictures: Tensor) -> Tensor:
-        with _half(pictures.device):
+        with _autocast(pictures.device):
             logits: Tensor = self.discriminator(pictures)
         return logits.float()
 
 
-class Usual:
-    """The usual length of paths, followed."""
+class PathLengthMean:
+    """The moving average of path lengths, the target of the path length regularization."""
 
     def __init__(self) -> None:
-        self.length = 0.0
+        self.mean = 0.0
 
-    def follow(self, length: float) -> float:
-        """Take in one more; give the mean so far."""
-        self.length += PATH_MEMORY * (length - self.length)
-        return self.length
+    def update(self, length: float) -> float:
+        """Add one more length; return the mean so far."""
+        self.mean += PATH_DECAY * (length - self.mean)
+        return self.mean
 
     def state_dict(self) -> dict[str, float]:
-        """What a checkpoint holds."""
-        return {"length": self.length}
+        """Return what a checkpoint holds."""
+        return {"mean": self.mean}
 
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
-        """Go on from there."""
-        self.length = state_dict["length"]
+        """Continue from a checkpoint."""
+        self.mean = state_dict["mean"]
 
 
-def _half(device: torch.device) -> torch.autocast:
-    """Half the precision in the networks' layers where that is quicker and safe: in CUDA's."""
+def _adam(network: nn.Module, preset: Preset, lazy_every: int | None) -> torch.optim.Adam:
+    """Make an Adam; lazy regularization makes it slower by k / (k + 1) (appendix B)."""
+    factor = 1.0 if lazy_every is None else lazy_every / (lazy_every + 1)
+    betas = preset.betas[0] ** factor, preset.betas[1] ** factor
+    return torch.optim.Adam(network.parameters(), preset.learning_rate * factor, betas=betas)
+
+
+def _autocast(device: torch.device) -> torch.autocast:
+    """Compute layers in bfloat16 on CUDA, where it is faster and safe, and in float32 elsewhere."""
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")

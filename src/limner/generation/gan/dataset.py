@@ -1,57 +1,59 @@
-"""A folder of pictures, as a generator learns from it: one shape, a fifth held out."""
+"""A folder of pictures as a training set: all in one shape, one in five held out."""
 
 import hashlib
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import torch
 from torch import Tensor
 
 from limner import io
-from limner.errors import InputError, LimnerError, printable
+from limner.errors import InputError, LimnerError, OptionError, printable
 from limner.nn import images
 from limner.train.crops import PICTURES
 
-FEWEST = 10  # pictures; with fewer there are no two to hold out
-LONGEST = 8  # times as long as wide, or the other way round; longer ones are no pictures to cut
-ONE_IN = 5  # pictures of which one is held out
+MIN_PICTURES = 10  # with fewer there would not be two to hold out
+MAX_ASPECT = 8  # longer pictures are skipped: a crop would show little of them
+HELD_OUT_ONE_IN = 5
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a folder holds.
+class FolderContents:
+    """The pictures of a folder.
 
     Attributes
     ----------
     paths : list of Path
-        Of the pictures that can be read, in order.
-    sides : list of tuple of int
+        The pictures that can be used, in order.
+    sizes : list of tuple of int
         Their heights and widths in pixels.
     covers : list of Tensor
-        uint8 [3, H, W]: each picture just large enough to cover the shape asked for.
+        uint8 [3, H, W]: each picture, resized until it just covers the training size.
     skipped : list of str
-        Why others were passed over, one line each.
+        Why other files were skipped, one line each.
     """
 
     paths: list[Path]
-    sides: list[tuple[int, int]]
+    sizes: list[tuple[int, int]]
     covers: list[Tensor]
     skipped: list[str]
 
 
-def read(folder: Path, size: tuple[int, int]) -> Found:
-    """Read a folder with everything below it; what cannot be read is skipped, and said.
+def read_folder(folder: Path, size: tuple[int, int]) -> FolderContents:
+    """Read all pictures of a folder and of the folders in it. Transparent parts become white.
 
-    Of several files with the same bytes the first is read. Transparency becomes white.
+    Files that cannot be read are skipped. Of several files with the same bytes, the first is used.
 
     Parameters
     ----------
     folder : Path
-        Pictures in one of `limner.training.PICTURES`.
+        The formats are `limner.train.crops.PICTURES`.
     size : tuple of int
-        Height and width in pixels that every picture has to cover; smaller ones are enlarged.
+        Height and width that every picture has to cover. Smaller pictures are enlarged.
 
     Raises
     ------
@@ -59,31 +61,69 @@ def read(folder: Path, size: tuple[int, int]) -> Found:
         There is no such folder.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: there is no such folder of pictures; check its name")
-    paths, sides, covers, skipped = [], [], [], []
-    seen: dict[str, Path] = {}
+        raise InputError(f"{folder}: there is no such folder; check its name")
+    paths, sizes, covers, skipped = [], [], [], []
+    first_with: dict[str, Path] = {}
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES):
         try:
             picture = io.read(path)
         except LimnerError as error:
             skipped.append(str(error))
             continue
-        if first := seen.get(picture.sha256):
+        if first := first_with.get(picture.sha256):
             skipped.append(f"{printable(path)}: is the same file as {printable(first.name)}")
             continue
         height, width = images.size_of(picture.rgb)
-        if max(height, width) > LONGEST * min(height, width):
-            skipped.append(f"{printable(path)}: is {width}×{height} pixels, too long to be cut")
+        if max(height, width) > MAX_ASPECT * min(height, width):
+            skipped.append(f"{printable(path)}: is {width}×{height} pixels, too long to crop")
             continue
-        seen[picture.sha256] = path
+        first_with[picture.sha256] = path
         paths.append(path)
-        sides.append((height, width))
-        covers.append(cover(io.on_white(picture), size))
-    return Found(paths, sides, covers, skipped)
+        sizes.append((height, width))
+        covers.append(resize_to_cover(io.on_white(picture), size))
+    return FolderContents(paths, sizes, covers, skipped)
 
 
-def cover(rgb: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize a picture [1, 3, H, W] so that it just covers a shape: uint8 [3, height, width]."""
+def training_size(folder: Path, resolution: int, aspect: str) -> tuple[int, int]:
+    """Return the height and width of the pictures of a training.
+
+    Parameters
+    ----------
+    folder : Path
+        Read only if the aspect is ``"folder"``.
+    resolution : int
+        Pixels of the short side.
+    aspect : str
+        Width to height, ``"3:2"`` for example, or ``"folder"`` for the median of the pictures.
+
+    Raises
+    ------
+    OptionError
+        The aspect is not valid.
+    InputError
+        There is no such folder.
+    """
+    if aspect == "folder":
+        sizes = read_folder(folder, (64, 64)).sizes
+        ratio = median(width / height for height, width in sizes) if sizes else 1.0
+        ratio = min(2.0, max(0.5, ratio))
+    else:
+        width, _, height = aspect.partition(":")
+        try:
+            ratio = float(width) / float(height)
+        except (ValueError, ZeroDivisionError):
+            ratio = math.nan
+        if not 0.5 <= ratio <= 2:
+            raise OptionError(
+                f"--aspect {printable(aspect)}: must be folder, or from 1:2 to 2:1, such as 3:2"
+            )
+    # networks start with 4 pixels on the short side, and a whole number of them on the long side
+    long = resolution // 4 * round(4 * max(ratio, 1 / ratio))
+    return (resolution, long) if ratio >= 1 else (long, resolution)
+
+
+def resize_to_cover(rgb: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize a picture [1, 3, H, W] until it just covers a size: uint8 [3, height, width]."""
     height, width = images.size_of(rgb)
     scale = max(size[0] / height, size[1] / width)
     target = max(size[0], round(height * scale)), max(size[1], round(width * scale))
@@ -91,74 +131,81 @@ def cover(rgb: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def crop(picture: Tensor, size: tuple[int, int], down: float, across: float) -> Tensor:
-    """Cut a shape out of a cover: float [3, height, width] in 0..1; 0.5, 0.5 is the middle."""
+    """Crop a uint8 picture: float [3, height, width] in 0..1; (0.5, 0.5) is the center."""
     (height, width), (h, w) = images.size_of(picture), size
     top, left = round(down * (height - h)), round(across * (width - w))
     return picture[:, top : top + h, left : left + w].float() / 255
 
 
-class Folder:
-    """A folder split in two: what is learnt from, and a fifth that is only measured with.
+def center_crops(covers: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+    """The centers of covers, [N, 3, H, W] in 0..1."""
+    return torch.stack([crop(one, size, 0.5, 0.5) for one in covers])
+
+
+def crops_and_mirrors(covers: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+    """Three crops of each cover, at both ends and at the center, and their mirror images."""
+    crops = torch.stack([crop(one, size, at, at) for one in covers for at in (0.0, 0.5, 1.0)])
+    return torch.cat((crops, crops.flip(-1)))
+
+
+class Dataset:
+    """Training pictures and held-out pictures of a folder.
+
+    One in five is held out, chosen by a hash of its name. So the same pictures are held out in
+    every run, and adding pictures changes little.
 
     Parameters
     ----------
-    found : Found
-        The folder's pictures.
+    folder : Path
+        Only for messages.
+    contents : FolderContents
+        The pictures of the folder.
     size : tuple of int
-        Height and width of the pictures to learn.
+        Height and width of the training pictures.
     mirror : bool
-        Learn from mirrored pictures too.
+        Also train on mirrored pictures.
 
     Raises
     ------
     InputError
-        There are fewer than `FEWEST`.
+        There are fewer than `MIN_PICTURES`.
     """
 
-    def __init__(self, folder: Path, found: Found, size: tuple[int, int], *, mirror: bool) -> None:
-        count = len(found.paths)
-        if count < FEWEST:
-            lost = f" and {len(found.skipped)} that cannot be used" if found.skipped else ""
+    def __init__(
+        self, folder: Path, contents: FolderContents, size: tuple[int, int], *, mirror: bool
+    ) -> None:
+        count = len(contents.paths)
+        if count < MIN_PICTURES:
+            skipped = len(contents.skipped)
+            unusable = f" and {skipped} that cannot be used" if skipped else ""
             raise InputError(
-                f"{folder}: holds {count} pictures{lost}; must be at least {FEWEST}, better 100. "
-                "With few, `limner generate --like PICTURE` makes variations without training"
+                f"{folder}: has {count} pictures{unusable}; must be at least {MIN_PICTURES}, "
+                "better 100. With few pictures, use `limner generate --like PICTURE`, which needs "
+                "no training"
             )
-        ranks = sorted(
-            range(count), key=lambda i: hashlib.sha256(os.fsencode(found.paths[i].name)).digest()
-        )
-        unseen = sorted(ranks[: round(count / ONE_IN)])
-        self.size, self.mirror = size, mirror
-        self.names = [path.name for path in found.paths]
-        self.known = [cover for i, cover in enumerate(found.covers) if i not in unseen]
-        self._unseen = [found.covers[i] for i in unseen]
+        names = [path.name for path in contents.paths]
+        by_hash = sorted(range(count), key=lambda i: hashlib.sha256(os.fsencode(names[i])).digest())
+        held_out = sorted(by_hash[: round(count / HELD_OUT_ONE_IN)])
+        self.size, self.mirror, self.names = size, mirror, names
+        self.training = [one for i, one in enumerate(contents.covers) if i not in held_out]
+        self.held_out = [contents.covers[i] for i in held_out]
 
     def batch(self, count: int, random: torch.Generator) -> Tensor:
-        """Draw pictures [count, 3, H, W] in 0..1, cut at random where they are longer."""
+        """Draw pictures [count, 3, H, W] in 0..1, cropped at random places."""
         drawn = []
-        for toss, down, across, flip in torch.rand((count, 4), generator=random).tolist():
-            one = crop(self.known[int(toss * len(self.known))], self.size, down, across)
+        for choice, down, across, flip in torch.rand((count, 4), generator=random).tolist():
+            one = crop(self.training[int(choice * len(self.training))], self.size, down, across)
             drawn.append(one.flip(-1) if self.mirror and flip < 0.5 else one)
         return torch.stack(drawn)
 
-    def learnt(self) -> Tensor:
-        """The middles of what is learnt from, [N, 3, H, W] in 0..1."""
-        return middles(self.known, self.size)
+    def training_centers(self) -> Tensor:
+        """The centers of the training pictures, [N, 3, H, W] in 0..1."""
+        return center_crops(self.training, self.size)
 
-    def unseen(self) -> Tensor:
-        """The middles of what is held out, [N, 3, H, W] in 0..1."""
-        return middles(self._unseen, self.size)
+    def held_out_centers(self) -> Tensor:
+        """The centers of the held-out pictures, [N, 3, H, W] in 0..1."""
+        return center_crops(self.held_out, self.size)
 
-    def crops(self) -> Tensor:
-        """What a copy could be of, [M, 3, H, W]."""
-        return crops(self.known, self.size)
-
-
-def crops(covers: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
-    """Three crops of each cover, from one end to the other, and their mirror images."""
-    cut = torch.stack([crop(one, size, at, at) for one in covers for at in (0.0, 0.5, 1.0)])
-    return torch.cat((cut, cut.flip(-1)))
-
-
-def middles(covers: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
-    """The middles of covers, [N, 3, H, W] in 0..1."""
-    return torch.stack([crop(one, size, 0.5, 0.5) for one in covers])
+    def training_crops(self) -> Tensor:
+        """What a generated picture could be a copy of, [M, 3, H, W]."""
+        return crops_and_mirrors(self.training, self.size)

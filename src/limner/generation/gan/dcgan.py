@@ -1,35 +1,35 @@
-"""DCGAN (Radford et al. 2016), which the article's relativistic GAN is of as well."""
+"""DCGAN (Radford et al. 2016), the networks of the presets ``dcgan`` and ``relativistic``."""
 
 import itertools
 
 import torch
 from torch import Tensor, nn
 
-from limner.generation.gan.stylegan2 import levels
+from limner.generation.gan.sizes import start_size
 
 
 class Generator(nn.Module):
-    """Transposed convolutions with batch normalisation, from noise to a picture.
+    """Transposed convolutions with batch normalization, from a latent to a picture.
 
     Parameters
     ----------
     size : tuple of int
-        Height and width; the short side 4·2^k.
-    latent : int
+        Height and width in pixels; see `start_size`.
+    latent_size : int
         Numbers in a latent.
     width : int
-        Channels at half the size; they double with every halving, up to eight times as many.
+        Channels at half the size. They double with every halving, up to eight times as many.
     """
 
     mean: Tensor
 
-    def __init__(self, size: tuple[int, int], latent: int = 100, width: int = 64) -> None:
+    def __init__(self, size: tuple[int, int], latent_size: int = 100, width: int = 64) -> None:
         super().__init__()
-        self.size, self.latent, self.layers = size, latent, 1
-        smallest, count = levels(size)
-        widths = [min(8, 2**level) * width for level in reversed(range(count))]
+        self.size, self.latent_size, self.layers = size, latent_size, 1
+        start, doublings = start_size(size)
+        widths = [min(8, 2**level) * width for level in reversed(range(doublings))]
         layers: list[nn.Module] = [
-            nn.ConvTranspose2d(latent, widths[0], smallest, bias=False),
+            nn.ConvTranspose2d(latent_size, widths[0], start, bias=False),
             nn.BatchNorm2d(widths[0]),
             nn.ReLU(),
         ]
@@ -40,38 +40,38 @@ class Generator(nn.Module):
                 nn.ReLU(),
             ]
         self.body = nn.Sequential(*layers, nn.ConvTranspose2d(widths[-1], 3, 4, 2, 1), nn.Tanh())
-        self.register_buffer("mean", torch.zeros(latent), persistent=False)
-        _initialise(self)
+        self.register_buffer("mean", torch.zeros(latent_size), persistent=False)
+        _initialize(self)
 
     def map(self, z: Tensor) -> Tensor:
-        """Latents are styles as they are: there is nothing to map."""
+        """Return the latents: they are the styles."""
         return z
 
     def paint(self, styles: Tensor) -> Tensor:
-        """Latents [N, latent] or [N, 1, latent] → pictures [N, 3, H, W] in 0..1."""
+        """Make pictures [N, 3, H, W] in 0..1 of styles [N, latent_size] or [N, 1, latent_size]."""
         rgb: Tensor = self.body(styles.flatten(1)[:, :, None, None])
         return (rgb + 1) / 2
 
     def forward(self, z: Tensor) -> Tensor:
-        """Latents [N, latent] → pictures [N, 3, H, W] in 0..1."""
+        """Make pictures [N, 3, H, W] in 0..1 of latents [N, latent_size]."""
         return self.paint(z)
 
 
 class Discriminator(nn.Module):
-    """Strided convolutions with batch normalisation, from a picture to one logit.
+    """Strided convolutions with batch normalization, from a picture to one logit.
 
     Parameters
     ----------
     size : tuple of int
-        Height and width; the short side 4·2^k.
+        Height and width in pixels, as for the generator.
     width : int
         Channels at half the size.
     """
 
     def __init__(self, size: tuple[int, int], width: int = 64) -> None:
         super().__init__()
-        smallest, count = levels(size)
-        widths = [min(8, 2**level) * width for level in range(count)]
+        end, halvings = start_size(size)
+        widths = [min(8, 2**level) * width for level in range(halvings)]
         layers: list[nn.Module] = [nn.Conv2d(3, widths[0], 4, 2, 1), nn.LeakyReLU(0.2)]
         for before, after in itertools.pairwise(widths):
             layers += [
@@ -79,17 +79,17 @@ class Discriminator(nn.Module):
                 nn.BatchNorm2d(after),
                 nn.LeakyReLU(0.2),
             ]
-        self.body = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, smallest))
-        _initialise(self)
+        self.body = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, end))
+        _initialize(self)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """Pictures [N, 3, H, W] in 0..1 → logits [N]."""
+        """Compute logits [N] of pictures [N, 3, H, W] in 0..1."""
         logits: Tensor = self.body(picture * 2 - 1)
         return logits.flatten()
 
 
-def _initialise(network: nn.Module) -> None:
-    """Normal weights of deviation 0.02, as in the paper (section 4)."""
+def _initialize(network: nn.Module) -> None:
+    """Draw normal weights with a standard deviation of 0.02, as in the paper (section 4)."""
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.normal_(module.weight, 0.0, 0.02)

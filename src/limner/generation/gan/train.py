@@ -1,34 +1,36 @@
-"""Train a painter: a generator of new pictures, on a folder of them."""
+"""`train_painter`: train a painter, a generator of new pictures, on a folder of pictures."""
 
 import math
-import time
-from copy import deepcopy
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import median
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from limner import io
+from limner.checks import check_choice, check_range
 from limner.errors import OptionError
+from limner.generation.contact_sheet import contact_sheet
 from limner.generation.gan import painter
-from limner.generation.gan.adversarial_step import PENALTIES, Game
+from limner.generation.gan.adversarial_step import PENALTIES, AdversarialStep
 from limner.generation.gan.augment import KINDS
-from limner.generation.gan.dataset import Folder, Found, read
-from limner.generation.gan.metrics import Judge
-from limner.generation.gan.presets import PRESETS, SIZES, Preset, build
-from limner.generation.sheet import grid
+from limner.generation.gan.dataset import Dataset, read_folder, training_size
+from limner.generation.gan.legacy_names import current_checkpoint
+from limner.generation.gan.metrics import Evaluator, Score
+from limner.generation.gan.presets import PRESETS, Preset, build
+from limner.generation.gan.sizes import SIZES
+from limner.generation.gan.training_state import TrainingState
 from limner.nn import devices, seeding
-from limner.progress import OnStep, Progress, silent, to_seconds
+from limner.progress import OnStep, silent
 from limner.train.adversarial import LOSSES
-from limner.train.run import Run, check_least, check_rate
+from limner.train.run import Run, check_folder, check_training
+from limner.units import to_seconds
 
-SHOWN = 25  # pictures of fixed latents at every checkpoint, as many as the article shows
-MEASURED = 200  # pictures that are measured at every checkpoint
-COPIES = 0.3  # share of copies above which it warns; of held-out pictures a tenth are as near
-FALLS = 3  # times that a training may diverge
+SAMPLES = 25  # pictures of fixed latents on the sheet of every checkpoint
+MEASURED = 200  # pictures that are scored at every checkpoint
+COPIES = 0.3  # share of copies that causes a warning; of held-out pictures 0.1 are as near
+MAX_DIVERGENCES = 3
 
 
 def train_painter(
@@ -54,79 +56,94 @@ def train_painter(
     resume: bool = False,
     on_step: OnStep = silent,
 ) -> dict[str, float]:
-    """Train a generator of new pictures on a folder of them.
+    """Train a generator of new pictures on a folder of pictures.
 
     Parameters
     ----------
     folder : Path
-        Pictures, and folders of them. A fifth, chosen by name, is held out and only measured with.
+        A folder of at least 10 pictures; folders in it are read too. One picture in 5, chosen by
+        its name, is held out for the scores.
     run : Path
-        The run folder; ``model.safetensors`` in it is the result, ``best.safetensors`` that of the
-        checkpoint with the least KID, and ``samples`` hold the same 25 pictures at every one.
+        The run folder. The result is ``model.safetensors`` in it. ``best.safetensors`` is the
+        network of the checkpoint with the lowest KID; ``samples`` shows the same 25 pictures at
+        every checkpoint.
     preset : str
-        ``auto``, for few pictures and small machines; or the article's ``dcgan``, ``relativistic``
-        and ``stylegan2``.
+        Networks and training recipe: ``auto`` for few pictures and small machines, ``dcgan``,
+        ``relativistic``, or ``stylegan2``, which needs a GPU.
     resolution : int
-        Pixels of the short side: 64, 128, 256 or 512.
+        Short side of the pictures in pixels: 64, 128, 256 or 512.
     aspect : str
-        Width to height, ``"3:2"``, from 1:2 to 2:1; or ``folder`` for what its pictures have.
+        Width to height of the pictures, from ``1:2`` to ``2:1``, or ``folder`` for the median of
+        the folder. Longer pictures are cropped at random.
     mirror : bool
-        Learn from mirrored pictures too.
+        Also train on mirrored pictures. Leave it out if they contain text.
     loss : str
-        Another than the preset's: ``standard``, ``hinge``, relativistic ``average`` or ``paired``.
+        Adversarial loss: ``standard``, ``hinge``, ``average`` or ``paired`` (both relativistic).
+        Default: ``paired``, or the loss of the preset.
     penalty : str
-        Of gradients, another than the preset's: ``none``, ``r1`` or ``r1r2``.
+        Gradient penalty: ``none``, ``r1`` (on real pictures) or ``r1r2`` (on real and generated
+        ones). Default: ``r1r2``, or the penalty of the preset.
     augment : str
-        Another than the preset's: ``none``, ``diffaugment``, or ``adaptive``.
+        Augmentation, which helps if there are few pictures: ``none``, ``diffaugment`` (always), or
+        ``adaptive`` (as much as needed). Default: ``diffaugment``, or that of the preset.
     steps : int
-        Optimiser steps; left out, the preset's: 4000, 10000, 15000, 37500.
+        Optimizer steps. A finished run can be continued with more. Default: 4000 for ``auto``,
+        10000 for ``dcgan``, 15000 for ``relativistic``, 37500 for ``stylegan2``.
     batch_size : int
-        Pictures in a step; left out, the preset's: 16, 32, 32, 8.
+        Pictures per step, at least 2. Default: 16 for ``auto``, 8 for ``stylegan2``, 32 for the
+        others.
     learning_rate : float
-        Left out, the preset's.
+        Learning rate, above 0 and below 1. Default: 0.001 for ``auto``, 0.0002 for ``dcgan``,
+        0.0001 for ``relativistic``, 0.002 for ``stylegan2``.
     time_budget : str
-        The training is done after so long in all: ``"30m"``, ``"2h"``.
+        Finish after this time, counted over all calls: ``30m`` or ``2h``. Default: no limit.
     max_hours : float
-        Stop after so many hours of this call, to go on another time with `resume`.
+        Stop this call after so many hours, above 0. To continue another time, use ``--resume``.
+        Default: no limit.
     stop_on_copies : bool
-        Stop where it is when the pictures become copies, not only say so.
+        Stop as soon as the pictures become copies of the training pictures. Otherwise a warning is
+        printed.
     seed : int
-        Of weights, pictures and latents.
+        Random seed. The same seed gives the same network.
     device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        Where to compute: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest on this machine.
     save_every : int
-        Steps between two checkpoints, at least 1; scores are logged as often.
+        Steps between two checkpoints. Scores are logged at each of them.
     resume : bool
-        Go on from the run's checkpoint: the same bits as without the stop.
+        Continue from the checkpoint in the run folder. On a CPU, the result is the same as without
+        the interruption.
     on_step : callable
-        Called with a `Progress` at every step.
+        Called with a `Progress` after every step. If it raises `Stop`, a checkpoint is written.
 
     Returns
     -------
     dict of str to float
-        `limner.painting.metrics.Score` of the last pictures, and of the training pictures
-        themselves, as ``real_kid``: as good as it gets.
+        The `Score` of the last pictures. ``real_kid`` and ``real_spread`` are the KID of the
+        training pictures themselves: the best that a generator can reach.
 
     Raises
     ------
-    OptionError, InputError, OutputError
-        An option out of range, too few pictures, an unusable run folder; a training that diverges.
+    OptionError
+        An option is out of its range, or the training diverges again and again.
+    InputError
+        The folder is missing or has too few pictures, or the checkpoint is damaged.
+    OutputError
+        The run folder cannot be used.
     """
     folder, run = Path(folder), Path(run)
     plan = _plan(preset, loss, penalty, augment, steps, batch_size, learning_rate)
-    if resolution not in SIZES:
-        raise OptionError(f"--resolution {resolution}: must be one of {', '.join(map(str, SIZES))}")
+    check_choice("resolution", str(resolution), map(str, SIZES))
+    check_training(save_every=save_every)
     if max_hours is not None and not 0 < max_hours < math.inf:
         raise OptionError(f"--max-hours {max_hours:g}: must be above 0")
-    check_least(1, save_every=save_every)
-    budget = to_seconds(time_budget) if time_budget is not None else math.inf
-    this_call = 3600 * max_hours if max_hours is not None else math.inf
-    where = devices.pick(device)
-    begun = time.monotonic()
-    size, found = shaped(folder, resolution, aspect)
-    pictures = Folder(folder, found, size, mirror=mirror)
-    judge = Judge(pictures.learnt(), pictures.unseen(), pictures.crops())
-    options: dict[str, object] = {  # not the steps: a run can be made longer
+    budget = math.inf if time_budget is None else to_seconds("time_budget", time_budget)
+    call_budget = math.inf if max_hours is None else 3600 * max_hours
+    place = devices.pick(device)
+    check_folder(run, resume=resume)
+    size = training_size(folder, resolution, aspect)
+    contents = read_folder(folder, size)
+    dataset = Dataset(folder, contents, size, mirror=mirror)
+    options: dict[str, object] = {  # without the steps: a run can be continued with more
         "folder": folder.name,
         "preset": preset,
         "resolution": resolution,
@@ -136,88 +153,58 @@ def train_painter(
         "penalty": plan.penalty,
         "augment": plan.augment,
         "batch_size": plan.batch_size,
-        "learning_rate": plan.rate,
+        "learning_rate": plan.learning_rate,
         "seed": seed,
     }
-    with Run(run, options, resume=resume) as record:
+    with Run("painter", run, options, resume=resume, on_step=on_step) as record:
         torch.manual_seed(seed % 2**63)
-        generator, discriminator = (
-            network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            for network in build(plan.architecture, size)
-        )
-        game = Game(generator, discriminator, plan)
-        state: dict[str, Any] = {"step": 0, "seconds": 0.0, "share": 1.0, "falls": 0}
-        state |= {"scores": {}, "best": math.inf}
-        state = record.load() if resume else state | {"game": deepcopy(game.state_dict())}
-        game.load_state_dict(deepcopy(state["game"]))
-        step, spent = state["step"], state["seconds"]
+        state = TrainingState(make_stage(plan, size, place))
+        if resume:
+            state.load_state_dict(current_checkpoint(record.load()))
+        spent = state.seconds  # by earlier calls
 
-        def tell(note: str, loss: float | None = None) -> None:
-            now = time.monotonic() - begun
-            share = max(step / plan.steps, min(1.0, (spent + now) / budget))
-            on_step(
-                Progress(
-                    "train painter", preset, step, plan.steps, now, loss, note=note, share=share
-                )
+        def report(note: str = "", loss: float | None = None) -> None:
+            share = max(state.step / plan.steps, min(1.0, (spent + record.seconds) / budget))
+            record.report(
+                preset, state.step, plan.steps, state.state_dict, loss=loss, note=note, share=share
             )
 
-        for note in (*found.skipped, f"{len(found.paths)} pictures at {size[1]}×{size[0]} pixels"):
-            tell(note)
+        for note in (*contents.skipped, f"{len(contents.paths)} pictures, {size[1]}×{size[0]} px"):
+            report(note)
+        evaluation = _evaluation(dataset, seed)
         notes: list[str] = []
-        real = judge.real(seeding.generator(seed, 0))
-        as_good = {"real_kid": real.kid, "real_spread": real.spread}  # as it gets
-        while step < plan.steps and state["seconds"] <= budget:
-            torch.manual_seed(seeding.step_seed(seed, step))
-            batch = pictures.batch(plan.batch_size, seeding.generator(seed, step)).to(where)
-            settled = plan.settle / max(step, plan.settle) if plan.settle else 1.0
-            losses = game.step(batch, step, settled * state["share"])
-            now = time.monotonic() - begun
-            done = step + 1 == plan.steps or spent + now > budget
-            due = done or now > this_call or (step + 1) % save_every == 0
-            if not all(map(math.isfinite, losses.values())) or (due and not game.is_sound()):
-                state["falls"] += 1
-                if state["falls"] > FALLS:
-                    raise OptionError(
-                        f"--learning-rate {plan.rate:g}: the training diverged {FALLS + 1} times, "
-                        f"last at step {step + 1}; the last checkpoint is kept. Try a tenth of it"
-                    )
-                state["share"] /= 2
-                notes.append(f"diverged at step {step + 1}: back to {state['step']}, half the rate")
-                game.load_state_dict(deepcopy(state["game"]))
-                step = state["step"]
+        while state.step < plan.steps and spent <= budget:
+            torch.manual_seed(seeding.step_seed(seed, state.step))
+            batch = dataset.batch(plan.batch_size, seeding.generator(seed, state.step)).to(place)
+            decay = plan.decay_after / max(state.step, plan.decay_after) if plan.decay_after else 1
+            losses = state.stage.step(batch, state.step, decay * state.rate_share)
+            state.step += 1
+            state.seconds = spent + record.seconds
+            is_done = state.step == plan.steps or state.seconds > budget
+            is_out_of_time = record.seconds > call_budget
+            is_due = is_done or is_out_of_time or state.step % save_every == 0
+            if _has_diverged(losses, state, check_weights=is_due):
+                notes.append(_fall_back(state, plan.learning_rate))
                 continue
-            step += 1
-            if due:
-                network = game.averaged().eval()
-                about = _about(options, step)
-                painter.save(record.model, network, about)
-                made, shown = _paint(network, seed)
-                score = judge.score(made, seeding.generator(seed, 0))
-                scores = asdict(score) | as_good
-                if score.kid < state["best"]:  # a generator can get worse again
-                    state["best"] = score.kid
-                    painter.save(run / "best.safetensors", network, about)
-                record.log(step, losses | scores)
-                _show(shown, record.folder / "samples" / f"{step:06d}.png")
-                state |= {"step": step, "seconds": spent + now, "scores": scores}
-                state["game"] = deepcopy(game.state_dict())
-                record.save(state)
-                notes.append(
-                    f"step {step}: KID {score.kid:.1f} ± {score.spread:.1f}, of the folder's own "
-                    f"pictures {real.kid:.1f} ± {real.spread:.1f} (all ×1000)"
-                )
-                if score.copies > COPIES:
-                    notes.append(
-                        f"step {step}: they become copies: {score.copies:.0%} are as near to one "
-                        "they learn from as a tenth of the held-out pictures are"
-                    )
-                    done = done or stop_on_copies
-            tell("; ".join(notes), losses["loss"])
+            if state.step % save_every == 0:
+                state.mark_good()
+            if is_due:
+                notes += _save_checkpoint(record, state, evaluation, options, losses)
+                is_done |= stop_on_copies and state.scores["copies"] > COPIES
+            report("; ".join(notes), losses["loss"])
             notes = []
-            if done or now > this_call:
+            if is_done or is_out_of_time:
                 break
-        final: dict[str, float] = state["scores"]
-        return final
+        return state.scores
+
+
+def make_stage(plan: Preset, size: tuple[int, int], device: torch.device) -> AdversarialStep:
+    """Build the networks of a preset with random weights, ready to train on a device."""
+    generator, discriminator = (
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for network in build(plan.architecture, size)
+    )
+    return AdversarialStep(generator, discriminator, plan)
 
 
 def _plan(
@@ -229,80 +216,104 @@ def _plan(
     batch_size: int | None,
     learning_rate: float | None,
 ) -> Preset:
-    """The preset with what was asked for instead."""
-    allowed = {
-        "preset": (preset, tuple(PRESETS)),
-        "loss": (loss, tuple(LOSSES)),
-        "penalty": (penalty, PENALTIES),
-        "augment": (augment, KINDS),
-    }
-    for name, (value, choices) in allowed.items():
-        if value is not None and value not in choices:
-            raise OptionError(f"--{name} {value}: must be one of {', '.join(choices)}")
-    if steps is not None:
-        check_least(1, steps=steps)
-    if batch_size is not None:
-        check_least(2, batch_size=batch_size)
-    check_rate(learning_rate)
-    asked: dict[str, Any] = {
+    """Return the preset with the options that were given."""
+    check_choice("preset", preset, PRESETS)
+    check_choice("loss", loss, LOSSES)
+    check_choice("penalty", penalty, PENALTIES)
+    check_choice("augment", augment, KINDS)
+    check_training(learning_rate, steps=steps)
+    check_range("batch_size", batch_size, 2)
+    given: dict[str, Any] = {
         "loss": loss,
         "penalty": penalty,
         "augment": augment,
         "steps": steps,
         "batch_size": batch_size,
-        "rate": learning_rate,
+        "learning_rate": learning_rate,
     }
-    return replace(PRESETS[preset], **{k: v for k, v in asked.items() if v is not None})
+    return replace(PRESETS[preset], **{k: v for k, v in given.items() if v is not None})
 
 
-def shaped(folder: Path, resolution: int, aspect: str) -> tuple[tuple[int, int], Found]:
-    """Read a folder in the shape that is asked for; give height and width, and what was found.
-
-    Raises
-    ------
-    OptionError
-        The aspect is none, or too long.
-    InputError
-        There is no such folder, or none of its pictures can be read.
-    """
-    if aspect == "folder":
-        sides = read(folder, (64, 64)).sides
-        ratio = median(width / height for height, width in sides) if sides else 1.0
-        ratio = min(2.0, max(0.5, ratio))
-    else:
-        width, _, height = aspect.partition(":")
-        try:
-            ratio = float(width) / float(height)
-        except (ValueError, ZeroDivisionError):
-            ratio = math.nan
-        if not 0.5 <= ratio <= 2:
-            raise OptionError(f'--aspect {aspect}: must be "folder", or from 1:2 to 2:1')
-    # networks begin with 4 pixels on the short side, and whole ones on the long side
-    long = resolution // 4 * round(4 * max(ratio, 1 / ratio))
-    size = (resolution, long) if ratio >= 1 else (long, resolution)
-    return size, read(folder, size)
+def _has_diverged(losses: dict[str, float], state: TrainingState, *, check_weights: bool) -> bool:
+    if not all(map(math.isfinite, losses.values())):
+        return True
+    return check_weights and not state.stage.is_finite()
 
 
-def _about(options: dict[str, object], step: int) -> dict[str, object]:
-    return {
-        "licence": "that of the pictures it learnt from",
+def _fall_back(state: TrainingState, learning_rate: float) -> str:
+    """Return to the last good state with half the learning rate; return a note for the user."""
+    diverged_at = state.step
+    if state.divergences == MAX_DIVERGENCES:
+        raise OptionError(
+            f"--learning-rate {learning_rate:g}: the training diverged {MAX_DIVERGENCES + 1} "
+            f"times, last at step {diverged_at}; start a new run with a tenth of it. The last "
+            "checkpoint is kept"
+        )
+    state.fall_back()
+    return f"diverged at step {diverged_at}; back to step {state.step} with half the learning rate"
+
+
+@dataclass(frozen=True)
+class _Evaluation:
+    """What scores the pictures of a checkpoint, and the score of the training pictures."""
+
+    evaluator: Evaluator
+    real: Score
+    seed: int
+
+
+def _evaluation(dataset: Dataset, seed: int) -> _Evaluation:
+    evaluator = Evaluator(
+        dataset.training_centers(), dataset.held_out_centers(), dataset.training_crops()
+    )
+    return _Evaluation(evaluator, evaluator.score_training(seeding.generator(seed, 0)), seed)
+
+
+def _save_checkpoint(
+    record: Run,
+    state: TrainingState,
+    evaluation: _Evaluation,
+    options: dict[str, object],
+    losses: dict[str, float],
+) -> list[str]:
+    """Write weights, scores, samples and the checkpoint; return notes for the user."""
+    network, real = state.stage.averaged().eval(), evaluation.real
+    about = {
+        "license": "that of the pictures it was trained on",
         "recipe": "recipes/painting.md",
-        "training": options | {"steps": step},
+        "training": options | {"steps": state.step},
     }
+    painter.save(record.model, network, about)
+    samples, generated = _generate(network, evaluation.seed)
+    score = evaluation.evaluator.score(generated, seeding.generator(evaluation.seed, 0))
+    state.scores = asdict(score) | {"real_kid": real.kid, "real_spread": real.spread}
+    if score.kid < state.best:  # later pictures can be worse again
+        state.best = score.kid
+        painter.save(record.folder / "best.safetensors", network, about)
+    record.log(state.step, losses | state.scores)
+    sheet = record.folder / "samples" / f"{state.step:06d}.png"
+    sheet.parent.mkdir(exist_ok=True)
+    io.write(io.to_picture(contact_sheet(samples)), sheet, overwrite=True)
+    record.save(state.state_dict())
+    notes = [
+        f"step {state.step}: KID {score.kid:.1f} ± {score.spread:.1f}; the training pictures "
+        f"themselves: {real.kid:.1f} ± {real.spread:.1f} (×1000, lower is better)"
+    ]
+    if score.copies > COPIES:
+        notes.append(
+            f"step {state.step}: the pictures become copies: {score.copies:.0%} are nearer to a "
+            "training picture than 90% of the held-out pictures are"
+        )
+    return notes
 
 
 @torch.no_grad()
-def _paint(network: Any, seed: int) -> tuple[Tensor, Tensor]:
-    """Pictures [N, 3, H, W] to be measured, on the CPU, and those of the fixed latents."""
+def _generate(network: Any, seed: int) -> tuple[Tensor, Tensor]:
+    """Pictures of fixed latents, [N, 3, H, W] on the CPU: the samples, and those to score."""
     device, random = network.mean.device, seeding.generator(seed, 0)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed % 2**63)  # of the noise
-        z = torch.randn((SHOWN + MEASURED, network.latent), generator=random).to(device)
-        lots = [network.paint(network.map(few)).float().cpu() for few in torch.split(z, 25)]
-    made = torch.cat(lots).clamp(0, 1)
-    return made[SHOWN:], made[:SHOWN]
-
-
-def _show(shown: Tensor, path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    io.to_picture(grid(shown)).save(path)
+    with seeding.preserved():
+        torch.manual_seed(seed % 2**63)  # for the noise
+        z = torch.randn((SAMPLES + MEASURED, network.latent_size), generator=random).to(device)
+        batches = [network.paint(network.map(few)).float().cpu() for few in torch.split(z, 25)]
+    pictures = torch.cat(batches).clamp(0, 1)
+    return pictures[:SAMPLES], pictures[SAMPLES:]

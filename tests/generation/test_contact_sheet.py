@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from limner.generation.sheet import GAP, grid
+from limner.generation.contact_sheet import GAP, contact_sheet
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_pictures_lie_row_by_row_on_white(
     count: int, columns: int | None, shape: tuple[int, int]
 ) -> None:
     pictures = torch.rand((count, 3, 6, 9), generator=torch.Generator().manual_seed(0))
-    made = grid(pictures, columns)
+    made = contact_sheet(pictures, columns)
     rows, across = shape
     wanted = np.ones((1, 3, 4 + rows * 10, 4 + across * 13), np.float32)
     for number, picture in enumerate(pictures.numpy()):

@@ -1,0 +1,28 @@
+"""Random tensors and the field of an unchanged picture, which these tests share."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Callable[..., Tensor]:
+    """Draw random numbers in 0..1, the same for the same shape and seed."""
+
+    def draw(*shape: int, seed: int = 0) -> Tensor:
+        return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def identity() -> Callable[[int, int], Tensor]:
+    """Make the field of a picture of this height and width whose patches stay in place."""
+
+    def make(height: int, width: int) -> Tensor:
+        rows, columns = torch.arange(height - 6), torch.arange(width - 6)
+        return torch.stack(torch.meshgrid(rows, columns, indexing="ij"))
+
+    return make
