@@ -1,14 +1,15 @@
-"""What painters are measured by, on pictures that none was trained on, and how fast they learn.
+"""Measure painters: their scores on held-out pictures, and the speed of their training.
 
-    python benchmarks/painters.py FOLDER RUN... [--judge vgg19_to_conv3_1.safetensors]
+    python benchmarks/painters.py FOLDER RUN... [--features vgg19_to_conv3_1.safetensors]
 
-FOLDER is what the runs were trained on with `limner train painter FOLDER -o RUN --preset …`, all
-with the same `--time-budget`. Measured are 500 pictures of each against the fifth that was held
-out, beside the training pictures themselves. Our own features take part in the training of `auto`,
-so the kernel distance is also measured through another network, of full-width VGG-19's layout.
+FOLDER is what the runs were trained on, with `limner train painter FOLDER -o RUN --preset …` and
+the same `--time-budget`. 500 pictures of each run are compared with the fifth of the folder that
+was held out. The last line is for the training pictures themselves. limner's own features take part
+in the training of `auto`, so the kernel distance is also measured with another network, which is as
+wide as VGG-19.
 
-Without runs: the seconds of a step of `limner train painter` against the plainest torch code of the
-same networks, in one run, in turns.
+Without runs: the seconds of a training step, relative to plain torch code of the same networks,
+both in turns.
 """
 
 import time
@@ -23,71 +24,75 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limner.generation.gan import latent_space, metrics, painter, stylegan2
-from limner.generation.gan.adversarial_step import Game
-from limner.generation.gan.dataset import Folder, read
+from limner.generation.gan import latent_space, metrics, painter, stylegan2, stylegan2_layers
+from limner.generation.gan.adversarial_step import AdversarialStep
+from limner.generation.gan.dataset import Dataset, read_folder
 from limner.generation.gan.presets import PRESETS, build
 from limner.nn import weights
 from limner.nn.seeding import generator
 from limner.train.distillation import Teacher
 
 MEASURED = 500  # pictures of each run
-TAPS = ("1_2", "2_2", "3_1")  # of the other judge
+TAPS = ("1_2", "2_2", "3_1")  # of the other network
 TURNS = 5
 
 
-def kid(judge: Teacher, learnt: Tensor, unseen: Tensor, made: Tensor) -> tuple[float, float]:
-    """Kernel distance ×1000 through another network, and its deviation over subsets."""
+def kernel_distance(
+    network: Teacher, training: Tensor, held_out: Tensor, generated: Tensor
+) -> tuple[float, float]:
+    """Kernel distance ×1000 by another network, and its deviation over subsets."""
 
     @torch.no_grad()
-    def seen(pictures: Tensor) -> Tensor:
-        lots = [judge(few) for few in torch.split(pictures, 8)]
-        return torch.cat([torch.cat([t[tap].mean((2, 3)) for tap in TAPS], 1) for t in lots])
+    def means(pictures: Tensor) -> Tensor:
+        taps = [network(few) for few in torch.split(pictures, 8)]
+        return torch.cat([torch.cat([t[tap].mean((2, 3)) for tap in TAPS], 1) for t in taps])
 
-    usual = seen(learnt).mean(0) + 1e-6
-    one, other = (x / (x + usual) for x in map(seen, (made, unseen)))
+    typical = means(training).mean(0) + 1e-6
+    one, other = (x / (x + typical) for x in map(means, (generated, held_out)))
     random, size = generator(0, 0), len(other)
-    lots = [one[torch.randperm(len(one), generator=random)[:size]] for _ in range(metrics.SUBSETS)]
-    spread = torch.stack([metrics.kernel_distance(lot, other) for lot in lots]).std()
+    subsets = [
+        one[torch.randperm(len(one), generator=random)[:size]] for _ in range(metrics.SUBSETS)
+    ]
+    spread = torch.stack([metrics.kernel_distance(subset, other) for subset in subsets]).std()
     return metrics.kernel_distance(one, other).item() * 1000, spread.item() * 1000
 
 
 def compare(folder: Path, runs: list[Path], other: Path | None) -> None:
     """Print a line for each run, and one for the training pictures."""
     teacher = Teacher(weights.read(other), str(other)) if other else None
-    print("                 steps  s/kimg   KID ×1000   other judge  precision recall copies")
+    print("                 steps  s/kimg   KID ×1000   other network precision recall copies")
     for run in runs:
         network, _ = painter.load(run, torch.device("cpu"))
-        pictures = Folder(folder, read(folder, network.size), network.size, mirror=False)
-        judge = metrics.Judge(pictures.learnt(), pictures.unseen(), pictures.crops())
-        z = torch.cat([latent_space.latents(network, seed) for seed in range(MEASURED)])
-        made = latent_space.painted(network, latent_space.styled(network, z, 1.0), 0)
+        dataset = Dataset(folder, read_folder(folder, network.size), network.size, mirror=False)
+        training, held_out = dataset.training_centers(), dataset.held_out_centers()
+        evaluator = metrics.Evaluator(training, held_out, dataset.training_crops())
+        z = torch.cat([latent_space.draw_latent(network, seed) for seed in range(MEASURED)])
+        made = latent_space.paint(network, latent_space.to_styles(network, z, 1.0), 0)
         *_, last = DictReader((run / "log.csv").open())
         state = torch.load(run / "checkpoint.pt", weights_only=True)
         options = weights.describe(run / "model.safetensors")["training"]
         batch = int(options.partition('"batch_size": ')[2].partition(",")[0])
         pace = 1000 * state["seconds"] / (batch * state["step"])
-        found = [
-            (run.name, f"{last['step']:>6} {pace:7.0f}", judge.score(made, generator(0, 0)), made)
-        ]
+        score = evaluator.score(made, generator(0, 0))
+        lines = [(run.name, f"{last['step']:>6} {pace:7.0f}", score, made)]
         if run == runs[-1]:
-            real = judge.real(generator(0, 0))
-            found.append(("the folder", " " * 14, real, pictures.learnt()))
-        for name, past, score, lot in found:
-            line = f"{name:14} {past}  {score.kid:6.1f} ± {score.spread:.1f}"
+            real = evaluator.score_training(generator(0, 0))
+            lines.append(("the folder", " " * 14, real, training))
+        for name, effort, score, pictures in lines:
+            line = f"{name:14} {effort}  {score.kid:6.1f} ± {score.spread:.1f}"
             if teacher:
-                theirs = kid(teacher, pictures.learnt(), pictures.unseen(), lot)
+                theirs = kernel_distance(teacher, training, held_out, pictures)
                 line += f"  {theirs[0]:6.1f} ± {theirs[1]:.1f}"
             line += f"  {score.precision:6.2f} {score.recall:6.2f} {score.copies:6.2f}"
             print(line, flush=True)
 
 
 def plain_dcgan(made: Any, judge: Any) -> Callable[[Tensor], None]:
-    """A step of DCGAN as tutorials have it."""
+    """A training step of DCGAN as in tutorials."""
     adams = [torch.optim.Adam(one.parameters(), 2e-4, betas=(0.5, 0.999)) for one in (judge, made)]
 
     def step(real: Tensor) -> None:
-        fake = made(torch.randn(len(real), made.latent))
+        fake = made(torch.randn(len(real), made.latent_size))
         ones, zeros = torch.ones(len(real)), torch.zeros(len(real))
         adams[0].zero_grad()
         F.binary_cross_entropy_with_logits(judge(real), ones).backward()  # type: ignore[no-untyped-call]
@@ -101,25 +106,24 @@ def plain_dcgan(made: Any, judge: Any) -> Callable[[Tensor], None]:
 
 
 def plain_auto(made: Any, judge: Any) -> Callable[[Tensor], None]:
-    """A step of `auto` written down plainly, without its augmentation and its average."""
+    """A training step of `auto` in plain code, without its augmentation and its EMA."""
     plan = PRESETS["auto"]
-    adams = [
-        torch.optim.Adam(one.parameters(), plan.rate, betas=plan.betas) for one in (judge, made)
-    ]
+    rate, betas, every = plan.learning_rate, plan.betas, plan.penalty_every
+    adams = [torch.optim.Adam(one.parameters(), rate, betas=betas) for one in (judge, made)]
     count = 0
 
     def step(real: Tensor) -> None:
         nonlocal count
-        fake = made(torch.randn(len(real), made.latent))
+        fake = made(torch.randn(len(real), made.latent_size))
         seen = fake.detach()
-        if lazy := count % plan.every == 0:
+        if lazy := count % every == 0:
             real, seen = real.requires_grad_(True), seen.requires_grad_(True)
-        above, below = judge(real), judge(seen)
-        loss = F.softplus(below - above).mean()
+        on_real, on_fake = judge(real), judge(seen)
+        loss = F.softplus(on_fake - on_real).mean()
         if lazy:
-            for logits, pictures in ((above, real), (below, seen)):
+            for logits, pictures in ((on_real, real), (on_fake, seen)):
                 (slope,) = torch.autograd.grad(logits.mean(1).sum(), pictures, create_graph=True)
-                loss = loss + plan.every / 2 * slope.square().sum((1, 2, 3)).mean()
+                loss = loss + every / 2 * slope.square().sum((1, 2, 3)).mean()
         adams[0].zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         adams[0].step()
@@ -132,81 +136,85 @@ def plain_auto(made: Any, judge: Any) -> Callable[[Tensor], None]:
     return step
 
 
-class Grouped(stylegan2.Modulated):
-    """StyleGAN2's convolution as the paper words it: kernels of its own for every picture."""
+class Grouped(stylegan2_layers.ModulatedConv2d):
+    """The modulated convolution as the paper describes it: own kernels for every picture."""
 
     def forward(self, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-        """As that of the class it replaces."""
-        (count, into, height, width), out = x.shape, len(self.weight)
+        """As in the class that it replaces."""
+        (count, inputs, height, width), outputs = x.shape, len(self.weight)
         weight = self.weight * self.gain * self.style(w)[:, None, :, None, None]
         if self.demodulate:
             weight = weight * (weight.square().sum((2, 3, 4), keepdim=True) + 1e-8).rsqrt()
-        x = x.reshape(1, count * into, height, width)
-        if self.enlarge:
+        x = x.reshape(1, count * inputs, height, width)
+        if self.upsample:
             weight = weight.transpose(1, 2).flatten(0, 1)
             x = F.conv_transpose2d(x, weight, stride=2, groups=count).view(
-                count, out, 2 * height + 1, 2 * width + 1
+                count, outputs, 2 * height + 1, 2 * width + 1
             )
-            x = stylegan2._filter(x, 1, gain=4.0)
+            x = stylegan2_layers.lowpass(x, 1, gain=4.0)
         else:
             side = weight.shape[-1] // 2
             x = F.conv2d(x, weight.flatten(0, 1), padding=side, groups=count)
-            x = x.view(count, out, height, width)
-        return x, x.new_ones(count, out, 1, 1)
+            x = x.view(count, outputs, height, width)
+        return x, x.new_ones(count, outputs, 1, 1)
 
 
 def plain_stylegan2(made: Any, judge: Any) -> Callable[[Tensor], None]:
-    """A step of StyleGAN2 with grouped convolutions, else as ours."""
+    """A training step of StyleGAN2 with grouped convolutions, and otherwise ours."""
     for module in made.modules():
-        if isinstance(module, stylegan2.Modulated):
+        if isinstance(module, stylegan2_layers.ModulatedConv2d):
             module.__class__ = Grouped
-    game, count = Game(made, judge, PRESETS["stylegan2"]), 0
+    stage, count = AdversarialStep(made, judge, PRESETS["stylegan2"]), 0
 
     def step(real: Tensor) -> None:
         nonlocal count
-        game.step(real, count, 1.0)
+        stage.step(real, count, 1.0)
         count += 1
 
     return step
 
 
 def speed() -> None:
-    """Print the seconds of our steps as shares of plain ones."""
+    """Print the seconds of our steps, relative to plain ones."""
     plain = {"dcgan": plain_dcgan, "auto": plain_auto, "stylegan2": plain_stylegan2}
     for name, make in plain.items():
         plan = PRESETS[name]
         both: list[Any] = [build(plan.architecture, (64, 64)) for _ in range(2)]
-        if name == "stylegan2":  # smaller than the preset's, which takes a minute a step
-            size = (16, 16)
+        if name == "stylegan2":  # smaller than the preset, which takes a minute per step
+            size, base = (16, 16), 2048
             both = [
-                (stylegan2.Generator(size, base=2048), stylegan2.Discriminator(size, base=2048))
+                (
+                    stylegan2.Generator(size, channel_base=base),
+                    stylegan2.Discriminator(size, channel_base=base),
+                )
                 for _ in range(2)
             ]
         theirs = make(*both[0])
         made, judge = (one.to(memory_format=torch.channels_last) for one in both[1])
-        game, real = Game(made, judge, plan), torch.rand(plan.batch_size, 3, *made.size)
-        steps = 2 if name == "dcgan" else 4  # so that steps with and without a penalty are there
+        stage, real = AdversarialStep(made, judge, plan), torch.rand(plan.batch_size, 3, *made.size)
+        steps = 2 if name == "dcgan" else 4  # with and without a penalty
         ratios = []
         for turn in range(TURNS):
             seconds = []
             for ours in (True, False):
                 began = time.monotonic()
                 for step in range(2 * steps):
-                    game.step(real, 2 * turn * steps + step, 1.0) if ours else theirs(real.clone())
+                    number = 2 * turn * steps + step
+                    stage.step(real, number, 1.0) if ours else theirs(real.clone())
                 seconds.append((time.monotonic() - began) / steps / 2)
             ratios.append(seconds[0] / seconds[1])
-        share = median(ratios[1:])
-        print(f"{name}: {seconds[0]:.2f} s a step, {share:.2f} of the plain one's", flush=True)
+        ratio = median(ratios[1:])
+        print(f"{name}: {seconds[0]:.2f} s per step, {ratio:.2f} times the plain one", flush=True)
 
 
 def main() -> None:
-    """Print both kinds of numbers, or one."""
-    asked = ArgumentParser(description=__doc__)
-    asked.add_argument("folder", type=Path, nargs="?")
-    asked.add_argument("runs", type=Path, nargs="*")
-    asked.add_argument("--judge", type=Path)
-    given = asked.parse_args()
-    compare(given.folder, given.runs, given.judge) if given.runs else speed()
+    """Print the scores of runs, or the speeds."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("runs", type=Path, nargs="*")
+    parser.add_argument("--features", type=Path)
+    given = parser.parse_args()
+    compare(given.folder, given.runs, given.features) if given.runs else speed()
 
 
 if __name__ == "__main__":

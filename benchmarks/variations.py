@@ -1,12 +1,13 @@
-"""What `variations` is measured by: likeness in patches, difference between them, seconds, memory.
+"""Measure `variations`: likeness in patches, differences between the results, seconds and memory.
 
     python benchmarks/variations.py PICTURE...
 
-Every picture is made smaller to 512 pixels of its longer side. How far its variations are from it:
-the sliced Wasserstein distance between all their patches of 7 × 7 pixels and all of its own, at
-full, half and quarter scale; and the share of the nearest of its patches' squared distance to the
-variance of patches, at quarter scale. Both also of a collage: pieces of it, an eighth of its
-shorter side, from anywhere, mirrored or not. Seconds and memory are those of 1200x800.
+Every picture is reduced to 512 pixels on its longer side. Two distances of its variations from it
+are printed. One is the sliced Wasserstein distance between the patches of 7 × 7 pixels of both, at
+full, half and quarter scale. The other is the mean squared distance of a patch to the nearest patch
+of the picture, relative to the variance of patches, at quarter scale. Both are also printed for a
+collage: tiles of the picture, an eighth of its shorter side, from anywhere, mirrored or not.
+Seconds and memory are for 1200x800.
 """
 
 import math
@@ -24,29 +25,30 @@ from limner import io
 from limner.generation.variations import variations
 from limner.nn import images
 from limner.patches import search
+from limner.patches.field import PATCH_SIZE
 
 LONGEST, COUNT = 512, 8
 DIRECTIONS = 64
 
 
 def distance(made: Tensor, source: Tensor) -> float:
-    """Sliced Wasserstein distance of patches, in grey levels of 255, of pictures of one size."""
+    """Sliced Wasserstein distance of patches, in gray levels of 255, of pictures of one size."""
     random = torch.Generator().manual_seed(0)
-    slices = torch.randn(DIRECTIONS, 3, search.SIDE, search.SIDE, generator=random)
+    slices = torch.randn(DIRECTIONS, 3, PATCH_SIZE, PATCH_SIZE, generator=random)
     slices = slices / slices.flatten(1).norm(dim=1)[:, None, None, None]
     one, other = (F.conv2d(rgb, slices)[0].flatten(1).sort(1).values for rgb in (made, source))
     return float((one - other).abs().mean()) * 255
 
 
-def strange(made: Tensor, source: Tensor) -> float:
-    """How far patches are from their nearest in the source, as a share of the source's variance."""
-    wanted, there = (F.unfold(rgb, search.SIDE)[0].T for rgb in (made, source))
-    nearest = there[search.nearest(wanted, there)]
-    return float((wanted - nearest).square().sum(1).mean() / there.var(0).sum())
+def distance_to_nearest(made: Tensor, source: Tensor) -> float:
+    """Distance of patches to their nearest in the source, relative to the source's variance."""
+    ours, theirs = (F.unfold(rgb, PATCH_SIZE)[0].T for rgb in (made, source))
+    nearest = theirs[search.nearest(ours, theirs)]
+    return float((ours - nearest).square().sum(1).mean() / theirs.var(0).sum())
 
 
 def collage(source: Tensor, seed: int) -> Tensor:
-    """Pieces of a picture [1, 3, H, W] from anywhere, mirrored or not."""
+    """Tiles of a picture [1, 3, H, W] from anywhere, mirrored or not."""
     random = torch.Generator().manual_seed(seed)
     height, width = images.size_of(source)
     side = min(height, width) // 8
@@ -56,20 +58,20 @@ def collage(source: Tensor, seed: int) -> Tensor:
         for _ in range(math.ceil(width / side)):
             y = int(torch.randint(height - side + 1, (), generator=random))
             x = int(torch.randint(width - side + 1, (), generator=random))
-            piece = source[..., y : y + side, x : x + side]
-            row.append(piece.flip(3) if torch.rand((), generator=random) < 0.5 else piece)
+            tile = source[..., y : y + side, x : x + side]
+            row.append(tile.flip(3) if torch.rand((), generator=random) < 0.5 else tile)
         rows.append(torch.cat(row, 3))
     return torch.cat(rows, 2)[..., :height, :width]
 
 
-def at(rgb: Tensor, part: int) -> Tensor:
-    """A picture of so much smaller a scale."""
+def reduced(rgb: Tensor, factor: int) -> Tensor:
+    """A picture, smaller by a factor."""
     height, width = images.size_of(rgb)
-    return images.resize(rgb, (height // part, width // part))
+    return images.resize(rgb, (height // factor, width // factor))
 
 
-def large(path: Path, count: int) -> float:
-    """Seconds of a picture of 1200 × 800, when so many are made."""
+def seconds_per_picture(path: Path, count: int) -> float:
+    """Seconds for each of some variations of 1200 × 800 pixels."""
     began = time.perf_counter()
     variations(path, n=count, size="1200x800")
     return (time.perf_counter() - began) / count
@@ -88,22 +90,28 @@ def main() -> None:
         made = [io.read(one).rgb for one in ours]
         kinds = {"ours": made, "collage": [collage(source, seed) for seed in range(COUNT)]}
         print(f"{path.name}, {width} × {height}")
-        for kind, those in kinds.items():
-            far = [fmean(distance(at(rgb, k), at(source, k)) for rgb in those) for k in (1, 2, 4)]
-            odd = fmean(strange(at(rgb, 4), at(source, 4)) for rgb in those)
-            apart = float(torch.cat(those).std(0, correction=0).mean() / source.std((2, 3)).mean())
+        for kind, pictures in kinds.items():
+            far = [
+                fmean(distance(reduced(rgb, k), reduced(source, k)) for rgb in pictures)
+                for k in (1, 2, 4)
+            ]
+            odd = fmean(
+                distance_to_nearest(reduced(rgb, 4), reduced(source, 4)) for rgb in pictures
+            )
+            spread = torch.cat(pictures).std(0, correction=0).mean()
+            apart = float(spread / source.std((2, 3)).mean())
             print(
                 f"  {kind}: patches {', '.join(f'{one:.2f}' for one in far)} of 255; "
-                f"strange {odd:.2%}; apart {apart:.2f}"
+                f"to the nearest {odd:.2%}; apart {apart:.2f}"
             )
             for name, value in zip(("1", "1/2", "1/4"), far, strict=True):
                 found.setdefault(f"{kind}, patches at {name}", []).append(value)
-            found.setdefault(f"{kind}, strange", []).append(odd)
+            found.setdefault(f"{kind}, to the nearest", []).append(odd)
             found.setdefault(f"{kind}, apart", []).append(apart)
     for key, values in found.items():
         print(f"{key}: {fmean(values):.4f}")
     for path in paths[:3]:
-        seconds, _, peak = measured(large, path, COUNT)
+        seconds, _, peak = measured(seconds_per_picture, path, COUNT)
         print(f"{path.name} → 1200x800: {seconds:.1f} s a picture, peak {peak / 2**30:.2f} GiB")
 
 
