@@ -1,10 +1,11 @@
-"""What `beautify` is measured by, on twenty photos that no network was trained on.
+"""Measure `beautify` on twenty photos that no network was trained on.
 
     python benchmarks/beautify.py FOLDER... [--article RUN] [--sheet OUT.jpg]
 
-FOLDERs are those the shipped networks were trained on; of the quarter held out by a hash of the
-name twenty are taken, 768 px long. RUN is one of `limner train beautifier --preset article`: its
-predictor's errors and speed are compared with ours. The sheet shows before, after and map.
+The FOLDERs are those that the shipped networks were trained on. Twenty photos of the quarter that
+was held out are taken, at most 768 px long. RUN is a run of `limner train beautifier --preset
+article`, whose predictor is compared with ours. The sheet shows each photo before, after, and its
+map.
 """
 
 import sys
@@ -24,30 +25,30 @@ from limner import io, predictability
 from limner.beauty import inpainting_masks as masks
 from limner.beauty.beautifier import load
 from limner.beauty.beautify import METHODS, beautify
+from limner.beauty.dataset import HELD_OUT_ONE_IN, MAX_SIDE, MIN_SIDE
 from limner.beauty.objective import gradient_energy
 from limner.beauty.predictability import SHIPPED
-from limner.beauty.predictor import Context, rebuilt_by_windows
-from limner.beauty.train import HELD_OUT, LONGEST, SEEN
+from limner.beauty.predictor import ContextEncoder, predict_by_windows
 from limner.nn import images
 from limner.train.crops import load_pictures
 
 PHOTOS = 20
-EYE = load(SHIPPED).eye
+PREDICTORS = load(SHIPPED).predictors
 Change = Callable[[Tensor, float], Tensor]
 
 
 def fade(picture: Tensor, share: float) -> Tensor:
-    """Towards the mean colour."""
+    """Fade a picture towards its mean color."""
     return torch.lerp(picture, picture.mean((2, 3), keepdim=True), share)
 
 
 def blur(picture: Tensor, share: float) -> Tensor:
-    """By a Gaussian of up to six pixels."""
+    """Blur a picture with a Gaussian of up to six pixels."""
     return images.gaussian_blur(picture, 0.2 + 6 * share)
 
 
-def as_far(change: Change, picture: Tensor, distance: float) -> Tensor:
-    """Change a picture until it is as far from itself, by mean absolute difference."""
+def changed_by(change: Change, picture: Tensor, distance: float) -> Tensor:
+    """Change a picture until its mean absolute difference from the original is `distance`."""
     low, high = 0.0, 1.0
     for _ in range(14):
         middle = (low + high) / 2
@@ -58,19 +59,19 @@ def as_far(change: Change, picture: Tensor, distance: float) -> Tensor:
 
 @torch.no_grad()
 def logs(picture: Tensor) -> tuple[float, float, float]:
-    """Logarithms, larger for what is more predictable: of error, relative error, progress."""
-    errors = EYE.errors(masks.framed(picture)[0])
+    """Return logarithms of error, relative error and progress; larger is more predictable."""
+    errors = PREDICTORS.errors(masks.crop_frame(picture)[0])
     return -log(float(errors.good)), -log(float(errors.relative)), log(float(errors.progress))
 
 
-def compared(photos: list[Tensor], method: str) -> None:
-    """Print what a method gains at strength 1, beside fading and blur of the same distance."""
+def compare(photos: list[Tensor], method: str) -> None:
+    """Print the gain of a method at strength 1, and that of fading and blur of equal distance."""
     rows = []
     for photo in photos:
         made = beautify(io.to_picture(photo), method=method)  # type: ignore[arg-type]
         after = io.read(made).rgb
         distance = float(F.l1_loss(after, photo))
-        others = [as_far(change, photo, distance) for change in (fade, blur)]
+        others = [changed_by(change, photo, distance) for change in (fade, blur)]
         before, *after_all = (logs(one) for one in (photo, after, *others))
         gains = [[100 * (g - b) for g, b in zip(one, before, strict=True)] for one in after_all]
         energy = float(gradient_energy(after) / gradient_energy(photo))
@@ -97,47 +98,47 @@ def compared(photos: list[Tensor], method: str) -> None:
 
 
 @torch.no_grad()
-def predicted(photos: list[Tensor], article: Path | None) -> None:
-    """Print the errors of the predictors, of 255, and their times on 512×512 pixels."""
-    frames = [masks.framed(photo)[0] for photo in photos]
-    errors = [EYE.errors(frame) for frame in frames]
-    ours, film = (255 * fmean(float(getattr(e, k)) for e in errors) for k in ("good", "bad"))
-    print(f"error: ours {ours:.2f}, harmonic fill {film:.2f}", end="")
-    context = Context()
+def predict(photos: list[Tensor], article: Path | None) -> None:
+    """Print the errors of the predictors, of 255, and their times for 512×512 pixels."""
+    frames = [masks.crop_frame(photo)[0] for photo in photos]
+    errors = [PREDICTORS.errors(frame) for frame in frames]
+    ours, fill = (255 * fmean(float(getattr(e, k)) for e in errors) for k in ("good", "bad"))
+    print(f"error: ours {ours:.2f}, harmonic fill {fill:.2f}", end="")
+    encoder = ContextEncoder()
     if article is not None:
         found = load(article / "model.safetensors").parts["good"]
-        assert isinstance(found, Context)
-        context = found
+        assert isinstance(found, ContextEncoder)
+        encoder = found
         theirs = [
-            float(F.l1_loss(rebuilt_by_windows(context, frame), masks.inner(frame)))
+            float(F.l1_loss(predict_by_windows(encoder, frame), masks.crop_holes(frame)))
             for frame in frames
         ]
         print(f", the article's {255 * fmean(theirs):.2f}", end="")
     print()
-    frame, _ = masks.framed(images.resize(photos[0], (512, 512)))
+    frame, _ = masks.crop_frame(images.resize(photos[0], (512, 512)))
     times: dict[str, float] = {}
     results = {}
-    ways: dict[str, Callable[[], Tensor]] = {
-        "the article's loop": lambda: rebuilt_by_windows(context, frame, 1),
-        "in batches": lambda: rebuilt_by_windows(context, frame),
-        "ours": lambda: EYE.good(frame),
+    methods: dict[str, Callable[[], Tensor]] = {
+        "the article's loop": lambda: predict_by_windows(encoder, frame, 1),
+        "in batches": lambda: predict_by_windows(encoder, frame),
+        "ours": lambda: PREDICTORS.good(frame),
     }
-    for name, way in ways.items():
+    for name, method in methods.items():
         best = float("inf")
         for _ in range(3):
             began = time.perf_counter()
-            results[name] = way()
+            results[name] = method()
             best = min(best, time.perf_counter() - began)
         times[name] = best
     loop = times["the article's loop"]
     for name, seconds in times.items():
-        print(f"all centres of 512×512 px, {name}: {seconds:.3f} s, {loop / seconds:.1f} times")
+        print(f"all holes of 512×512 px, {name}: {seconds:.3f} s, {loop / seconds:.1f} times")
     apart_by = (results["the article's loop"] - results["in batches"]).abs().max()
     print(f"loop and batches differ by {float(apart_by):.1e}")
 
 
 def large(width: int) -> float:
-    """Seconds of beautifying a picture of width × three quarters, from a PIL image to another."""
+    """Return the seconds that a picture of width × 3/4 width takes, from PIL image to PIL image."""
     path = Path(__file__).parents[1] / "examples" / "photo.jpg"
     picture = io.to_picture(images.resize(io.read(path).rgb, (width * 3 // 4, width)))
     began = time.perf_counter()
@@ -146,7 +147,7 @@ def large(width: int) -> float:
 
 
 def sheet(photos: list[Tensor], path: Path) -> None:
-    """Write before, after and map of every photo, two photos a row."""
+    """Write each photo before, after, and its map; two photos per row."""
     tiles = []
     for photo in photos:
         picture = io.to_picture(photo)
@@ -159,19 +160,21 @@ def sheet(photos: list[Tensor], path: Path) -> None:
 
 
 def main() -> None:
-    """Print everything."""
+    """Run everything and print it."""
     given = dict(zip(sys.argv[1:], sys.argv[2:], strict=False))
     article, out = given.get("--article"), given.get("--sheet")
     folders = [
         Path(one) for one in sys.argv[1:] if one not in ("--article", "--sheet", article, out)
     ]
-    shelves = load_pictures(folders, SEEN, longest=LONGEST, held_out=True, one_in=HELD_OUT)
-    found = [one[None].float() / 255 for shelf in shelves for one in shelf]
+    held_out = load_pictures(
+        folders, MIN_SIDE, longest=MAX_SIDE, held_out=True, one_in=HELD_OUT_ONE_IN
+    )
+    found = [one[None].float() / 255 for folder in held_out for one in folder]
     photos = found[:: max(1, len(found) // PHOTOS)][:PHOTOS]
     print(f"{len(photos)} photos never trained on")
-    predicted(photos, Path(article) if article else None)
+    predict(photos, Path(article) if article else None)
     for method in METHODS:
-        compared(photos, method)
+        compare(photos, method)
     seconds, _, peak = measured(large, 4000)
     print(f"12 megapixels: {seconds:.2f} s, peak {peak / 2**30:.2f} GiB")
     if out:

@@ -1,4 +1,4 @@
-"""Pictures and small networks of random weights that the tests of this room share."""
+"""Pictures and small networks with random weights that the tests of this package share."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,81 +12,81 @@ from torch import nn
 
 from limner.beauty import beautifier, beautify, predictability
 from limner.beauty.beautifier import Beautifier
-from limner.beauty.improver import Free, Tables
-from limner.beauty.predictor import Context, Predictor
+from limner.beauty.improver import ConvolutionalImprover, TableImprover
+from limner.beauty.predictor import ContextEncoder, UNet
 
 Scene = Callable[..., Image.Image]
 
 
-class SmallPredictor(Predictor):
+class SmallUNet(UNet):
     def __init__(self) -> None:
         super().__init__((8, 8))
 
 
-class SmallContext(Context):
+class SmallContextEncoder(ContextEncoder):
     def __init__(self) -> None:
         super().__init__(4, 8)
 
 
-class SmallTables(Tables):
+class SmallTableImprover(TableImprover):
     def __init__(self) -> None:
         super().__init__(6)
 
 
-class SmallFree(Free):
+class SmallConvolutionalImprover(ConvolutionalImprover):
     def __init__(self) -> None:
         super().__init__(6)
 
 
 def shaken(network: nn.Module) -> nn.Module:
-    """Let also the layers act that begin at zero, or near."""
+    """Give random weights to the layers that start at zero, or near it."""
     amounts = {"tables": 3.0, "light.weight": 0.1}
     for name, weight in network.named_parameters():
         if not weight.any() or name in amounts:
             nn.init.normal_(weight, 0, amounts.get(name, 0.05))
-        elif isinstance(network, Context) and weight.dim() > 1:
-            weight.data *= 3  # so that of what goes in something comes out
+        elif isinstance(network, ContextEncoder) and weight.dim() > 1:
+            weight.data *= 3  # so that the output depends on the input
     return network.requires_grad_(False).eval()
 
 
 @contextmanager
 def few_weights() -> Iterator[None]:
-    """Let networks be small."""
+    """Make networks small."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(beautifier.OURS, "good", SmallPredictor)
-        patch.setitem(beautifier.OURS, "closeness", SmallFree)
+        patch.setitem(beautifier.NETWORKS["default"], "good", SmallUNet)
+        patch.setitem(beautifier.NETWORKS["default"], "closeness", SmallConvolutionalImprover)
         for name in ("relative", "progress"):
-            patch.setitem(beautifier.OURS, name, SmallTables)
-        for name, make in (("bad", SmallContext), ("good", SmallContext)):
-            patch.setitem(beautifier.ARTICLES, name, make)
+            patch.setitem(beautifier.NETWORKS["default"], name, SmallTableImprover)
+        for name, make in (("bad", SmallContextEncoder), ("good", SmallContextEncoder)):
+            patch.setitem(beautifier.NETWORKS["article"], name, make)
         for name in ("closeness", "progress"):
-            patch.setitem(beautifier.ARTICLES, name, SmallFree)
+            patch.setitem(beautifier.NETWORKS["article"], name, SmallConvolutionalImprover)
         yield
 
 
 @pytest.fixture(scope="module", autouse=True)
 def small() -> Iterator[None]:
-    """Networks of few weights, in this room's tests and no others."""
+    """Use networks with few weights in the tests of this package, and in no others."""
     with few_weights():
         yield
 
 
 @pytest.fixture(scope="session")
 def drawn() -> Callable[[str], Beautifier]:
-    """A beautifier of random weights: of preset ``default`` or ``article``."""
+    """Return a beautifier with random weights, of preset ``default`` or ``article``."""
 
     def draw(preset: str) -> Beautifier:
         torch.manual_seed(1)
         with few_weights():
-            makers = beautifier.OURS if preset == "default" else beautifier.ARTICLES
-            return Beautifier({name: shaken(make()) for name, make in makers.items()})
+            networks = beautifier.NETWORKS[preset]
+            return Beautifier({name: shaken(make()) for name, make in networks.items()})
 
     return draw
 
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory, drawn: Callable[[str], Beautifier]) -> Path:
-    """Its weights, as a training saves them."""
+    """Its weights file, as a training saves it."""
     path = tmp_path_factory.mktemp("weights") / "beautifier.safetensors"
     beautifier.save(path, drawn("default"), {"preset": "default", "steps": 7})
     return path
@@ -94,31 +94,31 @@ def model(tmp_path_factory: pytest.TempPathFactory, drawn: Callable[[str], Beaut
 
 @pytest.fixture
 def shipped(model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The same, where the verbs look for what ships."""
-    for room in (beautify, predictability):
-        monkeypatch.setattr(room, "SHIPPED", model)
+    """The same file, in place of the one that comes with limner."""
+    for module in (beautify, predictability):
+        monkeypatch.setattr(module, "SHIPPED", model)
     return model
 
 
 @pytest.fixture(scope="session")
-def tables() -> Tables:
+def tables() -> TableImprover:
     torch.manual_seed(2)
-    network = shaken(SmallTables())
-    assert isinstance(network, Tables)
+    network = shaken(SmallTableImprover())
+    assert isinstance(network, TableImprover)
     return network
 
 
 @pytest.fixture(scope="session")
-def free() -> Free:
+def free() -> ConvolutionalImprover:
     torch.manual_seed(2)
-    network = shaken(SmallFree())
-    assert isinstance(network, Free)
+    network = shaken(SmallConvolutionalImprover())
+    assert isinstance(network, ConvolutionalImprover)
     return network
 
 
 @pytest.fixture(scope="session")
 def scene() -> Scene:
-    """Soft spots of colour with hard stripes across and some grain."""
+    """Paint soft spots of color with hard stripes across, and some grain."""
 
     def paint(width: int = 160, height: int = 140, seed: int = 0) -> Image.Image:
         random = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Training a beautifier: its stages by hand, runs of a few steps, stopped and resumed."""
+"""Training a beautifier: its stages by hand, and short runs, stopped and resumed."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from limner import beautify, predictability
-from limner.beauty import beautifier, objective, stages, train
+from limner.beauty import beautifier, dataset, objective, stages
 from limner.beauty import inpainting_masks as masks
 from limner.beauty.beautifier import Beautifier, load
 from limner.beauty.train import train_beautifier
@@ -23,8 +23,8 @@ from limner.progress import Progress, Stop
 from stopping import same, until
 
 Scene = Callable[..., Image.Image]
-KNOWN, HELD_OUT = ("0.png", "2.png", "3.png", "4.png"), ("1.png", "6.png")  # by their hash
-SIDE = 160  # two rows of two centres
+KNOWN, HELD_OUT = ("0.png", "2.png", "3.png", "4.png"), ("1.png", "6.png")  # by a hash of it
+SIDE = 160  # two rows of two centers
 
 # checkpoints at 2, 4, 6, 7, 8, 10, 12, 13
 DEFAULT: dict[str, Any] = {"steps": 4, "improver_steps": 3, "save_every": 2}
@@ -36,12 +36,12 @@ PARTS = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def little() -> Iterator[None]:
+def small_crops() -> Iterator[None]:
     """Crops of 160 pixels."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "SEEN", SIDE)
-        patch.setattr(stages.Grid, "side", SIDE)
-        patch.setattr(stages.Improving, "side", SIDE)
+        patch.setattr(dataset, "MIN_SIDE", SIDE)
+        patch.setattr(stages.UNetStage, "crop_size", SIDE)
+        patch.setattr(stages.ImproverStage, "crop_size", SIDE)
         yield
 
 
@@ -70,7 +70,7 @@ Run = tuple[Path, dict[str, float], list[Progress]]
 
 @pytest.fixture(scope="module")
 def runs(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """A whole run of each preset, its scores and its progress."""
+    """An uninterrupted run of each preset, its scores and its progress."""
     found = {}
     for options in (DEFAULT, ARTICLE):
         name, told = str(options.get("preset", "default")), list[Progress]()
@@ -80,25 +80,25 @@ def runs(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ru
 
 
 def crops(photos: Path, count: int, side: int, seed: int, step: int) -> Tensor:
-    known = train.Photos([photos], held_out=False)
+    known = dataset.Photos([photos], held_out=False)
     return known.crops(count, side, seeding.generator(seed, step))
 
 
 def found_in(view: np.ndarray, crop: np.ndarray) -> bool:
-    """Is it one of these? First by a corner, for speed."""
+    """Whether a crop is in a picture. The corner is compared first, for speed."""
     likely = (view[..., :4, :4] == crop[:, :4, :4]).all((2, 3, 4))
     return any((view[y, x] == crop).all() for y, x in np.argwhere(likely))
 
 
-# --- what is learnt --------------------------------------------------------------------------
+# --- what is learned -------------------------------------------------------------------------
 
 
 def test_crops_are_parts_of_the_photos_that_are_not_held_out(photos: Path) -> None:
     pictures = [np.asarray(Image.open(photos / name)) for name in KNOWN]
     views = [
         np.lib.stride_tricks.sliding_window_view(one, (SIDE, SIDE), (0, 1))
-        for lot in pictures
-        for one in (lot, lot[:, ::-1])
+        for picture in pictures
+        for one in (picture, picture[:, ::-1])
     ]
     found = (crops(photos, 8, SIDE, 0, 0) * 255).round().numpy()
     seen = set()
@@ -110,38 +110,37 @@ def test_crops_are_parts_of_the_photos_that_are_not_held_out(photos: Path) -> No
 
 
 def test_the_first_loss_is_of_the_first_phase(tmp_path: Path, photos: Path) -> None:
-    """Of 255, over the upper left of each four centres."""
+    """It is the mean error, of 255, in the upper left of every four holes."""
     (told,) = stopped(tmp_path, photos, 1, steps=9, seed=3)
     batch = crops(photos, 2, SIDE, 3, 0)
     torch.manual_seed(3)
-    network = beautifier.OURS["good"]().requires_grad_(False)
+    network = beautifier.NETWORKS["default"]["good"]().requires_grad_(False)
     hidden, given = torch.zeros((2, 1, SIDE, SIDE)), batch.clone()
     there = (slice(48, 80), slice(48, 80))
     hidden[(..., *there)] = 1
-    given[(..., *there)] = masks.harmonic(batch)[..., :32, :32]
+    given[(..., *there)] = masks.harmonic_fill(batch)[..., :32, :32]
     off = (given + network(given, hidden) - batch).abs()[(..., *there)].mean()
     assert told.loss == pytest.approx(255 * off.item(), rel=1e-5) and told.stage == "good"
 
 
 @pytest.mark.parametrize("preset", ["default", "article"])
-def test_improvers_begin_with_the_loss_of_their_method(
+def test_improvers_start_with_the_loss_of_their_method(
     preset: str, runs: dict[str, Run], photos: Path
 ) -> None:
-    """Judged by the predictors that were made before."""
+    """Judged by the predictors that were trained before."""
     run, _, told = runs[preset]
     kept = torch.load(run / "checkpoint.pt", weights_only=True)["done"]
-    makers = beautifier.OURS if preset == "default" else beautifier.ARTICLES
+    makers = beautifier.NETWORKS[preset]
     parts = {name: makers[name]().requires_grad_(False).eval() for name in makers}
     for name in beautifier.PREDICTORS:
         if name in parts:
             parts[name].load_state_dict(kept[name])
-    eye = Beautifier(parts).eye
-    losses = objective.LOSSES if preset == "default" else objective.ARTICLES_LOSSES
+    predictors, losses = Beautifier(parts).predictors, objective.LOSSES[preset]
     for name in dict.fromkeys(PARTS[preset][5:]):
         first = PARTS[preset].index(name)
         torch.manual_seed(0)
         improver, before = makers[name](), crops(photos, 1, SIDE, 0, first)  # a third of two
-        wanted = losses[name](eye, before, improver(before)).item()
+        wanted = losses[name](predictors, before, improver(before)).item()
         assert told[first].loss == pytest.approx(wanted, rel=1e-4), name
 
 
@@ -155,15 +154,15 @@ def test_the_loss_falls(preset: str, tmp_path: Path, photos: Path) -> None:
     assert losses[-10:].mean() < 0.85 * losses[:10].mean()
 
 
-def test_every_weight_goes_down_and_by_one_way_alone() -> None:
-    network = beautifier.OURS["good"]()
-    stage = stages.Grid(network, 2e-3)  # type: ignore[arg-type]
-    ways = (stage._muon, stage._adam)
-    orthogonal, plain = ({id(p) for g in way.param_groups for p in g["params"]} for way in ways)
+def test_every_weight_has_one_optimizer() -> None:
+    network = beautifier.NETWORKS["default"]["good"]()
+    stage = stages.UNetStage(network, 2e-3)  # type: ignore[arg-type]
+    both = (stage._muon, stage._adam)
+    orthogonal, plain = ({id(p) for g in one.param_groups for p in g["params"]} for one in both)
     assert not orthogonal & plain
     assert orthogonal | plain == {id(p) for p in network.parameters()}
     assert all((id(p) in plain) == (p.dim() == 1) for p in network.parameters())
-    assert [way.param_groups[0]["lr"] for way in ways] == [8e-3, 2e-3]
+    assert [one.param_groups[0]["lr"] for one in both] == [8e-3, 2e-3]
 
 
 # --- what a run leaves behind ----------------------------------------------------------------
@@ -179,26 +178,28 @@ def test_progress_goes_through_all_parts(preset: str, runs: dict[str, Run]) -> N
 
 
 def middles(photos: Path) -> list[Tensor]:
-    """Of the pictures held out, in 0..1."""
+    """The centers of the held-out photos, in 0..1."""
     pictures = [np.asarray(Image.open(photos / name)) for name in HELD_OUT]
     parts = [one[5:165, 15:175].transpose(2, 0, 1)[None] / np.float32(255) for one in pictures]
     return [torch.from_numpy(one) for one in parts]
 
 
 @pytest.mark.parametrize("preset", ["default", "article"])
-def test_the_scores_are_true(preset: str, runs: dict[str, Run], photos: Path) -> None:
+def test_the_scores_are_those_of_the_weights(
+    preset: str, runs: dict[str, Run], photos: Path
+) -> None:
     run, scores, _ = runs[preset]
     made = load(run / "model.safetensors")
-    for name, predict in (("error", made.eye.good), ("harmonic", masks.harmonic)):
-        lot = middles(photos)
-        offs = [float((predict(one) - masks.inner(one)).abs().mean()) for one in lot]
+    for name, predict in (("error", made.predictors.good), ("harmonic", masks.harmonic_fill)):
+        held_out = middles(photos)
+        offs = [float((predict(one) - masks.crop_holes(one)).abs().mean()) for one in held_out]
         assert scores[name] == pytest.approx(255 * np.mean(offs), rel=2e-3)
     assert set(scores) == {"error", "harmonic"}
 
 
 @pytest.mark.parametrize("preset", ["default", "article"])
 def test_each_part_has_a_log(preset: str, runs: dict[str, Run], photos: Path) -> None:
-    """A row whenever there is a checkpoint; the last has the scores of what is written."""
+    """One row per checkpoint. The last one has the scores of the weights file."""
     run, scores, told = runs[preset]
     made = load(run / "model.safetensors")
     for name in dict.fromkeys(PARTS[preset]):
@@ -216,7 +217,7 @@ def test_each_part_has_a_log(preset: str, runs: dict[str, Run], photos: Path) ->
         assert rows[0] == ["step", "loss", "relative", "energy"]
         with torch.no_grad():
             pairs = [(one, improver(one)) for one in middles(photos)]
-        shares = [[float(made.eye.errors(one).relative) for one in pair] for pair in pairs]
+        shares = [[float(made.predictors.errors(one).relative) for one in pair] for pair in pairs]
         gained = np.mean([after for _, after in shares]) / np.mean([before for before, _ in shares])
         energy = [[grain(one) for one in pair] for pair in pairs]
         changed = np.mean([after for _, after in energy]) / np.mean([b for b, _ in energy])
@@ -240,7 +241,7 @@ def test_there_are_samples_of_improvers(runs: dict[str, Run], photos: Path) -> N
     improver = load(run / "model.safetensors").improver("closeness")
     assert improver is not None
     before = torch.cat(middles(photos))
-    rows = [torch.cat(list(lot), 2) for lot in (before, improver(before))]
+    rows = [torch.cat(list(photos), 2) for photos in (before, improver(before))]
     wanted = 255 * torch.cat(rows, 1).permute(1, 2, 0).numpy()
     sheet = np.asarray(Image.open(run / "samples" / "000013.png"))
     assert sheet.shape == (2 * SIDE, 2 * SIDE, 3)
@@ -248,7 +249,7 @@ def test_there_are_samples_of_improvers(runs: dict[str, Run], photos: Path) -> N
 
 
 @pytest.mark.parametrize("preset", ["default", "article"])
-def test_what_is_written_are_averages_in_half_precision(preset: str, runs: dict[str, Run]) -> None:
+def test_the_weights_file_has_averages_in_half_precision(preset: str, runs: dict[str, Run]) -> None:
     run, _, _ = runs[preset]
     kept = torch.load(run / "checkpoint.pt", weights_only=True)
     last = PARTS[preset][-1]
@@ -262,20 +263,40 @@ def test_what_is_written_are_averages_in_half_precision(preset: str, runs: dict[
     about = weights.describe(run / "model.safetensors")
     assert (about["kind"], about["architecture"]) == ("beautifier", preset)
     wanted = json.loads((run / "options.json").read_text())
-    assert json.loads(about["training"]) == wanted and wanted["photos"] == ["photos0"]
+    assert {"training": "beautifier", **json.loads(about["training"])} == wanted
+    assert wanted["photos"] == ["photos0"]
 
 
 # --- stopped and resumed ---------------------------------------------------------------------
 
 
+def killed(run: Path, folder: Path, step: int, **options: Any) -> None:
+    """Train as if the process were killed after a step: no checkpoint is written there."""
+
+    def on_step(progress: Progress) -> None:
+        if progress.step == step:
+            raise SystemError("killed")
+
+    with pytest.raises(SystemError, match="killed"):
+        learn(run, folder, on_step=on_step, **options)
+
+
 @pytest.mark.parametrize(
-    ("options", "step", "left"),
+    ("options", "end", "step", "first"),
     [
-        (DEFAULT, 3, 3),
-        (DEFAULT, 5, 5),
-        (DEFAULT, 9, 9),
-        (ARTICLE, 1, 2),
-        (ARTICLE, 11, 12),
+        # between two checkpoints, within a predictor or an improver
+        (DEFAULT, stopped, 3, 4),
+        (DEFAULT, stopped, 9, 10),
+        (DEFAULT, stopped, 11, 12),
+        (ARTICLE, stopped, 3, 4),
+        (ARTICLE, stopped, 9, 10),
+        (DEFAULT, stopped, 5, 6),  # after the first step of an improver
+        (DEFAULT, stopped, 7, 8),  # after the last one
+        (ARTICLE, stopped, 1, 2),
+        (ARTICLE, stopped, 11, 12),  # after the last step of all
+        (DEFAULT, killed, 3, 3),
+        (DEFAULT, killed, 5, 5),
+        (ARTICLE, killed, 9, 9),
     ],
 )
 def test_resuming_gives_the_same_bits(
@@ -283,17 +304,20 @@ def test_resuming_gives_the_same_bits(
     photos: Path,
     runs: dict[str, Run],
     options: dict[str, Any],
+    end: Callable[..., object],
     step: int,
-    left: int,
+    first: int,
 ) -> None:
-    """A run stopped after a step goes on from the checkpoint before."""
+    """A stopped run continues after that step, a killed one after the checkpoint before."""
     run, scores, told = runs[options.get("preset", "default")]
-    stopped(tmp_path, photos, step, **options)
-    torch.rand(5)  # what else draws numbers does not matter
+    end(tmp_path, photos, step, **options)
+    torch.rand(5)  # other random numbers do not matter
     again: list[Progress] = []
     assert learn(tmp_path, photos, **options, resume=True, on_step=again.append) == scores
+    assert all(p.note == "" for p in again[1:])
+    assert [p.note for p in again[:1]] == [f"resuming after step {first - 1}"] * (step < len(told))
     assert [(p.step, p.stage, p.loss) for p in again] == [
-        (p.step, p.stage, p.loss) for p in told[left - 1 :]
+        (p.step, p.stage, p.loss) for p in told[first - 1 :]
     ]
     models = [weights.read(one / "model.safetensors") for one in (run, tmp_path)]
     same(models[0], models[1])
@@ -303,7 +327,13 @@ def test_resuming_gives_the_same_bits(
         assert (tmp_path / path.relative_to(run)).read_bytes() == path.read_bytes(), path.name
 
 
-def test_a_run_is_resumed_as_it_was_started(tmp_path: Path, photos: Path) -> None:
+def test_training_leaves_torch_s_random_state_alone(tmp_path: Path, photos: Path) -> None:
+    before = torch.get_rng_state()
+    learn(tmp_path, photos, improver_steps=1)
+    np.testing.assert_array_equal(torch.get_rng_state(), before)
+
+
+def test_a_run_is_resumed_with_the_same_options(tmp_path: Path, photos: Path) -> None:
     stopped(tmp_path, photos, 1)
     for options, says in (
         ({"preset": "article"}, "--preset article: this run was started with default"),
@@ -312,11 +342,11 @@ def test_a_run_is_resumed_as_it_was_started(tmp_path: Path, photos: Path) -> Non
         ({"learning_rate": 0.5}, "--learning-rate 0.5: this run was started with 0.002"),
         ({"seed": 1}, "--seed 1: this run was started with 0"),
     ):
-        with pytest.raises(OptionError, match=f"^{says}; resume it with the same, or start"):
+        with pytest.raises(OptionError, match=f"^{says}; resume it with the same options"):
             learn(tmp_path, photos, **options, resume=True)
-    with pytest.raises(OutputError, match="holds a run already; use --resume or another"):
+    with pytest.raises(OutputError, match="already holds a run; continue it with --resume"):
         learn(tmp_path, photos)
-    with pytest.raises(OutputError, match="holds no checkpoint to resume"):
+    with pytest.raises(OutputError, match="has no checkpoint to resume"):
         learn(tmp_path / "other", photos, resume=True)
 
 
@@ -334,9 +364,10 @@ def test_a_run_is_resumed_as_it_was_started(tmp_path: Path, photos: Path) -> Non
         ({"learning_rate": 0.0}, "--learning-rate 0: must be above 0 and below 1"),
         ({"learning_rate": 1.0}, "--learning-rate 1: must be above 0 and below 1"),
         ({"learning_rate": float("nan")}, "--learning-rate nan: must be above 0 and below 1"),
+        ({"device": "tpu"}, "--device tpu: must be one of auto, cpu, cuda, mps"),
     ],
 )
-def test_options_that_cannot_be_are_refused(
+def test_invalid_options_are_refused(
     tmp_path: Path, photos: Path, options: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(OptionError) as raised:
@@ -345,7 +376,7 @@ def test_options_that_cannot_be_are_refused(
     assert not (tmp_path / "run").exists()
 
 
-def test_folders_that_give_too_little_are_refused(tmp_path: Path, scene: Scene) -> None:
+def test_folders_without_photos_are_refused(tmp_path: Path, scene: Scene) -> None:
     (tmp_path / "p").mkdir()
     none = "p: holds no picture of at least 160×160 pixels"
     held = f"{none} among those held out for the scores, one in 4; add some"
@@ -384,7 +415,7 @@ def test_the_command_trains_what_the_verbs_use(
     assert set(told["scores"]) == {"error", "harmonic"}
     model = told["output"]
     assert predictability(scene(), model=model).error > 0
-    says = f"--method relative: {model} was trained for optimise; use one of these"
+    says = f"--method relative: {model} has no network for it; use optimize"
     with pytest.raises(WeightsError) as raised:
         beautify(scene(), model=model)
     assert str(raised.value) == says

@@ -1,4 +1,4 @@
-"""`limner beautify`: every method, cut into rows or whole, its looks, recipes and refusals."""
+"""`limner beautify`: every method, in rows or whole, color tables, recipes and refusals."""
 
 import json
 from collections.abc import Callable
@@ -15,14 +15,15 @@ from torch import Tensor
 
 from limner import beautify, io, predictability
 from limner.batch.replay import replay
-from limner.beauty import beautify as room
+from limner.beauty import beautify as verb
 from limner.beauty.beautifier import Beautifier, load, save
-from limner.beauty.cube_lut import Look
-from limner.beauty.improver import Free, Tables
+from limner.beauty.beautify import side_files
+from limner.beauty.cube_lut import CubeLUT
+from limner.beauty.improver import ConvolutionalImprover, TableImprover
 from limner.cli.main import main
 from limner.errors import InputError, LimnerError, OptionError, WeightsError
 from limner.nn import weights
-from limner.progress import Progress, Stop
+from limner.progress import Progress, Reporter, Stop, silent
 from stopping import until
 
 Scene = Callable[..., Image.Image]
@@ -34,8 +35,8 @@ pytestmark = pytest.mark.usefixtures("shipped")
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps of `optimise`."""
-    monkeypatch.setattr(room, "_STEPS", 6)
+    """Fewer steps of `optimize`."""
+    monkeypatch.setattr(verb, "_STEPS", 6)
 
 
 def values(picture: Image.Image) -> np.ndarray:
@@ -43,12 +44,14 @@ def values(picture: Image.Image) -> np.ndarray:
     return np.asarray(picture.convert("RGB")).astype(float)
 
 
-def whole(picture: Tensor, improver: Tables | Free | None, strength: float) -> np.ndarray:
-    """What an improver makes of all of a picture at once, [H, W, 3] in 0..255, not rounded."""
+def whole(
+    picture: Tensor, improver: TableImprover | ConvolutionalImprover | None, strength: float
+) -> np.ndarray:
+    """Improve a whole picture at once, [H, W, 3] in 0..255, not rounded."""
     assert improver is not None
     with torch.no_grad():
         made: Tensor = improver(picture, strength)
-    # what was neither black nor white does not become so by rounding
+    # rounding must not make values black or white that were not
     made = torch.where((picture > 0) & (picture < 1), made.clamp(1 / 255, 254 / 255), made)
     return 255 * made[0].permute(1, 2, 0).double().numpy()
 
@@ -79,19 +82,19 @@ def test_nothing_becomes_black_or_white(method: Any) -> None:
 
 @pytest.mark.parametrize("rows", [1, 100, 256])
 @pytest.mark.parametrize("height", [5, 257])
-def test_it_does_not_matter_which_rows(
+def test_the_number_of_rows_does_not_matter(
     rows: int,
     height: int,
-    tables: Tables,
-    free: Free,
+    tables: TableImprover,
+    free: ConvolutionalImprover,
     scene: Scene,
     planes: Planes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(room, "_ROWS", rows)
+    monkeypatch.setattr(verb, "_ROWS", rows)
     picture = planes(scene(23, height))
     for improver in (tables, free):
-        made = room._improved(improver, picture, 1.5, lambda *_: None)
+        made = verb._improve(improver, picture, 1.5, Reporter("beautify", silent), "")
         assert made.dtype == torch.uint8 and made.shape == picture.shape
         found = made[0].permute(1, 2, 0).numpy().astype(float)
         assert np.abs(found - whole(picture, improver, 1.5)).max() <= 0.5 + 1e-3
@@ -106,14 +109,14 @@ def test_the_smallest_pictures_keep_their_size(
     assert made.size == size and made.mode == "RGB"
 
 
-@pytest.mark.parametrize("method", room.METHODS)
+@pytest.mark.parametrize("method", verb.METHODS)
 def test_strength_0_is_the_picture_itself(method: Any, scene: Scene) -> None:
     picture = scene(150, 131)
     np.testing.assert_array_equal(beautify(picture, method=method, strength=0), picture)
     assert np.abs(values(beautify(picture, method=method)) - values(picture)).mean() > 0.2
 
 
-@pytest.mark.parametrize("method", room.METHODS)
+@pytest.mark.parametrize("method", verb.METHODS)
 def test_alpha_is_kept(method: Any, scene: Scene) -> None:
     picture = scene(140, 150).convert("RGBA")
     picture.putalpha(Image.linear_gradient("L").resize(picture.size))
@@ -122,25 +125,25 @@ def test_alpha_is_kept(method: Any, scene: Scene) -> None:
     np.testing.assert_array_equal(made.getchannel("A"), picture.getchannel("A"))
 
 
-@pytest.mark.parametrize("method", room.METHODS)
-def test_grey_pictures_are_read(method: Any, scene: Scene) -> None:
-    grey = scene(140, 130).convert("L")
-    made = beautify(grey, method=method)
-    assert made.mode == "RGB" and made.size == grey.size
-    np.testing.assert_array_equal(made, beautify(grey.convert("RGB"), method=method))
-    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+@pytest.mark.parametrize("method", verb.METHODS)
+def test_gray_pictures_are_read(method: Any, scene: Scene) -> None:
+    gray = scene(140, 130).convert("L")
+    made = beautify(gray, method=method)
+    assert made.mode == "RGB" and made.size == gray.size
+    np.testing.assert_array_equal(made, beautify(gray.convert("RGB"), method=method))
+    deep = Image.fromarray(np.asarray(gray).astype(np.uint16) * 257)
     assert np.abs(values(beautify(deep, method=method)) - values(made)).max() <= 1
 
 
-# --- optimise --------------------------------------------------------------------------------
+# --- optimize --------------------------------------------------------------------------------
 
 
-def test_optimise_makes_a_picture_more_predictable(
+def test_optimize_makes_a_picture_more_predictable(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "_STEPS", 25)
+    monkeypatch.setattr(verb, "_STEPS", 25)
     picture, told = scene(128, 128), list[Progress]()
-    made = beautify(picture, method="optimise", on_step=told.append)
+    made = beautify(picture, method="optimize", on_step=told.append)
     before, after = (predictability(one).relative for one in (picture, made))
     assert after < 0.9 * before
     losses = [progress.loss for progress in told if progress.loss is not None]
@@ -148,25 +151,25 @@ def test_optimise_makes_a_picture_more_predictable(
     assert np.abs(values(made) - values(picture)).mean() < 16
 
 
-def test_optimise_stops_with_the_picture_so_far(
+def test_optimize_stops_with_the_picture_so_far(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture, told = scene(128, 140), list[Progress]()
-    made = beautify(picture, method="optimise", on_step=until(3, told))
+    made = beautify(picture, method="optimize", on_step=until(3, told))
     assert [(p.step, p.steps) for p in told] == [(0, 1), (1, 6), (2, 6), (3, 6)]
     assert told[-1].preview is not None
     assert np.abs(values(told[-1].preview()) - values(made)).max() <= 1
-    every = beautify(picture, method="optimise")
-    monkeypatch.setattr(room, "_STEPS", 3)
-    np.testing.assert_array_equal(made, beautify(picture, method="optimise"))
+    every = beautify(picture, method="optimize")
+    monkeypatch.setattr(verb, "_STEPS", 3)
+    np.testing.assert_array_equal(made, beautify(picture, method="optimize"))
     assert np.abs(values(made) - values(every)).mean() > 0.1
 
 
-def test_optimise_works_small_and_changes_all(scene: Scene) -> None:
+def test_optimize_works_small_and_changes_all(scene: Scene) -> None:
     picture = scene(400, 300)
     small = picture.resize((171, 128), Image.Resampling.BICUBIC)
     large, seen = (
-        values(beautify(one, method="optimise", size=128)) - values(one) for one in (picture, small)
+        values(beautify(one, method="optimize", size=128)) - values(one) for one in (picture, small)
     )
     assert large.shape == (300, 400, 3)
     shrunk = np.stack([  # what was changed is smooth: seen small it is what was changed there
@@ -177,10 +180,10 @@ def test_optimise_works_small_and_changes_all(scene: Scene) -> None:
     assert np.corrcoef(shrunk[inner].ravel(), seen[inner].ravel())[0, 1] > 0.8
 
 
-def test_optimise_needs_room_for_a_window(scene: Scene) -> None:
+def test_optimize_needs_a_picture_as_large_as_a_window(scene: Scene) -> None:
     with pytest.raises(InputError) as raised:
-        beautify(scene(300, 127), method="optimise")
-    says = "picture: 300×127 px; must have 128 a side for a window to fit"
+        beautify(scene(300, 127), method="optimize")
+    says = "picture: 300×127 px; must have at least 128 a side; use a larger picture"
     assert str(raised.value) == says
 
 
@@ -188,30 +191,30 @@ def test_optimise_needs_room_for_a_window(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("method", TRAINED)
-def test_progress_counts_lots_of_rows(method: Any, scene: Scene) -> None:
+def test_progress_counts_blocks_of_rows(method: Any, scene: Scene) -> None:
     told: list[Progress] = []
     beautify(scene(20, 600), method=method, on_step=told.append)
     assert [(p.step, p.steps) for p in told] == [(0, 1), (1, 3), (2, 3), (3, 3)]
     assert told[0].note == "20×600 px" and told[0].size == (600, 20) and told[-1].share == 1
 
 
-@pytest.mark.parametrize("method", room.METHODS)
-def test_before_the_first_step_a_stop_goes_through(method: Any, scene: Scene) -> None:
+@pytest.mark.parametrize("method", verb.METHODS)
+def test_a_stop_before_the_first_step_is_raised(method: Any, scene: Scene) -> None:
     with pytest.raises(Stop):
         beautify(scene(), method=method, on_step=until(0, []))
 
 
-# --- looks -----------------------------------------------------------------------------------
+# --- color tables ----------------------------------------------------------------------------
 
 
-def looked(table: Tensor) -> bytes:
+def cube_of(table: Tensor) -> bytes:
     file = BytesIO()
-    Look(table, Path("a")).save(file)
+    CubeLUT(table).save(file)
     return file.getvalue()
 
 
 @pytest.mark.parametrize("method", ["relative", "progress"])
-def test_looks_are_written_beside(
+def test_color_tables_are_written(
     method: str,
     tmp_path: Path,
     scene: Scene,
@@ -222,51 +225,57 @@ def test_looks_are_written_beside(
     photo, out, place = (tmp_path / name for name in ("photo.png", "out.png", "my.cube"))
     scene(140, 90).save(photo)
     line = ["beautify", str(photo), "-o", str(out), "--method", method, "--strength", "1.5"]
-    assert main([*line, "--save-look", str(place)]) == 0
+    assert main([*line, "--save-cube", str(place)]) == 0
     assert capsys.readouterr().out.splitlines() == [str(out), str(place)]
     improver = load(shipped).improver(method)
-    assert isinstance(improver, Tables)
-    table = 1.5 * improver.plan(planes(scene(140, 90)))[0]
-    assert place.read_bytes() == looked(table) != looked(table / 1.5)
+    assert isinstance(improver, TableImprover)
+    table = 1.5 * improver.adjustments(planes(scene(140, 90)))[0]
+    assert place.read_bytes() == cube_of(table) != cube_of(table / 1.5)
     with Image.open(out) as made:
         wanted = beautify(photo, method=method, strength=1.5)  # type: ignore[arg-type]
         np.testing.assert_array_equal(made, wanted)
-        assert "save_look" not in json.loads(made.info["limner"])["options"]
-    assert "beside" not in wanted.info
+        assert "save_cube" not in json.loads(made.info["limner"])["options"]
+        assert "beside" not in wanted.info
+    made = beautify(photo, method=method, save_cube=place)  # type: ignore[arg-type]
+    assert side_files({"method": method, "save_cube": place}) == {"cube": place}
+    assert {name: io.ending_of(view) for name, view in made.info["beside"].items()} == {
+        "cube": ".cube"
+    }
+    assert side_files({"method": method, "save_cube": None}) == side_files({}) == {}
 
 
-@pytest.mark.parametrize("method", ["closeness", "optimise"])
-def test_looks_are_of_tables_alone(
+@pytest.mark.parametrize("method", ["closeness", "optimize"])
+def test_other_methods_have_no_color_table(
     method: str, tmp_path: Path, scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scene().save(tmp_path / "photo.png")
     line = ["beautify", str(tmp_path / "photo.png"), "-o", str(tmp_path / "out.png")]
     place = str(tmp_path / "my.cube")
-    assert main([*line, "--method", method, "--save-look", place]) == 2
-    says = f"--save-look: --method {method} has no colour table; relative has"
-    assert capsys.readouterr().err == f"limner: error: {says}\n"
+    assert main([*line, "--method", method, "--save-cube", place]) == 2
+    says = f"--save-cube {place}: --method {method} has no color table; leave it out, or use "
+    assert capsys.readouterr().err == f"limner: error: {says}--method relative or progress\n"
     assert {path.name for path in tmp_path.iterdir()} == {"photo.png"}
 
 
-def test_a_look_that_is_there_stays(
+def test_an_existing_color_table_is_kept(
     tmp_path: Path,
     scene: Scene,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """And that is said before anything is computed."""
+    """The error comes before anything is computed."""
     photo, out, place = (tmp_path / name for name in ("photo.png", "out.png", "my.cube"))
     scene().save(photo)
     place.write_text("mine")
-    line = ["beautify", str(photo), "-o", str(out), "--save-look", str(place)]
+    line = ["beautify", str(photo), "-o", str(out), "--save-cube", str(place)]
 
     def worked(*_: object) -> NoReturn:
-        raise AssertionError("work was begun")
+        raise AssertionError("the work has begun")
 
     with monkeypatch.context() as patch:
-        patch.setattr(room, "load", worked)
+        patch.setattr(verb, "load", worked)
         assert main(line) == 1
-        says = f"{place}: exists already; choose another name, or pass --overwrite"
+        says = f"{place}: already exists; choose another name, or use --overwrite"
         assert capsys.readouterr().err == f"limner: error: {says}\n"
         line[-1] = str(tmp_path / "no" / "my.cube")
         assert main(line) == 1
@@ -276,10 +285,10 @@ def test_a_look_that_is_there_stays(
     assert place.read_text().startswith("TITLE") and out.exists()
 
 
-def test_a_look_does_not_take_the_picture_s_place(tmp_path: Path, scene: Scene) -> None:
+def test_a_color_table_cannot_replace_the_picture(tmp_path: Path, scene: Scene) -> None:
     scene().save(tmp_path / "photo.png")
     out = tmp_path / "out.png"
-    line = ["beautify", str(tmp_path / "photo.png"), "-o", str(out), "--save-look", str(out)]
+    line = ["beautify", str(tmp_path / "photo.png"), "-o", str(out), "--save-cube", str(out)]
     assert main([*line, "--overwrite"]) != 0
     assert not out.exists()
 
@@ -288,14 +297,15 @@ def test_a_look_does_not_take_the_picture_s_place(tmp_path: Path, scene: Scene) 
 
 
 @pytest.mark.parametrize(
-    ("method", "named"), [("relative", False), ("closeness", True), ("optimise", False)]
+    ("method", "named"), [("relative", False), ("closeness", True), ("optimize", False)]
 )
 def test_replay_makes_the_same_file(
     method: str, named: bool, tmp_path: Path, scene: Scene, shipped: Path
 ) -> None:
     photo, out, again = (str(tmp_path / name) for name in ("photo.jpg", "out.png", "again.png"))
     scene(160, 300).save(photo, dpi=(300, 300))
-    line = ["beautify", photo, "-o", out, "--method", method, "--strength", "0.7", "--size", "130"]
+    line = ["beautify", photo, "-o", out, "--method", method, "--strength", "0.7"]
+    line += ["--size", "130"] if method == "optimize" else []
     assert main([*line, *(["--model", str(shipped)] if named else [])]) == 0
     recipe = io.recipe_of(out)
     model = str(shipped) if named else None
@@ -303,7 +313,7 @@ def test_replay_makes_the_same_file(
     assert recipe["options"] == {
         "strength": 0.7,
         "method": method,
-        "size": 130,
+        "size": 130 if method == "optimize" else 512,
         "model": model,
         "allow_huge": False,
     }
@@ -315,17 +325,17 @@ def test_replay_makes_the_same_file(
         assert made.info["dpi"] == pytest.approx((300, 300), abs=0.01)
 
 
-def test_a_replay_makes_no_looks_and_no_measurements(tmp_path: Path, scene: Scene) -> None:
-    """Recipes may come from anybody: they name what makes pictures, and nothing to be written."""
+def test_a_replay_writes_no_color_table_and_measures_nothing(tmp_path: Path, scene: Scene) -> None:
+    """Anybody may have written a recipe, so it cannot name a file to write."""
     scene().save(tmp_path / "photo.png")
     about: dict[str, Any] = json.loads(beautify(tmp_path / "photo.png").info["limner"])
-    looking = about | {"options": about["options"] | {"save_look": str(tmp_path / "my.cube")}}
+    looking = about | {"options": about["options"] | {"save_cube": str(tmp_path / "my.cube")}}
     measuring = about | {"verb": "predictability", "options": {}}
     for recipe in (looking, measuring):
         text = PngInfo()
         text.add_text("limner", json.dumps(recipe))
         scene().save(tmp_path / "odd.png", pnginfo=text)
-        with pytest.raises(InputError, match="not a recipe of limner's"):
+        with pytest.raises(InputError, match="has no valid recipe"):
             replay(tmp_path / "odd.png")
     assert not (tmp_path / "my.cube").exists()
 
@@ -341,14 +351,14 @@ def test_a_replay_makes_no_looks_and_no_measurements(tmp_path: Path, scene: Scen
         ({"strength": float("nan")}, "--strength nan: must be from 0 to 2"),
         ({"method": "blur"}, "--method blur: must be one of relative, progress, closeness, opt"),
         ({"method": "good"}, "--method good: must be one of relative, progress, closeness, opt"),
-        ({"size": 127}, "--size 127: must be from 128 to 2048 pixels"),
-        ({"size": 2049}, "--size 2049: must be from 128 to 2048 pixels"),
+        ({"size": 127}, "--size 127: must be from 128 to 2048"),
+        ({"size": 2049}, "--size 2049: must be from 128 to 2048"),
+        ({"size": 256}, "--size 256: has no effect with --method relative; leave it out, or use"),
+        ({"method": "closeness", "size": 256}, "--size 256: has no effect with --method closeness"),
         ({"device": "tpu"}, "--device tpu: must be one of auto, cpu, cuda, mps"),
     ],
 )
-def test_options_that_cannot_be_are_refused(
-    options: dict[str, Any], says: str, scene: Scene
-) -> None:
+def test_invalid_options_are_refused(options: dict[str, Any], says: str, scene: Scene) -> None:
     with pytest.raises(OptionError) as raised:
         beautify(scene(), **options)
     assert str(raised.value).startswith(says) and "\n" not in str(raised.value)
@@ -358,11 +368,11 @@ def test_weights_that_do_not_fit_are_refused(
     tmp_path: Path, scene: Scene, drawn: Callable[[str], Beautifier]
 ) -> None:
     other = weights.SHIPPED / "compact-features.safetensors"
-    with pytest.raises(WeightsError, match="no beautifier's weights; `limner train beautifier`"):
+    with pytest.raises(WeightsError, match="holds no beautifier weights; make some with"):
         beautify(scene(), model=str(other))
     for preset, method, known in (
-        ("default", "progress", "relative, optimise"),
-        ("article", "relative", "closeness, progress, optimise"),
+        ("default", "progress", "relative or optimize"),
+        ("article", "relative", "closeness or progress or optimize"),
     ):
         parts = dict(drawn(preset).parts)
         if preset == "default":
@@ -371,15 +381,18 @@ def test_weights_that_do_not_fit_are_refused(
         save(path, Beautifier(parts), {"preset": preset})
         with pytest.raises(WeightsError) as raised:
             beautify(scene(), model=str(path), method=method)  # type: ignore[arg-type]
-        says = f"--method {method}: {path} was trained for {known}; use one of these"
+        says = f"--method {method}: {path} has no network for it; use {known}"
         assert str(raised.value) == says
+    with pytest.raises(OptionError) as refused:  # in the article's recipe, no method has tables
+        beautify(scene(), model=str(path), method="progress", save_cube=tmp_path / "a.cube")
+    assert str(refused.value).endswith(": --method progress has no color table; leave it out")
     made = beautify(scene(), model=str(path), method="progress")
     assert np.abs(values(made) - values(scene())).mean() > 1
-    assert beautify(scene(), model=str(path), method="optimise").size == made.size
+    assert beautify(scene(), model=str(path), method="optimize").size == made.size
 
 
-@pytest.mark.parametrize("method", ["relative", "optimise"])
-def test_what_is_no_picture_is_refused(
+@pytest.mark.parametrize("method", ["relative", "optimize"])
+def test_files_that_are_no_pictures_are_refused(
     method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "text.png").write_text("no picture at all\n")

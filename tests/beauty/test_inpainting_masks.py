@@ -1,5 +1,6 @@
-"""Where a predictor looks: frames, windows, phases, and the fill of a soap film."""
+"""Holes of a picture: frames, windows, phases and the harmonic fill."""
 
+from collections.abc import Callable
 from itertools import product
 
 import numpy as np
@@ -17,7 +18,7 @@ def noise(height: int, width: int, seed: int = 0) -> Tensor:
 
 
 def places(frame: Tensor) -> list[tuple[int, int]]:
-    """The upper left corners of all centres of a frame, row by row."""
+    """Return the upper left corners of all holes of a frame, row by row."""
     height, width = frame.shape[-2:]
     return list(product(range(48, height - 79, 32), range(48, width - 79, 32)))
 
@@ -26,46 +27,46 @@ def places(frame: Tensor) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
-def test_a_frame_is_the_middle_of_a_picture(height: int, width: int) -> None:
+def test_a_frame_is_the_center_of_a_picture(height: int, width: int) -> None:
     picture = noise(height, width)
-    frame, (rows, columns) = masks.framed(picture)
+    frame, (rows, columns) = masks.crop_frame(picture)
     for part, side, cut in ((rows, height, frame.shape[2]), (columns, width, frame.shape[3])):
         covered = part.stop - part.start
         assert covered % 32 == 0 and cut == covered + 96
         margins = part.start, side - part.stop
         assert min(margins) >= 48 and sum(margins) < 96 + 32 and margins[1] - margins[0] in (0, 1)
-    np.testing.assert_array_equal(masks.inner(frame), picture[..., rows, columns])
+    np.testing.assert_array_equal(masks.crop_holes(frame), picture[..., rows, columns])
     around = picture[..., rows.start - 48 : rows.stop + 48, columns.start - 48 : columns.stop + 48]
     np.testing.assert_array_equal(frame, around)
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
-def test_windows_lie_around_centres_and_centres_make_the_frame(height: int, width: int) -> None:
-    frame, _ = masks.framed(noise(height, width))
-    cut = masks.windows(frame)
+def test_windows_surround_holes_and_holes_can_be_joined(height: int, width: int) -> None:
+    frame, _ = masks.crop_frame(noise(height, width))
+    cut = masks.cut_windows(frame)
     wanted = [one[:, y - 48 : y + 80, x - 48 : x + 80] for one in frame for y, x in places(frame)]
     np.testing.assert_array_equal(cut, torch.stack(wanted))
     np.testing.assert_array_equal(
-        masks.assembled(masks.inner(cut), frame),
-        masks.inner(frame),
+        masks.join_holes(masks.crop_holes(cut), frame),
+        masks.crop_holes(frame),
     )
 
 
-def test_what_holds_no_window_has_no_frame() -> None:
-    with pytest.raises(AssertionError, match="no window fits"):
-        masks.framed(noise(127, 200))
+def test_a_picture_smaller_than_a_window_has_no_frame() -> None:
+    with pytest.raises(AssertionError, match="too small for a window"):
+        masks.crop_frame(noise(127, 200))
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (2, 3), (5, 4)])
-def test_each_centre_is_hidden_once_and_no_two_neighbours_at_once(rows: int, columns: int) -> None:
+def test_each_hole_has_one_phase_and_neighbors_have_others(rows: int, columns: int) -> None:
     frame = torch.zeros((1, 3, 32 * rows + 96, 32 * columns + 96))
-    phases = masks.phase_of(frame)
+    phases = masks.phase_map(frame)
     assert phases.shape == (1, 1, *frame.shape[2:])
     margin = torch.ones_like(phases, dtype=torch.bool)
     margin[..., 48:-48, 48:-48] = False
     assert (phases[margin] == -1).all() and phases[~margin].min() >= 0 and phases.max() <= 3
     cells = phases[0, 0, 48:-48, 48:-48].view(rows, 32, columns, 32)
-    assert (cells == cells[:, :1, :, :1]).all()  # each centre as a whole
+    assert (cells == cells[:, :1, :, :1]).all()  # each hole as a whole
     grid = cells[:, 0, :, 0].numpy()
     for (y, x), (down, across) in product(
         np.ndindex(grid.shape), ((0, 1), (1, -1), (1, 0), (1, 1))
@@ -75,13 +76,13 @@ def test_each_centre_is_hidden_once_and_no_two_neighbours_at_once(rows: int, col
     assert len(np.unique(grid)) == min(2, rows) * min(2, columns)
 
 
-# --- the soap film ---------------------------------------------------------------------------
+# --- the harmonic fill -----------------------------------------------------------------------
 
 
-def test_the_fill_is_what_relaxation_ends_at() -> None:
-    """Jacobi's: each pixel becomes the mean of its four neighbours, again and again."""
+def test_the_fill_is_the_limit_of_relaxation() -> None:
+    """Jacobi's method: each pixel becomes the mean of its four neighbors, again and again."""
     frame = noise(128, 192)
-    filled = masks.harmonic(frame)
+    filled = masks.harmonic_fill(frame)
     assert filled.shape == (2, 3, 32, 96)
     corners = places(frame)
     relaxed = torch.stack([frame[..., y - 1 : y + 33, x - 1 : x + 33] for y, x in corners])
@@ -94,15 +95,24 @@ def test_the_fill_is_what_relaxation_ends_at() -> None:
         np.testing.assert_allclose(found, one[..., 1:-1, 1:-1], atol=1e-5)
 
 
+def test_the_fill_needs_no_float64_on_the_device(
+    without_float64: Callable[[Tensor], Tensor],
+) -> None:
+    masks._laplace_solution.cache_clear()
+    frame = noise(128, 192)
+    found = masks.harmonic_fill(without_float64(frame))
+    np.testing.assert_allclose(found, masks.harmonic_fill(frame), atol=1e-6)
+
+
 def test_ramps_are_filled_exactly() -> None:
     y, x = torch.meshgrid(torch.arange(160.0), torch.arange(192.0), indexing="ij")
     ramps = torch.stack((x / 200, y / 170, 0.9 - x / 300 - y / 500))[None]
-    np.testing.assert_allclose(masks.harmonic(ramps), masks.inner(ramps), atol=2e-6)
+    np.testing.assert_allclose(masks.harmonic_fill(ramps), masks.crop_holes(ramps), atol=2e-6)
 
 
-def test_the_fill_keeps_within_its_border() -> None:
+def test_the_fill_stays_in_the_range_of_its_border() -> None:
     frame = (noise(160, 160) > 0.9).float() * noise(160, 160, 1)
-    filled = masks.harmonic(frame)
+    filled = masks.harmonic_fill(frame)
     for y, x in places(frame):
         edges = [(y - 1, slice(x, x + 32)), (y + 32, slice(x, x + 32))]
         sides = [frame[..., row, part] for row, part in edges]

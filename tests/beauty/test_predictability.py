@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from limner import predictability
 from limner.beauty import beautifier
 from limner.beauty.beautifier import Beautifier
-from limner.beauty.inpainting_masks import harmonic
-from limner.beauty.objective import FLOOR
+from limner.beauty.inpainting_masks import harmonic_fill
+from limner.beauty.objective import EPSILON
 from limner.cli.main import main
 from limner.errors import InputError, OptionError, WeightsError
 from limner.nn import images
@@ -30,7 +30,7 @@ def noise(width: int, height: int) -> Image.Image:
 
 
 def expected(rgb: Tensor, model: Path) -> tuple[float, float, float]:
-    """The three numbers of a picture: frame and contrast by hand."""
+    """Compute the three numbers of a picture, with frame and contrast by hand."""
     starts = [(side - (side - 96) // 32 * 32) // 2 for side in rgb.shape[2:]]
     covered = [(side - 96) // 32 * 32 for side in rgb.shape[2:]]
     parts = [slice(s - 48, s + c + 48) for s, c in zip(starts, covered, strict=True)]
@@ -38,16 +38,20 @@ def expected(rgb: Tensor, model: Path) -> tuple[float, float, float]:
     truth = frame[0, :, 48:-48, 48:-48].numpy().astype(float)
     good, bad = (
         np.abs(predict(frame)[0].numpy() - truth).mean()
-        for predict in (beautifier.load(model).eye.good, harmonic)
+        for predict in (beautifier.load(model).predictors.good, harmonic_fill)
     )
     steps = [np.abs(np.diff(truth, axis=axis)).mean() for axis in (1, 2)]
-    return float(255 * good), float(good / (np.mean(steps) + FLOOR)), float(bad / (good + FLOOR))
+    return (
+        float(255 * good),
+        float(good / (np.mean(steps) + EPSILON)),
+        float(bad / (good + EPSILON)),
+    )
 
 
 @pytest.fixture
 def plain(tmp_path: Path) -> str:
-    """Weights of a predictor that adds nothing to the soap film."""
-    good = beautifier.OURS["good"]()
+    """Write the weights of a predictor that adds nothing to the harmonic fill."""
+    good = beautifier.NETWORKS["default"]["good"]()
     for weight in list(good.parameters())[-2:]:
         nn.init.zeros_(weight)
     path = tmp_path / "plain.safetensors"
@@ -59,7 +63,7 @@ def plain(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("size", [(200, 140), (131, 128), (160, 230)])
-def test_the_numbers_are_what_they_are_by_hand(
+def test_the_numbers_by_hand(
     size: tuple[int, int], scene: Scene, planes: Planes, shipped: Path
 ) -> None:
     for picture in (noise(*size), scene(*size)):
@@ -69,13 +73,13 @@ def test_the_numbers_are_what_they_are_by_hand(
         assert found.error > 1
 
 
-def test_an_even_picture_is_predicted_by_a_soap_film(
+def test_an_even_picture_is_predicted_by_the_harmonic_fill(
     plain: str, planes: Planes, shipped: Path
 ) -> None:
     picture = Image.new("RGB", (150, 140), (200, 90, 30))
     found = predictability(picture, model=plain)
     assert found.error < 1e-3 and found.relative < 0.02 and found.progress < 0.02
-    found = predictability(picture)  # by what sees things in it
+    found = predictability(picture)  # with random weights
     wanted = expected(planes(picture), shipped)
     assert (found.error, found.relative) == pytest.approx(wanted[:2], rel=1e-4)
     assert found.error > 1 and found.progress < 1e-3
@@ -84,10 +88,10 @@ def test_an_even_picture_is_predicted_by_a_soap_film(
 def test_a_predictor_that_adds_nothing_makes_no_progress(plain: str) -> None:
     found = predictability(noise(160, 160), model=plain)
     assert found.error == pytest.approx(255 / 4, abs=3)  # about the mean, against even noise
-    assert found.progress == pytest.approx(1 / (1 + FLOOR * 255 / found.error), rel=1e-5)
+    assert found.progress == pytest.approx(1 / (1 + EPSILON * 255 / found.error), rel=1e-5)
 
 
-def test_large_pictures_are_judged_small(scene: Scene, planes: Planes, shipped: Path) -> None:
+def test_large_pictures_are_measured_small(scene: Scene, planes: Planes, shipped: Path) -> None:
     picture = scene(500, 380)
     for size, shape in ((150, (150, 197)), (380, (380, 500)), (512, (380, 500))):
         found = predictability(picture, size=size)
@@ -97,7 +101,7 @@ def test_large_pictures_are_judged_small(scene: Scene, planes: Planes, shipped: 
         assert found.map.size == shape[::-1]
 
 
-def test_what_is_transparent_is_paper(scene: Scene) -> None:
+def test_transparent_pictures_are_measured_on_white(scene: Scene) -> None:
     picture = scene().convert("RGBA")
     picture.putalpha(Image.linear_gradient("L").resize(picture.size))
     white = Image.new("RGBA", picture.size, "white")
@@ -111,8 +115,8 @@ def test_what_is_transparent_is_paper(scene: Scene) -> None:
 # --- the map ---------------------------------------------------------------------------------
 
 
-def test_the_map_is_blue_where_surroundings_tell(plain: str) -> None:
-    """Left grain, right stripes, which a film continues from their ends."""
+def test_the_map_is_blue_where_prediction_is_easy(plain: str) -> None:
+    """Grain on the left; on the right stripes, which the harmonic fill continues."""
     random = np.random.default_rng(0)
     grain = 128 + random.normal(0, 40, (256, 192))
     stripes = 128 + 60 * np.sin(np.arange(192) / 30 * 2 * np.pi) + np.zeros((256, 1))
@@ -130,10 +134,10 @@ def test_the_map_is_blue_where_surroundings_tell(plain: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(127, 300), (300, 127), (1, 1)])
-def test_pictures_without_a_window_are_refused(size: tuple[int, int]) -> None:
+def test_pictures_smaller_than_a_window_are_refused(size: tuple[int, int]) -> None:
     with pytest.raises(InputError) as raised:
         predictability(noise(*size))
-    says = f"picture: {size[0]}×{size[1]} px; must have 128 a side for a window to fit"
+    says = f"picture: {size[0]}×{size[1]} px; must have at least 128 a side; use a larger picture"
     assert str(raised.value) == says
 
 
@@ -141,7 +145,7 @@ def test_sizes_are_limited() -> None:
     for size in (127, 2049, -1):
         with pytest.raises(OptionError) as raised:
             predictability(noise(130, 130), size=size)
-        assert str(raised.value) == f"--size {size}: must be from 128 to 2048 pixels"
+        assert str(raised.value) == f"--size {size}: must be from 128 to 2048"
     one, other = (predictability(noise(128, 128), size=size) for size in (128, 2048))
     assert one.error == other.error > 0
 
@@ -173,7 +177,7 @@ def test_the_command_prints_and_draws(
     assert told["map"] is None and told["error"] == predictability(photo, size=128).error
 
 
-def test_a_map_that_is_there_stays(
+def test_an_existing_map_is_kept(
     tmp_path: Path, scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photo, place = tmp_path / "photo.png", tmp_path / "map.png"
@@ -182,7 +186,7 @@ def test_a_map_that_is_there_stays(
     line = ["predictability", str(photo), "--map", str(place)]
     assert main(line) == 1
     told = capsys.readouterr()
-    says = f"{place}: exists already; choose another name, or pass --overwrite"
+    says = f"{place}: already exists; choose another name, or use --overwrite"
     assert told.err == f"limner: error: {says}\n" and told.out == ""
     assert place.read_bytes() == b"mine"
     assert main([*line, "--overwrite"]) == 0
@@ -195,14 +199,18 @@ def test_a_map_that_is_there_stays(
     [
         (["text.png"], 1, "text.png: "),
         (["nowhere.png"], 1, "nowhere.png: there is no such file"),
-        (["photo.png", "--size", "127"], 2, "--size 127: must be from 128 to 2048 pixels"),
-        (["photo.png", "--map", "map.xyz"], 2, "map.xyz: pictures are not written as '.xyz'"),
+        (["photo.png", "--size", "127"], 2, "--size 127: must be from 128 to 2048"),
+        (["photo.png", "--map", "map.xyz"], 2, "map.xyz: limner does not write '.xyz' files"),
         (["photo.png", "--map", "no/map.png"], 1, "no/map.png: the folder no is missing"),
         (["photo.png", "--device", "tpu"], 2, "--device tpu: must be one of auto, cpu"),
-        (["small.png"], 1, "small.png: 100×90 px; must have 128 a side for a window to fit"),
+        (
+            ["small.png"],
+            1,
+            "small.png: 100×90 px; must have at least 128 a side; ",
+        ),
     ],
 )
-def test_mistakes_are_told_in_one_line(
+def test_mistakes_are_reported_in_one_line(
     tokens: list[str],
     code: int,
     says: str,

@@ -44,8 +44,8 @@ def blur(field: np.ndarray) -> np.ndarray:
     kernel = np.exp(-(np.arange(-7, 8) ** 2) / 18)
     kernel /= kernel.sum()
     for axis in (2, 3):
-        room = [(7, 7) if one == axis else (0, 0) for one in range(4)]
-        padded = np.pad(field, room, mode="symmetric")
+        padding = [(7, 7) if one == axis else (0, 0) for one in range(4)]
+        padded = np.pad(field, padding, mode="symmetric")
         windows = np.lib.stride_tricks.sliding_window_view(padded, 15, axis)
         field = windows @ kernel
     return field

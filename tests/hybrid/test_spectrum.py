@@ -25,8 +25,8 @@ def convolved(picture: np.ndarray, sigma: float) -> np.ndarray:
     kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
     kernel /= kernel.sum()
     for axis in (2, 3):
-        room = [(reach, reach) if one == axis else (0, 0) for one in range(4)]
-        padded = np.pad(picture.astype(float), room, mode="symmetric")
+        padding = [(reach, reach) if one == axis else (0, 0) for one in range(4)]
+        padded = np.pad(picture.astype(float), padding, mode="symmetric")
         picture = np.apply_along_axis(np.convolve, axis, padded, kernel, "valid")
     return picture
 

@@ -60,7 +60,7 @@ def frames(animation: Image.Image) -> list[tuple[np.ndarray, int]]:
     ]
 
 
-def coloured(frame: np.ndarray) -> tuple[int, int, int, int]:
+def nonwhite_box(frame: np.ndarray) -> tuple[int, int, int, int]:
     """Top, bottom, left and right of what is not white."""
     down, right = np.nonzero(frame.min(2) < 250)
     return down.min(), down.max() + 1, right.min(), right.max() + 1
@@ -71,7 +71,7 @@ def test_zoom_goes_out_to_an_eighth_and_comes_back() -> None:
     assert len(found) > 20
     heights, widths = [], []
     for frame, _ in found:
-        top, bottom, left, right = coloured(frame)
+        top, bottom, left, right = nonwhite_box(frame)
         assert abs(top + bottom - 96) <= 1 and abs(left + right - 160) <= 1  # in the middle
         heights.append(bottom - top)
         widths.append(right - left)
@@ -90,7 +90,7 @@ def test_zoom_shows_the_picture_first_and_it_shrunk_on_white() -> None:
     assert animation.format == "GIF" and animation.info["loop"] == 0
     found = frames(animation)
     picture = pixels(photo())
-    assert abs(found[0][0] - picture).mean() < 4  # of 256 colours
+    assert abs(found[0][0] - picture).mean() < 4  # of 256 colors
     least = min(found, key=lambda one: (one[0].min(2) < 250).sum())[0]
     np.testing.assert_allclose(least[42:54, 70:90], block_means(picture, 8), atol=16)
     least[42:54, 70:90] = 255

@@ -1,1 +1,1 @@
-"""The room of `beautify`: what the eye can predict, and pictures that let it."""
+"""`beautify` and `predictability`: measure how predictable a picture is, and make it more so."""

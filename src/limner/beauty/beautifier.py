@@ -1,77 +1,74 @@
-"""A beautifier's weights: what predicts, and the improvers that were trained with it."""
+"""The weights of `beautify`: predictors, and the improvers that were trained with them."""
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from limner.beauty.improver import Free, Tables
-from limner.beauty.objective import Eye
-from limner.beauty.predictor import Context, Predictor, rebuilt, rebuilt_by_windows
+from limner.beauty.improver import ConvolutionalImprover, Improver, TableImprover
+from limner.beauty.objective import Predictors
+from limner.beauty.predictor import ContextEncoder, UNet, predictor_of
 from limner.errors import WeightsError
-from limner.nn import weights
+from limner.nn import seeding, weights
 
-# what is made for each part of a file, in the order in which they are trained
-OURS: dict[str, type[nn.Module]] = {
-    "good": Predictor,
-    "relative": Tables,
-    "progress": Tables,
-    "closeness": Free,
+# preset of the training -> the parts of its file, in the order in which they are trained
+NETWORKS: dict[str, dict[str, type[nn.Module]]] = {
+    "default": {
+        "good": UNet,
+        "relative": TableImprover,
+        "progress": TableImprover,
+        "closeness": ConvolutionalImprover,
+    },
+    "article": {
+        "bad": ContextEncoder,
+        "good": ContextEncoder,
+        "closeness": ConvolutionalImprover,
+        "progress": ConvolutionalImprover,
+    },
 }
-ARTICLES: dict[str, type[nn.Module]] = {
-    "bad": Context,
-    "good": Context,
-    "closeness": Free,
-    "progress": Free,
-}
-PREDICTORS = ("good", "bad")
+PREDICTORS = ("good", "bad")  # the parts that predict; the others improve
 
 
 class Beautifier:
-    """Predictors, and improvers by the name of their method.
+    """Predictors and improvers.
 
     Parameters
     ----------
     parts : dict of str to nn.Module
-        ``good``, what has learnt to predict; with the article's also ``bad``, what was trained
-        badly, for which ours has the harmonic fill; and improvers.
+        ``good``, the predictor; ``bad``, a badly trained one, in the article's recipe only; and
+        improvers by the name of their method.
     """
 
     def __init__(self, parts: dict[str, nn.Module]) -> None:
         self.parts = parts
 
     @property
-    def eye(self) -> Eye:
-        """Those that predict."""
-        good = self.parts["good"]
-        if isinstance(good, Predictor):
-            return Eye(partial(rebuilt, good))
-        bad = cast(Context, self.parts["bad"])
-        return Eye(
-            partial(rebuilt_by_windows, cast(Context, good)), partial(rebuilt_by_windows, bad)
-        )
+    def predictors(self) -> Predictors:
+        """The good and the bad predictor. Without a bad network it is the harmonic fill."""
+        good = predictor_of(self.parts["good"])
+        bad = self.parts.get("bad")
+        return Predictors(good) if bad is None else Predictors(good, predictor_of(bad))
 
     @property
     def methods(self) -> list[str]:
-        """What there are improvers for."""
+        """The methods that have an improver."""
         return [name for name in self.parts if name not in PREDICTORS]
 
-    def improver(self, method: str) -> Tables | Free | None:
-        """What was trained for a method, if anything was."""
-        return cast(Tables | Free | None, self.parts.get(method))
+    def improver(self, method: str) -> Improver | None:
+        """Return the improver of a method, if there is one."""
+        return cast(Improver | None, self.parts.get(method))
 
 
 def save(path: Path, beautifier: Beautifier, options: Mapping[str, object]) -> None:
-    """Write the weights, in half precision."""
+    """Write the weights in half precision, with the options of their training."""
     state: dict[str, Tensor] = {}
     for name, part in beautifier.parts.items():
         state |= {f"{name}.{key}": value for key, value in part.state_dict().items()}
     about = {
         "kind": "beautifier",
-        "licence": "Apache-2.0",
+        "license": "Apache-2.0",
         "recipe": "recipes/beautifier.md",
         "architecture": options["preset"],
         "training": dict(options),
@@ -79,24 +76,37 @@ def save(path: Path, beautifier: Beautifier, options: Mapping[str, object]) -> N
     weights.write(path, weights.halved(state), about)
 
 
-def load(path: Path) -> Beautifier:
-    """Read a beautifier's weights.
+def load(path: Path, device: torch.device | str = "cpu") -> Beautifier:
+    """Read the weights of a beautifier.
+
+    Parameters
+    ----------
+    path : Path
+        What `save` wrote.
+    device : torch.device or str
+        Where its networks compute.
 
     Raises
     ------
     WeightsError
-        The file is missing, damaged or of another network.
+        The file is missing or damaged, or holds other weights.
     """
     state = weights.read(path)
     about = weights.describe(path) if path.suffix == ".safetensors" else {}
     if about.get("kind") != "beautifier":
-        raise WeightsError(f"{path}: no beautifier's weights; `limner train beautifier` makes some")
-    makers = ARTICLES if about.get("architecture") == "article" else OURS
-    there = {key.partition(".")[0] for key in state}
-    parts = {name: make() for name, make in makers.items() if name in there or name in PREDICTORS}
+        raise WeightsError(
+            f"{path}: holds no beautifier weights; make some with `limner train beautifier`"
+        )
+    makers = NETWORKS.get(about.get("architecture", ""), NETWORKS["default"])
+    present = {key.partition(".")[0] for key in state}
+    with seeding.preserved():
+        parts = {
+            name: make() for name, make in makers.items() if name in present or name in PREDICTORS
+        }
     for name, part in parts.items():
         own = {k.partition(".")[2]: v for k, v in state.items() if k.partition(".")[0] == name}
         weights.fill(part, own, f"{path}: {name}")
-        part.requires_grad_(False).eval()
-    cast(Any, parts["good"]).to(memory_format=torch.channels_last)  # nearly twice as fast on CPUs
+        part.requires_grad_(False).eval().to(device)
+    good: nn.Module = parts["good"]
+    good.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on CPUs
     return Beautifier(parts)

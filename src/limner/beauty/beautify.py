@@ -1,9 +1,14 @@
-"""`beautify`: a picture that is easier to predict."""
+"""`beautify`: improve light and color, so that a picture is easier to predict.
 
-import time
-from collections.abc import Callable
+The article this verb grew out of trains one network to predict hidden squares of a picture, and
+another one, the improver, to change the picture so that the first errs less. Its improver may
+change every pixel (``closeness``). Ours only move colors and local light (``relative``,
+``progress``).
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -11,212 +16,242 @@ from PIL import Image
 from torch import Tensor
 
 from limner import io
-from limner._version import __version__
 from limner.beauty import inpainting_masks as masks
-from limner.beauty.beautifier import load
-from limner.beauty.cube_lut import Look
-from limner.beauty.improver import Free, Tables, applied
-from limner.beauty.objective import Eye, relative
-from limner.beauty.predictability import SHIPPED, judged
+from limner.beauty.beautifier import Beautifier, load
+from limner.beauty.cube_lut import CubeLUT
+from limner.beauty.improver import Improver, TableImprover, adjust
+from limner.beauty.objective import Predictors, relative
+from limner.beauty.predictability import MAX_SIZE, SHIPPED, SIZE, resize_to_measure
+from limner.checks import check_choice, check_range
 from limner.errors import OptionError, WeightsError
 from limner.io import Source
 from limner.nn import devices, images, weights
-from limner.progress import OnStep, Progress, Stop, silent
+from limner.progress import OnStep, Reporter, Stop, silent
 
-METHODS = ("relative", "progress", "closeness", "optimise")
-_ROWS = 256  # of a picture that are changed at once
-_STEPS, _RATE = 30, 0.0015  # of the picture's own descent; sRGB in 0..1
-_COARSE = 8  # pixels over which it is smooth
+METHODS = ("relative", "progress", "closeness", "optimize")
+_ROWS = 256  # rows of the picture that are changed at once
+# of ``optimize``
+_STEPS, _LEARNING_RATE = 30, 0.0015  # for light in 0..1
+_CELL = 8  # pixels between the values of the light map
 
 
 def beautify(
     picture: Source,
     *,
     strength: float = 1.0,
-    method: Literal["relative", "progress", "closeness", "optimise"] = "relative",
-    save_look: Path | None = None,
-    size: int = 512,
+    method: Literal["relative", "progress", "closeness", "optimize"] = "relative",
+    save_cube: Path | None = None,
+    size: int = SIZE,
     model: str | None = None,
     device: str = "auto",
     allow_huge: bool = False,
     on_step: OnStep = silent,
 ) -> Image.Image:
-    """Make a picture easier to predict, and so, perhaps, on the eye.
+    """Improve the light and color of a picture.
 
     Parameters
     ----------
     picture : str, path or PIL image
-        What to change.
+        Picture to improve.
     strength : float
-        0 the picture itself, 1 a little, 2 twice as much.
+        Strength of the change, from 0 (none) to 2 (twice as much).
     method : str
-        ``relative`` and ``progress`` move colours and light by tables, which cannot blur:
-        ``relative`` lowers the prediction error in shares of the contrast, ``progress`` raises the
-        article's ratio between a bad and a good predictor. ``closeness`` is the article's improver:
-        a network that is free to smooth, and does. ``optimise`` moves the picture itself.
-    save_look : path
-        Write the colour table too, as a .cube file for photo editors; without the light, which
-        differs from place to place.
+        What makes the picture easier to predict. ``relative`` changes color and local light, and
+        cannot blur. ``progress`` changes the same, but was trained to help a good predictor more
+        than a bad one. ``closeness`` is a network that may change every pixel, as in the article
+        this command grew out of; it smooths a little. ``optimize`` uses no trained network: it
+        changes the light of this one picture, in 30 steps.
+    save_cube : path
+        Also write the color change to this .cube file, a lookup table for photo and video editors.
+        Local light is not part of it.
     size : int
-        Pixels of the short side at which ``optimise`` works, 128 to 2048; what it changes is
-        enlarged to the picture's own size.
+        Short side, in pixels, of the copy that ``--method optimize`` works on, from 128 to 2048.
+        The change is then enlarged to the size of the picture.
     model : str
-        Other weights, as `limner train beautifier` makes them.
+        Weights file with other networks, as made by ``limner train beautifier``. Default: the
+        networks that come with limner.
     device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        Where to compute: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest on this machine.
     allow_huge : bool
-        Read pictures of more than 100 megapixels too.
+        Also read pictures of more than 100 megapixels.
     on_step : callable
-        Called with a `Progress` at every step, or every 256 rows. Raise `Stop` in it to end early.
+        Called with a `Progress` before the first and after every step. If it raises `Stop`,
+        ``optimize`` returns the picture so far; the other methods let it through.
 
     Returns
     -------
     PIL.Image.Image
-        RGB, or RGBA where the picture has alpha, of its size, with recipe.
+        RGB, or RGBA if the picture has transparency, of the same size, with its recipe.
+        ``info["beside"]`` has the table that ``save_cube`` asks for.
 
     Raises
     ------
-    InputError, OptionError, WeightsError
-        A picture that cannot be read, an option out of its range, weights that cannot be had.
+    InputError
+        The picture cannot be read, or is too small for ``optimize``.
+    OptionError
+        An option is out of its range, or has no effect with the method.
+    WeightsError
+        The weights cannot be used, or have no improver for the method.
     """
-    began = time.monotonic()
-    if not 0 <= strength <= 2:
-        raise OptionError(f"--strength {strength:g}: must be from 0 to 2")
-    if method not in METHODS:
-        raise OptionError(f"--method {method}: must be one of {', '.join(METHODS)}")
-    if not masks.WINDOW <= size <= 2048:
-        raise OptionError(f"--size {size}: must be from {masks.WINDOW} to 2048 pixels")
+    _check(strength, method, size)
+    report = Reporter("beautify", on_step)
     where = devices.pick(device)
     path = Path(model) if model else SHIPPED
-    trained = load(path)
-    improver = trained.improver(method)
-    if improver is None and method != "optimise":
-        known = ", ".join((*trained.methods, "optimise"))
-        raise WeightsError(f"--method {method}: {path} was trained for {known}; use one of these")
-    if save_look is not None and not isinstance(improver, Tables):
-        raise OptionError(f"--save-look: --method {method} has no colour table; relative has")
+    beautifier = load(path, where)
+    improver = _improver(beautifier, method, path)
+    _check_cube(save_cube, method, beautifier)
     subject = io.read(picture, allow_huge=allow_huge)
     rgb = subject.rgb
     height, width = images.size_of(rgb)
-    files = {subject.name: subject.sha256}
-    if model:
-        files[model] = weights.sha256(path)
-    recipe: dict[str, object] = {
-        "verb": "beautify",
-        "version": __version__,
-        "inputs": [subject.name],
-        "options": {
-            "strength": float(strength),
-            "method": method,
-            "size": size,
-            "model": model,
-            "allow_huge": allow_huge,
-        },
-        "files": files,
-    }
+    stage = f"{width}×{height} px"
+    for note in (stage, *subject.notes):
+        report(stage, 0, 1, note=note, size=(height, width))
 
-    def tell(
-        done: int,
-        steps: int,
-        note: str = "",
-        loss: float | None = None,
-        preview: Callable[[], Image.Image] | None = None,
-    ) -> None:
-        on_step(
-            Progress(
-                "beautify",
-                f"{width}×{height} px",
-                done,
-                steps,
-                time.monotonic() - began,
-                loss,
-                preview,
-                note,
-                share=done / steps,
-                size=(height, width),
-            )
+    if improver is None:
+        small = resize_to_measure(io.on_white(subject), size, subject.name).to(where)
+        change = _optimize(small, beautifier.predictors, report, stage) - small
+        change = F.interpolate(change, (height, width), mode="bicubic", align_corners=False)
+        result = _without_clipping(rgb, rgb + strength * change.to(rgb.device))
+    else:
+        result = _improve(improver, rgb.to(where), strength, report, stage)
+
+    options = {
+        "strength": float(strength),
+        "method": method,
+        "size": size,
+        "model": model,
+        "allow_huge": allow_huge,
+    }
+    hashes = {model: weights.sha256(path)} if model else None
+    recipe = io.make_recipe("beautify", [subject.name], options, [subject], hashes)
+    made = io.to_picture(result, _alpha(subject, result), like=subject, recipe=recipe)
+    if isinstance(improver, TableImprover) and save_cube is not None:
+        made.info["beside"] = {"cube": _cube(improver, rgb.to(where), strength)}
+    return made
+
+
+def side_files(options: Mapping[str, Any]) -> dict[str, str | Path]:
+    """Return the files that `beautify` makes beside its result with these options.
+
+    Parameters
+    ----------
+    options : mapping
+        Keyword options of `beautify`.
+
+    Returns
+    -------
+    dict
+        Name to path.
+    """
+    path = options.get("save_cube")
+    return {} if path is None else {"cube": Path(path)}
+
+
+def _check(strength: float, method: str, size: int) -> None:
+    """Refuse options that are out of range, or that have no effect with the method."""
+    check_range("strength", strength, 0, 2)
+    check_choice("method", method, METHODS)
+    check_range("size", size, masks.WINDOW, MAX_SIZE)
+    if size != SIZE and method != "optimize":
+        raise OptionError(
+            f"--size {size}: has no effect with --method {method}; leave it out, or use --method "
+            "optimize"
         )
 
-    for note in (f"{width}×{height} px", *subject.notes):
-        tell(0, 1, note)
-    if improver is None:
-        small = judged(io.on_white(subject), size, subject.name).to(where)
-        moved = _optimised(small, trained.eye, tell) - small
-        moved = F.interpolate(moved, (height, width), mode="bicubic", align_corners=False)
-        result = _between(rgb, rgb + strength * moved.to(rgb.device))
-    else:
-        result = _improved(improver.to(where), rgb.to(where), strength, tell)
-    alpha = subject.alpha
-    if alpha is not None and result.dtype == torch.uint8:
-        alpha = (alpha * 255).round()
-    made = io.to_picture(result, alpha, like=subject, recipe=recipe)
-    if save_look is not None:
-        assert isinstance(improver, Tables)
-        with torch.no_grad():
-            table = strength * improver.plan(rgb.to(where))[0]
-        made.info["beside"] = {"look": Look(table, save_look)}
-    return made
+
+def _improver(beautifier: Beautifier, method: str, path: Path) -> Improver | None:
+    """Return the improver of a method, or None for ``optimize``."""
+    improver = beautifier.improver(method)
+    if improver is None and method != "optimize":
+        known = " or ".join((*beautifier.methods, "optimize"))
+        raise WeightsError(f"--method {method}: {path} has no network for it; use {known}")
+    return improver
+
+
+def _check_cube(save_cube: Path | None, method: str, beautifier: Beautifier) -> None:
+    """Refuse to save the color table of a method that has none."""
+    parts = beautifier.parts.items()
+    tables = [name for name, part in parts if isinstance(part, TableImprover)]
+    if save_cube is not None and method not in tables:
+        remedy = f", or use --method {' or '.join(tables)}" if tables else ""
+        raise OptionError(
+            f"--save-cube {save_cube}: --method {method} has no color table; leave it out{remedy}"
+        )
 
 
 @torch.no_grad()
-def _improved(
-    improver: Tables | Free, rgb: Tensor, strength: float, tell: Callable[..., None]
+def _improve(
+    improver: Improver, rgb: Tensor, strength: float, report: Reporter, stage: str
 ) -> Tensor:
-    """Improve a picture [1, 3, H, W] in 0..1 to uint8, some rows at a time."""
-    height, width = images.size_of(rgb)
-    made = torch.empty(rgb.shape, dtype=torch.uint8)
-    if isinstance(improver, Tables):
-        table, light = (strength * one for one in improver.plan(rgb))
-        light = F.interpolate(light, (height, width), mode="bicubic", align_corners=False)
-    starts = range(0, height, _ROWS)
+    """Improve a picture [1, 3, H, W] in 0..1, some rows at a time; return uint8, on the CPU."""
+    size = images.size_of(rgb)
+    result = torch.empty(rgb.shape, dtype=torch.uint8)
+    if isinstance(improver, TableImprover):
+        table, light = (strength * one for one in improver.adjustments(rgb))
+        light = F.interpolate(light, size, mode="bicubic", align_corners=False)
+    starts = range(0, size[0], _ROWS)
     for done, top in enumerate(starts, 1):
         rows = slice(top, top + _ROWS)
-        if isinstance(improver, Tables):
-            part = applied(rgb[..., rows, :], table, light[..., rows, :])
+        if isinstance(improver, TableImprover):
+            part = adjust(rgb[..., rows, :], table, light[..., rows, :])
         else:
             first = max(0, top - improver.radius)
-            seen = rgb[..., first : rows.stop + improver.radius, :]
-            part = improver(seen, strength)[..., top - first :, :][..., :_ROWS, :]
-        part = _between(rgb[..., rows, :], part)
-        made[..., rows, :] = (part * 255).round().to(torch.uint8).cpu()
-        tell(done, len(starts))
-    return made
+            with_context = rgb[..., first : rows.stop + improver.radius, :]
+            part = improver(with_context, strength)[..., top - first :, :][..., :_ROWS, :]
+        part = _without_clipping(rgb[..., rows, :], part)
+        result[..., rows, :] = (part * 255).round().to(torch.uint8).cpu()
+        report(stage, done, len(starts), size=size)
+    return result
 
 
-def _optimised(before: Tensor, eye: Eye, tell: Callable[..., None]) -> Tensor:
-    """Move a picture [1, 3, H, W] itself down the loss of the method ``relative``.
+def _optimize(before: Tensor, predictors: Predictors, report: Reporter, stage: str) -> Tensor:
+    """Minimize the loss of ``relative`` for a picture [1, 3, H, W]; return the changed picture.
 
-    By a small change of its light alone, smooth over some pixels: one free in each pixel turns into
-    a chequer, and one of colours into spots, that only the predictor finds easy.
+    Only light changes, and smoothly over some pixels. If every pixel were free it would become a
+    checkerboard, and with free colors it would get spots: both look easy only to the predictor.
     """
-    frame, _ = masks.framed(before)
+    frame, _ = masks.crop_frame(before)
     size = images.size_of(before)
-    change = torch.zeros((1, 1, *(-(-side // _COARSE) for side in size)), device=before.device)
-    change.requires_grad_()
-    adam = torch.optim.Adam([change], _RATE)
+    light = torch.zeros((1, 1, *(-(-side // _CELL) for side in size)), device=before.device)
+    light.requires_grad_()
+    adam = torch.optim.Adam([light], _LEARNING_RATE)
 
-    def moved() -> Tensor:
-        smooth = F.interpolate(change, size, mode="bicubic", align_corners=False)
-        return _between(before, before + smooth)
+    def changed() -> Tensor:
+        smooth = F.interpolate(light, size, mode="bicubic", align_corners=False)
+        return _without_clipping(before, before + smooth)
 
     try:
         for step in range(1, _STEPS + 1):
             adam.zero_grad()
-            loss = relative(eye, frame, masks.framed(moved())[0])
+            loss = relative(predictors, frame, masks.crop_frame(changed())[0])
             loss.backward()  # type: ignore[no-untyped-call]
             adam.step()
-            tell(
+            report(
+                stage,
                 step,
                 _STEPS,
                 loss=loss.item(),
-                preview=lambda: io.to_picture(moved().detach()),
+                preview=lambda: io.to_picture(changed().detach()),
             )
     except Stop:
-        pass  # what there is so far
-    return moved().detach()
+        pass  # the picture so far is the result
+    return changed().detach()
 
 
-def _between(before: Tensor, after: Tensor) -> Tensor:
-    """Let nothing become black or white that was not."""
+def _without_clipping(before: Tensor, after: Tensor) -> Tensor:
+    """Keep values from becoming 0 or 255 of 255 that were not before."""
     inside = (before > 0) & (before < 1)
     return torch.where(inside, after.clamp(1 / 255, 254 / 255), after.clamp(0, 1))
+
+
+def _alpha(subject: io.Picture, result: Tensor) -> Tensor | None:
+    """Return the alpha channel of a picture in the number type of a result."""
+    if subject.alpha is not None and result.dtype == torch.uint8:
+        return (subject.alpha * 255).round()
+    return subject.alpha
+
+
+@torch.no_grad()
+def _cube(improver: TableImprover, rgb: Tensor, strength: float) -> CubeLUT:
+    """Return the color change of a picture [1, 3, H, W] as a table."""
+    return CubeLUT(strength * improver.adjustments(rgb)[0])

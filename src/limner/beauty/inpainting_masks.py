@@ -1,7 +1,12 @@
-"""Where a predictor looks: 32×32 centres, hidden one by one, by phases, or all in a batch.
+"""The squares of a picture that a predictor has to fill in, and how they are hidden.
 
-A frame is the part of a picture that is tiled by centres, m rows of n, with 48 pixels of context on
-every side, so that no window reaches beyond the picture.
+Terms, as for context encoders (Pathak et al. 2016):
+
+- A *hole* is a hidden square of 32×32 pixels.
+- A *window* is a hole with its context: 128×128 pixels.
+- A *frame* is the part of a picture that can be tiled with m rows of n holes, with the context of
+  the outer holes around it: 32m + 96 by 32n + 96 pixels.
+- A *phase* is every other hole of a frame in both directions. The four phases together hide all.
 """
 
 from functools import lru_cache
@@ -12,14 +17,14 @@ from torch import Tensor
 
 from limner.nn import images
 
-HOLE = 32  # pixels of a hidden centre's side
-CONTEXT = 48  # around it
-WINDOW = HOLE + 2 * CONTEXT  # the article's 128
-PHASES = 4  # of every other centre in both directions: so many together cover a frame
+HOLE = 32  # side of a hole in pixels
+CONTEXT = 48  # pixels around it
+WINDOW = HOLE + 2 * CONTEXT  # 128, as in the article's recipe
+PHASES = 4
 
 
-def framed(picture: Tensor) -> tuple[Tensor, tuple[slice, slice]]:
-    """Cut the frame out of the middle of a picture.
+def crop_frame(picture: Tensor) -> tuple[Tensor, tuple[slice, slice]]:
+    """Crop the largest frame from the center of pictures.
 
     Parameters
     ----------
@@ -29,38 +34,41 @@ def framed(picture: Tensor) -> tuple[Tensor, tuple[slice, slice]]:
     Returns
     -------
     tuple
-        The frame [N, C, 32m + 96, 32n + 96], and where its centres lie in the picture.
+        The frame [N, C, 32m + 96, 32n + 96], and rows and columns of its holes in the picture.
     """
-    parts, centres = [], []
+    frame, holes = [], []
     for side in images.size_of(picture):
-        assert side >= WINDOW, "no window fits"
+        assert side >= WINDOW, "too small for a window"
         covered = (side - 2 * CONTEXT) // HOLE * HOLE
         first = (side - covered) // 2
-        parts.append(slice(first - CONTEXT, first + covered + CONTEXT))
-        centres.append(slice(first, first + covered))
-    return picture[..., parts[0], parts[1]], (centres[0], centres[1])
+        frame.append(slice(first - CONTEXT, first + covered + CONTEXT))
+        holes.append(slice(first, first + covered))
+    return picture[..., frame[0], frame[1]], (holes[0], holes[1])
 
 
-def inner(frame: Tensor) -> Tensor:
-    """The centres of a frame, [N, C, 32m, 32n]."""
+def crop_holes(frame: Tensor) -> Tensor:
+    """Return the part of frames that the holes cover, [N, C, 32m, 32n]."""
     return frame[..., CONTEXT:-CONTEXT, CONTEXT:-CONTEXT]
 
 
-def windows(frame: Tensor) -> Tensor:
-    """Every centre with what lies around it, row by row, [N·m·n, C, 128, 128]."""
-    cut = frame.unfold(2, WINDOW, HOLE).unfold(3, WINDOW, HOLE)  # [N, C, m, n, 128, 128]
-    return cut.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
+def cut_windows(frame: Tensor) -> Tensor:
+    """Return the windows of all holes, row by row, [N·m·n, C, 128, 128]."""
+    windows = frame.unfold(2, WINDOW, HOLE).unfold(3, WINDOW, HOLE)  # [N, C, m, n, 128, 128]
+    return windows.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
 
 
-def assembled(centres: Tensor, frame: Tensor) -> Tensor:
-    """Put predicted centres [N·m·n, C, 32, 32] together, [N, C, 32m, 32n]."""
+def join_holes(holes: Tensor, frame: Tensor) -> Tensor:
+    """Put predicted holes [N·m·n, C, 32, 32] of frames together, [N, C, 32m, 32n]."""
     rows, columns = ((side - 2 * CONTEXT) // HOLE for side in images.size_of(frame))
-    grid = centres.view(-1, rows, columns, *centres.shape[1:])
-    return grid.permute(0, 3, 1, 4, 2, 5).reshape(-1, centres.shape[1], rows * HOLE, columns * HOLE)
+    grid = holes.view(-1, rows, columns, *holes.shape[1:])
+    return grid.permute(0, 3, 1, 4, 2, 5).reshape(-1, holes.shape[1], rows * HOLE, columns * HOLE)
 
 
-def phase_of(frame: Tensor) -> Tensor:
-    """Which of the four phases hides each pixel, 0 to 3; −1 in the margin. [1, 1, H, W]."""
+def phase_map(frame: Tensor) -> Tensor:
+    """Return the phase that hides each pixel of a frame, 0 to 3; -1 around the holes. [1, 1, H, W].
+
+    The frame's values do not matter.
+    """
     rows, columns = ((side - 2 * CONTEXT) // HOLE for side in images.size_of(frame))
     down = (torch.arange(rows, device=frame.device) % 2)[:, None]
     phases = 2 * down + torch.arange(columns, device=frame.device) % 2
@@ -68,24 +76,27 @@ def phase_of(frame: Tensor) -> Tensor:
     return F.pad(phases, (CONTEXT,) * 4, value=-1)[None, None]
 
 
-def harmonic(frame: Tensor) -> Tensor:
-    """Fill every centre from the pixels along its border alone, as smoothly as can be.
+def harmonic_fill(frame: Tensor) -> Tensor:
+    """Fill every hole of frames from the pixels along its border alone, [N, C, 32m, 32n].
 
-    What a soap film would do: Laplace's equation with the border's values, [N, C, 32m, 32n]. It
-    knows nothing of pictures, and is what a predictor has to beat.
+    The fill is the smoothest surface with the values of the border: it solves Laplace's equation.
+    It has learned nothing about pictures, so a predictor has to do better.
     """
     ring = frame[..., CONTEXT - 1 : 1 - CONTEXT, CONTEXT - 1 : 1 - CONTEXT]
     cut = ring.unfold(2, HOLE + 2, HOLE).unfold(3, HOLE + 2, HOLE)  # [N, C, m, n, 34, 34]
     sides = (cut[..., 0, 1:-1], cut[..., -1, 1:-1], cut[..., 1:-1, 0], cut[..., 1:-1, -1])
-    filled = torch.cat(sides, -1) @ _film().to(frame).mT  # [N, C, m, n, 1024]
+    filled = torch.cat(sides, -1) @ _laplace_solution().to(frame).mT  # [N, C, m, n, 1024]
     channels = frame.shape[1]
-    centres = filled.permute(0, 2, 3, 1, 4).reshape(-1, channels, HOLE, HOLE)
-    return assembled(centres, frame)
+    holes = filled.permute(0, 2, 3, 1, 4).reshape(-1, channels, HOLE, HOLE)
+    return join_holes(holes, frame)
 
 
 @lru_cache(maxsize=1)
-def _film() -> Tensor:
-    """What each pixel of a centre takes of its border, [1024, 128]: top, bottom, left, right."""
+def _laplace_solution() -> Tensor:
+    """Return the weight of each border pixel in each pixel of a hole, [1024, 128], on the CPU.
+
+    The border is top, bottom, left, right.
+    """
     count = HOLE * HOLE
     places = torch.arange(count).view(HOLE, HOLE)
     equations = 4 * torch.eye(count, dtype=torch.float64)
@@ -96,5 +107,5 @@ def _film() -> Tensor:
     edges = (places[0], places[-1], places[:, 0], places[:, -1])
     for side, edge in enumerate(edges):
         border[edge, side * HOLE + torch.arange(HOLE)] = 1
-    film: Tensor = torch.linalg.solve(equations, border).float()
-    return film
+    solution: Tensor = torch.linalg.solve(equations, border).float()
+    return solution

@@ -1,4 +1,9 @@
-"""`predictability`: how well a picture can be predicted from itself, and where."""
+"""`predictability`: measure how well a picture can be predicted from itself, and where.
+
+The article that `beautify` grew out of measures the beauty of a picture by its predictability: a
+network predicts hidden squares of 32×32 pixels from their surroundings, and the error of the
+prediction is the score.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +16,17 @@ from torch import Tensor
 from limner import io
 from limner.beauty import inpainting_masks as masks
 from limner.beauty.beautifier import load
-from limner.beauty.objective import compared
-from limner.errors import InputError, OptionError
+from limner.beauty.objective import measure_errors
+from limner.checks import check_range
+from limner.errors import InputError
 from limner.io import Source
 from limner.nn import devices, images, weights
 
-SIZE = 512  # pixels of the short side at which pictures are judged, unless they have fewer
+SIZE, MAX_SIZE = 512, 2048  # short side, in pixels, at which pictures are measured
 SHIPPED = weights.SHIPPED / "beautifier.safetensors"
-_CELL = 16  # pixels of a place on the map
-# colours of the map from the most to the least predictable: blue, grey, orange
-_COLOURS = ((0.10, 0.35, 0.85), (0.75, 0.75, 0.75), (1.0, 0.45, 0.0))
+_SIGMA = 16  # pixels over which the map averages
+# colors of the map, from easy to hard to predict: blue, gray, orange
+_COLORS = ((0.10, 0.35, 0.85), (0.75, 0.75, 0.75), (1.0, 0.45, 0.0))
 
 
 @dataclass(frozen=True)
@@ -30,14 +36,16 @@ class Predictability:
     Attributes
     ----------
     error : float
-        MAE(Y, Z) of 255, the article's number: of hidden 32×32 centres against what the predictor
-        makes of their surroundings. Fading and blur make it smaller.
+        Mean absolute error of the prediction, from 0 to 255: the article's number. A faded or
+        blurred picture has a smaller one.
     relative : float
-        The same in shares of the mean difference of neighbouring pixels. Fading leaves it.
+        The error divided by the mean difference of neighboring pixels. Fading does not change it,
+        so use it to compare pictures.
     progress : float
-        How many times better the predictor is than a harmonic fill, which has learnt nothing.
+        How many times smaller the error is than that of a smooth fill, which has learned nothing.
     map : PIL image
-        The picture in grey, blue where it is predicted well for its contrast, orange where badly.
+        The picture in gray, tinted blue where it is easy to predict for its contrast, and orange
+        where it is hard.
     """
 
     error: float
@@ -60,70 +68,91 @@ def predictability(
     Parameters
     ----------
     picture : str, path or PIL image
-        What to look at.
+        Picture to measure.
     size : int
-        Pixels of the short side at which it is judged, 128 to 2048; a smaller picture as it is.
+        Short side, in pixels, at which the picture is measured, from 128 to 2048. A smaller picture
+        keeps its size. Compare only numbers that were measured at the same size.
     model : str
-        Another predictor's weights, as `limner train beautifier` makes them.
+        Weights file with another predictor, as made by ``limner train beautifier``. Default: the
+        predictor that comes with limner.
     device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        Where to compute: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest on this machine.
     allow_huge : bool
-        Read pictures of more than 100 megapixels too.
+        Also read pictures of more than 100 megapixels.
 
     Returns
     -------
     Predictability
-        Three numbers, and a map.
+        Three numbers and a map.
 
     Raises
     ------
-    InputError, OptionError, WeightsError
-        A picture that cannot be read or is smaller than 128 pixels, an option out of its range, no
-        such weights.
+    InputError
+        The picture cannot be read, or has less than 128 pixels a side.
+    OptionError
+        An option is out of its range.
+    WeightsError
+        The weights cannot be used.
     """
-    if not masks.WINDOW <= size <= 2048:
-        raise OptionError(f"--size {size}: must be from {masks.WINDOW} to 2048 pixels")
+    check_range("size", size, masks.WINDOW, MAX_SIZE)
     where = devices.pick(device)
     subject = io.read(picture, allow_huge=allow_huge)
-    rgb = judged(io.on_white(subject), size, subject.name).to(where)
-    eye = load(Path(model) if model else SHIPPED).eye
-    frame, centres = masks.framed(rgb)
-    made, truth = eye.good(frame), masks.inner(frame)
-    errors = compared(frame, made, eye.bad(frame))
-    wrong = (truth - made).abs().mean(1, keepdim=True)
+    rgb = resize_to_measure(io.on_white(subject), size, subject.name).to(where)
+    predictors = load(Path(model) if model else SHIPPED, where).predictors
+    frame, holes = masks.crop_frame(rgb)
+    prediction, truth = predictors.good(frame), masks.crop_holes(frame)
+    errors = measure_errors(frame, prediction, predictors.bad(frame))
+    error = (truth - prediction).abs().mean(1, keepdim=True)
     luma = images.luma(truth)
-    detail = (luma - images.gaussian_blur(luma, _CELL / 2)).abs()
+    detail = (luma - images.gaussian_blur(luma, _SIGMA / 2)).abs()
     return Predictability(
-        float(errors.good) * 255,
-        float(errors.relative),
-        float(errors.progress),
-        _drawn(images.luma(rgb), wrong, detail, centres),
+        error=float(errors.good) * 255,
+        relative=float(errors.relative),
+        progress=float(errors.progress),
+        map=_draw_map(images.luma(rgb), error, detail, holes),
     )
 
 
-def judged(rgb: Tensor, size: int, name: str) -> Tensor:
-    """Bring a picture [1, 3, H, W] to the size at which it is judged, or refuse it."""
+def resize_to_measure(rgb: Tensor, size: int, name: str) -> Tensor:
+    """Shrink a picture [1, 3, H, W] to a short side of `size` pixels; smaller ones stay.
+
+    Raises
+    ------
+    InputError
+        The picture is too small for a window.
+    """
     height, width = images.size_of(rgb)
     if min(height, width) < masks.WINDOW:
         raise InputError(
-            f"{name}: {width}×{height} px; must have {masks.WINDOW} a side for a window to fit"
+            f"{name}: {width}×{height} px; must have at least {masks.WINDOW} a side; use a larger "
+            "picture"
         )
-    share = min(1.0, size / min(height, width))
-    return images.resize(rgb, (round(height * share), round(width * share)))
+    scale = min(1.0, size / min(height, width))
+    return images.resize(rgb, (round(height * scale), round(width * scale)))
 
 
-def _drawn(
-    grey: Tensor, wrong: Tensor, detail: Tensor, centres: tuple[slice, slice]
+def _draw_map(
+    gray: Tensor, error: Tensor, detail: Tensor, holes: tuple[slice, slice]
 ) -> Image.Image:
-    """Lay the error for its contrast over a grey picture [1, 1, H, W], as colours."""
-    seen, there = (images.gaussian_blur(one, _CELL) for one in (wrong, detail))
-    ratio = ((seen + 0.02) / (there + 0.02)).log()
+    """Tint a gray picture by the error for its contrast.
+
+    Parameters
+    ----------
+    gray : Tensor
+        [1, 1, H, W].
+    error, detail : Tensor
+        [1, 1, 32m, 32n]: the error of each pixel, and its difference from its surroundings.
+    holes : tuple of slice
+        Rows and columns of these in the picture.
+    """
+    error, detail = (images.gaussian_blur(one, _SIGMA) for one in (error, detail))
+    ratio = ((error + 0.02) / (detail + 0.02)).log()
     share = (0.5 + 0.5 * (ratio - ratio.median()) / (2 * ratio.std() + 1e-6)).clamp(0, 1)
-    (height, width), (rows, columns) = images.size_of(grey), centres
+    (height, width), (rows, columns) = images.size_of(gray), holes
     margins = (columns.start, width - columns.stop, rows.start, height - rows.stop)
     share = F.pad(share, margins, mode="replicate")
-    cold, middle, warm = (torch.tensor(c).to(grey).view(1, 3, 1, 1) for c in _COLOURS)
-    colour = torch.where(
-        share < 0.5, torch.lerp(cold, middle, 2 * share), torch.lerp(middle, warm, 2 * share - 1)
+    easy, middle, hard = (torch.tensor(c).to(gray).view(1, 3, 1, 1) for c in _COLORS)
+    color = torch.where(
+        share < 0.5, torch.lerp(easy, middle, 2 * share), torch.lerp(middle, hard, 2 * share - 1)
     )
-    return io.to_picture((0.35 + 0.65 * grey) * colour)
+    return io.to_picture((0.35 + 0.65 * gray) * color)

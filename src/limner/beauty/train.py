@@ -1,32 +1,35 @@
-"""Train a beautifier on photos: what predicts, and then what improves."""
+"""Train the networks of `beautify` on photos: first a predictor, then the improvers."""
 
-import time
 from collections.abc import Sequence
-from itertools import chain
+from functools import partial
 from pathlib import Path
-from statistics import fmean
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from limner import io
-from limner.beauty import inpainting_masks as masks
-from limner.beauty.beautifier import ARTICLES, OURS, PREDICTORS, Beautifier, save
-from limner.beauty.objective import ARTICLES_LOSSES, LOSSES, gradient_energy
-from limner.beauty.predictor import Context
-from limner.beauty.stages import Grid, Improving, Window
-from limner.errors import OptionError
-from limner.nn import images, seeding
-from limner.progress import OnStep, Progress, silent
-from limner.train.crops import load_pictures
-from limner.train.run import Run, check_least, check_rate, cosine
+from limner.beauty.beautifier import NETWORKS, PREDICTORS, Beautifier, save
+from limner.beauty.dataset import Photos
+from limner.beauty.held_out import HeldOut
+from limner.beauty.objective import LOSSES
+from limner.beauty.predictor import ContextEncoder
+from limner.beauty.stages import ContextEncoderStage, ImproverStage, UNetStage
+from limner.checks import check_choice, check_range
+from limner.nn import devices, seeding
+from limner.progress import OnStep, silent
+from limner.train.run import Run, check_training, cosine
 
-LONGEST = 768  # pixels of the longest side at which photos are seen
-SEEN = 288  # of the side of the middles that are scored
-HELD_OUT = 4  # one photo of so many is never trained on, by a hash of its name
-SHOWN = 3  # held-out photos that are improved at every checkpoint
-BADLY = 0.1  # of the steps after which the article's bad predictor stops
+BAD_SHARE = 0.1  # share of the steps after which the article's bad predictor stops
+_WARMUP = 50  # steps during which the learning rate rises
+
+
+class _Part(NamedTuple):
+    """A network to train, its class, and its first and last step among those of all parts."""
+
+    name: str
+    network: type[nn.Module]
+    first: int
+    last: int
 
 
 def train_beautifier(
@@ -39,59 +42,70 @@ def train_beautifier(
     batch_size: int = 12,
     learning_rate: float = 2e-3,
     seed: int = 0,
+    device: str = "auto",
     save_every: int = 100,
     resume: bool = False,
     on_step: OnStep = silent,
 ) -> dict[str, float]:
-    """Train a predictor, and improvers that make pictures easier for it.
+    """Train the networks that beautify uses.
 
     Parameters
     ----------
     photos : sequence of Path
-        Folders of photos. A quarter of each, chosen by name, is held out for the scores.
+        Folders of photos, searched with their subfolders. A quarter of the photos, chosen by name,
+        is held out for the scores.
     run : Path
-        The run folder; ``model.safetensors`` in it is the result, and ``samples`` hold the same
-        photos improved at every checkpoint.
+        The run folder. The result is ``model.safetensors`` in it; ``samples`` has held-out photos
+        before and after each improver, at every checkpoint.
     preset : str
-        ``default``: a predictor of all centres in four passes, and an improver for each method. Or
-        the ``article``: a network for a window of 128 pixels, and free improvers by its two losses.
+        ``default`` trains a predictor and three improvers. ``article`` follows the article that
+        beautify grew out of: a context encoder for windows of 128 pixels, trained well and badly,
+        and two improvers that may change every pixel.
     steps : int
-        Optimiser steps of the predictor.
+        Number of steps of the predictor.
     improver_steps : int
-        Of each improver.
+        Number of steps of each improver. 0 trains only the predictor.
     batch_size : int
-        Crops of 224 pixels in a step of the predictor, or windows of 128 in the article's; in an
-        improver's a twelfth as many, of 416.
+        Crops per step: of 224 pixels for the predictor, or 128 with ``--preset article``. Improvers
+        get a twelfth as many, of 416 pixels.
     learning_rate : float
-        The highest.
+        The highest learning rate, above 0 and below 1. It rises for 50 steps, then falls to zero
+        along a cosine.
     seed : int
-        Of weights and crops.
+        Random seed. The same seed gives the same networks.
+    device : str
+        Where to compute: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest on this machine.
     save_every : int
-        Steps between two checkpoints, at least 1; scores are logged as often.
+        Steps between two checkpoints. Scores are logged at each of them.
     resume : bool
-        Go on from the run's checkpoint: the same bits as without the stop.
+        Continue from the checkpoint in the run folder. On a CPU, the result is the same as without
+        the interruption.
     on_step : callable
-        Called with a `Progress` at every step.
+        Called with a `Progress` after every step. If it raises `Stop`, a checkpoint is written.
 
     Returns
     -------
     dict of str to float
-        Over the held-out photos: the mean errors of 255 of the predictor and of the harmonic fill.
+        Over the held-out photos: the mean absolute ``error`` of the predictor, of 255, and that of
+        the ``harmonic`` fill, which has learned nothing.
 
     Raises
     ------
-    OptionError, InputError, OutputError
-        An option out of range, folders without photos, an unusable run folder.
+    OptionError
+        An option is out of its range.
+    InputError
+        A folder holds no photos.
+    OutputError
+        The run folder cannot be used.
+    Stop
+        `on_step` ended the training.
     """
-    if preset not in ("default", "article"):
-        raise OptionError(f"--preset {preset}: must be one of default, article")
-    check_least(1, steps=steps, batch_size=batch_size, save_every=save_every)
-    check_least(0, improver_steps=improver_steps)
-    check_rate(learning_rate)
-    begun = time.monotonic()
-    ours = preset == "default"
+    check_choice("preset", preset, NETWORKS)
+    check_range("improver_steps", improver_steps, 0)
+    check_training(learning_rate, steps=steps, batch_size=batch_size, save_every=save_every)
+    where = devices.pick(device)
     options = {
-        "photos": [p.name for p in photos],
+        "photos": [folder.name for folder in photos],
         "preset": preset,
         "steps": steps,
         "improver_steps": improver_steps,
@@ -100,121 +114,72 @@ def train_beautifier(
         "seed": seed,
     }
     known = Photos(photos, held_out=False)
-    unseen = Photos(photos, held_out=True)
-    # name, what is made, first and last step
-    plan: list[tuple[str, type[nn.Module], int, int]] = []
-    total = 0
-    for name, make in (OURS if ours else ARTICLES).items():
-        count = improver_steps if name not in PREDICTORS else steps
-        count = max(1, round(BADLY * steps)) if name == "bad" else count
-        if count:
-            plan.append((name, make, total, total + count))
-            total += count
-    with Run(run, options, resume=resume, logs=[name for name, *_ in plan]) as record:
+    held_out = HeldOut(Photos(photos, held_out=True), where)
+    parts = _parts(preset, steps, improver_steps)
+    logs = [part.name for part in parts]
+    with Run("beautifier", run, options, resume=resume, on_step=on_step, logs=logs) as record:
         state: dict[str, Any] = record.load() if resume else {"step": 0, "done": {}}
-        made = Beautifier({})
-        for name, make, first, last in plan:
-            torch.manual_seed(seed)  # so that a part begins alike in a resumed run
-            network = make()
+        trained = Beautifier({})
+        for name, make, first, last in parts:
+            torch.manual_seed(seed)  # so that a part starts the same way in a resumed run
+            network = make().to(where)
             if name in state["done"]:
                 network.load_state_dict(state["done"][name])
-                made.parts[name] = network.requires_grad_(False).eval()
+                trained.parts[name] = network.requires_grad_(False).eval()
                 continue
-            stage = _stage(name, network, made, learning_rate)
+            stage = _stage(name, network, trained, preset, learning_rate)
             stage.load_state_dict(state.get(name, {}))
-            count = max(1, round(batch_size * stage.share))
+            count = max(1, round(batch_size * stage.batch_share))
             for step in range(max(first, state["step"]), last):
-                crops = known.crops(count, stage.side, seeding.generator(seed, step))
-                losses = stage.step(crops, cosine(step - first, last - first, warmup=50))
+                crops = known.crops(count, stage.crop_size, seeding.generator(seed, step))
+                share = cosine(step - first, last - first, warmup=_WARMUP)
+                losses = stage.step(crops.to(where), share)
                 done = step + 1
+                checkpoint = partial(_checkpoint, done, trained, name, stage)
                 if done % save_every == 0 or done == last:
-                    before = {key: part.state_dict() for key, part in made.parts.items()}
-                    now = Beautifier(made.parts | {name: stage.averaged().eval()})
+                    now = Beautifier(trained.parts | {name: stage.averaged().eval()})
                     save(record.model, now, options)
-                    record.log(done, losses | unseen.scores(now, name), name)
+                    record.log(done, losses | held_out.scores(now, name), name)
                     if name not in PREDICTORS:
-                        unseen.show(now, name, record.folder / "samples" / f"{done:06d}.png")
-                    # last: what precedes is made again
-                    record.save({"step": done, "done": before, name: stage.state_dict()})
-                on_step(
-                    Progress(
-                        "train beautifier",
-                        name,
-                        done,
-                        total,
-                        time.monotonic() - begun,
-                        losses["loss"],
-                        share=done / total,
-                    )
-                )
-            made.parts[name] = stage.averaged().requires_grad_(False).eval()
-        return unseen.scores(made, "good")
+                        samples = record.folder / "samples"
+                        held_out.write_samples(now, name, samples / f"{done:06d}.png")
+                    record.save(checkpoint())  # last: a resumed run makes the rest again
+                record.report(name, done, parts[-1].last, checkpoint, loss=losses["loss"])
+            trained.parts[name] = stage.averaged().requires_grad_(False).eval()
+        return held_out.scores(trained, "good")
 
 
-def _stage(name: str, network: Any, made: Beautifier, rate: float) -> Any:
-    """How a part learns, with the parts that are made."""
+def _parts(preset: str, steps: int, improver_steps: int) -> list[_Part]:
+    """Return the networks to train, in their order."""
+    parts: list[_Part] = []
+    first = 0
+    for name, network in NETWORKS[preset].items():
+        count = steps if name in PREDICTORS else improver_steps
+        if name == "bad":
+            count = max(1, round(BAD_SHARE * steps))
+        if count:
+            parts.append(_Part(name, network, first, first + count))
+            first += count
+    return parts
+
+
+def _stage(
+    name: str, network: Any, trained: Beautifier, preset: str, learning_rate: float
+) -> UNetStage | ContextEncoderStage | ImproverStage:
+    """Return how a network learns, with the help of those that are trained already."""
     if name not in PREDICTORS:
-        losses = ARTICLES_LOSSES if isinstance(made.parts["good"], Context) else LOSSES
-        return Improving(network, rate, made.eye, losses[name])
-    return (Window if isinstance(network, Context) else Grid)(network, rate)
+        return ImproverStage(network, learning_rate, trained.predictors, LOSSES[preset][name])
+    if isinstance(network, ContextEncoder):
+        return ContextEncoderStage(network, learning_rate)
+    return UNetStage(network, learning_rate)
 
 
-class Photos:
-    """Folders of photos in memory: crops to learn from, or middles to be scored."""
-
-    def __init__(self, folders: Sequence[Path], *, held_out: bool) -> None:
-        shelves = load_pictures(folders, SEEN, longest=LONGEST, held_out=held_out, one_in=HELD_OUT)
-        self._pictures = list(chain.from_iterable(shelves))
-
-    def crops(self, count: int, side: int, random: torch.Generator) -> Tensor:
-        """Draw crops [count, 3, side, side] in 0..1, at random places, every other one mirrored.
-
-        They are smaller where a photo that was drawn is.
-        """
-        found, tosses = [], torch.rand((count, 4), generator=random).tolist()
-        drawn = [self._pictures[int(toss[0] * len(self._pictures))] for toss in tosses]
-        side = min(side, *(min(images.size_of(picture)) for picture in drawn))
-        for picture, (_, down, across, mirror) in zip(drawn, tosses, strict=True):
-            height, width = images.size_of(picture)
-            top, left = int(down * (height - side + 1)), int(across * (width - side + 1))
-            crop = picture[None, :, top : top + side, left : left + side].float() / 255
-            found.append(crop.flip(-1) if mirror < 0.5 else crop)
-        return torch.cat(found)
-
-    def _middles(self) -> Tensor:
-        """The middle of every photo, [N, 3, 288, 288]."""
-        middles = []
-        for picture in self._pictures:
-            top, left = ((side - SEEN) // 2 for side in images.size_of(picture))
-            middles.append(picture[None, :, top : top + SEEN, left : left + SEEN].float() / 255)
-        return torch.cat(middles)
-
-    @torch.no_grad()
-    def scores(self, made: Beautifier, name: str) -> dict[str, float]:
-        """Errors of 255 of a predictor and of the harmonic fill, or what an improver gains."""
-        befores = [one[None] for one in self._middles()]
-        if name in PREDICTORS:
-            network = made.parts[name]
-            eye = Beautifier({"good": network, "bad": network}).eye
-            pairs = [(masks.inner(one), eye.good(one), masks.harmonic(one)) for one in befores]
-            return {
-                "error": 255 * fmean(float((x - z).abs().mean()) for x, z, _ in pairs),
-                "harmonic": 255 * fmean(float((x - film).abs().mean()) for x, _, film in pairs),
-            }
-        improver = made.improver(name)
-        assert improver is not None
-        afters = [improver(one) for one in befores]
-        errors = [[made.eye.errors(one) for one in lot] for lot in (befores, afters)]
-        relative = [fmean(float(one.relative) for one in lot) for lot in errors]
-        energy = [float(gradient_energy(torch.cat(list(lot))).mean()) for lot in (befores, afters)]
-        return {"relative": relative[1] / relative[0], "energy": energy[1] / energy[0]}
-
-    @torch.no_grad()
-    def show(self, made: Beautifier, name: str, path: Path) -> None:
-        """Write a sheet of photos, and below each what an improver makes of it."""
-        path.parent.mkdir(exist_ok=True)
-        before = self._middles()[:SHOWN]
-        improver = made.improver(name)
-        assert improver is not None
-        rows = [torch.cat(list(lot), 2) for lot in (before, improver(before))]
-        io.to_picture(torch.cat(rows, 1)[None]).save(path)
+def _checkpoint(
+    step: int,
+    trained: Beautifier,
+    name: str,
+    stage: UNetStage | ContextEncoderStage | ImproverStage,
+) -> dict[str, object]:
+    """Return what is needed to continue after a step: trained networks, and the current stage."""
+    done = {key: part.state_dict() for key, part in trained.parts.items()}
+    return {"step": step, "done": done, name: stage.state_dict()}
