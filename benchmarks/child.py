@@ -1,4 +1,4 @@
-"""Run a call in a process of its own, and say how long it took and how much memory it held."""
+"""Measure the time and the peak memory of a call, in a process of its own."""
 
 import multiprocessing
 import resource
@@ -9,9 +9,9 @@ from typing import Any
 
 
 def measured(call: Callable[..., Any], *arguments: object) -> tuple[Any, float, int]:
-    """Return what a module-level function returned, its seconds, and the process's peak bytes.
+    """Call a module-level function; return its result, its seconds, and the peak bytes.
 
-    A fresh process, because the peak is that of its whole life.
+    In a new process, because the system reports the peak of a whole process.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -29,5 +29,5 @@ def _serve(pipe: Connection, call: Callable[..., Any], arguments: tuple[object, 
     began = time.perf_counter()
     result = call(*arguments)
     seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # KiB on Linux
     pipe.send((result, seconds, peak))

@@ -1,11 +1,11 @@
-"""How far apart colours are to an eye."""
+"""Perceived color differences."""
 
 import torch
 from torch import Tensor
 
 
 def lab(rgb: Tensor) -> Tensor:
-    """SRGB [N, 3, H, W] → CIELAB, white of D65."""
+    """Convert sRGB [N, 3, H, W] to CIELAB with the D65 white point."""
     linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     rows = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
     xyz = torch.einsum("ij,njhw->nihw", torch.tensor(rows), linear)
@@ -15,5 +15,5 @@ def lab(rgb: Tensor) -> Tensor:
 
 
 def apart(one: Tensor, other: Tensor) -> Tensor:
-    """ΔE of CIE 1976 between two pictures, [N, H, W]."""
+    """Return the color difference ΔE (CIE 1976) of two pictures at each pixel, [N, H, W]."""
     return (lab(one) - lab(other)).square().sum(1).sqrt()

@@ -1,59 +1,67 @@
-"""Style and content distance over strength, judged by a network that no method optimised.
+"""Measure style and content distance over strength with a network that no result was optimized for.
 
     python benchmarks/quality.py JUDGE PHOTO PAINTING [PHOTO PAINTING …] [--size 384] [--other FILE]
 
-JUDGE is the normalised VGG-19 up to conv3_1 (layers ``conv1_1`` … and a 1×1 ``preprocess``). With
-``--other``, a distilled network in the same layout stylises beside ours, as `compact`'s teacher.
-Distances are means over the pairs: of the style, the moments at three taps against the painting's,
-once over the whole picture and once for the worst quarter of it; of the content, the features at
-the deepest tap against the photo's. The photo itself and the painting itself are the two ends.
+JUDGE is the normalized VGG-19 up to conv3_1 (layers ``conv1_1`` … and a 1×1 ``preprocess``).
+``--other`` adds results with a distilled network of the same layout, such as `compact`'s teacher.
+Distances are averaged over the pairs. The style distance compares feature statistics at three
+layers with the painting's, over the whole picture and in its worst quarter. The content distance
+compares features at the deepest layer with the photo's. The photo and the painting themselves are
+the two extremes.
 """
 
 import argparse
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from limner import io
+from limner.io import Picture
 from limner.nn import features, images, weights
-from limner.style import losses, paint
+from limner.style import losses
+from limner.style.inputs import InputPictures, Style, prepare
 from limner.style.method import METHODS
-from limner.style.plan import make_plan
+from limner.style.paint import paint
+from limner.style.plan import make_plan, within_memory
 from limner.train.distillation import Teacher
 
-TAPS = ("1_1", "2_1", "3_1")
+LAYERS = ("1_1", "2_1", "3_1")
 
 
 class Other(Teacher):
-    """A teacher that can be painted with."""
+    """A teacher as a network for `stylize`."""
 
-    shape = "vgg19"  # its depth, and so its receptive field
+    shape = "vgg19"  # it has the same receptive field
 
-    def forward(self, picture: Tensor, taps: Iterable[str] = ()) -> dict[str, Tensor]:
-        """Every tap; those asked for are among them."""
+    def forward(self, picture: Tensor, layers: Iterable[str] = ()) -> dict[str, Tensor]:
+        """Return the features of all layers; the requested ones are among them."""
         return super().forward(picture)
 
 
 @torch.no_grad()
 def distances(judge: Teacher, picture: Tensor, painting: Tensor, photo: Tensor) -> list[float]:
-    """Style of the whole, style of the worst quarter, content: each of [1, 3, H, W]."""
+    """Return the style distance, that of the worst quarter, and the content distance."""
     painting = images.resize(painting, images.fit(*images.size_of(painting), picture.shape[-1]))
     ours, style, content = judge(picture), judge(painting), judge(photo)
 
     def style_distance(part: dict[str, Tensor]) -> float:
         found = []
-        for tap in TAPS:
-            target = losses.of_picture(style[tap], torch.ones_like(style[tap][:, :1]))
-            seen = losses.of_picture(part[tap], torch.ones_like(part[tap][:, :1]))
-            found.append(losses.style_loss(seen, target).item())
+        for layer in LAYERS:
+            target = losses.feature_statistics(style[layer], torch.ones_like(style[layer][:, :1]))
+            found_style = losses.feature_statistics(
+                part[layer], torch.ones_like(part[layer][:, :1])
+            )
+            found.append(losses.style_loss(found_style, target).item())
         return sum(found) / len(found)
 
     quarters = [
-        style_distance({tap: halves(halves(ours[tap], -2)[row], -1)[column] for tap in TAPS})
+        style_distance(
+            {layer: halves(halves(ours[layer], -2)[row], -1)[column] for layer in LAYERS}
+        )
         for row in (0, 1)
         for column in (0, 1)
     ]
@@ -63,35 +71,23 @@ def distances(judge: Teacher, picture: Tensor, painting: Tensor, photo: Tensor) 
 
 
 def halves(field: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """The two halves of a tensor along an axis."""
+    """Split a tensor into two halves along an axis."""
     middle = field.shape[axis] // 2
     return field.narrow(axis, 0, middle), field.narrow(axis, middle, field.shape[axis] - middle)
 
 
 def painted(
-    network: features.VGG, photo: Tensor, painting: Tensor, size: int, strength: float
+    network: features.VGG, photo: Picture, painting: Picture, size: int, strength: float
 ) -> Tensor:
-    """Stylise with any network: what `limner.stylize` does, less files."""
-    method = METHODS["limner"]
-    plan = make_plan(*images.size_of(photo), size, None, method, network.shape, torch.device("cpu"))
-    moments = paint.paint(
-        F.pad(images.resize(photo, plan.size), (plan.bleed,) * 4, mode="reflect"),
-        [painting],
-        [1.0],
-        [],
-        network,
-        method,
-        plan,
-        strength=strength,
-        style_scale=1.0,
-        start=None,
-        seed=0,
-        budget=float("inf"),
-    )
-    *_, last = moments
-    bleed, (height, width) = plan.bleed, plan.size
-    whole = last.canvas.result(method.keep)
-    return whole[..., bleed : bleed + height, bleed : bleed + width]
+    """Stylize with any network, as `limner.stylize` does with its own: [1, 3, H, W]."""
+    cpu = torch.device("cpu")
+    plan = make_plan(*images.size_of(photo.rgb), METHODS["limner"], size=size, strength=strength)
+    plan = within_memory(plan, network.shape, cpu)
+    inputs = prepare(InputPictures(photo, (Style(painting, 1.0, None),), "content"), plan, cpu)
+    *_, last = paint(inputs, network, plan)
+    pad, (height, width) = plan.pad, plan.size
+    whole = last.optimizer.result(plan.method.keep)
+    return whole[..., pad : pad + height, pad : pad + width]
 
 
 def main() -> None:
@@ -113,14 +109,15 @@ def main() -> None:
     pairs = list(zip(given.pictures[::2], given.pictures[1::2], strict=True))
     rows: dict[str, list[list[float]]] = {}
     for photo_path, painting_path in pairs:
-        photo, painting = io.read(photo_path).rgb, io.read(painting_path).rgb
-        shown = images.resize(photo, images.fit(*images.size_of(photo), given.size))
+        photo, style = io.read(photo_path), io.read(painting_path)
+        painting = style.rgb
+        shown = images.resize(photo.rgb, images.fit(*images.size_of(photo.rgb), given.size))
         filled = images.resize(painting, images.size_of(shown))
         for name, picture in (("the photo itself", shown), ("the painting itself", filled)):
             rows.setdefault(name, []).append([*distances(judge, picture, painting, shown), 0.0])
         for name, network, strength in runs:
             began = time.perf_counter()
-            picture = painted(network, shown, painting, given.size, strength)
+            picture = painted(network, replace(photo, rgb=shown), style, given.size, strength)
             seconds = time.perf_counter() - began
             found = distances(judge, picture, painting, shown)
             rows.setdefault(name, []).append([*found, seconds])

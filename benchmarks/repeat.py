@@ -1,4 +1,4 @@
-"""The same seed gives the same bytes, in two processes.
+"""Check that the same seed gives the same bytes in two processes.
 
 python benchmarks/repeat.py
 """
@@ -13,7 +13,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def digest(seed: int) -> str:
-    """SHA-256 of the PNG file that the example gives at 256 px."""
+    """Return the SHA-256 of the PNG file that the example gives at 256 px."""
     import limner
     from limner import io
 

@@ -1,9 +1,10 @@
-"""How long `stylize` takes, against the article's recipe in the same run.
+"""Compare the time of `stylize` with that of TensorFlow's tutorial "Neural style transfer".
 
     python benchmarks/speed.py
 
-The article's recipe is the preset ``gatys``: 1000 steps of VGG-19 at 512 px. A few of its steps are
-timed and multiplied. Random weights serve for timing, so nothing is fetched.
+The tutorial (tensorflow.org, after Gatys, Ecker & Bethge 2016) is the preset ``gatys``: 1000 steps
+with VGG-19 at 512 px. A few steps are timed and multiplied. The weights are random, which does not
+change the time, so nothing is downloaded.
 """
 
 import tempfile
@@ -13,11 +14,11 @@ from pathlib import Path
 from child import measured
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-TIMED = 4  # steps of the article's recipe, after a first that is not counted
+TIMED = 4  # steps of the tutorial, after a first that does not count
 
 
 def ours(size: int) -> float:
-    """Seconds of one call with the defaults, imports not counted."""
+    """Return the seconds of one call with the defaults, without imports."""
     import limner
 
     stylize = limner.stylize
@@ -26,8 +27,8 @@ def ours(size: int) -> float:
     return time.perf_counter() - began
 
 
-def article(size: int) -> float:
-    """Seconds of 1000 steps of the article's recipe, from a few."""
+def tutorial(size: int) -> float:
+    """Return the seconds of 1000 steps of the tutorial, estimated from a few."""
     import torch
 
     import limner
@@ -66,12 +67,12 @@ def article(size: int) -> float:
 
 
 if __name__ == "__main__":
-    article_seconds, _, article_peak = measured(article, 512)
+    tutorial_seconds, _, tutorial_peak = measured(tutorial, 512)
     small, _, small_peak = measured(ours, 512)
     large, _, large_peak = measured(ours, 1024)
-    of_it = f"{article_seconds:.0f} s, peak {article_peak / 2**30:.2f} GiB"
-    print(f"article, 512 px, 1000 steps: {of_it}")
-    print(f"limner,  512 px, default:    {small:6.1f} s, peak {small_peak / 2**30:.2f} GiB")
-    print(f"limner, 1024 px, default:    {large:6.1f} s, peak {large_peak / 2**30:.2f} GiB")
-    print(f"article : limner at 512 px = {article_seconds / small:.0f} : 1")
+    reference = f"{tutorial_seconds:.0f} s, peak {tutorial_peak / 2**30:.2f} GiB"
+    print(f"tutorial, 512 px, 1000 steps: {reference}")
+    print(f"limner,   512 px, default:    {small:6.1f} s, peak {small_peak / 2**30:.2f} GiB")
+    print(f"limner,  1024 px, default:    {large:6.1f} s, peak {large_peak / 2**30:.2f} GiB")
+    print(f"tutorial : limner at 512 px = {tutorial_seconds / small:.0f} : 1")
     print(f"1024 px : 512 px = {large / small:.2f} : 1")

@@ -1,6 +1,6 @@
-"""The same picture as when it was last looked at, up to what machines differ by.
+"""A result of `stylize` against a picture that was checked by eye.
 
-After a change that is meant to change pictures, look at the new one and keep it:
+After a change that is meant to change pictures, make the new one and look at it:
 ``LIMNER_GOLDEN=write pytest tests/test_golden.py``.
 """
 
@@ -21,14 +21,15 @@ def compare(name: str, made: Image.Image) -> None:
     path = GOLDEN / f"{name}.png"
     if os.environ.get("LIMNER_GOLDEN") == "write":
         GOLDEN.mkdir(exist_ok=True)
-        made.info.pop("limner", None)  # a recipe holds the paths of the machine it was made on
+        made.info.pop("limner", None)  # the recipe has the paths of this machine
         io.write(made, path, overwrite=True)
     with Image.open(path) as kept:
         wanted = np.asarray(kept.convert("RGB")).astype(float)
     found = np.asarray(made.convert("RGB")).astype(float)
     assert found.shape == wanted.shape
     off = np.abs(found - wanted)
-    assert off.mean() < 3, f"{off.mean():.1f} of 255 away from {path} on average"
+    # rounding differs between CPUs, and 20 steps of Adam amplify it
+    assert off.mean() < 3, f"{path.name}: differs by {off.mean():.1f} of 255 on average"
 
 
 def test_stylize() -> None:
