@@ -339,6 +339,7 @@ def test_the_result_carries_its_recipe(paint: Paint, tmp_path: Path, network: st
         ({"save_every": -1}, "--save-every -1: must be at least 0"),
         ({"preset": "monet"}, "--preset monet: must be one of limner, gatys"),
         ({"device": "abacus"}, "--device abacus: must be one of"),
+        ({"features": ""}, "--features (empty name): must be one of"),
         ({"features": "eyes"}, "--features eyes: must be one of compact, vgg16, vgg19, or the"),
         (
             {"features": "compact", "preset": "gatys"},

@@ -28,7 +28,9 @@ def check(path: Path | None, save_every: int, resume: bool) -> None:
     """
     if path is None:
         if resume:
-            raise OptionError("--resume: there is no checkpoint; leave the option out to start")
+            raise OptionError(
+                "--resume: there is no checkpoint; leave it out to start a new picture"
+            )
         if save_every:
             raise OptionError(
                 f"--save-every {save_every}: there is no path for the checkpoint; give one"
@@ -41,7 +43,9 @@ def check(path: Path | None, save_every: int, resume: bool) -> None:
     if not resume:
         return
     if not path.is_file():
-        raise OptionError(f"--resume: there is no checkpoint {name}; leave the option out to start")
+        raise OptionError(
+            f"--resume: there is no checkpoint {name}; leave it out to start a new picture"
+        )
     about = weights.describe(path)
     if about.get("kind") != _KIND:
         raise WeightsError(f"{name}: is not a checkpoint of stylize; use the file that it saved")
@@ -76,7 +80,7 @@ def load(path: Path, fingerprint: str, device: torch.device) -> PaintingState:
     """
     if weights.describe(path).get("call") != fingerprint:
         raise WeightsError(
-            f"{printable(path)}: is the checkpoint of a call with other pictures or options; use "
+            f"{printable(path)}: is the checkpoint of a run with other pictures or options; use "
             "the same ones, or start again without --resume"
         )
     state = {name: tensor.to(device) for name, tensor in weights.read(path).items()}

@@ -48,10 +48,10 @@ class Method:
     style_loss : callable
         Distance of two `FeatureStatistics`.
     window_layers, window_weight : tuple of str, float
-        Layers and weight of a second style loss, over a random window of half the height and half
-        the width at each step, so that every region is painted. These are layers of texture. With
-        color (1_1) and objects (4_1, 5_1), each window would need all of the painting's: a wheat
-        field would appear in the sky.
+        Layers and weight of a second style loss. It takes a random window of half the height and
+        half the width at each step, so that every region is painted. It has texture layers only:
+        if every window had to match colors (1_1) and objects (4_1, 5_1), a wheat field would
+        appear in the sky.
     pad : float
         The picture is optimized with this much reflection padding on each side, as a share of its
         longest side, and cropped at the end. Pixels at the border influence few features, so they

@@ -67,8 +67,7 @@ def stylize(
         One or more paintings whose style the photo gets. To mix several, give each a weight after
         a colon: wave.jpg:0.7 starry.jpg:0.3.
     strength : float
-        Strength of the style, from 0 (the photo) to 2 (only the painting's style, little of the
-        photo).
+        Strength of the style, from 0 (the photo) to 2 (hardly any of the photo is left).
     size : int
         Longest side of the result in pixels, at least 64. Default: 1024, or 512 with the preset
         gatys.
@@ -78,35 +77,34 @@ def stylize(
     keep_colors : bool
         Keep the colors of the photo, and take only the brush strokes from the paintings.
     mask : sequence of str, path or PIL image
-        Where each painting's style goes: a black-and-white picture for each painting, in the
-        aspect ratio of the photo. White areas are painted, black areas stay as in the photo.
+        Where the style goes: a black-and-white picture for each painting, in the same order, with
+        the aspect ratio of the photo. White areas are painted, black areas stay as in the photo.
+        Default: everywhere.
     init : "content", "noise", or a picture
-        What the painting starts from: content (the photo), noise, or a picture in the aspect ratio
-        of the photo.
+        What to start from: content (the photo), noise, or a picture with the aspect ratio of the
+        photo.
     steps : int or sequence of int
-        Number of steps in total, or for each size from coarse to fine, as in 100,60,30. Default:
+        Number of steps in total, or at each size from small to large, as in 100,60,30. Default:
         the preset's.
     time_budget : float or str
-        Finish within this time, as in 30s, 2m or 1h, by skipping steps at the finest sizes.
+        Finish within this time, as in 30s, 2m or 1h: steps at the largest sizes are skipped.
         Default: no limit.
     seed : int
         Random seed. The same seed gives the same picture on the same machine.
     device : str
         Where to compute: auto, cpu, cuda or mps.
     features : str
-        Perceptual network: compact, vgg16, vgg19, or the path of a weights file. Default: compact,
-        or vgg19 with the preset gatys.
+        Network that compares the pictures: compact, vgg16 or vgg19 (downloaded on first use), or
+        the path of a weights file. Default: compact, or vgg19 with the preset gatys.
     preset : str
-        limner, or gatys for the method of Gatys, Ecker & Bethge (2016) as in TensorFlow's
-        tutorial: VGG-19, Gram matrices, one size, 1000 steps. It is much slower.
+        Method: limner, or gatys for the original by Gatys, Ecker & Bethge (2016) as in
+        TensorFlow's tutorial: VGG-19, Gram matrices, one size, 1000 steps. It takes much longer.
     allow_huge : bool
         Read pictures of more than 100 megapixels too.
     checkpoint : path
-        Where ``save_every`` saves the unfinished painting, and ``resume`` finds it: a safetensors
-        file.
+        A safetensors file, where ``save_every`` saves the state and ``resume`` finds it.
     save_every : int
-        Save the unfinished picture and a checkpoint each time this many steps are done. 0 for
-        never.
+        Save the picture so far and a checkpoint each time this many steps are done. 0 for never.
     resume : bool
         Resume from the checkpoint of an interrupted run with the same pictures and options. The
         result is the same as without the interruption.
@@ -140,8 +138,8 @@ def stylize(
     check_size_and_steps(size, steps)
     seconds = math.inf if time_budget is None else to_seconds("time_budget", time_budget)
     compute_on, method = devices.pick(device), METHODS[preset]
-    network_name = features or method.network
-    check_network(network_name, preset)
+    network_name = method.network if features is None else features
+    _check_network(network_name, preset)
     paintings = split_weights(styles)
     if mask and len(mask) != len(paintings):
         raise OptionError(f"--mask: {len(mask)} for {len(paintings)} paintings; give one for each")
@@ -160,7 +158,7 @@ def stylize(
         seed=seed,
     )
     network = networks.load(network_name, compute_on, padding=method.conv_padding)
-    check_layers(network.convolutions, network_name, preset)
+    _check_layers(network.convolutions, network_name, preset)
     plan = within_memory(plan, network.shape, compute_on, pictures.memory)
     for note in (str(plan), *pictures.notes):
         report(plan.stage(()), 0, plan.steps, note=note)
@@ -177,20 +175,20 @@ def stylize(
         "preset": preset,
         "allow_huge": allow_huge,
     }
-    network_hash = hash_of(features)
+    network_hash = _hash_of(features)
 
     def recipe(steps: Iterable[int]) -> dict[str, object]:
         call = options | {"steps": list(steps)}
         return io.make_recipe("stylize", pictures.names, call, pictures.all, network_hash)
 
     inputs = prepare(pictures, plan, compute_on)
-    fingerprint = fingerprint_of(recipe(scale.steps for scale in plan.scales), pictures)
+    fingerprint = _fingerprint(recipe(scale.steps for scale in plan.scales), pictures)
     resumed = None
     if checkpoint and resume:
         resumed = checkpoints.load(checkpoint, fingerprint, compute_on)
 
     def picture(state: PaintingState) -> Image.Image:
-        return render(state, plan, inputs, pictures.photo, recipe(state.steps_done))
+        return _render(state, plan, inputs, pictures.photo, recipe(state.steps_done))
 
     with suppress(Stop):
         deadline = report.began + seconds
@@ -203,27 +201,14 @@ def stylize(
     return picture(state)
 
 
-def check_network(name: str, preset: str) -> None:
-    """Refuse a network that limner does not have, or that lacks a layer. This opens no file.
-
-    Raises
-    ------
-    OptionError
-        See above.
-    """
+def _check_network(name: str, preset: str) -> None:
+    """Refuse an unknown network, and a known one without the layers of the preset."""
     networks.check_name(name)
     if name in networks.SHAPES:
-        check_layers(networks.layers_of(name), name, preset)
+        _check_layers(networks.layers_of(name), name, preset)
 
 
-def check_layers(layers: Iterable[str], name: str, preset: str) -> None:
-    """Refuse a network without the layers of a preset.
-
-    Raises
-    ------
-    OptionError
-        A layer is missing.
-    """
+def _check_layers(layers: Iterable[str], name: str, preset: str) -> None:
     missing = set(METHODS[preset].layers) - set(layers)
     if missing:
         raise OptionError(
@@ -232,23 +217,23 @@ def check_layers(layers: Iterable[str], name: str, preset: str) -> None:
         )
 
 
-def hash_of(features: str | None) -> dict[str, str]:
-    """Return name and hash of a weights file, for the recipe; empty for a network's name."""
+def _hash_of(features: str | None) -> dict[str, str]:
+    """Return name and SHA-256 of a weights file, for the recipe; empty for other networks."""
     if features is None or features in networks.SHAPES:
         return {}
     return {features: weights.sha256(Path(features))}
 
 
-def fingerprint_of(recipe: Mapping[str, object], pictures: InputPictures) -> str:
-    """Identify a call: a checkpoint continues only the one that saved it."""
-    # with hashes of their own, because all pictures in memory have one name in the recipe
+def _fingerprint(recipe: Mapping[str, object], pictures: InputPictures) -> str:
+    """Identify a call, because a checkpoint is only good for the call that saved it."""
+    # the hashes again, because in the recipe all pictures in memory have the same name
     return json.dumps([recipe, [picture.sha256 for picture in pictures.all]], sort_keys=True)
 
 
-def render(
+def _render(
     state: PaintingState, plan: Plan, inputs: Inputs, photo: Picture, recipe: Mapping[str, object]
 ) -> Image.Image:
-    """Make the picture of a state: in the final size, without padding, with alpha and recipe."""
+    """Make the result from a state: in the final size, cropped, with alpha and recipe."""
     last = plan.scales[-1]
     padded = images.resize(state.optimizer.result(plan.method.keep), (last.height, last.width))
     if plan.keep_colors:
