@@ -170,7 +170,7 @@ def test_all_inputs_of_the_discriminator_are_augmented_alike(
 # --- rates -----------------------------------------------------------------------------------
 
 
-def test_rates_are_the_presets_and_slower_where_penalties_add_steps() -> None:
+def test_rates_are_those_of_the_preset_and_slower_with_lazy_penalties() -> None:
     for name, slower in (("dcgan", (1, 1)), ("auto", (1, 1)), ("stylegan2", (4 / 5, 16 / 17))):
         stage, preset = make_stage(name), PRESETS[name]
         train(stage, 0, 0.25)
@@ -219,7 +219,7 @@ def test_path_lengths_are_those_of_the_jacobian() -> None:
     assert stage._path_mean.mean == pytest.approx(mean_length, rel=1e-4)
 
 
-def test_path_lengths_are_looked_at_every_fourth_step() -> None:
+def test_path_lengths_are_penalized_every_fourth_step() -> None:
     stage = make_stage("stylegan2")
     assert ["path" in train(stage, step) for step in (2, 3, 4)] == [False, False, True]
     assert "path" not in train(make_stage("auto"), 0)

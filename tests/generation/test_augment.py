@@ -99,7 +99,7 @@ def test_pictures_are_moved_by_an_eighth_at_most_and_black_comes_in() -> None:
         np.testing.assert_array_equal(made[number], wanted)
 
 
-def test_the_hole_is_of_half_the_sides_where_it_lies_within(
+def test_a_hole_has_half_of_both_sides_unless_it_is_cut_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "_translate", lambda x, *_: x)

@@ -48,9 +48,7 @@ def different(paint: Paint, folder: Path, count: int = 4) -> list[Image.Image]:
 # --- what is there ---------------------------------------------------------------------------
 
 
-def test_pictures_are_counted_once_and_what_is_not_used_is_named(
-    paint: Paint, tmp_path: Path
-) -> None:
+def test_pictures_are_counted_once_and_unused_files_are_named(paint: Paint, tmp_path: Path) -> None:
     different(paint, tmp_path)
     (tmp_path / "within").mkdir()
     shutil.copy(tmp_path / "2.png", tmp_path / "within" / "copy.png")
@@ -260,7 +258,7 @@ def three_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("known/text.png").write_text("no picture")
 
 
-def test_folder_says_what_is_there(run_command: Run, three_pictures: None) -> None:
+def test_folder_prints_a_report(run_command: Run, three_pictures: None) -> None:
     code, out, err = run_command("folder known --device cpu")
     lost, count, sides, advice, hours = out.splitlines()
     assert (code, err) == (0, "")

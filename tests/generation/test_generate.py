@@ -78,9 +78,7 @@ def read(picture: Image.Image) -> dict[str, Any]:
 # --- pictures --------------------------------------------------------------------------------
 
 
-def test_a_picture_is_what_the_painter_paints_of_its_seed(
-    model: Path, made: list[Image.Image]
-) -> None:
+def test_a_picture_is_made_from_its_seed(model: Path, made: list[Image.Image]) -> None:
     network = cast(Painter, random_painter())
     for seed, picture in enumerate(made, 3):
         w = network.map(latent_space.draw_latent(network, seed))
@@ -143,7 +141,7 @@ def test_the_recipe_is_that_of_one_picture(model: Path, made: list[Image.Image])
 
 
 @pytest.mark.parametrize(("like", "wanted"), [(False, 25), (True, 8)])
-def test_how_many_are_made_where_nobody_says(like: bool, wanted: int, model: Path) -> None:
+def test_the_default_number_of_pictures(like: bool, wanted: int, model: Path) -> None:
     told: list[Progress] = []
     with pytest.raises(Stop):
         if like:
@@ -153,7 +151,7 @@ def test_how_many_are_made_where_nobody_says(like: bool, wanted: int, model: Pat
     assert told[0].steps == wanted
 
 
-def test_stop_gives_what_is_done(model: Path, made: list[Image.Image]) -> None:
+def test_stop_returns_the_finished_pictures(model: Path, made: list[Image.Image]) -> None:
     told: list[Progress] = []
     found = generate(model, n=5, seed=3, on_step=until(2, told))
     assert [one.tobytes() for one in found] == [one.tobytes() for one in made[:2]]
@@ -307,7 +305,7 @@ def test_a_projection_looks_at_the_middle_and_says_so(
     assert again.info["limner"] == picture.info["limner"]
 
 
-def test_stop_gives_what_is_found_so_far(model: Path, quick: None) -> None:
+def test_stop_returns_the_projection_so_far(model: Path, quick: None) -> None:
     told: list[Progress] = []
     (picture,) = generate(model, project=blobs(0, 32, 5), on_step=until(2, told))
     assert [one.step for one in told] == [0, 1, 2] and picture.size == (WIDTH, HEIGHT)
@@ -315,7 +313,7 @@ def test_stop_gives_what_is_found_so_far(model: Path, quick: None) -> None:
         generate(model, project=blobs(0, 32, 5), on_step=until(0, []))
 
 
-def test_clear_parts_of_what_is_projected_are_white(model: Path, quick: None) -> None:
+def test_transparent_parts_of_a_projected_picture_become_white(model: Path, quick: None) -> None:
     clear = Image.new("RGBA", (WIDTH, HEIGHT), (200, 30, 40, 255))
     clear.paste((0, 0, 0, 0), (0, 0, 12, HEIGHT))
     (picture,) = generate(model, project=clear)

@@ -163,7 +163,7 @@ def refused(kind: type[LimnerError], message: str, *given: Any, **options: Any) 
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_what_is_no_painter_is_refused(tmp_path: Path) -> None:
+def test_other_files_are_refused(tmp_path: Path) -> None:
     upscaler = weights.SHIPPED / "upscaler-fast-x2.safetensors"
     refused(
         WeightsError,

@@ -50,7 +50,7 @@ def build(name: str) -> nn.Module:
 
 
 @pytest.mark.parametrize("name", ["lightweight_gan", "dcgan", "stylegan2"])
-def test_what_is_written_is_read_again(name: str, tmp_path: Path) -> None:
+def test_a_written_painter_is_read_again(name: str, tmp_path: Path) -> None:
     network, path = build(name), tmp_path / "model.safetensors"
     for buffer in network.buffers():  # such as a mean that was followed
         if buffer.is_floating_point():
@@ -79,7 +79,7 @@ def test_what_is_written_is_read_again(name: str, tmp_path: Path) -> None:
         assert (found.architecture, found.clamp, found.mapping_layers) == ("resnet", 256, 2)  # type: ignore[attr-defined]
 
 
-def test_a_file_says_what_it_is_in_half_precision(tmp_path: Path) -> None:
+def test_a_file_describes_itself_and_has_half_precision(tmp_path: Path) -> None:
     save(tmp_path / "model.safetensors", build("stylegan2"), ABOUT)
     about = weights.describe(tmp_path / "model.safetensors")
     wanted = {"kind": "painter", "architecture": "stylegan2", "generator": "resnet"}
@@ -166,7 +166,7 @@ def tell(path: Path, name: str, **others: Any) -> None:
         ("stylegan2", {"channel_max": "null"}),
     ],
 )
-def test_a_file_that_does_not_say_how_it_is_built_is_refused(
+def test_an_incomplete_description_is_refused(
     name: str, others: dict[str, Any], tmp_path: Path
 ) -> None:
     tell(tmp_path / "m.safetensors", name, **others)
@@ -187,7 +187,7 @@ def test_a_file_that_does_not_say_how_it_is_built_is_refused(
     ],
     ids=["no whole number", "too large", "too small", "no whole halves", "deep"],
 )
-def test_a_file_that_says_what_cannot_be_built_is_refused(
+def test_an_impossible_description_is_refused(
     name: str, others: dict[str, Any], tmp_path: Path
 ) -> None:
     tell(tmp_path / "m.safetensors", name, **others)
@@ -204,7 +204,7 @@ def test_a_file_that_says_what_cannot_be_built_is_refused(
         ("stylegan2", {"clamp": float("nan")}),
     ],
 )
-def test_what_a_file_says_wrong_is_refused_where_its_weights_fit(
+def test_a_wrong_description_is_refused_even_if_the_weights_fit(
     name: str, others: dict[str, Any], tmp_path: Path
 ) -> None:
     save(tmp_path / "m.safetensors", build(name), others)

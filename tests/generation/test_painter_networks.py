@@ -185,7 +185,7 @@ def test_the_noise_of_the_lightweight_gan_starts_at_zero(monkeypatch: pytest.Mon
 
 
 def test_the_weights_of_dcgan_start_as_in_the_paper() -> None:
-    """Normal: deviation 0.02, around 1 for the scales of normalisations."""
+    """Normal: deviation 0.02, around 1 for the scales of normalization."""
     torch.manual_seed(0)
     for network in (dcgan.Generator((64, 64), 20, 16), dcgan.Discriminator((64, 64), 16)):
         for module in network.modules():

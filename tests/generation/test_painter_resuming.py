@@ -125,7 +125,7 @@ def test_a_run_is_resumed_as_it_was_started(tmp_path: Path, pictures: Path) -> N
         learn(tmp_path / "other", pictures, resume=True)
 
 
-def test_an_option_is_told_by_its_name(tmp_path: Path, pictures: Path) -> None:
+def test_the_message_names_the_option(tmp_path: Path, pictures: Path) -> None:
     learn(tmp_path, pictures)
     with pytest.raises(
         OptionError, match=r"^--learning-rate 0\.5: this run was started with 0\.0002"

@@ -101,7 +101,7 @@ def test_samples_and_scores_are_those_of_the_painter(auto_run: Run, pictures: Pa
     assert (scores["real_kid"], scores["real_spread"]) == (real.kid, real.spread)
 
 
-def test_what_is_written_is_the_average_in_half_precision(auto_run: Run, article_run: Run) -> None:
+def test_the_result_is_the_ema_in_half_precision(auto_run: Run, article_run: Run) -> None:
     for run, _, _ in (auto_run, article_run):
         kept = torch.load(run / "checkpoint.pt", weights_only=True)
         assert (kept["step"], kept["rate_share"], kept["divergences"]) == (4, 1.0, 0)

@@ -69,7 +69,7 @@ def test_pictures_are_written_into_a_folder_and_their_paths_printed(run_command:
     }
 
 
-def test_everything_beside_is_written_and_told_as_json(run_command: Run) -> None:
+def test_all_side_files_are_written_and_listed_as_json(run_command: Run) -> None:
     Path("known").mkdir()
     blobs(1, 40, 4).save("known/a.png")
     line = "generate painter.safetensors -n 2 --interpolate 3 --mix --nearest known --json"
@@ -156,7 +156,9 @@ def test_a_mistake_is_one_line(
     assert {path: path.is_file() and digest(str(path)) for path in folder.iterdir()} == before
 
 
-def test_alone_it_says_in_three_lines_what_it_needs(run_command: Run, folder: Path) -> None:
+def test_without_arguments_it_says_what_it_needs_in_three_lines(
+    run_command: Run, folder: Path
+) -> None:
     before = names(folder)
     code, out, err = run_command("generate")
     first, second, third = err.splitlines()
@@ -176,7 +178,7 @@ def test_variations_are_written_too(run_command: Run) -> None:
 
 
 @pytest.mark.parametrize("done", [0, 2])
-def test_ctrl_c_keeps_what_is_painted(
+def test_ctrl_c_keeps_the_finished_pictures(
     done: int, run_command: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load, painted, count = painter.load, latent_space.paint, [0]

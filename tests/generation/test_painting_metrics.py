@@ -24,7 +24,7 @@ def drawn(seed: int) -> torch.Generator:
 
 
 def scenes(count: int, seed: int) -> Tensor:
-    """Soft spots of colour, 32 pixels a side."""
+    """Soft spots of color, 32 pixels a side."""
     coarse = torch.rand((count, 3, 4, 4), generator=drawn(seed))
     return torch.nn.functional.interpolate(coarse, (32, 32), mode="bicubic").clamp(0, 1)
 

@@ -186,7 +186,7 @@ def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         (0, (2,), (-1,), "[-1]"),
     ],
 )
-def test_a_tensor_lies_within_what_is_stored(
+def test_a_tensor_must_lie_within_its_storage(
     tmp_path: Path, offset: int, size: tuple[int, ...], stride: tuple[int, ...], said: str
 ) -> None:
     rebuild, (storage, *_) = torch.zeros(2).__reduce_ex__(2)
@@ -249,7 +249,7 @@ def test_changed_files_are_read_or_refused(nvidia: Callable[..., Path], tmp_path
             assert str(error).isprintable()
 
 
-def test_what_unpacks_to_more_than_2_gib_is_refused(
+def test_files_that_unpack_to_more_than_2_gib_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with zipfile.ZipFile(tmp_path / "a.pt", "w", zipfile.ZIP_DEFLATED) as archive:

@@ -294,7 +294,7 @@ def test_noise_is_drawn_kept_or_left_out() -> None:
     np.testing.assert_array_equal(first, second)
 
 
-def test_a_picture_lies_in_0_to_1_where_the_network_has_minus_1_to_1() -> None:
+def test_values_from_minus_1_to_1_become_0_to_1() -> None:
     painter = small((4, 4))
     assert painter.to_rgb is not None
     for parameter in painter.to_rgb.parameters():

@@ -39,7 +39,7 @@ from limner.nn import weights
         (4, False, 1.0, 4),
     ],
 )
-def test_nvidias_pictures_are_painted(
+def test_files_of_nvidia_make_their_pictures(
     nvidia: Callable[..., Path],
     tmp_path: Path,
     noise: Any,
@@ -66,7 +66,7 @@ def test_nvidias_pictures_are_painted(
 
 @pytest.mark.parametrize("noise", ["const", "none"])
 @pytest.mark.parametrize(("size", "zipped"), [(32, True), (8, False)])
-def test_rosinalitys_pictures_are_painted(
+def test_files_of_rosinality_make_their_pictures(
     tmp_path: Path, noise: Any, size: int, zipped: bool
 ) -> None:
     state = rosinalitys_state(size)
@@ -85,7 +85,9 @@ def test_rosinalitys_pictures_are_painted(
     np.testing.assert_array_equal(read(tmp_path / "b.pt").mean, mean)
 
 
-def test_reading_draws_no_chance(nvidia: Callable[..., Path], tmp_path: Path) -> None:
+def test_reading_leaves_the_callers_random_numbers(
+    nvidia: Callable[..., Path], tmp_path: Path
+) -> None:
     ours = (
         nvidia(nvidias_state(8)),
         saved(tmp_path / "a.pt", {"g_ema": rosinalitys_state(8)}),
@@ -101,7 +103,7 @@ def test_reading_draws_no_chance(nvidia: Callable[..., Path], tmp_path: Path) ->
     ("channels", "base", "most"),
     [((8, 8, 8), 128, 8), ((8, 8, 4), 64, 8), ((9, 4, 2), 36, 9), ((20, 10, 5), 80, 20)],
 )
-def test_channels_are_told_from_shapes(
+def test_channels_are_found_from_shapes(
     nvidia: Callable[..., Path], channels: tuple[int, ...], base: int, most: int
 ) -> None:
     painter = read(nvidia(nvidias_state(16, channels=dict(zip((4, 8, 16), channels, strict=True)))))
@@ -114,7 +116,7 @@ def test_channels_that_no_base_makes_are_refused(nvidia: Callable[..., Path]) ->
     assert "has [8, 3, 3] channels" in refusal(path)
 
 
-def test_it_is_converted_into_a_file_of_ours(nvidia: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_converted_file_is_a_painter(nvidia: Callable[..., Path], tmp_path: Path) -> None:
     source, output = nvidia(nvidias_state(16, True), clamp=256.0), tmp_path / "a.safetensors"
     assert convert_painter(source, output=output, license=" CC0-1.0 ") == output
     about = weights.describe(output)
@@ -163,7 +165,7 @@ def test_a_license_and_a_place_are_asked_for(tmp_path: Path) -> None:
 # --- other networks --------------------------------------------------------------------------
 
 
-def test_what_is_no_plain_stylegan2_is_refused(nvidia: Callable[..., Path]) -> None:
+def test_other_networks_are_refused(nvidia: Callable[..., Path]) -> None:
     state = nvidias_state(8)
     assert "is a TriPlaneGenerator;" in refusal(nvidia(state, called="TriPlaneGenerator"))
     assert "by class labels" in refusal(nvidia(state, c_dim=10))

@@ -141,7 +141,7 @@ def test_a_picture_of_one_colour_gives_itself() -> None:
     assert np.abs(np.array(picture).astype(int) - (200, 100, 50)).max() <= 1
 
 
-def test_the_recipe_says_what_makes_this_one_again(tmp_path: Path) -> None:
+def test_the_recipe_makes_one_picture_again(tmp_path: Path) -> None:
     path = tmp_path / "scene.png"
     scene().save(path)
     _, second = variations(path, n=2, size="64x65", variety=0.3, seed=7)
@@ -154,7 +154,7 @@ def test_the_recipe_says_what_makes_this_one_again(tmp_path: Path) -> None:
     }
 
 
-def test_stop_gives_what_is_done() -> None:
+def test_stop_returns_the_finished_pictures() -> None:
     told: list[Progress] = []
     made = variations(scene(), n=5, on_step=until(2, told))
     assert len(made) == 2

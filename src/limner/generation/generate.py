@@ -80,7 +80,7 @@ def generate(
     mix : bool
         Also write a sheet that mixes pictures: composition from one, details from another.
     project : str, path or PIL image
-        Find the picture that the painter can make that is most like this one.
+        Instead of random pictures, make the one that is most like this picture.
     nearest : Path
         Also write a sheet with each picture beside the most similar one in this folder, to check
         for copies. Flipped and cropped copies are found too.
@@ -271,7 +271,8 @@ def _project(
     """Find the picture of a painter that is most like the center of another picture."""
     target = io.read(project, allow_huge=allow_huge)
     stage, steps = _stage(network), latent_space.STEPS
-    report(stage, 0, steps, note="looking for the picture that is most like its center")
+    note = f"looking for the picture that is most like the center of {printable(target.name)}"
+    report(stage, 0, steps, note=note)
     cover = resize_to_cover(io.on_white(target), network.size)
     center = crop(cover, network.size, 0.5, 0.5)[None]
     styles = latent_space.project(

@@ -103,12 +103,12 @@ def propagate(field: Tensor, queries: Tensor, keys: Tensor) -> Tensor:
     own = (field[0] * width + field[1]).flatten()
     candidates = [_candidates(field, step, (height, width)).flatten() for step in _NEIGHBORS]
     places = torch.stack([other != own for other in candidates]).any(0).nonzero()[:, 0]
-    wanted, flat = queries.view(-1, depth)[places], keys.view(-1, depth)
+    targets, flat = queries.view(-1, depth)[places], keys.view(-1, depth)
     best = own[places]
-    least = (flat[best] - wanted).square_().sum(1)
+    least = (flat[best] - targets).square_().sum(1)
     for candidate in candidates:
         offered = candidate[places]
-        squares = (flat[offered] - wanted).square_().sum(1)
+        squares = (flat[offered] - targets).square_().sum(1)
         nearer = squares < least
         best, least = torch.where(nearer, offered, best), torch.where(nearer, squares, least)
     own[places] = best

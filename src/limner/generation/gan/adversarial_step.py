@@ -1,6 +1,7 @@
 """One training step of a generator and a discriminator against each other."""
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -174,6 +175,6 @@ def _adam(network: nn.Module, preset: Preset, lazy_every: int | None) -> torch.o
     return torch.optim.Adam(network.parameters(), preset.learning_rate * factor, betas=betas)
 
 
-def _autocast(device: torch.device) -> torch.autocast:
+def _autocast(device: torch.device) -> AbstractContextManager[Any]:
     """Compute layers in bfloat16 on CUDA, where it is faster and safe, and in float32 elsewhere."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+    return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()

@@ -79,13 +79,15 @@ def train_painter(
         Also train on mirrored pictures. Leave it out if they contain text.
     loss : str
         Adversarial loss: ``standard``, ``hinge``, ``average`` or ``paired`` (both relativistic).
-        Default: ``paired``, or the loss of the preset.
+        Default: ``paired`` for ``auto``, ``average`` for ``relativistic``, ``standard`` for the
+        others.
     penalty : str
         Gradient penalty: ``none``, ``r1`` (on real pictures) or ``r1r2`` (on real and generated
-        ones). Default: ``r1r2``, or the penalty of the preset.
+        ones). Default: ``r1r2`` for ``auto``, ``r1`` for ``stylegan2``, ``none`` for the others.
     augment : str
         Augmentation, which helps if there are few pictures: ``none``, ``diffaugment`` (always), or
-        ``adaptive`` (as much as needed). Default: ``diffaugment``, or that of the preset.
+        ``adaptive`` (as much as needed). Default: ``diffaugment`` for ``auto``, ``none`` for the
+        others.
     steps : int
         Optimizer steps. A finished run can be continued with more. Default: 4000 for ``auto``,
         10000 for ``dcgan``, 15000 for ``relativistic``, 37500 for ``stylegan2``.
@@ -164,7 +166,7 @@ def train_painter(
         spent = state.seconds  # by earlier calls
 
         def report(note: str = "", loss: float | None = None) -> None:
-            share = max(state.step / plan.steps, min(1.0, (spent + record.seconds) / budget))
+            share = min(1.0, max(state.step / plan.steps, (spent + record.seconds) / budget))
             record.report(
                 preset, state.step, plan.steps, state.state_dict, loss=loss, note=note, share=share
             )
