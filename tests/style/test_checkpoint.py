@@ -54,7 +54,9 @@ def test_a_checkpoint_belongs_to_one_call(paint: Paint, tmp_path: Path) -> None:
         ((photo, (wave, 0.5), (wave, 0.5)), {}),
         ((tmp_path / "other.png", wave), {}),
     ):
-        with pytest.raises(WeightsError, match="is the checkpoint of a run with other pictures or"):
+        with pytest.raises(
+            WeightsError, match="is the checkpoint of a call with other pictures or"
+        ):
             paint(*inputs, **usual, **other, resume=True)
     assert paint(photo, wave, **usual, resume=True).size == (64, 48)
 
@@ -62,7 +64,7 @@ def test_a_checkpoint_belongs_to_one_call(paint: Paint, tmp_path: Path) -> None:
 def test_pictures_in_memory_are_told_apart_too(paint: Paint, tmp_path: Path) -> None:
     usual: dict[str, Any] = {"checkpoint": tmp_path / "a.safetensors", "save_every": 2}
     paint(PHOTO, PAINTING, **usual, on_step=stop_at(2))
-    with pytest.raises(WeightsError, match="of a run with other pictures or options"):
+    with pytest.raises(WeightsError, match="of a call with other pictures or options"):
         paint(PHOTO.transpose(Image.Transpose.ROTATE_180), PAINTING, **usual, resume=True)
 
 

@@ -80,7 +80,7 @@ def load(path: Path, fingerprint: str, device: torch.device) -> PaintingState:
     """
     if weights.describe(path).get("call") != fingerprint:
         raise WeightsError(
-            f"{printable(path)}: is the checkpoint of a run with other pictures or options; use "
+            f"{printable(path)}: is the checkpoint of a call with other pictures or options; use "
             "the same ones, or start again without --resume"
         )
     state = {name: tensor.to(device) for name, tensor in weights.read(path).items()}
