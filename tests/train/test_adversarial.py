@@ -1,4 +1,4 @@
-"""Losses and a penalty against their formulas, and a discriminator that learns."""
+"""GAN losses and the gradient penalty against their formulas, and a discriminator that learns."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def cross_entropy(logits: np.ndarray, label: int) -> float:
 
 
 def by_hand(better: np.ndarray, worse: np.ndarray) -> float:
-    """Real are those judged more real than the mean of the others."""
+    """The relativistic average loss: each logit is compared with the mean of the others."""
     above = cross_entropy(better - worse.mean(), 1)
     below = cross_entropy(worse - better.mean(), 0)
     return (above + below) / 2
@@ -29,7 +29,7 @@ def by_hand(better: np.ndarray, worse: np.ndarray) -> float:
 # --- the loss --------------------------------------------------------------------------------
 
 
-def test_the_loss_is_the_cross_entropy_of_what_is_above_the_others_mean() -> None:
+def test_the_average_loss_is_the_cross_entropy_of_logits_less_the_others_mean() -> None:
     random = np.random.default_rng(0)
     for spread in (0.1, 1, 5):
         better = random.normal(0.5, spread, (3, 1, 2, 2))
@@ -40,12 +40,12 @@ def test_the_loss_is_the_cross_entropy_of_what_is_above_the_others_mean() -> Non
 
 
 @pytest.mark.parametrize("logit", [-7.0, 0.0, 40.0])
-def test_logits_that_are_all_the_same_cost_ln_2(logit: float) -> None:
+def test_equal_logits_cost_ln_2(logit: float) -> None:
     same = torch.full((2, 1, 3, 3), logit)
     assert relativistic_average(same, same).item() == pytest.approx(np.log(2), rel=1e-6)
 
 
-def test_far_logits_cost_nothing_or_their_distance() -> None:
+def test_distant_logits_cost_nothing_or_their_distance() -> None:
     high, low = torch.full((2, 1), 5000.0), torch.full((2, 1), -5000.0)
     assert relativistic_average(high, low).item() == 0
     assert relativistic_average(low, high).item() == 10_000
@@ -82,7 +82,7 @@ def test_the_paired_loss_is_the_cross_entropy_of_each_difference() -> None:
 
 
 def test_losses_by_name_are_those_of_the_papers() -> None:
-    """Of logits of real and of made pictures: the discriminator's, and the generator's."""
+    """The discriminator's and the generator's loss, from logits of real and of fake pictures."""
     random = np.random.default_rng(2)
     real, made = random.normal((0.7, -0.4), 2, (6, 2)).T
     wanted = {
@@ -102,23 +102,23 @@ def test_losses_by_name_are_those_of_the_papers() -> None:
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_the_two_want_the_opposite(name: str) -> None:
-    """The discriminator real logits up and made ones down, and the generator made ones up."""
-    of_rival, of_generator = LOSSES[name]
+def test_the_two_networks_have_opposite_goals(name: str) -> None:
+    """The discriminator raises real logits and lowers fake ones; the generator raises fake ones."""
+    discriminator_loss, generator_loss = LOSSES[name]
     real, made = torch.tensor([0.5, -0.2]), torch.tensor([0.3, -0.6])
     for logits in (real, made):
         logits.requires_grad_(True)
-    slopes = torch.autograd.grad(of_rival(real, made), (real, made))
+    slopes = torch.autograd.grad(discriminator_loss(real, made), (real, made))
     assert (slopes[0] < 0).all() and (slopes[1] > 0).all()
-    (slope,) = torch.autograd.grad(of_generator(real.detach(), made), made)
+    (slope,) = torch.autograd.grad(generator_loss(real.detach(), made), made)
     assert (slope < 0).all()
 
 
 # --- the penalty -----------------------------------------------------------------------------
 
 
-def test_the_penalty_of_a_plane_is_its_slope_squared() -> None:
-    """Whatever the pictures are; a sum over pixels, a mean over pictures."""
+def test_the_penalty_of_a_linear_function_is_its_slope_squared() -> None:
+    """For any pictures: a sum over pixels, a mean over pictures."""
     slope = torch.tensor([3.0, 0.0, -4.0]).view(1, 3, 1, 1).expand(1, 3, 2, 2)
     for count in (1, 5):
         pictures = torch.rand((count, 3, 2, 2), requires_grad=True)
@@ -126,8 +126,8 @@ def test_the_penalty_of_a_plane_is_its_slope_squared() -> None:
         assert gradient_penalty(logits, pictures).item() == pytest.approx(4 * (9 + 16))
 
 
-def test_the_penalty_is_that_of_differences_and_can_be_descended() -> None:
-    """Of tanh of a plane: each picture has a slope of its own, and so has the plane's weight."""
+def test_the_penalty_matches_finite_differences_and_is_differentiable() -> None:
+    """For tanh of a linear function, whose gradient differs from picture to picture."""
     random = np.random.default_rng(3)
     x, weights = random.normal(size=(4, 3, 2, 2)), random.normal(0, 0.3, (3, 2, 2))
 
@@ -174,8 +174,8 @@ def test_channels_double_with_every_halving() -> None:
     assert channels == [8, 8, 16, 16, 32, 32, 64, 64, 1]
 
 
-def test_grey_is_nothing_to_it() -> None:
-    """Without biases: the picture goes in as -1..1."""
+def test_mid_gray_is_zero_to_the_discriminator() -> None:
+    """Without biases: the input is scaled to -1..1."""
     network = Discriminator(4, 2)
     for layer in network.body:
         torch.nn.init.zeros_(layer.bias)
@@ -183,8 +183,8 @@ def test_grey_is_nothing_to_it() -> None:
     assert network(torch.full((1, 3, 8, 8), 0.6)).abs().max() > 1e-4
 
 
-def test_no_layer_stretches_anything() -> None:
-    """However large its weights: the largest singular value of each is 1."""
+def test_every_layer_has_spectral_norm_1() -> None:
+    """The largest singular value of each layer is 1, however large its weights."""
     torch.manual_seed(0)
     network = Discriminator(8, 3)
     layers = network.body
@@ -199,13 +199,13 @@ def test_no_layer_stretches_anything() -> None:
         assert np.linalg.svd(matrix, compute_uv=False)[0] == pytest.approx(1, abs=0.02)
 
 
-def test_it_learns_to_tell_stripes_from_noise() -> None:
+def test_the_discriminator_learns_to_tell_stripes_from_noise() -> None:
     torch.manual_seed(0)
     random = torch.Generator().manual_seed(0)
     network = Discriminator(8, 2)
 
     def pictures() -> tuple[torch.Tensor, torch.Tensor]:
-        """Of the same mean and contrast."""
+        """Stripes and noise of the same mean and contrast."""
         shifts = torch.randint(0, 4, (8, 1, 1, 1), generator=random)
         stripes = ((torch.arange(16) + shifts) // 2 % 2).expand(8, 3, 16, 16).float()
         return stripes, torch.randint(0, 2, (8, 3, 16, 16), generator=random).float()
@@ -219,6 +219,6 @@ def test_it_learns_to_tell_stripes_from_noise() -> None:
         adam.zero_grad()
         loss().backward()
         adam.step()
-    with torch.no_grad():  # of pictures it has not seen
+    with torch.no_grad():  # on new pictures
         stripes, noise = (network(picture).mean((1, 2, 3)) for picture in pictures())
     assert loss().item() < 0.2 and stripes.min() > noise.max()

@@ -14,7 +14,7 @@ from limner.progress import Progress, Stop
 from limner.train import distillation
 from limner.train.crops import Crops
 from limner.train.distillation import Student, Teacher, train_features
-from stopping import until
+from stopping import same, until
 
 NARROW = (16, 32, 64, 128, 128)
 FULL = (64, 128, 256, 512, 512)
@@ -22,7 +22,7 @@ LAYERS = ["1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "3_4", "4_1", "4_2", 
 
 
 def state_of(widths: tuple[int, ...], layers: list[str]) -> dict[str, torch.Tensor]:
-    """A VGG-19 of random weights, as teachers' files have it: 1×1 before, then conv1_1, …"""
+    """The state of a teacher file with random weights: a 1×1 preprocess layer, then conv1_1, …"""
     random = torch.Generator().manual_seed(0)
     state = {"preprocess.weight": 4 * torch.eye(3)[..., None, None]}
     state["preprocess.bias"] = torch.full((3,), -2.0)
@@ -52,7 +52,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Soft blobs of colour, of 64 pixels: enough to learn from. And one held out, by its name."""
+    """Soft blobs of color, of 64 pixels: enough to learn from. And one held out, by its name."""
     folder, random = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
     for number in range(8):
         coarse = random.integers(0, 256, (6, 6, 3), dtype=np.uint8)
@@ -65,7 +65,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def train(run: Path, photos: Path, teachers: list[Path], stop_at: int, **options: object) -> list:  # type: ignore[type-arg]
     told: list[Progress] = []
-    with pytest.raises(Stop):  # before the scores over crops of 256 px, which take long
+    with pytest.raises(Stop):  # before the scores on crops of 256 px, which take long
         train_features(
             [photos],
             run,
@@ -123,7 +123,7 @@ def test_adaptors_in_a_teacher_s_file_are_left_out(narrow: Path) -> None:
     "missing",
     ["preprocess.weight", "conv1_1.weight", "preprocess.bias", "conv2_1.bias"],
 )
-def test_a_file_that_lacks_a_part_is_no_teacher(
+def test_a_file_without_a_needed_layer_is_refused(
     tmp_path: Path, narrow: Path, photos: Path, missing: str
 ) -> None:
     state = weights.read(narrow)
@@ -134,7 +134,7 @@ def test_a_file_that_lacks_a_part_is_no_teacher(
     assert not (tmp_path / "run").exists()
 
 
-def test_other_weights_are_no_teacher(tmp_path: Path, photos: Path) -> None:
+def test_other_files_are_refused(tmp_path: Path, photos: Path) -> None:
     weights.write(tmp_path / "own.safetensors", features.VGG("compact").state_dict(), {})
     (tmp_path / "text.safetensors").write_text("a teacher, believe me")
     for name in ("own", "text", "none"):
@@ -160,16 +160,18 @@ def test_explained_variance_is_one_less_the_relative_error() -> None:
     # variance of each channel over pictures and positions, then the mean over channels
     variance = np.mean([theirs[:, c].var() for c in range(4)])
     wanted = 1 - np.mean((ours - theirs) ** 2) / variance
-    found = distillation.explained(torch.tensor(ours), torch.tensor(theirs)).item()
+    found = distillation.explained_variance(torch.tensor(ours), torch.tensor(theirs)).item()
     assert found == pytest.approx(wanted, rel=1e-9)
     means = torch.tensor(theirs).mean((0, 2, 3), keepdim=True).expand(2, 4, 5, 6)
-    assert distillation.explained(means, torch.tensor(theirs)).item() == pytest.approx(0, abs=1e-9)
+    assert distillation.explained_variance(means, torch.tensor(theirs)).item() == pytest.approx(
+        0, abs=1e-9
+    )
 
 
 def test_heads_translate_where_widths_differ(narrow: Path, wide: Path) -> None:
     teachers = [Teacher(weights.read(path), path.name) for path in (wide, narrow)]
     student = Student(teachers)
-    scores = student.explained(torch.rand(3, 3, 32, 32), teachers)
+    scores = student.explained_variance(torch.rand(3, 3, 32, 32), teachers)
     # of the wide one all taps it has, of the narrow one those from block 3 on
     assert list(scores) == [
         *(f"0/{tap}" for tap in ("1_1", "1_2", "2_1", "2_2", "3_1")),
@@ -186,7 +188,7 @@ def test_our_last_of_block_3_is_compared_with_their_last(narrow: Path) -> None:
     teacher = Teacher(weights.read(narrow), "narrow")
     student = Student([teacher])
     picture = torch.rand((2, 3, 32, 32), generator=torch.Generator().manual_seed(0))
-    found = student.explained(picture, [teacher])
+    found = student.explained_variance(picture, [teacher])
     for tap, last in (("3_1", "3_1"), ("3_3", "3_4"), ("4_3", "4_4")):
         ours = student.network(picture, [tap])[tap].detach().double().numpy()
         theirs = teacher(picture)[last].double().numpy()
@@ -195,7 +197,7 @@ def test_our_last_of_block_3_is_compared_with_their_last(narrow: Path) -> None:
         assert found[f"0/{tap}"].item() == pytest.approx(by_hand, rel=1e-4, abs=1e-4)
 
 
-def test_folding_leaves_the_network_as_it_was(narrow: Path) -> None:
+def test_folding_batch_normalization_changes_nothing(narrow: Path) -> None:
     torch.manual_seed(0)
     student = Student([Teacher(weights.read(narrow), "narrow")])
     for layers in student.network.convolutions.values():
@@ -205,8 +207,8 @@ def test_folding_leaves_the_network_as_it_was(narrow: Path) -> None:
         torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
         torch.nn.init.uniform_(norm.bias, -0.3, 0.3)
     picture = torch.rand(1, 3, 48, 32)
-    plain = student.plain().requires_grad_(False)
-    assert student.network.training  # and it goes on learning
+    plain = student.folded().requires_grad_(False)
+    assert student.network.training
     for layer in plain.convolutions.values():
         assert isinstance(layer, torch.nn.Conv2d)
     student.eval()
@@ -225,7 +227,7 @@ LAYERS_OF_COMPACT = ["1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_
 
 
 def test_the_loss_falls(tmp_path: Path, photos: Path, narrow: Path, wide: Path) -> None:
-    # the rate rises over 200 steps, so it is set high to be felt in 30
+    # the rate rises for 200 steps, so it must be high to have an effect in 30
     told = train(tmp_path / "run", photos, [narrow, wide], 30, steps=30, learning_rate=0.3)
     losses = np.array([progress.loss for progress in told])
     assert [progress.step for progress in told] == list(range(1, 31))
@@ -242,6 +244,7 @@ def test_what_is_written_is_a_perceptual_network(
     assert (about["kind"], about["shape"], about["receptive_radius"]) == (
         "features", "compact", "73"
     )  # fmt: skip
+    assert about["license"] == "Apache-2.0" and "licence" not in about
     assert '"seed": 3' in about["training"] and '"narrow.safetensors"' in about["training"]
     assert model.stat().st_size < 1_500_000  # half precision of 0.56 million numbers
     network = features.load(str(model))
@@ -264,8 +267,13 @@ def test_the_same_seed_gives_the_same_network(tmp_path: Path, photos: Path, narr
 def test_options_out_of_range_and_empty_folders_are_refused(
     tmp_path: Path, photos: Path, narrow: Path
 ) -> None:
-    with pytest.raises(OptionError, match="--size 31: must be at least 32 pixels"):
+    with pytest.raises(OptionError, match=r"--size 31: must be at least 32$"):
         train_features([photos], tmp_path / "run", teacher=[narrow], size=31)
+    for option in ("steps", "batch_size", "save_every"):
+        says = f"--{option.replace('_', '-')} 0: must be at least 1$"
+        with pytest.raises(OptionError, match=says):
+            train_features([photos], tmp_path / "run", teacher=[narrow], **{option: 0})
+    assert not (tmp_path / "run").exists()
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="empty: holds no picture of at least 32×32"):
         train_features([tmp_path / "empty"], tmp_path / "b", teacher=[narrow], size=32, steps=1)
@@ -273,23 +281,47 @@ def test_options_out_of_range_and_empty_folders_are_refused(
         train_features([photos], tmp_path / "c", teacher=[narrow], steps=1)
 
 
-def test_resuming_gives_the_same_bits(tmp_path: Path, photos: Path, narrow: Path) -> None:
-    """A run stopped after its fourth step goes on from the checkpoint of its third."""
-    train(tmp_path / "whole", photos, [narrow], 6, steps=6, save_every=3)
-    train(tmp_path / "broken", photos, [narrow], 4, steps=6, save_every=3)
-    told = train(tmp_path / "broken", photos, [narrow], 6, steps=6, save_every=3, resume=True)
-    assert [progress.step for progress in told] == [4, 5, 6]
-    whole, broken = (
-        torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)
-        for name in ("whole", "broken")
-    )
-    assert whole["step"] == broken["step"] == 6
-    assert whole["student"].keys() == broken["student"].keys()
-    for key, tensor in whole["student"].items():
-        np.testing.assert_array_equal(tensor, broken["student"][key], err_msg=key)
-    models = [weights.read(tmp_path / n / "model.safetensors") for n in ("whole", "broken")]
-    for key, tensor in models[0].items():
-        np.testing.assert_array_equal(tensor, models[1][key])
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, photos: Path, narrow: Path) -> Path:
+    """A run of six steps without an interruption."""
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    train(run, photos, [narrow], 6, steps=6, save_every=4)
+    return run
+
+
+@pytest.mark.parametrize("stop_at", [2, 4, 5], ids=["before a save", "at a save", "after a save"])
+def test_a_resumed_run_gives_the_same_weights(
+    tmp_path: Path, photos: Path, narrow: Path, whole: Path, stop_at: int
+) -> None:
+    """A run that is stopped saves a checkpoint where it stops, and continues from there."""
+    train(tmp_path, photos, [narrow], stop_at, steps=6, save_every=4)
+    torch.rand(5)  # the global random state does not matter
+    told = train(tmp_path, photos, [narrow], 6, steps=6, save_every=4, resume=True)
+    assert [progress.step for progress in told] == list(range(stop_at + 1, 7))
+    same(*(torch.load(run / "checkpoint.pt", weights_only=True) for run in (whole, tmp_path)))
+    same(*(weights.read(run / "model.safetensors") for run in (whole, tmp_path)))
+
+
+def test_training_leaves_the_random_state_alone(tmp_path: Path, photos: Path, narrow: Path) -> None:
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    train(tmp_path, photos, [narrow], 1, steps=2)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_run_moves_between_devices(tmp_path: Path, photos: Path, narrow: Path) -> None:
+    train(tmp_path, photos, [narrow], 2, steps=4, save_every=2, device="cuda")
+    told = train(tmp_path, photos, [narrow], 3, steps=4, save_every=2, device="cpu", resume=True)
+    assert [progress.step for progress in told] == [3]
+    told = train(tmp_path, photos, [narrow], 4, steps=4, save_every=2, device="cuda", resume=True)
+    assert [progress.step for progress in told] == [4] and np.isfinite(told[0].loss)
+
+
+def test_an_unknown_device_is_refused(tmp_path: Path, photos: Path, narrow: Path) -> None:
+    with pytest.raises(OptionError, match="--device gpu: must be one of auto, cpu, cuda, mps"):
+        train_features([photos], tmp_path / "run", teacher=[narrow], device="gpu")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow
@@ -303,7 +335,7 @@ def test_the_scores_are_those_of_the_held_out_pictures(tmp_path: Path, narrow: P
         [tmp_path], tmp_path / "run", teacher=[narrow], steps=2, batch_size=2, size=32
     )
     assert list(scores) == [f"0/{tap}" for tap in ("3_1", "4_1", "4_2", "5_1", "3_3", "4_3")]
-    # again, from the file that was written
+    # computed again from the file that was written
     network = features.load(str(tmp_path / "run" / "model.safetensors"), padding="replicate")
     teacher = Teacher(weights.read(narrow), "narrow")
     teacher.calibrate(Crops([tmp_path], 32).batch(32, generator(0, 0)))

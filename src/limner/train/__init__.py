@@ -1,1 +1,1 @@
-"""What every training needs."""
+"""What the trainings share: run folder, crops, optimizers, losses, metrics, distillation."""

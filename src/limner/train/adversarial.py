@@ -1,4 +1,4 @@
-"""What two networks that play against each other need: a discriminator, losses, a penalty."""
+"""Parts of adversarial training: a patch discriminator, GAN losses, a gradient penalty."""
 
 from collections.abc import Callable
 
@@ -9,20 +9,20 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 
 class Discriminator(nn.Module):
-    """Tells pictures from what a generator made of them, patch by patch.
+    """A patch discriminator: gives one logit for every patch of a picture, high for real ones.
 
-    Convolutions, every other one of which halves the picture, as ESRGAN's discriminator has them
-    (Wang et al. 2018); spectral normalisation (Miyato et al. 2018) instead of batch normalisation,
-    and no dense layers: it gives one logit for every patch of ``2**halvings`` pixels a side.
+    The convolutions are those of ESRGAN's discriminator (Wang et al. 2018): every other one halves
+    the picture. We leave the paper twice: spectral normalization (Miyato et al. 2018) replaces
+    batch normalization, and there are no dense layers. A patch has ``2**halvings`` pixels a side.
 
     Parameters
     ----------
     width : int
         Channels of the first two convolutions; they double with every halving.
     halvings : int
-        How often the picture is halved.
+        How many convolutions halve the picture.
     channels : int
-        Of what it sees: 3 for pictures, more where something lies beside them.
+        Input channels: 3 for pictures, more for conditional training.
     """
 
     def __init__(self, width: int = 16, halvings: int = 4, channels: int = 3) -> None:
@@ -37,21 +37,21 @@ class Discriminator(nn.Module):
         self.body = nn.ModuleList(layers)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """Judge pictures [N, 3, H, W] in 0..1: logits [N, 1, h, w], high for real ones."""
+        """Compute logits [N, 1, h, w] from pictures [N, C, H, W] in 0..1."""
         x = picture * 2 - 1
         *body, last = self.body
         for layer in body:
-            # times √2, or what is left after nine layers of norm 1 is too little to learn from
+            # the factor √2 keeps the signal large enough through nine layers of norm 1
             x = F.leaky_relu(layer(x), 0.2) * 2**0.5
         logits: Tensor = last(x)
         return logits
 
 
 def relativistic_average(better: Tensor, worse: Tensor) -> Tensor:
-    """Loss of who wants the first logits to be above the mean of the second, and vice versa.
+    """Relativistic average GAN loss (Jolicoeur-Martineau 2018, section 4.2).
 
-    The relativistic average GAN (Jolicoeur-Martineau 2018, section 4.2): a discriminator's loss is
-    that of (real, made), the generator's that of (made, real).
+    It is low if each logit of `better` is above the mean of `worse`, and each of `worse` below the
+    mean of `better`. The discriminator's loss takes (real, fake), the generator's (fake, real).
     """
     above = F.softplus(-(better - worse.mean()))
     below = F.softplus(worse - better.mean())
@@ -59,38 +59,47 @@ def relativistic_average(better: Tensor, worse: Tensor) -> Tensor:
 
 
 def relativistic_paired(better: Tensor, worse: Tensor) -> Tensor:
-    """Loss of who wants every first logit above the second one of its pair.
+    """Relativistic paired GAN loss (Jolicoeur-Martineau 2018, section 4.1).
 
-    The relativistic GAN (Jolicoeur-Martineau 2018, section 4.1), which cannot drop what is hard to
-    make: every picture made is set against a real one (Huang et al. 2024, section 2).
+    It is low if each logit of `better` is above its partner in `worse`. Each fake picture is
+    compared with a real one, so the generator cannot drop the kinds of pictures that are hard to
+    make (Huang et al. 2024, section 2).
     """
     return F.softplus(worse - better).mean()
 
 
-def _standard(real: Tensor, made: Tensor) -> Tensor:
-    return (F.softplus(-real) + F.softplus(made)).mean()
+def _standard(real: Tensor, fake: Tensor) -> Tensor:
+    return (F.softplus(-real) + F.softplus(fake)).mean()
 
 
-def _hinge(real: Tensor, made: Tensor) -> Tensor:
-    return (F.relu(1 - real) + F.relu(1 + made)).mean()
+def _hinge(real: Tensor, fake: Tensor) -> Tensor:
+    return (F.relu(1 - real) + F.relu(1 + fake)).mean()
 
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # logits of real pictures, and of made ones
+Loss = Callable[[Tensor, Tensor], Tensor]  # from the logits of real and of fake pictures
 
-# name: (the discriminator's loss, the generator's)
+# name: (the discriminator's loss, the generator's loss)
 LOSSES: dict[str, tuple[Loss, Loss]] = {
-    # the generator's does not saturate (Goodfellow et al. 2014, section 3)
-    "standard": (_standard, lambda real, made: F.softplus(-made).mean()),
-    "hinge": (_hinge, lambda real, made: -made.mean()),
-    "average": (relativistic_average, lambda real, made: relativistic_average(made, real)),
-    "paired": (relativistic_paired, lambda real, made: relativistic_paired(made, real)),
+    # the non-saturating generator loss (Goodfellow et al. 2014, section 3)
+    "standard": (_standard, lambda real, fake: F.softplus(-fake).mean()),
+    "hinge": (_hinge, lambda real, fake: -fake.mean()),
+    "average": (relativistic_average, lambda real, fake: relativistic_average(fake, real)),
+    "paired": (relativistic_paired, lambda real, fake: relativistic_paired(fake, real)),
 }
 
 
 def gradient_penalty(logits: Tensor, pictures: Tensor) -> Tensor:
-    """Mean squared gradient of logits [N] by pictures [N, 3, H, W], which have to ask for it.
+    """Mean squared norm of the gradient of logits by their pictures.
 
-    R1 of real pictures, R2 of made ones (Mescheder et al. 2018, section 4.1), without γ/2.
+    R1 for real pictures, R2 for fake ones (Mescheder et al. 2018, section 4.1), without the factor
+    γ/2.
+
+    Parameters
+    ----------
+    logits : Tensor
+        [N].
+    pictures : Tensor
+        [N, 3, H, W], with ``requires_grad`` set before the logits were computed.
     """
     (gradient,) = torch.autograd.grad(logits.sum(), pictures, create_graph=True)
     return gradient.square().sum((1, 2, 3)).mean()

@@ -1,16 +1,15 @@
-"""Train ``compact``, the perceptual network that ships, to see what VGG-19 sees.
+"""Train ``compact``, the small perceptual network that ships, to imitate VGG-19.
 
 Knowledge distillation (Hinton et al. 2015; for style transfer Wang et al. 2020, "Collaborative
-Distillation"): from random weights, the taps of the small network learn to predict the taps of its
-teachers. Two kinds of teachers are told apart by their widths:
+Distillation"): starting from random weights, the student's taps learn to predict the teachers'
+taps. A tap is the output of one ReLU. There are two kinds of teachers, told apart by their widths:
 
-- full width, the VGG-19 itself: our tap must hold what its tap holds, so a 1×1 convolution (a
-  *head*) translates. Heads are thrown away after training;
-- our own widths: from block 3 on, our tap must equal its tap. Below, our network is free to find
-  its own filters.
+- A teacher of full width is VGG-19 itself. A 1×1 convolution (a *head*) translates each of the
+  student's taps to the teacher's width. Heads are dropped after the training.
+- A teacher of the student's widths. From block 3 on, the student's tap must equal the teacher's.
+  In blocks 1 and 2 the student is free to find its own filters.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,123 +18,133 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from limner.errors import OptionError, WeightsError
-from limner.nn import features, seeding, weights
-from limner.progress import OnStep, Progress, silent
+from limner.checks import check_range
+from limner.errors import WeightsError
+from limner.nn import devices, features, seeding, weights
+from limner.progress import OnStep, silent
 from limner.train.crops import Crops
-from limner.train.run import Run, cosine
+from limner.train.run import Run, check_training, cosine
 
-# VGG-19 has four convolutions in blocks 3 and 4 where we have three: the last ones meet.
-TEACHERS_TAP = {tap: tap for tap in ("1_1", "1_2", "2_1", "2_2", "3_1", "4_1", "4_2", "5_1")}
-TEACHERS_TAP |= {"3_3": "3_4", "4_3": "4_4"}
+# student's tap -> teacher's tap. VGG-19 has four convolutions in blocks 3 and 4 where the student
+# has three, so the last ones are paired.
+TEACHER_TAPS = {tap: tap for tap in ("1_1", "1_2", "2_1", "2_2", "3_1", "4_1", "4_2", "5_1")}
+TEACHER_TAPS |= {"3_3": "3_4", "4_3": "4_4"}
 
 WIDTHS = features.SHAPES["compact"][0]
+LOG_EVERY = 50  # steps between two rows of the log
 
 
 class Teacher(nn.Module):
-    """A VGG-19 of any width whose file names its layers ``conv1_1``, with ``preprocess`` before."""
+    """A VGG-19 of any width, from a file with ``preprocess`` and ``conv1_1``, ``conv1_2``, …"""
 
     def __init__(self, state: Mapping[str, Tensor], name: str) -> None:
         super().__init__()
         if "preprocess.weight" not in state or "conv1_1.weight" not in state:
-            raise WeightsError(f"{name}: no teacher: it needs preprocess and conv1_1, conv1_2, …")
+            raise WeightsError(
+                f"{name}: not a VGG-19 teacher; its layers must be preprocess, conv1_1, conv1_2, …"
+            )
         self.layers = nn.ModuleDict()
         for key, weight in state.items():
             layer, _, part = key.partition(".")
             if part == "weight" and not layer.endswith("_to_full_width"):
                 bias = state.get(f"{layer}.bias")
                 if weight.dim() != 4 or bias is None or bias.shape != weight.shape[:1]:
-                    raise WeightsError(f"{name}: no teacher: {layer} is no convolution with a bias")
+                    raise WeightsError(
+                        f"{name}: not a VGG-19 teacher; {layer} must be a convolution with a bias"
+                    )
                 out, into, side, _ = weight.shape
                 module = nn.Conv2d(into, out, side, padding=side // 2, padding_mode="reflect")
                 module.load_state_dict({"weight": weight, "bias": bias})
                 self.layers[layer] = module
         names = sorted(self.layers)  # conv1_1, conv1_2, … and preprocess last
         self.widths = {n.removeprefix("conv"): len(state[f"{n}.weight"]) for n in names[:-1]}
-        self.sizes = dict.fromkeys(self.widths, 1.0)
+        self.magnitudes = dict.fromkeys(self.widths, 1.0)
         self.requires_grad_(False)
 
     def calibrate(self, picture: Tensor) -> None:
-        """From now on divide every tap by its root mean square over this picture [N, 3, H, W].
+        """From now on, divide each tap by its root mean square over this batch [N, 3, H, W].
 
-        Taps of a VGG differ by a factor of ten; a network that has to find that by gradient descent
-        spends its first thousand steps on it.
+        The taps of a VGG differ in size by a factor of ten. A network that has to learn these
+        factors by gradient descent spends its first thousand steps on them.
         """
-        self.sizes = {tap: x.square().mean().sqrt().item() for tap, x in self(picture).items()}
+        self.magnitudes = {tap: x.square().mean().sqrt().item() for tap, x in self(picture).items()}
 
     def forward(self, picture: Tensor) -> dict[str, Tensor]:
-        """Every tap of a picture [N, 3, H, W] in 0..1."""
+        """Compute all taps of pictures [N, 3, H, W] in 0..1."""
         x = self.layers["preprocess"](picture)
-        found = {}
+        taps = {}
         for tap in self.widths:
             if tap != "1_1" and tap.endswith("_1"):
                 x = F.max_pool2d(x, 2)
             x = F.relu(self.layers[f"conv{tap}"](x))
-            found[tap] = x / self.sizes[tap]
-        return found
+            taps[tap] = x / self.magnitudes[tap]
+        return taps
 
 
-def explained(student: Tensor, teacher: Tensor) -> Tensor:
-    """Share of the teacher's variance that the student explains, at most 1; over [N, C, H, W]."""
+def explained_variance(student: Tensor, teacher: Tensor) -> Tensor:
+    """Share of the teacher's variance over [N, C, H, W] that the student explains; at most 1."""
     variance = (teacher - teacher.mean((0, 2, 3), keepdim=True)).square().mean()
     return 1 - F.mse_loss(student, teacher) / variance
 
 
 class Student(nn.Module):
-    """The compact network, with heads onto the taps of wider teachers."""
+    """The compact network, with heads that translate its taps to the widths of its teachers."""
 
     def __init__(self, teachers: Sequence[Teacher]) -> None:
         super().__init__()
         self.network = features.VGG("compact")
-        # batch normalisation makes deep VGG networks trainable in minutes; `plain` folds it away
+        # batch normalization makes deep VGG networks trainable in minutes; `folded` removes it
         for tap, convolution in self.network.convolutions.items():
-            normalised = nn.BatchNorm2d(WIDTHS[int(tap[0]) - 1], momentum=0.02)
-            self.network.convolutions[tap] = nn.Sequential(convolution, normalised)
+            norm = nn.BatchNorm2d(WIDTHS[int(tap[0]) - 1], momentum=0.02)
+            self.network.convolutions[tap] = nn.Sequential(convolution, norm)
         self.heads = nn.ModuleList()
         self.taps: list[list[str]] = []
         for teacher in teachers:
             heads, taps = nn.ModuleDict(), []
-            for tap, theirs in TEACHERS_TAP.items():
-                if theirs not in teacher.widths:
+            for tap, teacher_tap in TEACHER_TAPS.items():
+                if teacher_tap not in teacher.widths:
                     continue
-                width, wanted = WIDTHS[int(tap[0]) - 1], teacher.widths[theirs]
-                if width != wanted:
-                    heads[tap] = nn.Conv2d(width, wanted, 1)
-                if width != wanted or tap >= "3":
+                width, teacher_width = WIDTHS[int(tap[0]) - 1], teacher.widths[teacher_tap]
+                if width != teacher_width:
+                    heads[tap] = nn.Conv2d(width, teacher_width, 1)
+                if width != teacher_width or tap >= "3":
                     taps.append(tap)
             self.heads.append(heads)
             self.taps.append(taps)
 
-    def plain(self) -> features.VGG:
-        """The network alone, its batch normalisation folded into its convolutions."""
+    def folded(self) -> features.VGG:
+        """Return the network without heads, batch normalization folded into the convolutions."""
         network = features.VGG("compact")
         for tap, layers in self.network.eval().convolutions.items():
             assert isinstance(layers, nn.Sequential)
-            convolution, normalised = layers
+            convolution, norm = layers
             assert isinstance(convolution, nn.Conv2d)
-            assert isinstance(normalised, nn.BatchNorm2d)
-            network.convolutions[tap] = fuse_conv_bn_eval(convolution, normalised)
+            assert isinstance(norm, nn.BatchNorm2d)
+            network.convolutions[tap] = fuse_conv_bn_eval(convolution, norm)
         self.network.train()
         return network.eval()
 
-    def explained(self, picture: Tensor, teachers: Sequence[Teacher]) -> dict[str, Tensor]:
-        """Share of variance explained, for every tap of every teacher: ``"0/4_1"``.
+    def explained_variance(self, picture: Tensor, teachers: Sequence[Teacher]) -> dict[str, Tensor]:
+        """Share of variance explained, for each tap of each teacher: ``"0/4_1"``.
 
-        A full-width teacher costs more than all else together, so it sees a quarter of the batch.
+        A teacher of full width costs more than everything else together, so it gets a quarter of
+        the batch.
         """
-        found = {}
-        seen = self.network(picture, TEACHERS_TAP)
+        explained = {}
+        student_taps = self.network(picture, TEACHER_TAPS)
         for number, teacher in enumerate(teachers):
             heads = self.heads[number]
             assert isinstance(heads, nn.ModuleDict)
-            part = -(-len(picture) // 4) if heads else len(picture)
+            count = -(-len(picture) // 4) if heads else len(picture)
             with torch.no_grad():
-                theirs = teacher(picture[:part])
+                teacher_taps = teacher(picture[:count])
             for tap in self.taps[number]:
-                ours = seen[tap][:part]
+                ours = student_taps[tap][:count]
                 ours = heads[tap](ours) if tap in heads else ours
-                found[f"{number}/{tap}"] = explained(ours, theirs[TEACHERS_TAP[tap]])
-        return found
+                explained[f"{number}/{tap}"] = explained_variance(
+                    ours, teacher_taps[TEACHER_TAPS[tap]]
+                )
+        return explained
 
 
 def train_features(
@@ -148,53 +157,60 @@ def train_features(
     size: int = 128,
     learning_rate: float = 2e-3,
     seed: int = 0,
+    device: str = "auto",
     save_every: int = 500,
     resume: bool = False,
     on_step: OnStep = silent,
 ) -> dict[str, float]:
-    """Train the compact perceptual network from random weights.
+    """Train the perceptual network, which judges how alike two pictures look.
 
     Parameters
     ----------
     photos : sequence of Path
-        Folders of pictures. A tenth of each, chosen by name, is held out for the scores.
+        Folders of pictures to learn from. A tenth of each, chosen by file name, is held out for
+        the scores.
     run : Path
-        The run folder; ``model.safetensors`` in it is the result.
+        The run folder. The result is ``model.safetensors`` in it.
     teacher : sequence of Path
-        Files of VGG-19 teachers with layers named ``conv1_1`` and a 1×1 ``preprocess``.
+        VGG-19 weights to imitate, with layers named ``conv1_1``, ``conv1_2`` … after a 1×1 layer
+        named ``preprocess``. Can be given several times.
     steps : int
-        Optimiser steps.
+        Number of training steps.
     batch_size : int
-        Crops in a step.
+        Crops per step.
     size : int
         Side of a crop in pixels, at least 32.
     learning_rate : float
-        The highest; it rises for 200 steps and falls along a cosine to zero.
+        The highest learning rate, above 0 and below 1. It rises for 200 steps, then falls to zero
+        along a cosine.
     seed : int
-        Of weights and crops.
+        Random seed. The same seed gives the same network.
+    device : str
+        Where to compute: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest of this machine.
     save_every : int
-        Steps between two checkpoints, at least 1.
+        Steps between two checkpoints.
     resume : bool
-        Go on from the run's checkpoint: the same bits as without the stop.
+        Resume from the checkpoint in the run folder. The result is the same as without the
+        interruption.
     on_step : callable
-        Called with a `Progress` at every step.
+        Called with a `Progress` at every step. Raise `Stop` in it to save a checkpoint and end.
 
     Returns
     -------
     dict of str to float
-        Share of each teacher tap's variance explained on the held-out pictures.
+        Share of the variance explained, for each tap of each teacher, on the held-out pictures.
 
     Raises
     ------
     OptionError, InputError, WeightsError, OutputError
-        An option out of range, folders without pictures, no teacher, an unusable run folder.
+        An option is out of range, a folder holds no pictures, a file is not a teacher, or the run
+        folder cannot be used.
     """
-    if size < 32:
-        raise OptionError(f"--size {size}: must be at least 32 pixels")
-    if min(steps, batch_size, save_every) < 1:
-        raise OptionError("--steps, --batch-size and --save-every: must be at least 1")
-    begun = time.monotonic()
-    teachers = [Teacher(weights.read(path), path.name) for path in teacher]
+    check_range("size", size, 32)
+    check_training(learning_rate, steps=steps, batch_size=batch_size, save_every=save_every)
+    place = devices.pick(device)
+    with seeding.preserved():
+        teachers = [Teacher(weights.read(path), path.name).to(place) for path in teacher]
     options = {
         "photos": [p.name for p in photos],
         "teacher": [p.name for p in teacher],
@@ -204,86 +220,84 @@ def train_features(
         "learning_rate": learning_rate,
         "seed": seed,
     }
-    with Run(run, options, resume=resume) as record:
+    with Run("features", run, options, resume=resume, on_step=on_step) as record:
         torch.manual_seed(seed)
-        student = Student(teachers)
-        gains = [p for p in student.network.parameters() if p.dim() == 1]
-        others = [p for p in student.parameters() if all(p is not gain for gain in gains)]
-        optimiser = torch.optim.AdamW(
-            [
-                {"params": others, "share": 1.0},
-                {"params": gains, "share": 5.0, "weight_decay": 0.0},
-            ],
-            betas=(0.9, 0.99),
-            weight_decay=1e-4,
-        )
-        first = 0
+        student = Student(teachers).to(place)
+        optimizer = _optimizer(student)
+        done = 0
+
+        def state() -> dict[str, object]:
+            return {
+                "step": done,
+                "student": student.state_dict(),
+                "optimizer": optimizer.state_dict(),
+            }
+
         if resume:
-            state = record.load()
-            student.load_state_dict(state["student"])
-            optimiser.load_state_dict(state["optimiser"])
-            first = state["step"]
+            saved = record.load()
+            student.load_state_dict(saved["student"])
+            optimizer.load_state_dict(saved["optimizer"])
+            done = saved["step"]
         crops = Crops(photos, size)
-        unseen = Crops(photos, 256, held_out=True)  # now, lest it fail after hours
+        held_out = Crops(photos, 256, held_out=True)  # read now: it must not fail after hours
         for one in teachers:
-            one.calibrate(crops.batch(32, seeding.generator(seed, 0)))
-        for step in range(first, steps):
-            batch = crops.batch(batch_size, seeding.generator(seed, step))
-            share = learning_rate * cosine(step, steps)
-            for group in optimiser.param_groups:
-                group["lr"] = group["share"] * share
-            scores = student.explained(batch, teachers)
-            loss = torch.stack([1 - score for score in scores.values()]).mean()
-            optimiser.zero_grad()
+            one.calibrate(crops.batch(32, seeding.generator(seed, 0)).to(place))
+        for step in range(done, steps):
+            batch = crops.batch(batch_size, seeding.generator(seed, step)).to(place)
+            rate = learning_rate * cosine(step, steps)
+            for group in optimizer.param_groups:
+                group["lr"] = group["share"] * rate
+            explained = student.explained_variance(batch, teachers)
+            loss = torch.stack([1 - share for share in explained.values()]).mean()
+            optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(student.parameters(), 1.0)
-            optimiser.step()
+            optimizer.step()
             done = step + 1
-            if done % 50 == 0:
-                found = {key: score.item() for key, score in scores.items()}
-                record.log(done, {"loss": loss.item(), **found})
+            if done % LOG_EVERY == 0:
+                shares = {tap: share.item() for tap, share in explained.items()}
+                record.log(done, {"loss": loss.item(), **shares})
             if done % save_every == 0 or done == steps:
-                record.save(
-                    {
-                        "step": done,
-                        "student": student.state_dict(),
-                        "optimiser": optimiser.state_dict(),
-                    }
-                )
-                _save(student.plain(), record.model, options)
-            on_step(
-                Progress(
-                    "train features",
-                    "distilling",
-                    done,
-                    steps,
-                    time.monotonic() - begun,
-                    loss.item(),
-                    share=done / steps,
-                )
-            )
-        return held_out_scores(student, teachers, unseen)
+                _save(student.folded(), record.model, options)
+                record.save(state())
+            record.report("distilling", done, steps, state, loss=loss.item())
+        return held_out_scores(student, teachers, held_out)
 
 
 def held_out_scores(
     student: Student, teachers: Sequence[Teacher], crops: Crops
 ) -> dict[str, float]:
-    """Mean share of variance explained over 64 crops from pictures never trained on."""
+    """Mean share of the variance explained, over 64 crops from the held-out pictures."""
     student.eval()
+    place = next(student.parameters()).device
     totals: dict[str, float] = {}
     with torch.no_grad():
         for number in range(16):
-            batch = crops.batch(4, seeding.generator(1, number))
-            for key, score in student.explained(batch, teachers).items():
-                totals[key] = totals.get(key, 0.0) + score.item() / 16
+            batch = crops.batch(4, seeding.generator(1, number)).to(place)
+            for key, share in student.explained_variance(batch, teachers).items():
+                totals[key] = totals.get(key, 0.0) + share.item() / 16
     return totals
+
+
+def _optimizer(student: Student) -> torch.optim.AdamW:
+    """AdamW. Biases and the gains of batch normalization learn five times as fast as weights."""
+    gains = [p for p in student.network.parameters() if p.dim() == 1]
+    others = [p for p in student.parameters() if all(p is not gain for gain in gains)]
+    return torch.optim.AdamW(
+        [
+            {"params": others, "share": 1.0},
+            {"params": gains, "share": 5.0, "weight_decay": 0.0},
+        ],
+        betas=(0.9, 0.99),
+        weight_decay=1e-4,
+    )
 
 
 def _save(network: features.VGG, path: Path, options: Mapping[str, object]) -> None:
     about = {
         "kind": "features",
         "shape": "compact",
-        "licence": "Apache-2.0",
+        "license": "Apache-2.0",
         "recipe": "recipes/compact-features.md",
         "receptive_radius": features.receptive_radius("compact", "5_1"),
         "training": options,
