@@ -1,1 +1,1 @@
-"""Style transfer."""
+"""Neural style transfer: `stylize` makes a photo look like a painting."""

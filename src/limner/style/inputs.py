@@ -12,7 +12,7 @@ from torch import Tensor
 
 from limner import io
 from limner.color.transfer import transfer_colors
-from limner.errors import OptionError
+from limner.errors import OptionError, printable
 from limner.io import Picture, Source
 from limner.nn import images
 from limner.nn.seeding import generator
@@ -176,7 +176,7 @@ def _check_aspect(other: Picture, photo: Picture) -> None:
     photo_height, photo_width = images.size_of(photo.rgb)
     if abs(math.log(width / height * photo_height / photo_width)) > _ASPECT_TOLERANCE:
         raise OptionError(
-            f"{other.name}: is {width}×{height}, but the photo is {photo_width}×{photo_height}; "
+            f"{printable(other.name)}: is {width}×{height}, but the photo is {photo_width}×{photo_height}; "
             "crop it to the photo's aspect ratio"
         )
 
