@@ -176,8 +176,8 @@ def _check_aspect(other: Picture, photo: Picture) -> None:
     photo_height, photo_width = images.size_of(photo.rgb)
     if abs(math.log(width / height * photo_height / photo_width)) > _ASPECT_TOLERANCE:
         raise OptionError(
-            f"{printable(other.name)}: is {width}×{height}, but the photo is {photo_width}×{photo_height}; "
-            "crop it to the photo's aspect ratio"
+            f"{printable(other.name)}: is {width}×{height}, but the photo is "
+            f"{photo_width}×{photo_height}; crop it to the photo's aspect ratio"
         )
 
 
