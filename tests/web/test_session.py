@@ -260,7 +260,7 @@ def test_a_color_table_is_written_into_the_folder_of_the_session(
     values = {"save_cube": True}
     call = make_call(BY_VERB["beautify"], values, session.files("beautify"), session.folder)
     result = session.work(call, ".png")(silent)
-    assert [path.name for path in result.side_files] == ["beautify-1-look.cube"]
+    assert [path.name for path in result.side_files] == ["beautify-1-cube.cube"]
     assert "LUT_3D_SIZE" in result.side_files[0].read_text()
 
 

@@ -49,6 +49,8 @@ progress { width: 100%; height: .8rem; appearance: none; border: 0; border-radiu
 progress::-webkit-progress-bar { background: var(--border-color-primary); }
 progress::-webkit-progress-value { background: #0d9488; }
 progress::-moz-progress-bar { background: #0d9488; }
+/* or the row of tabs would make the page wider than a phone */
+#verbs .tab-container { flex: 1 1 0; width: 0; }
 #verbs [role=tab][aria-selected=true] { color: var(--link-text-color); }
 .limner-distance > div { display: flex; justify-content: center; align-items: center;
   min-height: 12rem; }
@@ -96,9 +98,7 @@ def build_page(sessions: Sessions) -> Any:
 
 def _history(sessions: Sessions) -> tuple[Any, Callable[[Session], Any]]:
     """Add the results of this page, with their files and recipes."""
-    with gr.Accordion(
-        "History: select a result to see its files and its recipe", open=False, elem_id="history"
-    ):
+    with gr.Accordion("History: results and recipes", open=False, elem_id="history"):
         gallery = gr.Gallery(
             label="Results",
             columns=6,
