@@ -10,7 +10,7 @@ from PIL import Image
 
 from blobs import HELD_OUT
 from limner.nn import seeding
-from limner.upscaling.dataset import DEGRADATIONS, Degradation, Patches, degraded, smaller
+from limner.upscaling.dataset import DEGRADATIONS, Degradation, Patches, degrade, shrink
 
 BICUBIC = Image.Resampling.BICUBIC
 CLEAN = DEGRADATIONS["clean"]
@@ -47,7 +47,7 @@ def test_shrinking_is_pillow_s(height: int, width: int, scale: int) -> None:
     """Of noise, which overshoots black and white on the way."""
     pixels = np.random.default_rng(scale).integers(0, 256, (height, width, 3), dtype=np.uint8)
     planes = torch.from_numpy(pixels.transpose(2, 0, 1)[None] / np.float32(255))
-    shrunk(smaller(planes, scale)[0], pixels)
+    shrunk(shrink(planes, scale)[0], pixels)
 
 
 def test_the_same_generator_gives_the_same_patches(photos: Path) -> None:
@@ -102,7 +102,7 @@ def test_each_small_patch_has_its_own_share_of_wear(photos: Path) -> None:
     random = seeding.generator(0, 0)
     clean, same = Patches([photos], 16, 2, CLEAN).batch(8, random)
     np.testing.assert_array_equal(large, same)
-    wanted = [degraded(one[None], wear, random)[0].numpy() for one in clean]
+    wanted = [degrade(one[None], wear, random)[0].numpy() for one in clean]
     np.testing.assert_array_equal(small, np.stack(wanted))
     off = ((small - clean) * 255).square().mean((1, 2, 3)).sqrt()
     assert len(set(off.round().tolist())) > 4 and off.max() > 2 * off.min()
@@ -119,7 +119,7 @@ def noisy(seed: int, height: int = 20, width: int = 28) -> np.ndarray:
 def worn(pixels: np.ndarray, degradation: Degradation, step: int) -> np.ndarray:
     """[H, W, 3] in 0..255, before and after."""
     small = torch.from_numpy(pixels.transpose(2, 0, 1)[None] / np.float32(255))
-    return eight_bits(degraded(small, degradation, seeding.generator(0, step))[0])
+    return eight_bits(degrade(small, degradation, seeding.generator(0, step))[0])
 
 
 def drawn(step: int) -> list[float]:
@@ -226,7 +226,7 @@ def test_what_comes_out_has_8_bits(wear: Degradation) -> None:
     small = torch.from_numpy(pixels.transpose(2, 0, 1)[None] / 255)
     before = small.clone()
     for step in range(10):
-        found = degraded(small, wear, seeding.generator(0, step))
+        found = degrade(small, wear, seeding.generator(0, step))
         assert found.shape == small.shape and found.dtype == torch.float32
         assert found.min() >= 0 and found.max() <= 1
         eight_bits(found[0])

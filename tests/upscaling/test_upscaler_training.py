@@ -18,7 +18,7 @@ from limner.progress import Progress, Stop
 from limner.train import optim
 from limner.upscaling import models
 from limner.upscaling.compact import SHAPES, Compact
-from limner.upscaling.dataset import DEGRADATIONS, Patches, degraded
+from limner.upscaling.dataset import DEGRADATIONS, Patches, degrade
 from limner.upscaling.train import train_upscaler
 from stopping import same, until
 
@@ -49,7 +49,7 @@ def test_inner_layers_begin_as_the_identity_and_half_of_what_they_were() -> None
     torch.manual_seed(0)
     network = Compact(8, 2, 2).requires_grad_(False)
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    network.begin()
+    network.initialize()
     after = network.state_dict()
     x = torch.randn((1, 8, 9, 9))
     for layer in ("body.2.weight", "body.4.weight"):
@@ -86,7 +86,7 @@ def whole(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 def untrained(scale: int, quality: str = "fast", seed: int = 0) -> Compact:
     torch.manual_seed(seed)
     network = Compact(*SHAPES[quality], scale)
-    network.begin()
+    network.initialize()
     return network.requires_grad_(False)
 
 
@@ -126,7 +126,7 @@ def scored(photos: Path, enlarge: Enlarge, for_: str, scale: int = 3) -> dict[st
         small = np.array(large.resize((85, 85), BICUBIC))
         if for_ != "clean":
             random = seeding.generator(0, number)
-            small = pixels(degraded(planes(small), DEGRADATIONS[for_], random))
+            small = pixels(degrade(planes(small), DEGRADATIONS[for_], random))
         for key, score in (("psnr", decibels), ("ssim", similarity)):
             found[key].append(score(enlarge(small), np.asarray(large), scale))
     assert np.ptp(found["psnr"]) > 0.5  # so that a mean of errors would be another number
@@ -225,7 +225,7 @@ def test_the_results_are_the_averages_of_their_steps(tmp_path: Path, photos: Pat
         assert checkpoints[-1]["step"] == progress.step and progress.steps == 6
         assert progress.stage == ("pixels" if progress.step < 4 else "perceptual")
 
-    options = {"steps": 3, "perceptual_steps": 3, "scale": 4, "learning_rate": 1.0}
+    options = {"steps": 3, "perceptual_steps": 3, "scale": 4, "learning_rate": 0.5}
     train(tmp_path, photos, save_every=1, on_step=on_step, **options)
     wanted = {key: value.double().numpy() for key, value in untrained(4).state_dict().items()}
     for stage, name in (("pixels", "model"), ("perceptual", "inventive")):
@@ -240,7 +240,7 @@ def test_the_results_are_the_averages_of_their_steps(tmp_path: Path, photos: Pat
         for key, value in state.items():
             np.testing.assert_allclose(value, wanted[key], rtol=1e-3, atol=1e-6, err_msg=key)
         inner = "body.2.weight"  # which a step moves by more than what half precision rounds off
-        assert np.abs(network[inner].numpy() - wanted[inner]).max() > 1e-4
+        assert np.abs(network[inner].numpy() - wanted[inner]).max() > 5e-5
 
 
 def test_the_same_seed_gives_the_same_network(tmp_path: Path, photos: Path) -> None:
@@ -255,8 +255,8 @@ def test_the_same_seed_gives_the_same_network(tmp_path: Path, photos: Path) -> N
 
 @pytest.mark.parametrize(
     ("step", "left"),
-    [(2, [3, 4, 5, 6]), (3, [4, 5, 6]), (5, [5, 6])],
-    ids=["in the first stage", "between the stages", "in the second stage"],
+    [(1, [2, 3, 4, 5, 6]), (2, [3, 4, 5, 6]), (3, [4, 5, 6]), (5, [6])],
+    ids=["between two saves", "in the first stage", "between the stages", "in the second stage"],
 )
 def test_resuming_gives_the_same_bits(
     tmp_path: Path,
@@ -265,7 +265,7 @@ def test_resuming_gives_the_same_bits(
     step: int,
     left: list[int],
 ) -> None:
-    """A run stopped after a step goes on from the checkpoint before: of steps 2, 3, 4 and 6."""
+    """Regular checkpoints are at steps 2, 3, 4 and 6; a stopped run writes one where it stops."""
     stopped(tmp_path, photos, step, **TWO_STAGES)
     torch.rand(5)  # what else draws numbers does not matter
     told: list[Progress] = []
@@ -288,7 +288,7 @@ def test_a_run_is_resumed_as_it_was_started(tmp_path: Path, photos: Path) -> Non
         ({"perceptual_steps": 5}, "--perceptual-steps 5: this run was started with 0"),
         ({"init": None}, "--init None: this run was started with init.safetensors"),
     ):
-        with pytest.raises(OptionError, match=f"^{says}; resume it with the same, or start"):
+        with pytest.raises(OptionError, match=f"^{says}; resume it with the same options"):
             train(tmp_path / "run", photos, **{"steps": 1, "init": init} | options, resume=True)
 
 
@@ -313,7 +313,7 @@ def test_without_a_first_stage_its_result_is_what_was_given(tmp_path: Path, phot
     """In half precision; the second stage goes on from there."""
     network = untrained(4, seed=7)
     init = kept(tmp_path / "init.safetensors", network)
-    options = {"steps": 0, "init": init, "perceptual_steps": 1, "learning_rate": 1.0, "scale": 4}
+    options = {"steps": 0, "init": init, "perceptual_steps": 1, "learning_rate": 0.5, "scale": 4}
     told: list[Progress] = []
     scores = train(tmp_path / "run", photos, on_step=told.append, **options)
     assert [(p.step, p.steps, p.stage, p.share) for p in told] == [(1, 1, "perceptual", 1.0)]
@@ -324,8 +324,8 @@ def test_without_a_first_stage_its_result_is_what_was_given(tmp_path: Path, phot
         np.testing.assert_array_equal(found[key], value.numpy().astype(np.float16))
         # a two-hundredth of a tenth of the rate, of which the average has nine tenths
         off = np.abs(inventive[key].numpy() - value.numpy())
-        assert off.max() < 0.00046 + 0.0006 * value.abs().max()
-    assert np.median(off) == pytest.approx(0.00045, rel=0.1)
+        assert off.max() < 0.00023 + 0.0006 * value.abs().max()
+    assert np.median(off) == pytest.approx(0.000225, rel=0.1)
     assert scores["psnr"] != scores["inventive psnr"]
     assert not (tmp_path / "run" / "pixels.csv").exists()
 
@@ -337,7 +337,7 @@ def test_weights_of_another_network_are_refused(
     init = kept(tmp_path / "init.safetensors", untrained(scale, quality))
     with pytest.raises(OptionError) as raised:
         train(tmp_path / "run", photos, steps=1, init=init)
-    says = f"--init {init}: holds another network; give its --scale and --quality"
+    says = f"--init {init}: is another network; use the --scale and --quality it was trained with"
     assert str(raised.value) == says
     with pytest.raises(WeightsError, match=r"no\.safetensors: no such weights file"):
         train(tmp_path / "other", photos, steps=1, init=tmp_path / "no.safetensors")
@@ -353,7 +353,7 @@ def test_weights_of_another_network_are_refused(
         ({"scale": 5}, "--scale 5: must be one of 2, 3, 4"),
         ({"quality": "finest"}, "--quality finest: must be one of fast, best"),
         ({"for_": "print"}, "--for print: must be one of clean, web, paintings"),
-        ({"size": 15}, "--size 15: must be at least 16 pixels"),
+        ({"size": 15}, "--size 15: must be at least 16"),
         ({"steps": 0}, "--steps 0: must be at least 1"),
         ({"steps": -1}, "--steps -1: must be at least 1"),
         ({"steps": 0, "perceptual_steps": 5}, "--steps 0: must be at least 1"),

@@ -1,26 +1,26 @@
-"""The compact upscaling network, in the layout and with the key names that other tools read."""
+"""The compact upscaling network, with the key names that other tools read."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# quality: channels, and convolutions between the first and the last
+# quality -> channels, and convolutions between the first and the last
 SHAPES = {"fast": (32, 8), "best": (64, 16)}
 
 
 class Compact(nn.Module):
-    """A plain stack of convolutions at low resolution, added to the enlarged picture.
+    """Convolutions at low resolution; their output is added to the enlarged picture.
 
-    SRVGGNetCompact of Real-ESRGAN (Wang et al. 2021), whose keys its files have: ``body.0`` the
-    first convolution, ``body.1`` its PReLU, and so on. The last one gives every pixel's square of
-    ``scale`` × ``scale`` (Shi et al. 2016).
+    SRVGGNetCompact of Real-ESRGAN (Wang et al. 2021), with the same keys: ``body.0`` is the first
+    convolution, ``body.1`` its PReLU, and so on. The last convolution gives ``scale`` × ``scale``
+    values for every pixel, which a pixel shuffle puts in place (Shi et al. 2016).
 
     Parameters
     ----------
     width : int
         Channels.
     depth : int
-        Convolutions between the first and the last.
+        Number of convolutions between the first and the last.
     scale : int
         1 to 4.
     """
@@ -29,8 +29,8 @@ class Compact(nn.Module):
         super().__init__()
         self.shape = width, depth, scale
         self.scale = scale
-        self.radius = depth + 2  # pixels of the input that an output pixel sees to each side
-        self.feather = 0  # tiles that see so far are exact, and need no blending
+        self.radius = depth + 2  # receptive radius, in pixels of the input
+        self.feather = 0  # tiles with a margin of the radius are exact and need no blending
         layers: list[nn.Module] = [nn.Conv2d(3, width, 3, padding=1), nn.PReLU(width)]
         for _ in range(depth):
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.PReLU(width)]
@@ -38,11 +38,11 @@ class Compact(nn.Module):
         self.body = nn.Sequential(*layers)
 
     @torch.no_grad()
-    def begin(self) -> None:
-        """Make every inner convolution hand on what it gets, with half its random weights added.
+    def initialize(self) -> None:
+        """Initialize every inner convolution to the identity plus half its random weights.
 
-        A plain stack learns slowly from random weights alone: after 600 steps it is 1.6 dB behind.
-        Residual connections do the same at the cost of a sum each; here the network stays plain.
+        From random weights alone the network learns slowly: after 600 steps it is 1.6 dB behind.
+        Residual connections would do the same, but cost an addition each.
         """
         for layer in list(self.body)[2:-1]:
             if isinstance(layer, nn.Conv2d):

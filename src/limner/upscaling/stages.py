@@ -1,4 +1,4 @@
-"""The two stages of training an upscaler: close to every pixel, then close to the eye."""
+"""The two stages of training an upscaler: a pixel loss, then perceptual and adversarial losses."""
 
 import torch
 import torch.nn.functional as F
@@ -6,25 +6,25 @@ from torch import Tensor
 
 from limner.nn import features, images
 from limner.train.adversarial import Discriminator, relativistic_average
-from limner.train.optim import Muon, Stage, descend
+from limner.train.optim import Muon, Stage, optimizer_step
 from limner.upscaling.compact import Compact
 
-TAPS = ("1_2", "2_2", "3_3", "4_3", "5_1")  # of the compact features, compared alike
-# Weights beside L1's 1. Real-ESRGAN's are 1 and 0.1, of steps by the hundred thousand; in a
-# thousand such, the features draw a grid of the scale's width that the discriminator cannot stop.
-FEATURES, ADVERSARIAL, GRID = 0.15, 0.05, 0.01
+TAPS = ("1_2", "2_2", "3_3", "4_3", "5_1")  # of the compact features, with equal weights
+# Weights beside 1 for L1. Real-ESRGAN has 1 and 0.1, for hundreds of thousands of steps. In a
+# thousand steps, such a feature loss draws a grid that the discriminator cannot remove.
+FEATURE_WEIGHT, ADVERSARIAL_WEIGHT, GRID_WEIGHT = 0.15, 0.05, 0.01
 
 
-class Pixels(Stage[Compact]):
-    """The mean absolute difference (L1) alone: the highest PSNR, and soft detail.
+class PixelStage(Stage[Compact]):
+    """L1 loss alone: the highest PSNR, and soft detail.
 
     Parameters
     ----------
     network : Compact
-        What is trained.
+        The network to train, on the device where it trains.
     rate : float
-        The highest learning rate of biases, slopes and the first convolution. The others go down
-        orthogonal steps of four times as much.
+        The highest learning rate of Adam, for biases, slopes, and the first convolution. Muon, for
+        the other convolutions, has four times as much.
     """
 
     def __init__(self, network: Compact, rate: float) -> None:
@@ -35,64 +35,96 @@ class Pixels(Stage[Compact]):
         super().__init__(network, muon=self._muon, adam=self._adam)
 
     def step(self, small: Tensor, large: Tensor, share: float) -> dict[str, float]:
-        """Learn from a batch of patches at a share of the rate; give the losses."""
+        """Learn from a batch of patches, at a share of the learning rate; return the losses."""
         loss = F.l1_loss(self.network(small), large)
-        descend(loss, share, self._muon, self._adam)
+        optimizer_step(loss, share, self._muon, self._adam)
         self.average.update(self.network)
         return {"loss": loss.item()}
 
 
-class Perceptual(Stage[Compact]):
-    """ESRGAN's second stage (Wang et al. 2018, section 3.3): detail that could have been there.
+class PerceptualStage(Stage[Compact]):
+    """The second stage of ESRGAN (Wang et al. 2018, section 3.3): plausible detail.
 
-    Features and relativistic average adversarial loss beside L1. The features are our compact
-    network's instead of VGG-19's, after the ReLU, at five depths instead of one. What repeats with
-    every pixel of the small picture, more than in the original, counts as well.
+    L1, a feature loss, and the relativistic average adversarial loss. The features come from our
+    compact network instead of VGG-19, after the ReLU, at five depths instead of one. A fourth loss
+    counts patterns that repeat with every pixel of the small picture, if the original has fewer.
 
     Parameters
     ----------
     network : Compact
-        What the first stage made.
+        The result of the first stage, on the device where it trains.
     rate : float
-        Ten times the highest learning rate of the network, twice the discriminator's.
+        Ten times the highest learning rate of the network, and twice that of the discriminator.
     """
 
     def __init__(self, network: Compact, rate: float) -> None:
-        rival, rate = Discriminator(), rate / 10
+        device = next(network.parameters()).device
+        discriminator, rate = Discriminator().to(device), rate / 10
         self._adam = torch.optim.Adam(network.parameters(), rate, betas=(0.9, 0.99))
-        self._rival_adam = torch.optim.Adam(rival.parameters(), 5 * rate, betas=(0.9, 0.99))
-        super().__init__(network, adam=self._adam, rival=rival, rival_adam=self._rival_adam)
-        self._rival, self._features = rival, features.load("compact")
+        self._discriminator_adam = torch.optim.Adam(
+            discriminator.parameters(), 5 * rate, betas=(0.9, 0.99)
+        )
+        super().__init__(
+            network,
+            adam=self._adam,
+            discriminator=discriminator,
+            discriminator_adam=self._discriminator_adam,
+        )
+        self._discriminator, self._features = discriminator, features.load("compact", device)
 
     def step(self, small: Tensor, large: Tensor, share: float) -> dict[str, float]:
-        """Learn from a batch of patches at a share of the rate; give the losses."""
-        made = self.network(small)
-        real = self._rival(large)
-        pixels = F.l1_loss(made, large)
-        seen = features.distance(self._features, made, large, TAPS)
-        wins = relativistic_average(self._rival(made), real.detach())
-        regular = (grid(made, self.network.scale) - grid(large, self.network.scale)).relu().mean()
-        loss = pixels + FEATURES * seen + ADVERSARIAL * wins + GRID * regular
-        descend(loss, share, self._adam)
+        """Learn from a batch of patches, at a share of the learning rate; return the losses."""
+        enlarged = self.network(small)
+        real_logits = self._discriminator(large)
+        pixel_loss = F.l1_loss(enlarged, large)
+        feature_loss = features.distance(self._features, enlarged, large, TAPS)
+        adversarial_loss = relativistic_average(self._discriminator(enlarged), real_logits.detach())
+        scale = self.network.scale
+        grid_loss = (grid_energy(enlarged, scale) - grid_energy(large, scale)).relu().mean()
+        loss = (
+            pixel_loss
+            + FEATURE_WEIGHT * feature_loss
+            + ADVERSARIAL_WEIGHT * adversarial_loss
+            + GRID_WEIGHT * grid_loss
+        )
+        optimizer_step(loss, share, self._adam)
         self.average.update(self.network)
-        caught = relativistic_average(real, self._rival(made.detach()))
-        descend(caught, share, self._rival_adam)
-        losses = {"loss": pixels, "features": seen, "adversarial": wins, "grid": regular}
-        losses |= {"discriminator": caught}
+        discriminator_loss = relativistic_average(
+            real_logits, self._discriminator(enlarged.detach())
+        )
+        optimizer_step(discriminator_loss, share, self._discriminator_adam)
+        losses = {
+            "loss": pixel_loss,
+            "features": feature_loss,
+            "adversarial": adversarial_loss,
+            "grid": grid_loss,
+            "discriminator": discriminator_loss,
+        }
         return {name: value.item() for name, value in losses.items()}
 
 
-def grid(picture: Tensor, scale: int) -> Tensor:
-    """How much of pictures [N, 3, H, W] repeats every so many pixels, along columns and rows.
+def grid_energy(picture: Tensor, scale: int) -> Tensor:
+    """Measure patterns that repeat every ``scale`` pixels, along rows and columns.
 
-    The natural logarithm of the energy at each multiple of that frequency over the mean of the six
-    frequencies around it; 0 for no grid. The sides are multiples of the scale.
+    Parameters
+    ----------
+    picture : Tensor
+        [N, 3, H, W]; both sides are multiples of the scale.
+    scale : int
+        The period in pixels.
+
+    Returns
+    -------
+    Tensor
+        For each multiple of that frequency, the natural logarithm of its energy over the mean of
+        the six frequencies around it. 0 means no grid.
     """
     luma = images.luma(picture)[:, 0]
     energy = torch.fft.fft2(luma - luma.mean((1, 2), keepdim=True)).abs().square().mean(0)
     found = []
-    for lines in (energy.mean(0), energy.mean(1)):
-        for place in range(len(lines) // scale, len(lines) // 2 + 1, len(lines) // scale):
-            around = torch.cat((lines[place - 3 : place], lines[place + 1 : place + 4])).mean()
-            found.append((lines[place] / (around + 1e-9) + 1e-9).log())
+    for spectrum in (energy.mean(0), energy.mean(1)):
+        step = len(spectrum) // scale
+        for k in range(step, len(spectrum) // 2 + 1, step):
+            around = torch.cat((spectrum[k - 3 : k], spectrum[k + 1 : k + 4])).mean()
+            found.append((spectrum[k] / (around + 1e-9) + 1e-9).log())
     return torch.stack(found)

@@ -1,7 +1,6 @@
-"""Train an upscaling network on pictures and what they look like small."""
+"""Train an upscaling network on pictures and shrunk copies of them."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from statistics import fmean
@@ -10,21 +9,22 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from limner.checks import check_choice, check_range
 from limner.errors import OptionError
-from limner.nn import images, seeding, weights
-from limner.progress import OnStep, Progress, silent
+from limner.nn import devices, images, seeding, weights
+from limner.progress import OnStep, silent
 from limner.train.crops import load_pictures
 from limner.train.metrics import psnr, ssim
-from limner.train.run import Run, check_least, cosine
+from limner.train.run import Run, check_training, cosine
 from limner.upscaling import models
 from limner.upscaling.compact import SHAPES, Compact
-from limner.upscaling.dataset import DEGRADATIONS, LONGEST, Degradation, Patches, degraded, smaller
-from limner.upscaling.stages import Perceptual, Pixels
+from limner.upscaling.dataset import DEGRADATIONS, LONGEST, Degradation, Patches, degrade, shrink
+from limner.upscaling.stages import PerceptualStage, PixelStage
 
-SCORED = 256  # side of the part of a held-out picture that is scored
-SCALES = (2, 3, 4)
+SCORED_SIDE = 256  # pixels; of each held-out picture, a square of this side is scored
+SCALES = ("2", "3", "4")
 STAGES = ("pixels", "perceptual")
-INVENTIVE = "inventive.safetensors"  # in the run folder: what the perceptual stage makes
+PERCEPTUAL_MODEL = "inventive.safetensors"  # in the run folder: the result of the second stage
 
 
 def train_upscaler(
@@ -41,78 +41,79 @@ def train_upscaler(
     size: int = 32,
     learning_rate: float = 2e-3,
     seed: int = 0,
+    device: str = "auto",
     save_every: int = 250,
     resume: bool = False,
     on_step: OnStep = silent,
 ) -> dict[str, float]:
-    """Train an upscaling network.
+    """Train a network that makes pictures larger.
 
-    In two stages, as ESRGAN (Wang et al. 2018): first to come close to every pixel, then to look
-    like the original, with features and a discriminator.
+    There are two stages, as in ESRGAN (Wang et al. 2018): the first learns to match every pixel,
+    the second to look like the original, with a feature loss and a discriminator.
 
     Parameters
     ----------
     photos : sequence of Path
-        Folders of pictures. A tenth of each, chosen by name, is held out for the scores.
+        Folders of pictures to learn from. One picture in ten, chosen by its name, is held out for
+        the scores.
     run : Path
-        The run folder; ``model.safetensors`` in it is what the first stage makes,
-        ``inventive.safetensors`` what the second does.
+        The run folder. ``model.safetensors`` in it is the result of the first stage,
+        ``inventive.safetensors`` that of the second.
     scale : int
-        How many times larger its results are: 2, 3 or 4.
+        How many times larger the results are: 2, 3 or 4.
     quality : str
-        The network: ``fast`` has 32 channels and 10 convolutions, ``best`` 64 and 18.
+        Size of the network: fast has 32 channels and 10 convolutions, best has 64 and 18.
     for_ : str
-        What the pictures to be enlarged have been through: ``clean`` nothing; ``web`` blur, noise
-        and JPEG; ``paintings`` more blur, less of the others.
+        The kind of pictures to enlarge: clean files; pictures from the web, which have blur, noise
+        and JPEG compression; or photographed paintings, which have more blur and less of the rest.
     init : Path
-        Weights to begin with, instead of random ones: of the same scale and quality.
+        Weights to start from, for the same scale and quality. Default: random weights.
     steps : int
-        Optimiser steps of the first stage; 0 leaves what `init` holds as it is.
+        Training steps of the first stage. 0 skips it and keeps the weights of init.
     perceptual_steps : int
-        Of the second; 0 leaves it out.
+        Training steps of the second stage. 0 skips it.
     batch_size : int
-        Patches in a step.
+        Patches per step.
     size : int
-        Side of a patch before it is enlarged, in pixels, at least 16.
+        Side of a small patch in pixels, at least 16.
     learning_rate : float
-        The highest; it rises for 200 steps and falls along a cosine to zero. The second stage has a
-        tenth of it.
+        The highest learning rate, above 0 and below 1. It rises for 200 steps, then falls to zero
+        along a cosine. The second stage has a tenth of it.
     seed : int
-        Of weights and patches.
+        Random seed. The same seed gives the same network.
+    device : str
+        Where to compute: cpu, cuda, mps, or auto for the fastest on this machine.
     save_every : int
-        Steps between two checkpoints, at least 1; scores are logged as often.
+        Steps between two checkpoints. Scores are logged at each of them.
     resume : bool
-        Go on from the run's checkpoint: the same bits as without the stop.
+        Continue from the checkpoint in the run folder. On a CPU, the result is the same as without
+        the interruption.
     on_step : callable
-        Called with a `Progress` at every step.
+        Called with a `Progress` at every step. Raise `Stop` in it to save a checkpoint and end.
 
     Returns
     -------
     dict of str to float
-        Peak signal-to-noise ratio (PSNR) in decibels and structural similarity (SSIM) over the
-        held-out pictures, bicubic's, and those of what the second stage makes.
+        Peak signal-to-noise ratio (PSNR, in decibels) and structural similarity (SSIM) on the
+        held-out pictures: of the first stage, of bicubic, and of the second stage.
 
     Raises
     ------
     OptionError, InputError, WeightsError, OutputError
-        An option out of range, folders without pictures, no such weights to begin with, an unusable
-        run folder.
+        An option is out of range, a folder holds no pictures, the weights do not fit, or the run
+        folder cannot be used.
     """
-    if scale not in SCALES:
-        raise OptionError(f"--scale {scale}: must be one of {', '.join(map(str, SCALES))}")
-    if quality not in SHAPES:
-        raise OptionError(f"--quality {quality}: must be one of {', '.join(SHAPES)}")
-    if for_ not in DEGRADATIONS:
-        raise OptionError(f"--for {for_}: must be one of {', '.join(DEGRADATIONS)}")
-    if size < 16:
-        raise OptionError(f"--size {size}: must be at least 16 pixels")
-    check_least(1, batch_size=batch_size, save_every=save_every)
-    check_least(0, perceptual_steps=perceptual_steps)
+    check_choice("scale", str(scale), SCALES)
+    check_choice("quality", quality, SHAPES)
+    check_choice("for_", for_, DEGRADATIONS)
+    check_range("size", size, 16)
+    check_range("perceptual_steps", perceptual_steps, 0)
+    check_training(learning_rate, batch_size=batch_size, save_every=save_every)
     if steps < 1 and (steps < 0 or init is None or not perceptual_steps):
         raise OptionError(
             f"--steps {steps}: must be at least 1, or 0 with --init and --perceptual-steps"
         )
-    begun = time.monotonic()
+    place = devices.pick(device)
     options = {
         "photos": [p.name for p in photos],
         "scale": scale,
@@ -126,102 +127,112 @@ def train_upscaler(
         "learning_rate": learning_rate,
         "seed": seed,
     }
-    with Run(run, options, resume=resume, logs=STAGES) as record:
+    with Run("upscaler", run, options, resume=resume, on_step=on_step, logs=STAGES) as record:
         torch.manual_seed(seed)
-        network = Compact(*SHAPES[quality], scale)
-        if init is None:
-            network.begin()
-        else:
-            _begin(network, init)
-        state: dict[str, Any] = record.load() if resume else {"step": 0}
-        degradation = DEGRADATIONS[for_]
-        patches = Patches(photos, size, scale, degradation)
-        unseen = Unseen(photos, scale, degradation)
+        network = _initial_network(quality, scale, init).to(place)
+        saved: dict[str, Any] = record.load() if resume else {"step": 0}
+        patches = Patches(photos, size, scale, DEGRADATIONS[for_])
+        held_out = HeldOut(photos, scale, DEGRADATIONS[for_])
         total = steps + perceptual_steps
         if not steps:
             _save(record.model, network, options)
-        for name, make, result, first, last in (
-            (STAGES[0], Pixels, record.model, 0, steps),
-            (STAGES[1], Perceptual, record.folder / INVENTIVE, steps, total),
+        for name, make_stage, result, first, last in (
+            (STAGES[0], PixelStage, record.model, 0, steps),
+            (STAGES[1], PerceptualStage, record.folder / PERCEPTUAL_MODEL, steps, total),
         ):
             if first == last:
                 continue
-            torch.manual_seed(seed)  # so that a stage begins alike in a resumed run
-            stage = make(network, learning_rate)
-            stage.load_state_dict(state.get(name, {}))
-            for step in range(max(first, state["step"]), last):
+            torch.manual_seed(seed)  # a stage starts the same way in a resumed run
+            stage = make_stage(network, learning_rate)
+            stage.load_state_dict(saved.get(name, {}))
+            done = max(first, saved["step"])
+
+            def state(name: str = name, stage: PixelStage | PerceptualStage = stage) -> Any:
+                # the earlier stage is not kept: its result is its model file
+                return {"step": done, name: stage.state_dict()}  # noqa: B023
+
+            for step in range(done, last):
                 small, large = patches.batch(batch_size, seeding.generator(seed, step))
-                losses = stage.step(small, large, cosine(step - first, last - first))
+                share = cosine(step - first, last - first)
+                losses = stage.step(small.to(place), large.to(place), share)
                 done = step + 1
                 if done % save_every == 0 or done == last:
                     averaged = stage.averaged()
                     _save(result, averaged, options)
-                    record.log(done, losses | unseen.scores(averaged), name)
-                    # last: what precedes is made again
-                    record.save({"step": done, name: stage.state_dict()})
-                on_step(
-                    Progress(
-                        "train upscaler",
-                        name,
-                        done,
-                        total,
-                        time.monotonic() - begun,
-                        losses["loss"],
-                        share=done / total,
-                    )
-                )
+                    record.log(done, losses | held_out.scores(averaged.cpu()), name)
+                    record.save(state())
+                record.report(name, done, total, state, loss=losses["loss"])
             network = stage.averaged()
-        twins = [record.folder / INVENTIVE] if perceptual_steps else []
-        return unseen.compared(record.model, *twins)
+        others = [record.folder / PERCEPTUAL_MODEL] if perceptual_steps else []
+        return held_out.compare(record.model, *others)
 
 
-class Unseen:
-    """The pictures held out: their middles, small and in full, and how close networks come."""
+def _initial_network(quality: str, scale: int, init: Path | None) -> Compact:
+    """Return the network to train, with random weights or those of a file."""
+    network = Compact(*SHAPES[quality], scale)
+    if init is None:
+        network.initialize()
+        return network
+    loaded = models.load(init, torch.device("cpu"))
+    if not isinstance(loaded, Compact) or loaded.shape != network.shape:
+        raise OptionError(
+            f"--init {init}: is another network; use the --scale and --quality it was trained with"
+        )
+    network.load_state_dict(loaded.state_dict())
+    return network
+
+
+class HeldOut:
+    """The held-out pictures: the center of each, small and large.
+
+    Parameters
+    ----------
+    photos : sequence of Path
+        The folders of the training.
+    scale : int
+        How many times larger the large ones are.
+    degradation : Degradation
+        What the small ones went through.
+    """
 
     def __init__(self, photos: Sequence[Path], scale: int, degradation: Degradation) -> None:
-        shelves = load_pictures(photos, SCORED, longest=LONGEST, held_out=True)
-        side = SCORED // scale * scale
+        per_folder = load_pictures(photos, SCORED_SIDE, longest=LONGEST, held_out=True)
+        side = SCORED_SIDE // scale * scale
         self.scale = scale
         self.pairs = []
-        for number, picture in enumerate(chain.from_iterable(shelves)):
+        for number, picture in enumerate(chain.from_iterable(per_folder)):
             top, left = ((length - side) // 2 for length in picture.shape[1:])
             large = picture[None, :, top : top + side, left : left + side].float() / 255
-            small = degraded(smaller(large, scale), degradation, seeding.generator(0, number))
+            small = degrade(shrink(large, scale), degradation, seeding.generator(0, number))
             self.pairs.append((small, large))
 
     @torch.no_grad()
     def scores(self, enlarge: Callable[[Tensor], Tensor]) -> dict[str, float]:
-        """Mean PSNR in decibels, and mean SSIM, of what a network or a function makes."""
-        made = [(enlarge(small), large) for small, large in self.pairs]
+        """Return the mean PSNR in decibels, and the mean SSIM, of what a function makes."""
+        enlarged = [(enlarge(small), large) for small, large in self.pairs]
         return {
-            "psnr": fmean(psnr(ours, large, self.scale) for ours, large in made),
-            "ssim": fmean(ssim(ours, large, self.scale) for ours, large in made),
+            "psnr": fmean(psnr(ours, large, self.scale) for ours, large in enlarged),
+            "ssim": fmean(ssim(ours, large, self.scale) for ours, large in enlarged),
         }
 
-    def compared(self, *files: Path) -> dict[str, float]:
-        """The scores of weights files, the first one's by their own names, and of bicubic."""
+    def compare(self, *files: Path) -> dict[str, float]:
+        """Return the scores of weights files and of bicubic; those of the first have no prefix."""
         size = images.size_of(self.pairs[0][1])
-        found = {"bicubic": self.scores(lambda small: images.resize(small, size))}
+        scores = {"bicubic": self.scores(lambda small: images.resize(small, size))}
         for path in files:
-            found[path.stem] = self.scores(models.load(path, torch.device("cpu")))
-        first = found.pop(files[0].stem)
-        return first | {f"{of} {k}": v for of, both in found.items() for k, v in both.items()}
+            scores[path.stem] = self.scores(models.load(path, torch.device("cpu")))
+        first = scores.pop(files[0].stem)
+        return first | {
+            f"{name} {key}": value for name, both in scores.items() for key, value in both.items()
+        }
 
 
-def _begin(network: Compact, path: Path) -> None:
-    """Fill a network with weights from a file, if they are of its kind."""
-    found = models.load(path, torch.device("cpu"))
-    if not isinstance(found, Compact) or found.shape != network.shape:
-        raise OptionError(f"--init {path}: holds another network; give its --scale and --quality")
-    network.load_state_dict(found.state_dict())
-
-
-def _save(path: Path, network: Compact, options: dict[str, object]) -> None:
-    twin = "" if path.stem == "model" else f"-{path.stem}"
+def _save(path: Path, network: Compact, options: Mapping[str, object]) -> None:
+    variant = "" if path.stem == "model" else f"-{path.stem}"
     about = {
         "kind": "upscaler",
-        "licence": "Apache-2.0",
-        "recipe": f"recipes/upscaler-{options['quality']}-x{network.scale}{twin}.md",
+        "license": "Apache-2.0",
+        "recipe": f"recipes/upscaler-{options['quality']}-x{network.scale}{variant}.md",
         "scale": network.scale,
         "receptive_radius": network.radius,
         "training": options,
