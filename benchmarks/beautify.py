@@ -104,7 +104,7 @@ def predict(photos: list[Tensor], article: Path | None) -> None:
     errors = [PREDICTORS.errors(frame) for frame in frames]
     ours, fill = (255 * fmean(float(getattr(e, k)) for e in errors) for k in ("good", "bad"))
     print(f"error: ours {ours:.2f}, harmonic fill {fill:.2f}", end="")
-    encoder = ContextEncoder()
+    encoder = ContextEncoder().eval()
     if article is not None:
         found = load(article / "model.safetensors").parts["good"]
         assert isinstance(found, ContextEncoder)

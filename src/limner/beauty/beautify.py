@@ -54,10 +54,10 @@ def beautify(
     picture : str, path or PIL image
         Picture to improve.
     strength : float
-        Strength of the change, from 0 (none) to 2 (twice as much).
+        Strength of the change, from 0 (none) to 2 (double).
     method : str
         What makes the picture easier to predict. ``relative`` changes color and local light, and
-        cannot blur. ``progress`` changes the same, but was trained to help a good predictor more
+        cannot blur. ``progress`` does the same, but was trained to help a good predictor more
         than a bad one. ``closeness`` is a network that may change every pixel, as in the article
         this command grew out of; it smooths a little. ``optimize`` uses no trained network: it
         changes the light of this one picture, in 30 steps.

@@ -70,8 +70,8 @@ def hybridize(
         ``fourier`` adds a low-pass of the far photo to a high-pass of the near one. ``article``
         minimizes a loss by gradient descent, as the article this command grew out of does.
     sigma : float
-        Where fine ends and coarse begins: the width of the blur (standard deviation) in pixels of a
-        picture 512 pixels long, from 0.5 to 32. Larger values show more of the near photo. Default:
+        Cut-off between fine and coarse, from 0.5 to 32: the standard deviation of the blur, in
+        pixels of a picture 512 pixels long. A larger value shows more of the near photo. Default:
         the best value is searched for.
     print_width : float or str
         Width of the print, such as ``40cm``, ``16in`` or a number of meters. The resolution in the
@@ -80,7 +80,8 @@ def hybridize(
         Distance from which people should see the near photo, such as ``50cm``. With ``--far`` and
         ``--print-width`` it sets the cut-off, instead of ``--sigma``.
     far : float or str
-        Distance from which people should see only the far photo, such as ``4m``.
+        Distance from which people should see only the far photo, such as ``4m``. Needs ``--near``
+        and ``--print-width``.
     align : str
         ``auto`` shifts, scales and turns the far photo if its edges then meet those of the near
         photo. ``none`` leaves it as it is.
