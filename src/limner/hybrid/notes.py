@@ -60,23 +60,16 @@ def results(
         near, far = near * print_width, far * print_width
         places = f"{near:.2g} m, and only the far photo from {far:.2g} m"
     found = [
-        f"sigma {sigma:.3g}: the detail correlates {scores.near:.2f} with the near photo; the "
-        f"thumbnail {scores.far:.2f} with the far photo and {scores.leak:.2f} with the near one "
-        f"(the two photos: {scores.floor:.2f})",
+        f"sigma {sigma:.3g}: correlation with the near photo's detail {scores.near:.2f}, with the "
+        f"far photo's thumbnail {scores.far:.2f} (1 is best); with the near photo's thumbnail "
+        f"{scores.leak:.2f} (at best about {scores.floor:.2f})",
         f"you see the near photo from up to {places}",
     ]
+    other_method = "--method detail" if method == "article" else None
     if scores.near < metrics.MIN_NEAR:
-        found.append(
-            "from near, the near photo stays faint; try "
-            + ("--method detail" if method == "article" else "a larger --sigma")
-        )
+        remedy = other_method or "a larger --sigma"
+        found.append(f"from near, the near photo stays faint; try {remedy}")
     if scores.shortfall > 0:
-        found.append(
-            "from far away, the far photo does not dominate everywhere; try "
-            + (
-                "--method detail"
-                if method == "article"
-                else "a smaller --sigma, or a far photo with bolder shapes"
-            )
-        )
+        remedy = other_method or "a smaller --sigma, or a far photo with bolder shapes"
+        found.append(f"from far away, the far photo does not dominate everywhere; try {remedy}")
     return found
