@@ -9,7 +9,7 @@ HELD_OUT = ("10.png", "11.png")  # their sha256 begins with a multiple of ten
 
 
 def blobs(seed: int, side: int, grain: int, dark: int = 2) -> Image.Image:
-    """Soft spots of colour, with hard stripes across where `dark` is more than 1."""
+    """Soft spots of color, with hard stripes across where `dark` is more than 1."""
     random = np.random.default_rng(seed)
     coarse = random.integers(0, 256, (grain, grain, 3), dtype=np.uint8)
     soft = np.array(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC))

@@ -1,4 +1,4 @@
-"""Files and colour profiles put together byte by byte, for tests of what reads them."""
+"""Files and color profiles put together byte by byte, for tests of what reads them."""
 
 import struct
 import zlib
@@ -28,7 +28,7 @@ def png(*chunks: tuple[bytes, bytes]) -> bytes:
 
 
 def deep_png(values: np.ndarray, *between: tuple[bytes, bytes]) -> bytes:
-    """A PNG of 16 bits, unfiltered: grey, RGB, or either with alpha."""
+    """A PNG of 16 bits, unfiltered: gray, RGB, or either with alpha."""
     height, width, channels = values.shape
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
@@ -97,7 +97,7 @@ def damaged(content: bytes) -> Iterator[bytes]:
         yield bytes(changed)
 
 
-# --- colour profiles -------------------------------------------------------------------------
+# --- color profiles -------------------------------------------------------------------------
 
 
 def profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:

@@ -1,4 +1,4 @@
-"""Sizes of paper; lengths are tested where they came from, in the hybrid room."""
+"""Lengths, paper sizes and times, with their units."""
 
 import pytest
 from hypothesis import given, settings
@@ -25,11 +25,9 @@ def test_paper_is_a_width_and_a_height(text: str, meters: tuple[float, float]) -
 
 @pytest.mark.parametrize("text", ["", "60", "60x40", "60cm", "x40cm", "60x-40cm", "60xinfcm", "a4"])
 def test_what_is_no_paper_is_refused(text: str) -> None:
-    with pytest.raises(
-        OptionError,
-        match=rf"^--print {re.escape(repr(text))}: must be width x height with a unit, as in 60x40cm",
-    ):
+    with pytest.raises(OptionError) as caught:
         to_paper("print", text)
+    assert str(caught.value).startswith(f"--print {text!r}: must be width x height with a unit")
 
 
 @pytest.mark.parametrize(

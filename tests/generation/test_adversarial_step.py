@@ -164,7 +164,7 @@ def test_all_inputs_of_the_discriminator_are_augmented_alike(
     adaptive.augmentation.share, adaptive.augmentation._overfitting = 0.5, 1.0
     found = train(adaptive, 1)["augmented"]
     assert abs(found - 0.5) == pytest.approx(3 / 20_000)
-    assert shares == [0.5, 0.5, found]  # what was learnt of the first two counts at once
+    assert shares == [0.5, 0.5, found]  # what was learned of the first two counts at once
 
 
 # --- rates -----------------------------------------------------------------------------------

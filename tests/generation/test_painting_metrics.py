@@ -85,7 +85,7 @@ def test_the_kernel_distance_is_unbiased() -> None:
 
 # --- precision and recall - ------------------------------------------------------------------
 
-LINE = [0.0, 1.0, 2.0, 3.0, 4.0]  # the third neighbours of which are 3, 2, 2, 2, 3 away
+LINE = [0.0, 1.0, 2.0, 3.0, 4.0]  # the third neighbors of which are 3, 2, 2, 2, 3 away
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ LINE = [0.0, 1.0, 2.0, 3.0, 4.0]  # the third neighbours of which are 3, 2, 2, 2
     [
         (LINE, 1, 1, 21 / 15, 1),  # around them lie 4, 4, 5, 4 and 4
         ([10.0, 11.0, 12.0, 13.0, 14.0], 0, 0, 0, 0),
-        # −2.9 lies around 0, and 0.5 around 0, 1 and 2; their own third neighbours are far away
+        # −2.9 lies around 0, and 0.5 around 0, 1 and 2; their own third neighbors are far away
         ([-2.9, 0.5, 100, 101, 102], 2 / 5, 1, 4 / 15, 3 / 5),
         # around 2 ± 0.03 all five lie within reach of 0 … 4, and nothing but 2 within theirs
         ([1.98, 1.99, 2.0, 2.01, 2.02], 1, 1 / 5, 5 / 3, 1),
@@ -108,7 +108,7 @@ def test_scores_of_points_on_a_line_are_known(
     assert precision_recall(new, real)[:2] == pytest.approx((recall, precision))
 
 
-def test_two_pictures_have_a_neighbour_each() -> None:
+def test_two_pictures_have_a_neighbor_each() -> None:
     real, made = torch.tensor([[0.0], [1.0]]), torch.tensor([[0.9], [7.0]])
     assert precision_recall(real, made) == pytest.approx((1 / 2, 1, 2 / 2, 1))
 

@@ -223,7 +223,7 @@ def test_the_discriminator_is_that_of_nvidia() -> None:
 # --- painting --------------------------------------------------------------------------------
 
 
-def test_mapping_normalises_z_and_follows_the_mean_while_training() -> None:
+def test_mapping_normalizes_z_and_follows_the_mean_while_training() -> None:
     painter = small()
     z = random(5, 6)
     w = painter.map(z)

@@ -135,7 +135,7 @@ def test_own_size_unless_it_is_large() -> None:
     assert told[0].size == (512, 1024)
 
 
-def test_a_picture_of_one_colour_gives_itself() -> None:
+def test_a_picture_of_one_color_gives_itself() -> None:
     source = Image.new("RGB", (50, 40), (200, 100, 50))
     (picture,) = variations(source, n=1)
     assert np.abs(np.array(picture).astype(int) - (200, 100, 50)).max() <= 1

@@ -16,14 +16,14 @@ from limner.io.openraster import Layers
 
 
 def layered(width: int = 30, height: int = 20) -> Layers:
-    """A slanting veil of black over colours."""
+    """A slanting veil of black over colors."""
     random = np.random.default_rng(0)
-    colours = Image.fromarray(random.integers(0, 256, (height, width, 3), dtype=np.uint8))
+    colors = Image.fromarray(random.integers(0, 256, (height, width, 3), dtype=np.uint8))
     black = np.zeros((height, width, 4), np.uint8)
     black[..., 3] = np.arange(width) * 255 // width
     veil = Image.fromarray(black)
-    merged = Image.alpha_composite(colours.convert("RGBA"), veil).convert("RGB")
-    return Layers({"lines": veil, "colours": colours}, merged)
+    merged = Image.alpha_composite(colors.convert("RGBA"), veil).convert("RGB")
+    return Layers({"lines": veil, "colors": colors}, merged)
 
 
 def written(layers: Layers) -> ZipFile:
@@ -55,7 +55,7 @@ def test_the_stack_names_the_layers_from_the_top() -> None:
     assert image.tag == "image" and (image.get("w"), image.get("h")) == ("30", "20")
     assert image.get("version") == "0.0.6"
     (stack,) = image
-    assert stack.tag == "stack" and [layer.get("name") for layer in stack] == ["lines", "colours"]
+    assert stack.tag == "stack" and [layer.get("name") for layer in stack] == ["lines", "colors"]
     for layer in stack:
         assert layer.tag == "layer" and (layer.get("x"), layer.get("y")) == ("0", "0")
         source = layer.get("src")
@@ -71,7 +71,7 @@ def test_the_pictures_are_whole_and_compose_to_the_merged_one() -> None:
         np.testing.assert_array_equal(found[name], picture)
     merged = opened(archive, "mergedimage.png")
     np.testing.assert_array_equal(merged, layers.merged)
-    composed = Image.alpha_composite(found["colours"].convert("RGBA"), found["lines"])
+    composed = Image.alpha_composite(found["colors"].convert("RGBA"), found["lines"])
     np.testing.assert_array_equal(composed.convert("RGB"), merged)
 
 

@@ -166,13 +166,13 @@ def test_the_picture_in_it_is_a_jpeg_without_subsampling(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("icc", [None, adobe()])
-def test_its_colours_have_the_profile(tmp_path: Path, icc: bytes | None) -> None:
+def test_its_colors_have_the_profile(tmp_path: Path, icc: bytes | None) -> None:
     picture = painted() if icc is None else painted(icc_profile=icc)
     pdf = written(picture, tmp_path / "a.pdf")
     said, _ = pdf.image()
-    colours = re.search(rb"/ColorSpace \[ /ICCBased (\d+) 0 R \]", said)
-    assert colours
-    head, stream = pdf[int(colours[1])]
+    colors = re.search(rb"/ColorSpace \[ /ICCBased (\d+) 0 R \]", said)
+    assert colors
+    head, stream = pdf[int(colors[1])]
     assert stream == (reading.srgb_profile() if icc is None else icc)
     assert number(head, b"N") == 3 and b"/Alternate /DeviceRGB" in head
 
@@ -209,7 +209,7 @@ def test_transparency_is_laid_on_white_and_said(tmp_path: Path) -> None:
         np.testing.assert_allclose(np.asarray(image), 0, atol=2)
 
 
-def test_grey_is_written_as_rgb(tmp_path: Path) -> None:
+def test_gray_is_written_as_rgb(tmp_path: Path) -> None:
     said, jpeg = written(Image.new("L", (16, 16), 100), tmp_path / "a.pdf").image()
     assert b"/ICCBased" in said
     with Image.open(BytesIO(jpeg)) as image:

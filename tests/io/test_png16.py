@@ -139,7 +139,7 @@ def test_16_bits_are_claimed_only_where_they_are_had(
     np.testing.assert_allclose(values_of(read), expected, atol=1 if read.deep else 3 * 257)
 
 
-def test_grey_of_16_bits_was_deep_before(tmp_path: Path) -> None:
+def test_gray_of_16_bits_was_deep_before(tmp_path: Path) -> None:
     values = noise(channels=1)
     (tmp_path / "a.png").write_bytes(deep_png(values))
     for native in (False, True):
@@ -282,8 +282,8 @@ def test_the_chunks_of_a_written_png(tmp_path: Path) -> None:
     found = dict(parts)
     assert found[b"IHDR"] == struct.pack(">2I5B", 7, 300, 16, 2, 0, 0, 0)
     assert zlib.decompress(found[b"iCCP"].split(b"\0", 1)[1][1:]) == adobe()
-    per_metre = struct.unpack(">2IB", found[b"pHYs"])
-    assert per_metre == (11811, 9449, 1)  # 300 and 240 / 0.0254 m
+    per_meter = struct.unpack(">2IB", found[b"pHYs"])
+    assert per_meter == (11811, 9449, 1)  # 300 and 240 / 0.0254 m
     assert io.recipe_of(path) == RECIPE
     read = io.read(path, native=True)
     assert read.dpi == (300.0, 240.0) and read.profile == adobe()
@@ -309,7 +309,7 @@ def edited(picture: Image.Image) -> Image.Image:
         lambda picture: picture.resize((7, 9), Image.Resampling.BOX, (0, 0, 4, 5)),
         lambda picture: picture.convert("L"),
     ],
-    ids=["one pixel", "crop", "rotate", "transpose", "resize", "grey"],
+    ids=["one pixel", "crop", "rotate", "transpose", "resize", "gray"],
 )
 def test_a_picture_edited_since_is_written_with_8_bits(
     tmp_path: Path, edit: Callable[[Image.Image], Image.Image], channels: int

@@ -99,7 +99,7 @@ def test_palettes_tell_pictures_in_memory_apart() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_16_bit_grey_keeps_its_depth(tmp_path: Path, suffix: str) -> None:
+def test_16_bit_gray_keeps_its_depth(tmp_path: Path, suffix: str) -> None:
     values = np.array([[0, 1, 257], [32768, 65534, 65535]], dtype=np.uint16)
     Image.fromarray(values).save(tmp_path / f"deep{suffix}")
     read = io.read(tmp_path / f"deep{suffix}")
@@ -107,21 +107,21 @@ def test_16_bit_grey_keeps_its_depth(tmp_path: Path, suffix: str) -> None:
         np.testing.assert_allclose(plane, values / 65535, atol=1e-7)
 
 
-def test_16_bit_grey_of_a_pgm(tmp_path: Path) -> None:
+def test_16_bit_gray_of_a_pgm(tmp_path: Path) -> None:
     (tmp_path / "deep.pgm").write_bytes(b"P5 3 1 65535\n" + struct.pack(">3H", 0, 32768, 65535))
     np.testing.assert_allclose(
         io.to_mask(io.read(tmp_path / "deep.pgm")), [[[[0, 32768 / 65535, 1]]]], atol=1e-6
     )
 
 
-def test_grey_above_16_bits_is_clipped_and_said(tmp_path: Path) -> None:
+def test_gray_above_16_bits_is_clipped_and_said(tmp_path: Path) -> None:
     Image.fromarray(np.array([[-5, 65535, 70000]], dtype=np.int32)).save(tmp_path / "int.tif")
     read = io.read(tmp_path / "int.tif")
     assert read.rgb[0, 0].tolist() == [[0, 1, 1]]
     assert read.notes == (f"{tmp_path / 'int.tif'}: values above 65535 are clipped to white",)
 
 
-def test_16_bit_grey_with_a_transparent_value(tmp_path: Path) -> None:
+def test_16_bit_gray_with_a_transparent_value(tmp_path: Path) -> None:
     values = np.array([[7, 8, 65535]], dtype=np.uint16)
     Image.fromarray(values).save(tmp_path / "a.png", transparency=8)
     alpha = io.read(tmp_path / "a.png").alpha
@@ -136,7 +136,7 @@ def test_floating_point_values_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "colour", "rgb", "alpha"),
+    ("mode", "color", "rgb", "alpha"),
     [
         ("1", 255, (255, 255, 255), None),
         ("L", 100, (100, 100, 100), None),
@@ -150,8 +150,8 @@ def test_floating_point_values_are_refused() -> None:
         ("I;16", 65535, (255, 255, 255), None),
     ],
 )
-def test_every_mode(mode: str, colour: object, rgb: tuple[int, ...], alpha: int | None) -> None:
-    read = io.read(Image.new(mode, (2, 3), colour))  # type: ignore[arg-type]
+def test_every_mode(mode: str, color: object, rgb: tuple[int, ...], alpha: int | None) -> None:
+    read = io.read(Image.new(mode, (2, 3), color))  # type: ignore[arg-type]
     np.testing.assert_allclose(pixels(read) * 255, np.broadcast_to(rgb, (3, 2, 3)), atol=1)
     if alpha is None:
         assert read.alpha is None
@@ -172,7 +172,7 @@ def test_a_palette_with_transparency(tmp_path: Path) -> None:
 
 
 def test_an_animation_gives_its_first_frame_and_says_so(tmp_path: Path) -> None:
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime", "blue")]
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "lime", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     read = io.read(tmp_path / "a.gif")
     assert pixels(read)[0, 0].tolist() == [1, 0, 0]
@@ -215,7 +215,7 @@ def test_orientation_of_the_public_samples(kind: str) -> None:
         assert (other - first).abs().mean() < 0.02  # they differ by their JPEG compression
 
 
-# --- colour profiles -------------------------------------------------------------------------
+# --- color profiles -------------------------------------------------------------------------
 
 
 def test_adobe_rgb_is_converted(tmp_path: Path) -> None:
@@ -249,8 +249,8 @@ def test_native_values_stay_and_take_their_profile_along(tmp_path: Path, suffix:
 def test_native_is_as_ever_without_an_rgb_profile_of_its_own(tmp_path: Path) -> None:
     cmyk = Image.fromarray(noise(channels=4), "CMYK")
     cmyk.save(tmp_path / "cmyk.tif")
-    grey = profile(b"GRAY", {b"wtpt": D50, b"kTRC": gamma(1.0)})
-    Image.fromarray(noise()[..., 0]).save(tmp_path / "grey.png", icc_profile=grey)
+    gray = profile(b"GRAY", {b"wtpt": D50, b"kTRC": gamma(1.0)})
+    Image.fromarray(noise()[..., 0]).save(tmp_path / "gray.png", icc_profile=gray)
     Image.fromarray(noise()).quantize(9).save(tmp_path / "palette.png", icc_profile=adobe())
     Image.fromarray(noise()).save(tmp_path / "srgb.png", icc_profile=reading.srgb_profile())
     Image.fromarray(noise()).save(tmp_path / "none.png")
@@ -278,21 +278,21 @@ def test_it_is_what_littlecms_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
-def test_grey_profiles(tmp_path: Path, kind: type) -> None:
+def test_gray_profiles(tmp_path: Path, kind: type) -> None:
     top = np.iinfo(kind).max
     values = np.linspace(0.2, 1, 33)[None]
     icc = profile(b"GRAY", {b"wtpt": D50, b"kTRC": gamma(1.0)})
     image = Image.fromarray((values * top).round().astype(kind))
-    image.save(tmp_path / "grey.png", icc_profile=icc)
-    read = io.read(tmp_path / "grey.png")
+    image.save(tmp_path / "gray.png", icc_profile=icc)
+    read = io.read(tmp_path / "gray.png")
     np.testing.assert_allclose(pixels(read)[..., 1], encode_srgb(values), atol=2 / 255)
     assert read.notes == ()
 
 
-def test_a_grey_picture_may_carry_an_rgb_profile(tmp_path: Path) -> None:
+def test_a_gray_picture_may_carry_an_rgb_profile(tmp_path: Path) -> None:
     icc = reading.srgb_profile() + b"\0"  # not our own bytes
-    Image.fromarray(noise()[..., 0]).save(tmp_path / "grey.png", icc_profile=icc)
-    read = io.read(tmp_path / "grey.png")
+    Image.fromarray(noise()[..., 0]).save(tmp_path / "gray.png", icc_profile=icc)
+    read = io.read(tmp_path / "gray.png")
     np.testing.assert_allclose(pixels(read)[..., 0], noise()[..., 0] / 255, atol=1.1 / 255)
     assert read.notes == ()
 
@@ -402,7 +402,7 @@ def test_resize_shrinks_without_aliasing_and_is_differentiable() -> None:
 
 
 @pytest.mark.parametrize("suffix", READABLE)
-def test_recipe_resolution_and_colour_survive(tmp_path: Path, suffix: str) -> None:
+def test_recipe_resolution_and_color_survive(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     made = painted(dpi=(300.0, 300.0))
     assert io.write(made, path) == ()

@@ -150,7 +150,9 @@ def test_any_byte_of_the_head_may_be_wrong(tmp_path: Path) -> None:
 def test_anything_else_is_refused(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"a{suffix}"
     path.write_bytes(content)
-    with pytest.raises(WeightsError, match=r"^.*a\.(safetensors|pth): .*; (download or copy it again|ask its)"):
+    with pytest.raises(
+        WeightsError, match=r"^.*a\.(safetensors|pth): .*; (download or copy it again|ask its)"
+    ):
         weights.read(path)
 
 
@@ -222,7 +224,9 @@ def test_offline_nothing_is_fetched_and_the_cache_still_serves(
 ) -> None:
     url = served(tmp_path)
     monkeypatch.setenv("LIMNER_OFFLINE", "1")
-    with pytest.raises(weights.WeightsError, match="is not in torch's cache and was not downloaded"):
+    with pytest.raises(
+        weights.WeightsError, match="is not in torch's cache and was not downloaded"
+    ):
         weights.fetch(url)
     assert not cache.exists()
     monkeypatch.delenv("LIMNER_OFFLINE")

@@ -25,15 +25,15 @@ def names(held_out: bool, count: int) -> list[str]:
 
 
 def flat(folder: Path, names: list[str], size: tuple[int, int] = (64, 64)) -> None:
-    """Pictures of one colour each: however their colours are varied, they stay flat."""
+    """Pictures of one color each: however their colors are varied, they stay flat."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(names):
-        colour = (40 + 25 * number % 180, 60, 200 - 20 * number % 150)
-        Image.new("RGB", size, colour).save(folder / name)
+        color = (40 + 25 * number % 180, 60, 200 - 20 * number % 150)
+        Image.new("RGB", size, color).save(folder / name)
 
 
 def striped(folder: Path, names: list[str], size: int = 64) -> None:
-    """Pictures of black and white stripes: however their colours are varied, they stay striped."""
+    """Pictures of black and white stripes: however their colors are varied, they stay striped."""
     folder.mkdir(parents=True, exist_ok=True)
     bars = np.arange(size) // 8 % 2 * 255
     picture = np.broadcast_to(bars[None, :, None], (size, size, 3)).astype(np.uint8)
@@ -119,12 +119,12 @@ def test_what_cannot_be_read_or_is_too_small_is_passed_over(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("one_in", [2, 3, 10])
 def test_one_in_so_many_is_held_out(tmp_path: Path, one_in: int) -> None:
-    """By the first byte of the SHA-256 of the name; a grey of its own tells each picture."""
+    """By the first byte of the SHA-256 of the name; a gray of its own tells each picture."""
     wanted: dict[bool, list[int]] = {True: [], False: []}
-    for grey in range(60):
-        first = int(hashlib.sha256(f"{grey:02}.png".encode()).hexdigest()[:2], 16)
-        wanted[first % one_in == 0].append(grey)
-        Image.new("RGB", (8, 8), (grey, grey, grey)).save(tmp_path / f"{grey:02}.png")
+    for gray in range(60):
+        first = int(hashlib.sha256(f"{gray:02}.png".encode()).hexdigest()[:2], 16)
+        wanted[first % one_in == 0].append(gray)
+        Image.new("RGB", (8, 8), (gray, gray, gray)).save(tmp_path / f"{gray:02}.png")
     for held_out, greys in wanted.items():
         (shelf,) = load_pictures([tmp_path], 8, longest=8, held_out=held_out, one_in=one_in)
         assert [int(picture[0, 0, 0]) for picture in shelf] == greys and len(greys) > 2

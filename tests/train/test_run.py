@@ -120,14 +120,14 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_gives_back_what_was_put_in(tmp_path: Path) -> None:
     run = start(tmp_path, OPTIONS, resume=False)
     layer = torch.nn.Linear(3, 2)
-    optimiser = torch.optim.AdamW(layer.parameters(), lr=0.1)
+    optimizer = torch.optim.AdamW(layer.parameters(), lr=0.1)
     layer(torch.ones(3)).sum().backward()
-    optimiser.step()
-    run.save({"step": 7, "layer": layer.state_dict(), "optimiser": optimiser.state_dict()})
+    optimizer.step()
+    run.save({"step": 7, "layer": layer.state_dict(), "optimizer": optimizer.state_dict()})
     state = start(tmp_path, OPTIONS, resume=True).load()
     assert state["step"] == 7
     np.testing.assert_array_equal(state["layer"]["weight"], layer.weight.detach())
-    (moment, _) = state["optimiser"]["state"].values()
+    (moment, _) = state["optimizer"]["state"].values()
     # Adam after one step: a tenth of the gradient, which is 1 everywhere
     np.testing.assert_allclose(moment["exp_avg"], np.full((2, 3), 0.1), rtol=1e-6)
 
