@@ -59,6 +59,16 @@ def test_the_tables_lead_to_names_of_today() -> None:
                 assert not table.keys() & set(option.choices)
 
 
+def test_options_of_old_recipes_that_had_no_effect_are_left_out(tmp_path: Path) -> None:
+    Image.linear_gradient("L").resize((160, 140)).save(tmp_path / "a.png")
+    made = limner.beautify(tmp_path / "a.png")
+    options = json.loads(made.info["limner"])["options"] | {"size": 700}
+    path = rewritten(made, tmp_path / "out.png", options=options)
+    again = limner.replay(path)
+    assert again.tobytes() == made.tobytes()
+    assert json.loads(again.info["limner"])["options"]["size"] == 700
+
+
 def test_side_files_of_a_replayed_picture_are_known_beforehand(tmp_path: Path) -> None:
     Image.linear_gradient("L").resize((90, 70)).save(tmp_path / "a.png")
     made = limner.hybridize(tmp_path / "a.png", tmp_path / "a.png", strip=True, align="none")

@@ -76,7 +76,10 @@ def replay(picture: Path, *, device: str = "auto", on_step: OnStep = silent) -> 
         on_step(Progress("replay", "", 0, 0, 0.0, note=f"{printable(picture)}: {note}"))
     finder = _FileFinder(picture, files)
     known = _options_of(verb)
-    arguments = {name: finder.option(value, known[name]) for name, value in options.items()}
+    arguments = {
+        name: finder.option(value, known[name])
+        for name, value in _with_effect(verb.__name__, options).items()
+    }
     made_again = verb(*map(finder.input, inputs), **arguments, device=device, on_step=on_step)
     # of a verb that makes several pictures, each has a recipe for itself alone
     result: Image.Image = made_again[0] if isinstance(made_again, list) else made_again
@@ -85,7 +88,7 @@ def replay(picture: Path, *, device: str = "auto", on_step: OnStep = silent) -> 
     # new file is the same.
     made = json.loads(result.info["limner"])
     made["inputs"], made["files"] = inputs, {name: files[name] for name in finder.used}
-    made["options"] |= {n: options[n] for n, value in arguments.items() if options[n] != value}
+    made["options"] |= {n: value for n, value in options.items() if arguments.get(n) != value}
     result.info["limner"] = json.dumps(made, sort_keys=True)
     return result
 
@@ -132,6 +135,16 @@ def _checked_recipe(
             raise _refusal(picture, f"{key} is {value!r}")
     version = printable(str(recipe.get("version")))
     return verb, version, list(map(str, inputs)), options, files
+
+
+def _with_effect(verb: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out options that version 0.1 allowed without effect, and that are refused today."""
+    ignored = set()
+    if verb == "beautify" and options.get("method") != "optimize":
+        ignored.add("size")
+    if verb == "hybridize" and options.get("points"):
+        ignored.add("align")
+    return {name: value for name, value in options.items() if name not in ignored}
 
 
 def _renamed(
