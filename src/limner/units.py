@@ -28,7 +28,9 @@ def to_meters(option: str, text: float | str) -> float:
     number, unit = _split(text, _METERS)
     length = number * _METERS[unit or "m"]
     if not 0 < length < math.inf:
-        raise OptionError(f"{flag(option)} {text!r}: must be a length above 0, as in 40cm, 4m, 16in")
+        raise OptionError(
+            f"{flag(option)} {text!r}: must be a length above 0, as in 40cm, 4m, 16in"
+        )
     return length
 
 

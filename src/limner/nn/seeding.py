@@ -27,6 +27,8 @@ def preserved() -> Iterator[None]:
     Building a network draws its initial weights from the global generators. A program that calls
     limner should not see its own random numbers change.
     """
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    # before its first use a GPU has no random state
+    started = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    devices = range(torch.cuda.device_count()) if started else ()
     with torch.random.fork_rng(devices=devices):
         yield
