@@ -22,7 +22,7 @@ from limner.io.atomic import whole_file
 from limner.nn import seeding
 from limner.progress import OnStep, Reporter, Stop
 
-FORMAT = 1  # of checkpoints; raised when an older limner could not read them, or a newer one
+FORMAT = 2  # of checkpoints; raised when their keys change. Those of version 0.1 have none: 1
 
 
 def cosine(step: int, steps: int, *, warmup: int = 200) -> float:
@@ -95,6 +95,8 @@ class Run:
         Told of every step; see `report`.
     logs : sequence of str
         The names of its logs.
+    oldest_format : int
+        The oldest format of checkpoints that the training can resume.
 
     Raises
     ------
@@ -115,8 +117,10 @@ class Run:
         resume: bool,
         on_step: OnStep,
         logs: Sequence[str] = ("log",),
+        oldest_format: int = FORMAT,
     ) -> None:
         self.folder = folder
+        self._oldest_format = oldest_format
         self.checkpoint = folder / "checkpoint.pt"
         self.model = folder / "model.safetensors"
         self._training = training
@@ -239,12 +243,12 @@ class Run:
             state: dict[str, Any] = torch.load(
                 self.checkpoint, map_location="cpu", weights_only=True
             )
-            step, form = int(state["step"]), state.pop("format", FORMAT)
+            step, form = int(state["step"]), int(state.pop("format", 1))
         except Exception as error:
             raise InputError(
                 f"{self.checkpoint}: is cut off or damaged; start a new run"
             ) from error
-        if form != FORMAT:
+        if not self._oldest_format <= form <= FORMAT:
             raise InputError(
                 f"{self.checkpoint}: was written by another version of limner (checkpoint format "
                 f"{form}, this one reads {FORMAT}); use that version, or start a new run"

@@ -158,7 +158,8 @@ def train_painter(
         "learning_rate": plan.learning_rate,
         "seed": seed,
     }
-    with Run("painter", run, options, resume=resume, on_step=on_step) as record:
+    # checkpoints of version 0.1, format 1, are translated by `current_checkpoint`
+    with Run("painter", run, options, resume=resume, on_step=on_step, oldest_format=1) as record:
         torch.manual_seed(seed % 2**63)
         state = TrainingState(make_stage(plan, size, place))
         if resume:
