@@ -1,4 +1,4 @@
-"""Weights files of upscaling networks: read for what they are, mixed, or refused in a line."""
+"""Weights files of upscalers: loaded, interpolated, or refused in one line."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from limner.errors import WeightsError
 from limner.nn import weights
 from limner.upscaling.compact import Compact
-from limner.upscaling.models import Other, Upscaler, load, mix
+from limner.upscaling.models import SpandrelModel, Upscaler, interpolate, load
 from limner.upscaling.rrdb import RRDB
 from limner.upscaling.upscale import upscale
 
@@ -22,7 +22,7 @@ State = dict[str, Tensor]
 
 
 def drawn(network: Upscaler, seed: int = 0) -> Upscaler:
-    """With every number drawn anew, slopes and biases too."""
+    """Give a network new random weights, also slopes and biases."""
     random = torch.Generator().manual_seed(seed)
     for parameter in network.requires_grad_(False).parameters():
         parameter.copy_(torch.randn(parameter.shape, generator=random) * 0.2)
@@ -56,7 +56,7 @@ def refusal(path: Path) -> str:
 @pytest.mark.parametrize(
     ("width", "depth", "scale"), [(8, 1, 1), (8, 2, 2), (5, 6, 3), (12, 1, 4), (3, 0, 2)]
 )
-def test_a_compact_file_says_what_it_is(
+def test_a_compact_file_determines_its_network(
     tmp_path: Path, suffix: str, width: int, depth: int, scale: int
 ) -> None:
     saved = drawn(Compact(width, depth, scale))
@@ -72,7 +72,7 @@ def test_a_compact_file_says_what_it_is(
 
 
 @pytest.mark.parametrize("wrapper", ["params", "params_ema", "state_dict"])
-def test_what_training_codes_wrap_around_is_taken_off(tmp_path: Path, wrapper: str) -> None:
+def test_wrappers_of_training_code_are_removed(tmp_path: Path, wrapper: str) -> None:
     saved = drawn(Compact(8, 1, 2))
     torch.save({wrapper: saved.state_dict(), "step": 3}, tmp_path / "a.pth")
     np.testing.assert_array_equal(load(tmp_path / "a.pth", CPU)(picture()), saved(picture()))
@@ -80,7 +80,7 @@ def test_what_training_codes_wrap_around_is_taken_off(tmp_path: Path, wrapper: s
 
 @pytest.mark.parametrize("order", [["params", "params_ema"], ["params_ema", "params"]])
 def test_averaged_weights_are_preferred(tmp_path: Path, order: list[str]) -> None:
-    """As Real-ESRGAN itself does (realesrgan/utils.py)."""
+    """As in Real-ESRGAN (realesrgan/utils.py)."""
     both = {"params": drawn(Compact(8, 1, 2), 1), "params_ema": drawn(Compact(8, 1, 2), 2)}
     torch.save({name: both[name].state_dict() for name in order}, tmp_path / "a.pth")
     np.testing.assert_array_equal(
@@ -117,7 +117,7 @@ def as_of_2018(state: State) -> State:
 
 
 def as_of_old(state: State) -> State:
-    """The layout of the first training code, of a ×4 network of two blocks."""
+    """The layout of the first training code, for a ×4 network of two blocks."""
     numbers = {"conv_first": "0", "conv_body": "1.sub.2", "conv_up1": "3", "conv_up2": "6"}
     numbers |= {"conv_hr": "8", "conv_last": "10"}
     found = {}
@@ -147,13 +147,13 @@ def test_an_esrgan_file_of_any_year_is_read(
 
 
 @pytest.mark.parametrize(
-    ("width", "growth", "depth", "doublings", "folded", "scale"),
+    ("width", "growth", "depth", "doublings", "unshuffle", "scale"),
     [(8, 4, 1, 2, 1, 4), (8, 4, 2, 2, 2, 2), (8, 2, 1, 2, 4, 1), (6, 3, 1, 3, 1, 8)],
 )
-def test_an_esrgan_file_says_what_it_is(
-    tmp_path: Path, width: int, growth: int, depth: int, doublings: int, folded: int, scale: int
+def test_an_esrgan_file_determines_its_network(
+    tmp_path: Path, width: int, growth: int, depth: int, doublings: int, unshuffle: int, scale: int
 ) -> None:
-    saved = drawn(RRDB(width, growth, depth, doublings, folded))
+    saved = drawn(RRDB(width, growth, depth, doublings, unshuffle))
     for suffix in (".safetensors", ".pth"):
         found = load(written(tmp_path / f"a{suffix}", saved.state_dict()), CPU)
         assert isinstance(found, RRDB) and found.scale == scale and len(found.body) == depth
@@ -162,7 +162,15 @@ def test_an_esrgan_file_says_what_it_is(
         np.testing.assert_array_equal(large, saved(picture()))
 
 
-# --- two networks mixed ----------------------------------------------------------------------
+@pytest.mark.parametrize("network", [Compact(8, 1, 2), RRDB(8, 4, 1, 1, 1)])
+def test_loading_keeps_the_random_state(tmp_path: Path, network: Upscaler) -> None:
+    path = written(tmp_path / "a.safetensors", network.state_dict())
+    before = torch.get_rng_state()
+    load(path, CPU)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+# --- interpolation ---------------------------------------------------------------------------
 
 SHAPES: dict[str, tuple[type[Compact] | type[RRDB], tuple[int, ...]]] = {
     "compact": (Compact, (8, 2, 2)),
@@ -172,7 +180,7 @@ SHAPES: dict[str, tuple[type[Compact] | type[RRDB], tuple[int, ...]]] = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("detail", [0, 0.25, 0.5, 1])
-def test_weights_lie_between_those_of_two(shape: str, detail: float) -> None:
+def test_interpolated_weights(shape: str, detail: float) -> None:
     kind, sizes = SHAPES[shape]
     ours, theirs = (drawn(kind(*sizes), seed) for seed in (1, 2))
     by_hand = {
@@ -180,11 +188,11 @@ def test_weights_lie_between_those_of_two(shape: str, detail: float) -> None:
         for key, value in ours.state_dict().items()
     }
     before = {key: value.clone() for key, value in theirs.state_dict().items()}
-    mix(ours, theirs, detail, "b.pth")
+    interpolate(ours, theirs, detail, "b.pth")
     for key, value in ours.state_dict().items():
         wrong = 0 if detail in (0, 1) else 1e-6
         np.testing.assert_allclose(value, by_hand[key], rtol=0, atol=wrong, err_msg=key)
-        assert torch.equal(theirs.state_dict()[key], before[key])  # which stays what it was
+        assert torch.equal(theirs.state_dict()[key], before[key])  # unchanged
 
 
 @pytest.mark.parametrize(
@@ -192,33 +200,33 @@ def test_weights_lie_between_those_of_two(shape: str, detail: float) -> None:
     [Compact(8, 3, 2), Compact(9, 2, 2), Compact(8, 2, 4), RRDB(8, 4, 1, 1, 1)],
     ids=["deeper", "wider", "another scale", "ESRGAN"],
 )
-def test_networks_of_two_shapes_are_not_mixed(other: Upscaler) -> None:
+def test_networks_with_different_layers_are_refused(other: Upscaler) -> None:
     ours = drawn(Compact(8, 2, 2))
     before = {key: value.clone() for key, value in ours.state_dict().items()}
     with pytest.raises(WeightsError) as raised:
-        mix(ours, other, 0.5, "b.pth")
+        interpolate(ours, other, 0.5, "b.pth")
     assert str(raised.value) == (
-        "b.pth: not of the same shape as the faithful weights; use two of one network"
+        "b.pth: has other layers than the weights of --model; use two variants of one network"
     )
     assert all(torch.equal(value, before[key]) for key, value in ours.state_dict().items())
 
 
-# --- what spandrel knows ---------------------------------------------------------------------
+# --- networks that spandrel builds -----------------------------------------------------------
 
 
-class Strange(nn.Module):
-    """Of an architecture that is not ours: pixels doubled, their colours mixed."""
+class Foreign(nn.Module):
+    """An architecture that limner does not have: doubles pixels and mixes their colors."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.colours = nn.Conv2d(3, 3, 1)
+        self.colors = nn.Conv2d(3, 3, 1)
 
     def forward(self, picture: Tensor) -> Tensor:
-        return self.colours(picture).repeat_interleave(2, 2).repeat_interleave(2, 3)
+        return self.colors(picture).repeat_interleave(2, 2).repeat_interleave(2, 3)
 
 
-class Swin(Strange):
-    """With a table of whole numbers, as many have that see in windows."""
+class Swin(Foreign):
+    """With a buffer of integers, as in networks with window attention."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -226,7 +234,7 @@ class Swin(Strange):
 
 
 class Descriptor:
-    """As spandrel's: its call takes no gradient, and keeps within 0 and 1."""
+    """Like spandrel's: calling it computes no gradient and clips to 0..1."""
 
     def __init__(self, model: nn.Module, channels: tuple[int, int] = (3, 3)) -> None:
         self.model, self.scale = model, 2
@@ -238,21 +246,21 @@ class Descriptor:
 
 
 class Loader:
-    """Stands in for spandrel's; what it was given and what it gives are the class's."""
+    """Replaces spandrel's loader; the class records what it was given."""
 
     given: list[State] = []  # noqa: RUF012
     channels = (3, 3)
 
     def load_from_state_dict(self, state: State) -> Descriptor:
         self.given.append(state)
-        network = Swin() if "relative_position_index" in state else Strange()
+        network = Swin() if "relative_position_index" in state else Foreign()
         network.load_state_dict(state)
         return Descriptor(network, self.channels)
 
 
 @pytest.fixture
 def loader(monkeypatch: pytest.MonkeyPatch) -> type[Loader]:
-    """A spandrel that knows one architecture."""
+    """A fake spandrel that knows one architecture."""
     fake = ModuleType("spandrel")
     monkeypatch.setattr(fake, "ImageModelDescriptor", Descriptor, raising=False)
     monkeypatch.setattr(fake, "ModelLoader", Loader, raising=False)
@@ -261,28 +269,28 @@ def loader(monkeypatch: pytest.MonkeyPatch) -> type[Loader]:
     return Loader
 
 
-def strange(seed: int = 0, kind: type[Strange] = Strange) -> State:
-    """Weights that keep colours about as they are."""
+def foreign(seed: int = 0, kind: type[Foreign] = Foreign) -> State:
+    """Weights that change colors only a little."""
     torch.manual_seed(seed)
     state = kind().state_dict()
-    state["colours.weight"] = torch.eye(3)[..., None, None] + 0.2 * torch.rand(3, 3, 1, 1) - 0.1
+    state["colors.weight"] = torch.eye(3)[..., None, None] + 0.2 * torch.rand(3, 3, 1, 1) - 0.1
     return state
 
 
 def by_formula(state: State, rgb: np.ndarray) -> np.ndarray:
-    """What `Strange` makes of [H, W, 3], in 64 bits."""
-    weight, bias = state["colours.weight"][..., 0, 0].double(), state["colours.bias"].double()
+    """The result of `Foreign` for [H, W, 3], in float64."""
+    weight, bias = state["colors.weight"][..., 0, 0].double(), state["colors.bias"].double()
     mixed = rgb @ weight.numpy().T + bias.numpy()
     return mixed.clip(0, 1).repeat(2, 0).repeat(2, 1)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-def test_another_architecture_is_left_to_spandrel(
+def test_spandrel_builds_other_architectures(
     tmp_path: Path, suffix: str, loader: type[Loader]
 ) -> None:
-    state = strange()
+    state = foreign()
     found = load(written(tmp_path / f"a{suffix}", state), CPU)
-    assert isinstance(found, Other) and found.scale == 2 and found.feather > 0
+    assert isinstance(found, SpandrelModel) and found.scale == 2 and found.feather > 0
     assert not found.network.training
     assert not any(parameter.requires_grad for parameter in found.parameters())
     (given,) = loader.given
@@ -295,63 +303,63 @@ def test_another_architecture_is_left_to_spandrel(
 
 
 @pytest.mark.parametrize("tile", [32, None])
-def test_a_picture_is_enlarged_by_it(
+def test_upscale_with_a_spandrel_model(
     tmp_path: Path, tile: int | None, loader: type[Loader]
 ) -> None:
-    state = strange()
+    state = foreign()
     path = str(written(tmp_path / "a.pth", state))
     values = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    large = upscale(Image.fromarray(values), model=path, scale=2, tile=tile, colour_lock=False)
+    large = upscale(Image.fromarray(values), model=path, scale=2, tile=tile, color_lock=False)
     np.testing.assert_allclose(large, by_formula(state, values / 255) * 255, atol=0.51)
     held = upscale(Image.fromarray(values), model=path, scale=2, tile=tile)
     assert held.size == (100, 80) and np.abs(np.asarray(held).mean() - values.mean()) < 0.5
 
 
-def test_it_is_asked_for_nothing_that_is_ours(tmp_path: Path, loader: type[Loader]) -> None:
+def test_spandrel_is_not_used_for_our_networks(tmp_path: Path, loader: type[Loader]) -> None:
     for name, network in (("a", Compact(8, 1, 2)), ("b", RRDB(8, 4, 1, 2, 1))):
         load(written(tmp_path / f"{name}.pth", drawn(network).state_dict()), CPU)
     assert loader.given == []
 
 
-def test_two_that_spandrel_knows_are_mixed(tmp_path: Path, loader: type[Loader]) -> None:
-    one, other = (load(written(tmp_path / f"{n}.pth", strange(n)), CPU) for n in (1, 2))
-    mix(one, other, 0.5, "2.pth")
-    mean = {key: (value + strange(2)[key]) / 2 for key, value in strange(1).items()}
+def test_spandrel_models_are_interpolated(tmp_path: Path, loader: type[Loader]) -> None:
+    one, other = (load(written(tmp_path / f"{n}.pth", foreign(n)), CPU) for n in (1, 2))
+    interpolate(one, other, 0.5, "2.pth")
+    mean = {key: (value + foreign(2)[key]) / 2 for key, value in foreign(1).items()}
     rgb = picture()[0].permute(1, 2, 0).double().numpy()
     np.testing.assert_allclose(one(picture())[0].permute(1, 2, 0), by_formula(mean, rgb), atol=1e-6)
 
 
-def test_whole_numbers_among_the_weights_are_kept(tmp_path: Path, loader: type[Loader]) -> None:
-    one, other = (load(written(tmp_path / f"{n}.pth", strange(n, Swin)), CPU) for n in (1, 2))
-    mix(one, other, 0.5, "2.pth")
+def test_integer_buffers_are_kept(tmp_path: Path, loader: type[Loader]) -> None:
+    one, other = (load(written(tmp_path / f"{n}.pth", foreign(n, Swin)), CPU) for n in (1, 2))
+    interpolate(one, other, 0.5, "2.pth")
     state = one.state_dict()
     assert state["network.relative_position_index"].tolist() == [0, 1, 2, 3]
-    mean = (strange(1, Swin)["colours.weight"] + strange(2, Swin)["colours.weight"]) / 2
-    np.testing.assert_allclose(state["network.colours.weight"], mean, atol=1e-6)
+    mean = (foreign(1, Swin)["colors.weight"] + foreign(2, Swin)["colors.weight"]) / 2
+    np.testing.assert_allclose(state["network.colors.weight"], mean, atol=1e-6)
 
 
 @pytest.mark.parametrize("channels", [(1, 1), (1, 3), (3, 1), (4, 4), (6, 3)])
-def test_networks_for_other_than_three_colours_are_refused(
+def test_networks_for_other_than_three_colors_are_refused(
     tmp_path: Path,
     loader: type[Loader],
     channels: tuple[int, int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(loader, "channels", channels)
-    said = refusal(written(tmp_path / "a.pth", strange()))
-    assert said == "a network for something else than enlarging pictures of RGB"
+    said = refusal(written(tmp_path / "a.pth", foreign()))
+    assert said == "not for upscaling RGB pictures; use weights of an upscaler"
 
 
-def test_networks_that_fill_holes_are_refused(
+def test_models_that_are_not_for_pictures_are_refused(
     tmp_path: Path, loader: type[Loader], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loader, "load_from_state_dict", lambda *_: object())  # no image descriptor
-    said = refusal(written(tmp_path / "a.pth", strange()))
-    assert said == "a network for something else than enlarging pictures of RGB"
+    said = refusal(written(tmp_path / "a.pth", foreign()))
+    assert said == "not for upscaling RGB pictures; use weights of an upscaler"
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, KeyError, ValueError, ZeroDivisionError])
-def test_what_spandrel_does_not_know_is_refused_in_a_line(
+def test_weights_unknown_to_spandrel_are_refused_in_one_line(
     tmp_path: Path,
     loader: type[Loader],
     kind: type[Exception],
@@ -361,10 +369,10 @@ def test_what_spandrel_does_not_know_is_refused_in_a_line(
         raise kind("of\ntwo lines")
 
     monkeypatch.setattr(loader, "load_from_state_dict", fail)
-    said = refusal(written(tmp_path / "a.pth", strange()))
+    said = refusal(written(tmp_path / "a.pth", foreign()))
     assert said == (
-        "neither a compact upscaler nor ESRGAN's network (it begins with colours.weight, "
-        "colours.bias), nor anything that spandrel knows"
+        "not weights of a compact upscaler or of ESRGAN (its first tensors: colors.weight, "
+        "colors.bias), and spandrel does not know them either; use weights of an upscaler"
     )
 
 
@@ -372,32 +380,32 @@ def test_without_spandrel_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "spandrel", None)
-    said = refusal(written(tmp_path / "a.pth", strange()))
+    said = refusal(written(tmp_path / "a.pth", foreign()))
     assert said == (
-        "neither a compact upscaler nor ESRGAN's network (it begins with colours.weight, "
-        "colours.bias); use weights of one of these, or install limner[models] for more"
+        "not weights of a compact upscaler or of ESRGAN (its first tensors: colors.weight, "
+        "colors.bias); use weights of one of these, or install limner[models] for other networks"
     )
-    state = drawn(Compact(8, 1, 2)).state_dict()  # which are ours need nobody
+    state = drawn(Compact(8, 1, 2)).state_dict()  # our own networks need no spandrel
     assert isinstance(load(written(tmp_path / "b.pth", state), CPU), Compact)
 
 
 def test_a_spandrel_that_cannot_be_imported_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So torchvision fails whose wheel is of another build of torch."""
+    """As torchvision fails if its wheel is for another build of torch."""
     text = 'raise RuntimeError("operator torchvision::nms\\ndoes not exist")'
     (tmp_path / "spandrel.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "spandrel", raising=False)
-    said = refusal(written(tmp_path / "a.pth", strange()))
+    said = refusal(written(tmp_path / "a.pth", foreign()))
     assert "operator torchvision::nms does not exist" in said
 
 
-# --- what is refused -------------------------------------------------------------------------
+# --- refusals --------------------------------------------------------------------------------
 
 
 class Hostile:
-    """Unpickled by a careless reader, it makes a file."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -413,9 +421,9 @@ def test_a_file_that_would_run_code_is_refused(
     path, target = tmp_path / "a.pth", tmp_path / "was here"
     state = {**Compact(8, 1, 2).state_dict(), "more": Hostile(target)}
     torch.save({wrapper: state} if wrapper else state, path)
-    assert "could run code, so it was not opened" in refusal(path)
+    assert "could run code, so limner does not open it" in refusal(path)
     assert not target.exists() and loader.given == []
-    torch.load(path, weights_only=False)  # and it would have
+    torch.load(path, weights_only=False)  # the file is dangerous indeed
     assert target.exists()
 
 
@@ -434,7 +442,7 @@ def zeros(*shape: int) -> Tensor:
     return torch.zeros(shape)
 
 
-STRANGERS: dict[str, State] = {
+UNKNOWN: dict[str, State] = {
     "VGG": {"features.0.weight": zeros(8, 3, 3, 3), "features.0.bias": zeros(8)},
     "EDSR": {
         "conv_first.weight": zeros(8, 3, 3, 3),
@@ -453,21 +461,21 @@ STRANGERS: dict[str, State] = {
 }
 
 
-@pytest.mark.parametrize("name", STRANGERS)
-def test_weights_of_another_network_are_refused_by_their_first_keys(
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_weights_of_another_network_are_refused_with_their_first_keys(
     tmp_path: Path, name: str
 ) -> None:
-    state = STRANGERS[name]
+    state = UNKNOWN[name]
     said = refusal(written(tmp_path / "a.pth", state))
-    assert said.startswith("neither a compact upscaler nor ESRGAN's network")
+    assert said.startswith("not weights of a compact upscaler or of ESRGAN")
     assert ", ".join(list(state)[:3]) in said
 
 
-def test_keys_of_two_lines_are_refused_in_one(tmp_path: Path) -> None:
+def test_keys_with_line_breaks_are_refused_in_one_line(tmp_path: Path) -> None:
     assert refusal(written(tmp_path / "a.pth", {"a\nb\x1b[31m": zeros(1)}))
 
 
-def test_keys_that_are_no_text_are_refused(tmp_path: Path) -> None:
+def test_keys_that_are_not_strings_are_refused(tmp_path: Path) -> None:
     torch.save({0: zeros(8, 3, 3, 3), 1: zeros(8)}, tmp_path / "a.pth")
     assert refusal(tmp_path / "a.pth")
 
@@ -478,14 +486,23 @@ def test_a_compact_file_whose_last_layer_fits_no_scale_is_refused(
 ) -> None:
     state = Compact(8, 1, 2).state_dict()
     state["body.4.weight"], state["body.4.bias"] = zeros(channels, 8, 3, 3), zeros(channels)
-    assert "neither a compact upscaler" in refusal(written(tmp_path / "a.pth", state))
+    assert "not weights of a compact upscaler" in refusal(written(tmp_path / "a.pth", state))
 
 
-@pytest.mark.parametrize("missing", ["body.2.weight", "body.3.weight", "body.4.bias"])
-def test_a_compact_file_that_lacks_a_tensor_is_refused(tmp_path: Path, missing: str) -> None:
+@pytest.mark.parametrize(
+    ("missing", "says"),
+    [
+        ("body.2.weight", "not weights of a compact upscaler"),
+        ("body.3.weight", "is for another network (body.3.weight is missing)"),
+        ("body.4.bias", "is for another network (body.4.bias is missing)"),
+    ],
+)
+def test_a_compact_file_that_lacks_a_tensor_is_refused(
+    tmp_path: Path, missing: str, says: str
+) -> None:
     state = Compact(8, 1, 2).state_dict()
     del state[missing]
-    assert "weights of" in refusal(written(tmp_path / "a.pth", state))
+    assert refusal(written(tmp_path / "a.pth", state)).startswith(says)
 
 
 @pytest.mark.parametrize(
@@ -517,7 +534,7 @@ def test_an_esrgan_file_that_lacks_a_tensor_is_refused(
 
 
 @pytest.mark.parametrize("channels", [1, 4])
-def test_an_esrgan_file_for_other_than_three_colours_is_refused(
+def test_an_esrgan_file_for_other_than_three_colors_is_refused(
     tmp_path: Path, channels: int
 ) -> None:
     state = RRDB(8, 4, 1, 2, 1).state_dict()
@@ -525,9 +542,9 @@ def test_an_esrgan_file_for_other_than_three_colours_is_refused(
     assert refusal(written(tmp_path / "a.pth", state))
 
 
-def test_an_esrgan_file_that_would_make_nothing_is_refused(tmp_path: Path) -> None:
+def test_an_esrgan_file_with_a_scale_below_1_is_refused(tmp_path: Path) -> None:
     state = RRDB(8, 4, 1, 1, 1).state_dict()
-    state["conv_first.weight"] = zeros(8, 48, 3, 3)  # folds by 4, and enlarges by 2
+    state["conv_first.weight"] = zeros(8, 48, 3, 3)  # unshuffle by 4, then upsample by 2
     assert refusal(written(tmp_path / "a.pth", state))
 
 
@@ -537,7 +554,7 @@ def test_a_number_where_a_layer_should_be_is_refused(tmp_path: Path, key: str) -
     assert refusal(written(tmp_path / "a.pth", network.state_dict() | {key: zeros()}))
 
 
-def test_a_block_of_a_high_number_builds_no_more_blocks_than_there_are(tmp_path: Path) -> None:
+def test_a_high_block_number_does_not_build_many_blocks(tmp_path: Path) -> None:
     state = RRDB(8, 4, 1, 2, 1).state_dict()
     state["body.900000.rdb1.conv1.weight"] = zeros(4, 8, 3, 3)
     assert refusal(written(tmp_path / "a.pth", state))

@@ -1,4 +1,4 @@
-"""Sizes on a screen and on paper, against geometry in fractions and remedies that are followed."""
+"""Sizes on a screen and on paper, against exact fractions; and suggestions of errors that work."""
 
 import itertools
 import math
@@ -11,15 +11,17 @@ import pytest
 import torch
 
 from limner.errors import OptionError
-from limner.upscaling.paper import Size, on_paper, plan
+from limner.upscaling.paper import Size, SizeOptions, place_on_paper, plan
 
 FITS = ("fit", "fill", "pad")
 
 
 def planned(size: tuple[int, int], **options: Any) -> Size:
-    """What comes of height and width, with the verb's defaults."""
+    """The planned size for height and width, with the verb's defaults."""
     defaults = {"scale": None, "print_": None, "dpi": 150, "fit": "fit", "bleed": None}
-    return plan(size, **{**defaults, "max_scale": 4, **options})
+    checked = SizeOptions(**{**defaults, "max_scale": 4, **options})
+    checked.check()
+    return plan(size, checked)
 
 
 def refusal(size: tuple[int, int], **options: Any) -> str:
@@ -35,7 +37,7 @@ def refusal(size: tuple[int, int], **options: Any) -> str:
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("bleed", [0, 3, 50])
 def test_the_sheet_and_the_picture_on_it(fit: str, bleed: int) -> None:
-    """Paper in millimetres, of 25.4 to an inch; every number exact but where pixels are whole."""
+    """Paper in millimeters, 25.4 to an inch; all numbers are exact before rounding to pixels."""
     sizes = [(40, 60), (31, 97), (97, 31), (450, 450), (2000, 1300), (1, 1), (2, 500)]
     papers, found = [(60, 40), (210, 297), (33, 200)], Counter[str]()
     for size, paper, dpi in itertools.product(sizes, papers, (30, 72, 150)):
@@ -51,7 +53,7 @@ def test_the_sheet_and_the_picture_on_it(fit: str, bleed: int) -> None:
             continue
         thinnest = round(min(size) * factor) or 1
         if fit == "fit" and bleed and 2 * round(Fraction(bleed * dpi * 10, 254)) >= thinnest:
-            assert "would cut all of the fitted picture" in refusal(size, **options)
+            assert "would cut off the whole picture" in refusal(size, **options)
             found["cut"] += 1
             continue
         plan = planned(size, **options)
@@ -60,7 +62,7 @@ def test_the_sheet_and_the_picture_on_it(fit: str, bleed: int) -> None:
         assert plan.sheet == (plan.picture if fit == "fit" else sheet)
         exact = [side * factor for side in size]
         off = [made - side for made, side in zip(plan.picture, exact, strict=True)]
-        if fit == "fill":  # up, so that it reaches the edges; one more where floats are above
+        if fit == "fill":  # rounded up to reach the edges; one more pixel if a float is above
             assert all(made >= room for made, room in zip(plan.picture, sheet, strict=True))
             assert 0 <= min(off) <= max(off) <= 1
         else:
@@ -83,12 +85,12 @@ def test_the_sheet_and_the_picture_on_it(fit: str, bleed: int) -> None:
         ({"fit": "fill", "bleed": "0.3cm"}, (195, 260), (181, 260), 12),
     ],
 )
-def test_six_by_four_centimetres_at_100_dpi(
+def test_six_by_four_centimeters_at_100_dpi(
     options: dict[str, Any], picture: tuple[int, int], sheet: tuple[int, int], bleed: int
 ) -> None:
     found = planned((600, 800), print_="6x4cm", dpi=100, **options)
     assert (found.sheet, found.bleed) == (sheet, bleed)
-    slack = 1 if options["fit"] == "fill" else 0  # where floats are just above, and the next counts
+    slack = 1 if options["fit"] == "fill" else 0  # a float just above an integer is rounded up
     assert all(0 <= a - b <= slack for a, b in zip(found.picture, picture, strict=True))
 
 
@@ -96,27 +98,27 @@ def test_six_by_four_centimetres_at_100_dpi(
     ("options", "size"),
     [
         ({}, (40, 28)),
-        ({"scale": 1.5}, (15, 10)),  # of 10.5, to the even one
+        ({"scale": 1.5}, (15, 10)),  # of 10.5, rounded to even
         ({"max_scale": 3}, (30, 21)),
         ({"max_scale": 9}, (40, 28)),
         ({"scale": 9, "max_scale": 9}, (90, 63)),
         ({"scale": 16, "max_scale": 16}, (160, 112)),
     ],
 )
-def test_without_paper_a_scale_says_all(options: dict[str, Any], size: tuple[int, int]) -> None:
+def test_size_without_paper(options: dict[str, Any], size: tuple[int, int]) -> None:
     found = planned((10, 7), **options)
     assert found == Size(size[0] / 10, size, size, 0)
 
 
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize("depth", [torch.uint8, torch.uint16])
-def test_a_picture_lies_in_the_middle(depth: torch.dtype, turned: bool) -> None:
-    """What is left white, or cut, is the same on both sides, or one pixel more."""
+def test_a_picture_is_centered(depth: torch.dtype, turned: bool) -> None:
+    """White borders, or cropped parts, of both sides differ by at most one pixel."""
     white = torch.iinfo(depth).max
     for side, room in itertools.product(range(1, 6), repeat=2):
         picture = torch.arange(1, side + 1).expand(1, 3, 2, side)  # 1, 2, 3, … along the side
         picture, sheet = (picture.mT, (room, 2)) if turned else (picture, (2, room))
-        laid = on_paper(picture.to(depth), sheet)
+        laid = place_on_paper(picture.to(depth), sheet)
         assert laid.dtype == depth and laid.shape == (1, 3, *sheet)
         rows = (laid.mT if turned else laid).reshape(-1, room).tolist()
         assert rows == rows[:1] * 6
@@ -128,13 +130,13 @@ def test_a_picture_lies_in_the_middle(depth: torch.dtype, turned: bool) -> None:
         assert sum(cut) == max(0, side - room) and abs(cut[0] - cut[1]) <= 1
 
 
-# --- what is refused, and what then to do ----------------------------------------------------
+# --- refusals and their suggestions ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("bleed", [None, "3mm"])
 @pytest.mark.parametrize("max_scale", [2, 4, 7])
-def test_the_remedies_for_too_large_a_print_work(
+def test_suggestions_for_too_large_a_print_work(
     fit: str, bleed: str | None, max_scale: float
 ) -> None:
     for size in ((100, 150), (100, 120), (120, 110)):
@@ -145,14 +147,14 @@ def test_the_remedies_for_too_large_a_print_work(
         larger = re.search(r"smaller paper, or --max-scale (\d+)$", said)
         assert dpi and larger
         followed = planned(size, **{**options, "dpi": int(dpi[1])}, max_scale=max_scale)
-        assert 0.9 * max_scale < followed.factor <= max_scale  # and no smaller than it must be
+        assert 0.9 * max_scale < followed.factor <= max_scale  # and not smaller than necessary
         followed = planned(size, **options, max_scale=int(larger[1]))
         assert int(larger[1]) - 1 < followed.factor <= int(larger[1])
         assert f"become {followed.factor:.1f} times larger, more than {max_scale}" in said
 
 
-def test_no_remedy_goes_beyond_16_times() -> None:
-    """A picture of 10 pixels on an inch: 16 times at 160 dpi, which is still to be had."""
+def test_no_suggestion_is_above_16_times() -> None:
+    """10 pixels on an inch: 160 dpi is exactly 16 times, which is allowed."""
     said = refusal((10, 10), print_="1x1in", dpi=160)
     assert said.endswith("become 16.0 times larger, more than 4; use --dpi 40, or smaller paper, "
                          "or --max-scale 16")  # fmt: skip
@@ -165,12 +167,12 @@ def test_no_remedy_goes_beyond_16_times() -> None:
 
 
 @pytest.mark.parametrize(("side", "paper"), [(1, "60x40cm"), (29, "4x4in")])
-def test_no_remedy_goes_below_30_dpi(side: int, paper: str) -> None:
+def test_no_suggestion_is_below_30_dpi(side: int, paper: str) -> None:
     assert not re.search(r"--dpi [12]?\d\b", refusal((side, side), print_=paper))
 
 
-def test_the_remedy_works_for_a_broken_scale() -> None:
-    """5 pixels, 2.5 times: 12.5, of which there are 12 or 13."""
+def test_suggestions_work_for_a_fractional_scale() -> None:
+    """5 pixels times 2.5 are 12.5, which is rounded to 12 or 13."""
     options: dict[str, Any] = {"print_": "0.1x0.1in", "max_scale": 2.5}
     (dpi,) = re.findall(r"use --dpi (\d+)", refusal((5, 5), dpi=142, **options))
     assert planned((5, 5), dpi=int(dpi), **options).factor <= 2.5
@@ -182,13 +184,20 @@ def test_the_remedy_works_for_a_broken_scale() -> None:
         ({"max_scale": 0.9}, "--max-scale 0.9: must be from 1 to 16"),
         ({"max_scale": 16.1}, "--max-scale 16.1: must be from 1 to 16"),
         ({"max_scale": math.nan}, "--max-scale nan: must be from 1 to 16"),
-        ({"scale": 8.1, "max_scale": 8}, "--scale 8.1: must be above 1, and 8 at most, as --max-"),
-        ({"scale": 1.5, "max_scale": 1}, "--scale 1.5: must be above 1, and 1 at most"),
+        (
+            {"scale": 8.1, "max_scale": 8},
+            "--scale 8.1: must be above 1 and at most 8, the",
+        ),
+        ({"scale": 1.5, "max_scale": 1}, "--scale 1.5: must be above 1 and at most 1"),
         ({"print_": "1x1in", "dpi": 1201}, "--dpi 1201: must be from 30 to 1200"),
         ({"print_": "1x1in", "dpi": math.nan}, "--dpi nan: must be from 30 to 1200"),
-        ({"print_": "1x1in", "bleed": "5.1cm"}, "--bleed 5.1cm: must be 0.05m at most"),
-        ({"print_": "1x1in", "bleed": "-3mm"}, "length '-3mm': must be above 0"),
+        ({"print_": "1x1in", "bleed": "5.1cm"}, "--bleed 5.1cm: must be at most 5cm"),
+        ({"dpi": 300}, "--dpi 300: has no effect without --print"),
+        ({"fit": "fill"}, "--fit fill: has no effect without --print"),
+        ({"bleed": "3mm"}, "--bleed 3mm: has no effect without --print"),
+        ({"scale": 2, "print_": "1x1in"}, "--scale and --print: both set the size"),
+        ({"print_": "1x1in", "bleed": "-3mm"}, "--bleed '-3mm': must be a length above 0"),
     ],
 )
-def test_sizes_that_cannot_be_are_refused(options: dict[str, Any], says: str) -> None:
+def test_invalid_sizes_are_refused(options: dict[str, Any], says: str) -> None:
     assert refusal((40, 60), **options).startswith(says)

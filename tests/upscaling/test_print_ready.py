@@ -1,4 +1,4 @@
-"""`print_ready`: the verb for a sheet of paper, and the boxes of the page that comes of it."""
+"""`print_ready`: a picture on paper, and the boxes of the PDF page."""
 
 import inspect
 import re
@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import limner
 from limner import io
 from limner.errors import OptionError
-from limner.upscaling import print_ready as room
+from limner.upscaling import print_ready as print_ready_module
 from limner.upscaling.print_ready import print_ready
 from limner.upscaling.upscale import upscale
 
@@ -25,7 +26,7 @@ def boxes(path: Path) -> dict[str, list[float]]:
     return {name.decode(): [float(number) for number in box.split()] for name, box in found}
 
 
-def test_it_is_upscale_with_paper() -> None:
+def test_it_equals_upscale_with_paper() -> None:
     ready = print_ready(PICTURE, "6x4cm", dpi=100, bleed="3mm")
     plain = upscale(PICTURE, print_="6x4cm", dpi=100, bleed="3mm", fit="fill")
     assert ready.size == (260, 181)  # 66 mm are 259.8 pixels, 46 mm 181.1
@@ -35,14 +36,20 @@ def test_it_is_upscale_with_paper() -> None:
     assert limner.print_ready is print_ready
 
 
-def test_every_option_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_random_state_of_the_caller_is_kept() -> None:
+    before = torch.get_rng_state()
+    print_ready(PICTURE, "3x2cm", dpi=100)  # larger than the picture, so a network is built
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_all_options_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Any] = []
 
     def note(*inputs: object, **options: object) -> Image.Image:
         given.extend((inputs, options))
         return PICTURE
 
-    monkeypatch.setattr(room, "upscale", note)
+    monkeypatch.setattr(print_ready_module, "upscale", note)
     options = {"dpi": 77, "fit": "pad", "bleed": "2mm", "quality": "best", "detail": 0.5}
     options["on_step"] = print
     assert print_ready("a.png", "3x2in", **options) is PICTURE
@@ -53,7 +60,7 @@ def test_every_option_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("dpi", [100, 300])
-def test_a_page_with_bleed_says_where_it_is_cut(tmp_path: Path, dpi: float) -> None:
+def test_a_page_with_bleed_has_a_trim_box(tmp_path: Path, dpi: float) -> None:
     picture = PICTURE.resize((300, 200))
     ready = print_ready(picture, "6x4cm", dpi=dpi, bleed="3mm")
     io.write(ready, tmp_path / "a.pdf")
@@ -64,12 +71,12 @@ def test_a_page_with_bleed_says_where_it_is_cut(tmp_path: Path, dpi: float) -> N
     left, bottom, right, top = found["TrimBox"]
     cut = [left, bottom, sheet[2] - right, sheet[3] - top]
     np.testing.assert_allclose(cut, round(3 / 25.4 * dpi) * pixel, atol=1e-6)
-    # and in the world's measures 60 × 40 mm within 66 × 46: half a pixel off for every rounding
-    millimetres = np.array([right - left, top - bottom, *sheet[2:]]) / 72 * 25.4
-    np.testing.assert_allclose(millimetres, [60, 40, 66, 46], atol=1.5 * 25.4 / dpi)
+    # in millimeters, 60 × 40 within 66 × 46; each rounding is off by up to half a pixel
+    millimeters = np.array([right - left, top - bottom, *sheet[2:]]) / 72 * 25.4
+    np.testing.assert_allclose(millimeters, [60, 40, 66, 46], atol=1.5 * 25.4 / dpi)
 
 
-def test_a_page_without_bleed_is_not_cut(tmp_path: Path) -> None:
+def test_a_page_without_bleed_is_not_trimmed(tmp_path: Path) -> None:
     ready = print_ready(PICTURE, "2x1in", dpi=50)
     assert ready.size == (100, 50) and ready.info["bleed"] == 0
     io.write(ready, tmp_path / "a.pdf")
@@ -77,14 +84,14 @@ def test_a_page_without_bleed_is_not_cut(tmp_path: Path) -> None:
     assert found["TrimBox"] == found["BleedBox"] == found["MediaBox"] == [0, 0, 144, 72]
 
 
-def test_what_is_cut_is_less_than_there_is() -> None:
+def test_a_bleed_larger_than_the_picture_is_refused() -> None:
     strip = Image.new("RGB", (2000, 2))
-    with pytest.raises(OptionError, match="--bleed 3mm: would cut all of the fitted picture; use"):
+    with pytest.raises(OptionError, match="--bleed 3mm: would cut off the whole picture; use"):
         print_ready(strip, "6x4cm", dpi=100, fit="fit", bleed="3mm")
 
 
-def test_what_lies_in_the_bleed_is_picture() -> None:
-    """Black goes on to the edge of the sheet when it fills it; padded, white does."""
+def test_the_bleed_is_filled_with_the_picture() -> None:
+    """With fill, the picture reaches the edge of the sheet; with pad, white does."""
     black = Image.new("RGB", (80, 60))
     filled, padded = (
         np.asarray(print_ready(black, "4x2cm", dpi=60, fit=fit, bleed="5mm"))

@@ -1,1 +1,1 @@
-"""`upscale`: larger pictures, for print."""
+"""Upscaling: make pictures larger, for a screen or for print."""

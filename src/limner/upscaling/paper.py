@@ -1,4 +1,4 @@
-"""How large a picture becomes, on a screen or on paper."""
+"""Compute the size of the result, on a screen or on paper."""
 
 import math
 from dataclasses import dataclass
@@ -6,29 +6,85 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from limner.checks import check_choice, check_range
 from limner.errors import OptionError
 from limner.nn import images
-from limner.units import INCH, to_metres, to_paper
+from limner.units import INCH, to_meters, to_paper
 
-WIDEST_BLEED = 0.05  # metres
-LEAST_DPI, MOST_DPI = 30, 1200
-MOST = 16  # times larger, at all
+MAX_BLEED = 0.05  # meters
+MIN_DPI, DEFAULT_DPI, MAX_DPI = 30, 150, 1200
+DEFAULT_SCALE, MAX_SCALE = 4, 16
+FITS = ("fit", "fill", "pad")
+
+
+@dataclass(frozen=True)
+class SizeOptions:
+    """The options of `upscale` that set the size of the result."""
+
+    scale: float | None
+    print_: str | None
+    dpi: float
+    fit: str
+    bleed: float | str | None
+    max_scale: float
+
+    @property
+    def bleed_meters(self) -> float:
+        """The bleed in meters, 0 for none."""
+        return 0.0 if self.bleed is None else to_meters("bleed", self.bleed)
+
+    def check(self) -> None:
+        """Refuse values out of range, and options that do not go together.
+
+        Raises
+        ------
+        OptionError
+            An option is out of range or has no effect.
+        """
+        check_range("max_scale", self.max_scale, 1, MAX_SCALE)
+        if self.scale is not None and not 1 < self.scale <= self.max_scale:
+            raise OptionError(
+                f"--scale {self.scale:.10g}: must be above 1 and at most {self.max_scale:.10g}, "
+                "the limit that --max-scale sets"
+            )
+        check_range("dpi", self.dpi, MIN_DPI, MAX_DPI)
+        check_choice("fit", self.fit, FITS)
+        if self.print_ is None:
+            self._check_without_paper()
+            return
+        if self.scale is not None:
+            raise OptionError("--scale and --print: both set the size; give only one")
+        to_paper("print", self.print_)
+        if self.bleed_meters > MAX_BLEED:
+            raise OptionError(f"--bleed {self.bleed}: must be at most {MAX_BLEED * 100:g}cm")
+
+    def _check_without_paper(self) -> None:
+        """Refuse options that only matter on paper. Their defaults pass: recipes hold them."""
+        given = {
+            f"--dpi {self.dpi:g}": self.dpi != DEFAULT_DPI,
+            f"--fit {self.fit}": self.fit != FITS[0],
+            f"--bleed {self.bleed}": self.bleed is not None,
+        }
+        for option, is_given in given.items():
+            if is_given:
+                raise OptionError(f"{option}: has no effect without --print; give --print too")
 
 
 @dataclass(frozen=True)
 class Size:
-    """What a picture is to become.
+    """The size of the result.
 
     Attributes
     ----------
     factor : float
-        How many times larger.
+        How many times larger each side becomes.
     picture : tuple of int
-        Its height and width then, in pixels.
+        Height and width of the enlarged picture in pixels.
     sheet : tuple of int
-        Height and width of the paper, bleed included, in pixels; the picture's where it rules.
+        Height and width of the result in pixels: the paper with its bleed, or the picture if there
+        is no paper or `fit` is "fit".
     bleed : int
-        Pixels of it that are cut off on every side.
+        Pixels on every side of the result that will be cut off.
     """
 
     factor: float
@@ -37,78 +93,71 @@ class Size:
     bleed: int = 0
 
 
-def plan(
-    size: tuple[int, int],
-    *,
-    scale: float | None,
-    print_: str | None,
-    dpi: float,
-    fit: str,
-    bleed: float | str | None,
-    max_scale: float,
-) -> Size:
-    """Say how large a picture of this height and width becomes; see `upscale` for the options."""
-    if not 1 <= max_scale <= MOST:
-        raise OptionError(f"--max-scale {max_scale:g}: must be from 1 to {MOST}")
-    if scale is not None and not 1 < scale <= max_scale:
-        raise OptionError(
-            f"--scale {scale:g}: must be above 1, and {max_scale:g} at most, as --max-scale says"
-        )
-    if print_ is None:
-        if bleed is not None:
-            raise OptionError("--bleed: goes beyond the paper that --print names; give that too")
-        factor = min(4, max_scale) if scale is None else scale
+def plan(size: tuple[int, int], options: SizeOptions) -> Size:
+    """Compute the size of the result for a picture of this height and width.
+
+    Raises
+    ------
+    OptionError
+        The picture is too small for the paper, or the bleed would cut off all of it.
+    """
+    if options.print_ is None:
+        scale = options.scale
+        factor = min(DEFAULT_SCALE, options.max_scale) if scale is None else scale
         height, width = (round(side * factor) for side in size)
         return Size(factor, (height, width), (height, width))
-    if scale is not None:
-        raise OptionError("--scale and --print: both say how large; give one")
-    if not LEAST_DPI <= dpi <= MOST_DPI:
-        raise OptionError(f"--dpi {dpi:g}: must be from {LEAST_DPI} to {MOST_DPI}")
-    if fit not in ("fit", "fill", "pad"):
-        raise OptionError(f"--fit {fit}: must be one of fit, fill, pad")
-    beyond = 0.0 if bleed is None else to_metres(bleed)
-    if beyond > WIDEST_BLEED:
-        raise OptionError(f"--bleed {bleed}: must be {WIDEST_BLEED:g}m at most")
-
-    def planned(dpi: float) -> tuple[float, tuple[int, int]]:
-        """How many times larger, and the sheet."""
-        metres = (side + 2 * beyond for side in to_paper(print_))
-        width, height = (max(1, round(side / INCH * dpi)) for side in metres)
-        ratios = height / size[0], width / size[1]
-        return (max if fit == "fill" else min)(ratios), (height, width)
-
-    factor, sheet = planned(dpi)
-    if factor > max_scale:
-        less = math.floor(dpi * max_scale / factor)
-        while less >= LEAST_DPI and planned(less)[0] > max_scale:  # pixels are whole
-            less -= 1
-        remedy = f"use --dpi {less}, or smaller paper" if less >= LEAST_DPI else "use smaller paper"
-        remedy += f", or --max-scale {math.ceil(factor)}" if factor <= MOST else ""
-        raise OptionError(
-            f"--print {print_}: at {dpi:g} dpi the picture would become {factor:.1f} times larger, "
-            f"more than {max_scale:g}; {remedy}"
-        )
-    # rounded up where it fills, or a line of paper might stay white
+    factor, sheet = _on_paper(size, options, options.print_, options.dpi)
+    if factor > options.max_scale:
+        raise _too_small(size, options, options.print_, factor)
+    # rounded up for "fill": otherwise a line of the paper could stay white
+    fills = options.fit == "fill"
     height, width = (
-        max(1, math.ceil(side * factor - 1e-6) if fit == "fill" else round(side * factor))
-        for side in size
+        max(1, math.ceil(side * factor - 1e-6) if fills else round(side * factor)) for side in size
     )
-    picture, cut = (height, width), round(beyond / INCH * dpi)
-    if fit == "fit" and 2 * cut >= min(picture):
+    picture, bleed = (height, width), round(options.bleed_meters / INCH * options.dpi)
+    if options.fit == "fit" and 2 * bleed >= min(picture):
         raise OptionError(
-            f"--bleed {bleed}: would cut all of the fitted picture; use --fit fill or pad"
+            f"--bleed {options.bleed}: would cut off the whole picture; use a smaller bleed, or "
+            "--fit fill or pad"
         )
-    return Size(factor, picture, picture if fit == "fit" else sheet, cut)
+    return Size(factor, picture, picture if options.fit == "fit" else sheet, bleed)
 
 
-def on_paper(picture: Tensor, sheet: tuple[int, int]) -> Tensor:
-    """A picture [1, C, H, W] in the middle of a sheet: what sticks out is cut, the rest white."""
+def _on_paper(
+    size: tuple[int, int], options: SizeOptions, paper: str, dpi: float
+) -> tuple[float, tuple[int, int]]:
+    """Return how many times larger the picture becomes, and height and width of the paper."""
+    meters = (side + 2 * options.bleed_meters for side in to_paper("print", paper))
+    width, height = (max(1, round(side / INCH * dpi)) for side in meters)
+    ratios = height / size[0], width / size[1]
+    return (max if options.fit == "fill" else min)(ratios), (height, width)
+
+
+def _too_small(
+    size: tuple[int, int], options: SizeOptions, paper: str, factor: float
+) -> OptionError:
+    """Make the error for a picture that is too small for its paper. It names what would work."""
+    limit = options.max_scale
+    dpi = math.floor(options.dpi * limit / factor)
+    # the paper is rounded to whole pixels, so this resolution can still be a little too high
+    while dpi >= MIN_DPI and _on_paper(size, options, paper, dpi)[0] > limit:
+        dpi -= 1
+    remedy = f"use --dpi {dpi}, or smaller paper" if dpi >= MIN_DPI else "use smaller paper"
+    remedy += f", or --max-scale {math.ceil(factor)}" if factor <= MAX_SCALE else ""
+    return OptionError(
+        f"--print {paper}: at {options.dpi:g} dpi the picture would become {factor:.1f} times "
+        f"larger, more than {limit:g}; {remedy}"
+    )
+
+
+def place_on_paper(picture: Tensor, sheet: tuple[int, int]) -> Tensor:
+    """Place a picture [1, C, H, W] in the middle of a white sheet; what sticks out is cropped."""
     white = torch.iinfo(picture.dtype).max
     result = torch.full((*picture.shape[:2], *sheet), white, dtype=picture.dtype)
-    ours, theirs = [], []
-    for side, room in zip(images.size_of(picture), sheet, strict=True):
-        length, before = min(side, room), (room - side) // 2
-        ours.append(slice(max(0, before), max(0, before) + length))
-        theirs.append(slice(max(0, -before), max(0, -before) + length))
-    result[..., ours[0], ours[1]] = picture[..., theirs[0], theirs[1]]
+    target, source = [], []
+    for side, available in zip(images.size_of(picture), sheet, strict=True):
+        length, offset = min(side, available), (available - side) // 2
+        target.append(slice(max(0, offset), max(0, offset) + length))
+        source.append(slice(max(0, -offset), max(0, -offset) + length))
+    result[..., target[0], target[1]] = picture[..., source[0], source[1]]
     return result

@@ -1,4 +1,4 @@
-"""`print_ready`: a picture on its paper."""
+"""`print_ready`: make a picture ready to print on a sheet of paper."""
 
 from typing import Literal
 
@@ -6,6 +6,7 @@ from PIL import Image
 
 from limner.io import Source
 from limner.progress import OnStep, silent
+from limner.upscaling.paper import DEFAULT_DPI
 from limner.upscaling.upscale import upscale
 
 
@@ -13,45 +14,51 @@ def print_ready(
     picture: Source,
     paper: str,
     *,
-    dpi: float = 150,
+    dpi: float = DEFAULT_DPI,
     fit: Literal["fit", "fill", "pad"] = "fill",
     bleed: float | str | None = None,
     quality: Literal["fast", "best"] = "fast",
     detail: float = 0,
     on_step: OnStep = silent,
 ) -> Image.Image:
-    """Make a picture as large as its paper, ready for `limner.output.write` as .pdf, .tif or .png.
+    """Make a picture as large as its paper, ready to print.
 
-    The same as `limner.upscale` with ``print_``, which tells of every option.
+    This is `limner.upscale` with ``print_``, which has more options. Save the result with
+    `limner.write` as .pdf, .tif or .png.
 
     Parameters
     ----------
     picture : str, path or PIL image
-        What to print.
+        The picture to print.
     paper : str
-        Its size, ``60x40cm`` or ``24x16in``, the width first.
+        Size of the paper, width x height, as in 60x40cm or 24x16in.
     dpi : float
-        Pixels on an inch of it, 30 to 1200.
+        Print resolution in pixels per inch, from 30 to 1200.
     fit : str
-        ``fill`` the paper, ``fit`` into it, or ``pad`` with white.
+        How the picture goes onto paper of another shape: ``fill`` covers the paper and crops what
+        sticks out; ``fit`` keeps all of it, and the result has the shape of the picture; ``pad``
+        keeps all of it and adds white borders.
     bleed : float or str
-        How far the picture goes on beyond every edge of the paper, where it will be cut: ``3mm``.
+        Extra picture beyond each edge of the paper, for the printer to cut off, as in 3mm. At most
+        5cm. Default: none.
     quality : str
-        The network that ships: ``fast`` or ``best``.
+        Network that comes with limner: ``fast``, or ``best``, which takes about four times as
+        long.
     detail : float
-        From 0, faithful, to 1, inventive.
+        From 0, faithful to the original, to 1, with added texture that looks plausible but is
+        invented. Needs the quality ``best``.
     on_step : callable
-        Called with a `Progress` before the first and after every tile.
+        Called with a `Progress` before the first tile and after each.
 
     Returns
     -------
     PIL.Image.Image
-        With profile, resolution, bleed and recipe in its ``info``.
+        With color profile, resolution, bleed and recipe in its ``info``.
 
     Raises
     ------
     LimnerError
-        As `limner.upscale`.
+        As `limner.upscale` raises.
     """
     return upscale(
         picture,

@@ -1,6 +1,7 @@
-"""The network of ESRGAN, to run the weights that people have."""
+"""The network of ESRGAN, to use weights that others have trained."""
 
 import re
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 
 class DenseBlock(nn.Module):
-    """Five convolutions, each of which sees all before it (Wang et al. 2018, section 3.1)."""
+    """Five densely connected convolutions (Wang et al. 2018, section 3.1)."""
 
     def __init__(self, width: int, growth: int) -> None:
         super().__init__()
@@ -17,17 +18,17 @@ class DenseBlock(nn.Module):
             self.add_module(f"conv{index}", nn.Conv2d(into, out, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add what the block finds, a fifth of it, to its input."""
+        """Compute features [N, C, H, W]: the input plus 0.2 times the residual."""
         *first, last = self.children()
-        seen = x
+        features = x
         for convolution in first:
-            seen = torch.cat((seen, F.leaky_relu(convolution(seen), 0.2)), 1)
-        found: Tensor = last(seen)
-        return x + 0.2 * found
+            features = torch.cat((features, F.leaky_relu(convolution(features), 0.2)), 1)
+        residual: Tensor = last(features)
+        return x + 0.2 * residual
 
 
 class ResidualBlock(nn.Module):
-    """Three dense blocks, and a residual connection around them: an RRDB."""
+    """Three dense blocks with a residual connection around them: an RRDB."""
 
     def __init__(self, width: int, growth: int) -> None:
         super().__init__()
@@ -36,33 +37,35 @@ class ResidualBlock(nn.Module):
         self.rdb3 = DenseBlock(width, growth)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add what the three find, a fifth of it, to the input."""
-        found: Tensor = self.rdb3(self.rdb2(self.rdb1(x)))
-        return x + 0.2 * found
+        """Compute features [N, C, H, W]: the input plus 0.2 times the residual."""
+        residual: Tensor = self.rdb3(self.rdb2(self.rdb1(x)))
+        return x + 0.2 * residual
 
 
 class RRDB(nn.Module):
-    """ESRGAN's generator (Wang et al. 2018), with Real-ESRGAN's key names.
+    """The generator of ESRGAN (Wang et al. 2018), with the key names of Real-ESRGAN.
 
     Parameters
     ----------
     width, growth : int
-        Channels, and how many each convolution of a dense block adds.
+        Channels, and the channels that each convolution of a dense block adds.
     depth : int
-        Residual blocks: 23 in the paper, 6 and 3 in smaller ones.
+        Number of RRDBs: 23 in the paper, 6 or 3 in smaller networks.
     doublings : int
-        Enlargements by 2 at the end.
-    folded : int
-        The input's squares of so many pixels a side become channels first (pixel-unshuffle).
+        How many times the network doubles the size at its end.
+    unshuffle : int
+        Factor of the pixel unshuffle at the beginning, as Real-ESRGAN has it for scales below 4. 1
+        for none.
     """
 
-    def __init__(self, width: int, growth: int, depth: int, doublings: int, folded: int) -> None:
+    def __init__(self, width: int, growth: int, depth: int, doublings: int, unshuffle: int) -> None:
         super().__init__()
-        self.scale = 2**doublings // folded
-        self.radius = 32  # of hundreds of pixels that it sees: tiles are an approximation,
-        self.feather = 16  # and are blended over so many pixels to each side of a cut
-        self.folded, self.doublings = folded, doublings
-        self.conv_first = nn.Conv2d(3 * folded**2, width, 3, padding=1)
+        self.scale = 2**doublings // unshuffle
+        # Pixels of the input. The receptive radius is hundreds of pixels, so tiles with this margin
+        # are an approximation, and are blended over the feather on each side of a cut.
+        self.radius, self.feather = 32, 16
+        self.unshuffle, self.doublings = unshuffle, doublings
+        self.conv_first = nn.Conv2d(3 * unshuffle**2, width, 3, padding=1)
         self.body = nn.Sequential(*(ResidualBlock(width, growth) for _ in range(depth)))
         self.conv_body = nn.Conv2d(width, width, 3, padding=1)
         for index in range(1, doublings + 1):
@@ -73,23 +76,24 @@ class RRDB(nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         """Enlarge a picture [N, 3, H, W] in 0..1 to [N, 3, scale·H, scale·W]."""
         height, width = picture.shape[-2:]
-        lacking = [-length % self.folded for length in (width, height)]
-        x = F.pad(picture, (0, lacking[0], 0, lacking[1]), mode="replicate")
-        x = self.conv_first(F.pixel_unshuffle(x, self.folded))
+        padding = [-length % self.unshuffle for length in (width, height)]
+        x = F.pad(picture, (0, padding[0], 0, padding[1]), mode="replicate")
+        x = self.conv_first(F.pixel_unshuffle(x, self.unshuffle))
         x = x + self.conv_body(self.body(x))
         for index in range(1, self.doublings + 1):
             up = self.get_submodule(f"conv_up{index}")
             x = F.leaky_relu(up(F.interpolate(x, scale_factor=2, mode="nearest")), 0.2)
         x = self.conv_last(F.leaky_relu(self.conv_hr(x), 0.2))
-        cut: Tensor = x[..., : height * self.scale, : width * self.scale]
-        return cut
+        cropped: Tensor = x[..., : height * self.scale, : width * self.scale]
+        return cropped
 
 
-def own_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the keys of ESRGAN's older files to those of Real-ESRGAN's.
+def rename_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the keys of older ESRGAN files to those of Real-ESRGAN. Newer keys stay.
 
-    ``RRDB_trunk.0.RDB1.conv1`` (2018) and ``model.1.sub.0.RDB1.conv1.0`` (its training code, where
-    the layers after the trunk are numbered: 3, 6, … the enlargements, then two convolutions).
+    Older files have ``RRDB_trunk.0.RDB1.conv1`` (2018), or ``model.1.sub.0.RDB1.conv1.0`` (from the
+    first training code, which numbers the layers after the trunk: first the convolutions that
+    follow a doubling, then the last two).
     """
     named = {"trunk_conv": "conv_body", "HRconv": "conv_hr", "model.0": "conv_first"}
     named |= {f"upconv{index}": f"conv_up{index}" for index in (1, 2, 3)}

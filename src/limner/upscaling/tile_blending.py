@@ -1,28 +1,31 @@
-"""A large picture, put together of the tiles that a network made."""
+"""Assemble an enlarged picture from tiles, with feathered overlaps where tiles are not exact."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from limner.nn import images
 from limner.nn.tiles import Tile
+from limner.upscaling.pixels import to_float, to_integer
 
-_SEEN = 512  # pixels of the longest side of a picture for a look
+_PREVIEW_SIZE = 512  # pixels, the longest side of a preview
 
 
-class Mosaic:
-    """A picture of whole numbers that takes its tiles row by row.
+class TileBlender:
+    """Puts enlarged tiles into a picture of 8 or 16 bits, row by row.
+
+    Neighboring tiles overlap by twice the feather. Across the overlap one fades linearly into the
+    other.
 
     Parameters
     ----------
     tiles : sequence of Tile
-        Of the small picture, as `limner.tiles.cover` gives them.
+        Tiles of the small picture, as `limner.nn.tiles.cover` returns them.
     scale : int
-        How many times larger the network makes them.
+        Scale factor of the network.
     feather : int
-        Pixels of the small picture to each side of a cut over which tiles fade into each other; 0
-        where they are exact. Fewer where a tile is narrower than twice that.
+        Pixels of the small picture on each side of a cut over which tiles are blended; 0 if the
+        tiles are exact. It is reduced for tiles narrower than twice the feather.
     depth : torch.dtype
         uint8 or uint16.
     """
@@ -35,69 +38,50 @@ class Mosaic:
         self.feather = [min(feather, min(axis) // 2) for axis in zip(*sides, strict=True)]
         height, width = (side * scale for side in self.size)
         self.result = torch.zeros((1, 3, height, width), dtype=depth)
-        self._strip = torch.empty(0)  # a row of tiles that fade into each other
+        self._row = torch.empty(0)  # the current row of tiles, blended from left to right
 
-    def put(self, large: Tensor, tile: Tile) -> None:
-        """Put what was made of a tile's outer part, [1, 3, h, w], into its place."""
-        rows, columns = self._area(tile, 0), self._area(tile, 1)
-        scale, (above, _, before, _) = self.scale, tile.outer
-        made = large[
+    def add(self, large: Tensor, tile: Tile) -> None:
+        """Add the enlarged outer part of a tile, [1, 3, h, w]."""
+        rows, columns = self._extent(tile, 0), self._extent(tile, 1)
+        scale, (top, _, left, _) = self.scale, tile.outer
+        part = large[
             ...,
-            (rows.start - above) * scale : (rows.stop - above) * scale,
-            (columns.start - before) * scale : (columns.stop - before) * scale,
+            (rows.start - top) * scale : (rows.stop - top) * scale,
+            (columns.start - left) * scale : (columns.stop - left) * scale,
         ].cpu()
         down, across = (slice(s.start * scale, s.stop * scale) for s in (rows, columns))
         if self.feather == [0, 0]:
-            self.result[..., down, across] = whole(made, self.result.dtype)
+            self.result[..., down, across] = to_integer(part, self.result.dtype)
             return
-        # within a row, shares add up to 1; the row then fades over the one above it
+        # the weights within a row sum to 1; the finished row then fades over the row above
         if not columns.start:
-            self._strip = torch.zeros((1, 3, made.shape[-2], self.result.shape[-1]))
-        self._strip[..., across] += made * self._shares(tile, 1, fade_out=True)
+            self._row = torch.zeros((1, 3, part.shape[-2], self.result.shape[-1]))
+        self._row[..., across] += part * self._weights(tile, 1, fade_out=True)
         if columns.stop == self.size[1]:
-            share = self._shares(tile, 0, fade_out=False)[:, None]
-            place = self.result[..., down, :]
-            faded = torch.where(share < 1, floats(place).lerp(self._strip, share), self._strip)
-            place.copy_(whole(faded, place.dtype))
+            weight = self._weights(tile, 0, fade_out=False)[:, None]
+            target = self.result[..., down, :]
+            blended = torch.where(weight < 1, to_float(target).lerp(self._row, weight), self._row)
+            target.copy_(to_integer(blended, target.dtype))
 
-    def seen(self) -> Tensor:
-        """Some of the pixels of what there is so far, for a look at it: [1, 3, h, w] in 0..1."""
-        every = -(-max(self.result.shape[-2:]) // _SEEN)
-        return floats(self.result[..., ::every, ::every])
+    def preview(self) -> Tensor:
+        """Return the picture so far, subsampled: [1, 3, h, w] in 0..1."""
+        stride = -(-max(self.result.shape[-2:]) // _PREVIEW_SIZE)
+        return to_float(self.result[..., ::stride, ::stride])
 
-    def _area(self, tile: Tile, axis: int) -> slice:
-        """What a tile covers of an axis, its feathers included."""
+    def _extent(self, tile: Tile, axis: int) -> slice:
+        """Return what a tile covers along an axis, feathers included, in pixels of the input."""
         begin, end = tile.core[2 * axis : 2 * axis + 2]
         feather = self.feather[axis]
         return slice(max(0, begin - feather), min(self.size[axis], end + feather))
 
-    def _shares(self, tile: Tile, axis: int, *, fade_out: bool) -> Tensor:
-        """How much a tile counts along an axis, from 0 to 1."""
-        area = self._area(tile, axis)
-        shares = torch.ones((area.stop - area.start) * self.scale)
+    def _weights(self, tile: Tile, axis: int, *, fade_out: bool) -> Tensor:
+        """Return the blending weights of a tile along an axis, from 0 to 1."""
+        extent = self._extent(tile, axis)
+        weights = torch.ones((extent.stop - extent.start) * self.scale)
         length = 2 * self.feather[axis] * self.scale
         ramp = (torch.arange(length) + 0.5) / max(1, length)
-        if area.start:
-            shares[:length] = ramp
-        if fade_out and area.stop < self.size[axis]:
-            shares[len(shares) - length :] = ramp.flip(0)
-        return shares
-
-
-def whole(values: Tensor, depth: torch.dtype) -> Tensor:
-    """0..1 → the whole numbers of uint8 or uint16."""
-    return values.clamp(0, 1).mul(torch.iinfo(depth).max).round().to(depth)
-
-
-def floats(values: Tensor) -> Tensor:
-    """And back."""
-    if values.is_floating_point():
-        return values
-    return values.float() / torch.iinfo(values.dtype).max
-
-
-def resized(large: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bicubic, of whole numbers: torch does 8 bits as they are, in a quarter of the memory."""
-    if large.dtype == torch.uint8 and size != (1, 1):  # of which torch's own is not able
-        return torch.nn.functional.interpolate(large, size, mode="bicubic", antialias=True)
-    return whole(images.resize(floats(large), size), large.dtype)
+        if extent.start:
+            weights[:length] = ramp
+        if fade_out and extent.stop < self.size[axis]:
+            weights[len(weights) - length :] = ramp.flip(0)
+        return weights

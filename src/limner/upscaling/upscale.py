@@ -1,34 +1,31 @@
-"""`upscale`: a larger picture, tile by tile."""
+"""`upscale`: make a picture larger with a neural network."""
 
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from limner import io
-from limner._version import __version__
+from limner.checks import check_choice, check_range
 from limner.errors import OptionError
 from limner.io import Source
 from limner.nn import devices, images, weights
-from limner.nn.tiles import cover
-from limner.progress import OnStep, Progress, silent
-from limner.upscaling import models, paper
+from limner.progress import OnStep, Reporter, silent
+from limner.upscaling import models
+from limner.upscaling.enlarge import DEFAULT_TILE, MIN_TILE, enlarge
 from limner.upscaling.models import Upscaler
-from limner.upscaling.tile_blending import Mosaic, floats, resized, whole
+from limner.upscaling.paper import DEFAULT_DPI, Size, SizeOptions, place_on_paper, plan
+from limner.upscaling.pixels import is_gray, resize_integer, to_float, to_integer
+from limner.upscaling.tile_blending import TileBlender
 
-LARGEST = 400e6  # pixels of a result
-SMALLEST_TILE = 32
-TILE = 256  # pixels of a side: what fits into caches is fastest
+MAX_PIXELS = 400e6
 QUALITIES = ("fast", "best")
-INVENTIVE = ("best", 4)  # the quality and the scale that have an inventive twin
-_LOCK, _PASSES = 2, 3  # pixels of the input on each side over which colours are held; how often
+PERCEPTUAL = ("best", 4)  # the quality and scale whose shipped network has a perceptual variant
 
 
 def upscale(
@@ -36,7 +33,7 @@ def upscale(
     *,
     scale: float | None = None,
     print_: str | None = None,
-    dpi: float = 150,
+    dpi: float = DEFAULT_DPI,
     fit: Literal["fit", "fill", "pad"] = "fit",
     bleed: float | str | None = None,
     max_scale: float = 4,
@@ -44,255 +41,254 @@ def upscale(
     detail: float = 0,
     model: str | None = None,
     inventive: str | None = None,
-    colour_lock: bool = True,
+    color_lock: bool = True,
     tile: int | None = None,
     device: str = "auto",
     allow_huge: bool = False,
     on_step: OnStep = silent,
 ) -> Image.Image:
-    """Make a picture larger, and what is in it sharper.
+    """Make a picture larger and sharper, for a screen or for print.
 
     Parameters
     ----------
     picture : str, path or PIL image
-        What to enlarge. Its profile and, in a .png, its 16 bits are kept.
+        The picture to enlarge. Its color profile is kept, and its 16 bits per channel if the
+        result is a .png.
     scale : float
-        How many times larger each side becomes, above 1; between the networks' own 2 and 4 by
-        shrinking what the larger gives. Left out: 4.
+        How many times larger each side becomes, above 1. Default: 4, or the value of
+        ``--max-scale`` if that is lower.
     print_ : str
-        Instead, the paper to be filled: ``60x40cm``, ``24x16in``, the width first.
+        Make the picture as large as this paper instead: width x height, as in 60x40cm or 24x16in.
+        Default: no paper.
     dpi : float
-        Pixels on an inch of it, 30 to 1200.
+        Print resolution in pixels per inch, from 30 to 1200. Needs ``--print``.
     fit : str
-        How the picture comes onto paper of another shape: ``fit`` into it, as large as it goes;
-        ``fill`` it, and lose what sticks out; ``pad`` it with white.
+        How the picture goes onto paper of another shape: ``fit`` keeps all of it, and the result
+        has the shape of the picture; ``fill`` covers the paper and crops what sticks out; ``pad``
+        keeps all of it and adds white borders. Needs ``--print``.
     bleed : float or str
-        How far the picture goes on beyond every edge of the paper, where it will be cut: ``3mm``,
-        5 cm at most. In a .pdf it lies between bleed box and trim box.
+        Extra picture beyond each edge of the paper, for the printer to cut off, as in 3mm. At most
+        5cm. A .pdf marks it with its trim box. Needs ``--print``. Default: none.
     max_scale : float
-        Refuse to make a side more than so many times larger, 16 at most: beyond 4 a network works
-        on what a network made.
+        Refuse to make a side more than this many times larger, from 1 to 16. Above 4, the networks
+        enlarge what they have made themselves, and the result becomes less true to the original.
     quality : str
-        The network that ships: ``fast``, or ``best`` in four times the time.
+        Network that comes with limner: ``fast``, or ``best``, which takes about four times as
+        long.
     detail : float
-        0 for what is likely to have been there, 1 for what looks as if it had been; ``best`` only.
+        From 0, faithful to the original, to 1, with added texture that looks plausible but is
+        invented. Needs ``--quality best``, or ``--model`` with ``--inventive``.
     model : str
-        Another network's weights instead, as ``.safetensors`` or ``.pth``: a compact one's, or
-        ESRGAN's, or with the extra ``models`` what spandrel knows.
+        Weights file of another network, .safetensors or .pth: SRVGGNetCompact or ESRGAN; with the
+        extra models installed, all networks that spandrel knows. Default: the network that
+        ``--quality`` chooses.
     inventive : str
-        Weights of the same network as `model` that `detail` goes towards.
-    colour_lock : bool
-        Keep every place's mean colour as it was.
+        Weights file of the perceptual variant of ``--model``, for ``--detail`` above 0. Default:
+        the variant that comes with limner.
+    color_lock : bool
+        Keep the mean color of every small area as in the original.
     tile : int
-        Side in pixels of the parts that are enlarged one by one, at least 32. Left out: 256, and
-        less where memory does not do.
+        Compute in tiles with this side, in pixels of the original, at least 32. Smaller tiles need
+        less memory. Default: 256, or less if memory runs out.
     device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        Where to compute: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest on this machine.
     allow_huge : bool
-        Read pictures of more than 100 megapixels too, and make such of more than 400.
+        Also read pictures of more than 100 megapixels, and make pictures of more than 400.
     on_step : callable
-        Called with a `Progress` before the first and after every tile. Raise `Stop` in it to end
-        early; there is no picture then.
+        Called with a `Progress` before the first tile and after each. If it raises `Stop`, the
+        exception propagates, because there is no complete picture.
 
     Returns
     -------
     PIL.Image.Image
-        RGB, or RGBA where the picture has alpha, with profile, resolution and recipe; in ``info``
-        ``bleed``, in pixels, and of a picture of 16 bits ``deep``.
+        RGB, or RGBA if the picture has transparency, with its color profile, resolution and
+        recipe. ``info["bleed"]`` is the bleed in pixels; ``info["deep"]`` holds the values of a
+        picture of 16 bits per channel.
 
     Raises
     ------
     InputError
-        A picture that cannot be read.
+        The picture cannot be read.
     OptionError
-        An option out of its range, or a result too large.
+        An option is out of range or has no effect, or the result would be too large.
     WeightsError
-        The network cannot be had.
+        The network cannot be loaded.
     """
-    began = time.monotonic()
-    if tile is not None and tile < SMALLEST_TILE:
-        raise OptionError(f"--tile {tile}: must be {SMALLEST_TILE} or more")
-    if quality not in QUALITIES:
-        raise OptionError(f"--quality {quality}: must be one of {', '.join(QUALITIES)}")
-    if not 0 <= detail <= 1:
-        raise OptionError(f"--detail {detail:g}: must be from 0 to 1")
-    if inventive is not None and (model is None or detail == 0):
-        raise OptionError("--inventive: goes with --model, and --detail above 0")
-    if detail and inventive is None and (model or quality != INVENTIVE[0]):
-        raise OptionError(
-            f"--detail {detail:g}: needs --quality {INVENTIVE[0]}, or --model with --inventive"
-        )
-    where = devices.pick(device)
-    subject = io.read(picture, allow_huge=allow_huge, native=True)
-    size = paper.plan(
-        images.size_of(subject.rgb),
-        scale=scale,
-        print_=print_,
-        dpi=dpi,
-        fit=fit,
-        bleed=bleed,
-        max_scale=max_scale,
-    )
-    wanted = size.picture
-    height, width = max(wanted, size.sheet, key=math.prod)
-    if height * width > LARGEST and not allow_huge:
-        raise OptionError(
-            f"{width}×{height} = {height * width / 1e6:.0f} megapixels: more than "
-            f"{LARGEST / 1e6:.0f}; use a smaller --scale or --dpi, or pass --allow-huge"
-        )
-    networks = _networks(size.factor, quality, detail, model, inventive, where)
-    files = {subject.name: subject.sha256}
-    for own in filter(None, (model, inventive)) if networks else ():
-        files[own] = weights.sha256(Path(own))
-    recipe: dict[str, object] = {
-        "verb": "upscale",
-        "version": __version__,
-        "inputs": [subject.name],
-        "options": {
-            "scale": scale,
-            "print_": print_,
-            "dpi": float(dpi),
-            "fit": fit,
-            "bleed": f"{bleed}m" if isinstance(bleed, float) else bleed,
-            "max_scale": float(max_scale),
-            "quality": quality,
-            "detail": float(detail),
-            "model": model,
-            "inventive": inventive,
-            "colour_lock": colour_lock,
-            "allow_huge": allow_huge,
-        },
-        "files": files,
+    report = Reporter("upscale", on_step)
+    check_range("tile", tile, MIN_TILE)
+    check_choice("quality", quality, QUALITIES)
+    check_range("detail", detail, 0, 1)
+    _check_networks(quality, detail, model, inventive)
+    size_options = SizeOptions(scale, print_, dpi, fit, bleed, max_scale)
+    size_options.check()
+    compute_on = devices.pick(device)
+
+    source = io.read(picture, allow_huge=allow_huge, native=True)
+    size = plan(images.size_of(source.rgb), size_options)
+    if not allow_huge:
+        _check_pixels(size)
+    networks = _load_networks(size.factor, quality, detail, model, inventive, compute_on)
+    options: dict[str, object] = {
+        "scale": scale,
+        "print_": print_,
+        "dpi": float(dpi),
+        "fit": fit,
+        "bleed": f"{bleed}m" if isinstance(bleed, float) else bleed,
+        "max_scale": float(max_scale),
+        "quality": quality,
+        "detail": float(detail),
+        "model": model,
+        "inventive": inventive,
+        "color_lock": color_lock,
+        "allow_huge": allow_huge,
     }
-    stage, turn, remarks = f"{wanted[1]}×{wanted[0]} px", 0, list(subject.notes)
+    own_weights = [name for name in (model, inventive) if name] if networks else []
+    hashes = {name: weights.sha256(Path(name)) for name in own_weights}
+    recipe = io.make_recipe("upscale", [source.name], options, [source], hashes)
 
-    def tell(done: int, tiles: int, note: str, made: Mosaic | None = None) -> None:
-        preview = None if made is None else lambda: io.to_picture(made.seen())
-        seconds, share = time.monotonic() - began, (turn + done / tiles) / max(1, len(networks))
-        for remark in (note, *remarks):
-            on_step(
-                Progress(
-                    "upscale",
-                    stage,
-                    done,
-                    tiles,
-                    seconds,
-                    preview=preview,
-                    note=remark,
-                    share=share,
-                    size=size.sheet,
-                )
-            )
-        remarks.clear()
-
-    depth = torch.uint16 if subject.deep else torch.uint8
-    large = subject.rgb
-    for turn, network in enumerate(networks):
-        ahead = math.prod(one.scale for one in networks[turn:])
-        least = -(-wanted[0] // ahead), -(-wanted[1] // ahead)
-        if turn and images.size_of(large)[0] > least[0]:  # no more than is wanted is made of it
-            large = resized(large, least)
-        large = enlarged(network, floats(large), colour_lock, tile or TILE, tell, depth)
-    if not networks:
-        large = whole(large, depth)
-        tell(0, 1, f"{stage}, smaller than it was, to {size.factor:.0%} a side")
-        tell(1, 1, "")
-    if _is_grey(subject.rgb):
-        large = images.luma(floats(large))
-        large = whole(large.expand(-1, 3, -1, -1), depth)
-    if images.size_of(large) != wanted:
-        large = resized(large, wanted)
-    alpha = None if subject.alpha is None else whole(images.resize(subject.alpha, wanted), depth)
+    depth = torch.uint16 if source.deep else torch.uint8
+    on_tile = _PassReporter(report, size, len(networks), source.notes)
+    if networks:
+        side = DEFAULT_TILE if tile is None else tile
+        rgb = _apply(networks, source.rgb, size.picture, color_lock, side, depth, on_tile)
+    else:
+        on_tile(0, 1, f"{on_tile.stage}, shrunk to {size.factor:.0%} of each side")
+        on_tile(1, 1)
+        rgb = to_integer(source.rgb, depth)
+    if is_gray(source.rgb):  # the networks can add a little color
+        rgb = to_integer(images.luma(to_float(rgb)).expand(-1, 3, -1, -1), depth)
+    if images.size_of(rgb) != size.picture:
+        rgb = resize_integer(rgb, size.picture)
+    alpha = source.alpha
+    if alpha is not None:
+        alpha = to_integer(images.resize(alpha, size.picture), depth)
     if print_ is not None:
-        subject = replace(subject, dpi=(dpi, dpi))
-        large = paper.on_paper(large, size.sheet)
-        alpha = None if alpha is None else paper.on_paper(alpha, size.sheet)
-    result = io.to_picture(large, alpha, like=subject, recipe=recipe)
+        source = replace(source, dpi=(dpi, dpi))
+        rgb = place_on_paper(rgb, size.sheet)
+        alpha = None if alpha is None else place_on_paper(alpha, size.sheet)
+    result = io.to_picture(rgb, alpha, like=source, recipe=recipe)
     result.info["bleed"] = size.bleed
     return result
 
 
-def _networks(
+def _check_networks(quality: str, detail: float, model: str | None, inventive: str | None) -> None:
+    """Refuse options that have no effect with the chosen network."""
+    if inventive is not None and model is None:
+        raise OptionError("--inventive: has no effect without --model; give --model too")
+    if inventive is not None and detail == 0:
+        raise OptionError("--inventive: has no effect with --detail 0; use --detail above 0")
+    if detail and model is not None and inventive is None:
+        raise OptionError(
+            f"--detail {detail:g}: needs --inventive with --model; give --inventive too, or use "
+            "--detail 0"
+        )
+    if detail and model is None and quality != PERCEPTUAL[0]:
+        raise OptionError(
+            f"--detail {detail:g}: needs --quality {PERCEPTUAL[0]}, or --model with --inventive"
+        )
+    # old recipes hold the default quality, also with --model
+    if model is not None and quality != QUALITIES[0]:
+        raise OptionError(
+            f"--quality {quality}: has no effect with --model, which replaces the network; give "
+            "only one"
+        )
+
+
+def _check_pixels(size: Size) -> None:
+    """Refuse a result that is probably a typing error."""
+    height, width = max(size.picture, size.sheet, key=math.prod)
+    if height * width > MAX_PIXELS:
+        raise OptionError(
+            f"{width}×{height} = {height * width / 1e6:.0f} megapixels: more than "
+            f"{MAX_PIXELS / 1e6:.0f}; use a smaller --scale or --dpi, or pass --allow-huge"
+        )
+
+
+def _load_networks(
     factor: float,
     quality: str,
     detail: float,
     model: str | None,
     inventive: str | None,
-    where: torch.device,
+    device: torch.device,
 ) -> list[Upscaler]:
-    """The networks that one after the other make a picture so many times larger, or more."""
+    """Load the networks that together enlarge by the factor or more, in order; none to shrink."""
     if model is not None:
-        network = models.load(Path(model), where)
+        network = models.load(Path(model), device)
         if inventive is not None:
-            models.mix(network, models.load(Path(inventive), where), detail, inventive)
-        times = math.log(factor, network.scale) if network.scale > 1 else float(factor > 1)
-        return [network] * max(0, math.ceil(times - 1e-9))
-    found = []
+            models.interpolate(network, models.load(Path(inventive), device), detail, inventive)
+        passes = math.log(factor, network.scale) if network.scale > 1 else float(factor > 1)
+        return [network] * max(0, math.ceil(passes - 1e-9))
+    networks = []
     while factor > 1:
-        scale = INVENTIVE[1] if detail or factor > 2 else 2
+        scale = PERCEPTUAL[1] if detail or factor > 2 else 2
         name = f"upscaler-{quality}-x{scale}"
-        network = models.load(weights.SHIPPED / f"{name}.safetensors", where)
+        network = models.load(weights.SHIPPED / f"{name}.safetensors", device)
         if detail:
-            twin = models.load(weights.SHIPPED / f"{name}-inventive.safetensors", where)
-            models.mix(network, twin, detail, f"{name}-inventive")
-        found.append(network)
-        factor, detail = factor / scale, 0  # what was invented once is then true
-    return found
+            variant = models.load(weights.SHIPPED / f"{name}-inventive.safetensors", device)
+            models.interpolate(network, variant, detail, f"{name}-inventive")
+        networks.append(network)
+        factor, detail = factor / scale, 0  # only the first pass adds texture
+    return networks
 
 
-@torch.no_grad()
-def enlarged(
-    network: Upscaler,
+def _apply(
+    networks: Sequence[Upscaler],
     rgb: Tensor,
-    lock: bool,
-    side: int,
-    tell: Callable[..., None],
-    depth: torch.dtype = torch.uint8,
+    size: tuple[int, int],
+    color_lock: bool,
+    tile: int,
+    depth: torch.dtype,
+    on_tile: "_PassReporter",
 ) -> Tensor:
-    """Enlarge a picture [1, 3, H, W] in 0..1 to uint8 or uint16, tile by tile.
-
-    Each tile sees as many pixels around it as the network does, so that there are no seams. Of a
-    network that sees too far for that, neighbouring tiles are blended.
-    """
-    height, width = images.size_of(rgb)
-    scale, feather = network.scale, network.feather
-    device = next(network.parameters(), rgb).device
-    margin = network.radius + feather + ((_LOCK + 1) * _PASSES if lock else 0)
-    tiles = cover(height, width, side=side, margin=margin, multiple=1)
-    parts = f"in {len(tiles)} tiles" if len(tiles) > 1 else "in one piece"
-    tell(0, len(tiles), f"{width * scale}×{height * scale} px, {parts}")
-    mosaic = Mosaic(tiles, scale, feather, depth)
-    for done, tile in enumerate(tiles, 1):
-        top, bottom, left, right = tile.outer
-        part = rgb[..., top:bottom, left:right].to(device)
-        try:
-            large = network(part)
-            large = locked(large, part) if lock else large
-        except (RuntimeError, MemoryError) as error:
-            if not devices.is_out_of_memory(error) or side <= SMALLEST_TILE:
-                raise
-            tell(done - 1, len(tiles), f"not enough memory for tiles of {side}; halving them")
-            return enlarged(network, rgb, lock, max(SMALLEST_TILE, side // 2), tell, depth)
-        mosaic.put(large, tile)
-        tell(done, len(tiles), "", mosaic)
-    return mosaic.result
-
-
-def locked(large: Tensor, small: Tensor) -> Tensor:
-    """Give an enlarged picture [N, 3, sH, sW] the local mean colours of what it was made of.
-
-    What the square of each pixel lacks, averaged over the pixels around, is added; some times, for
-    what that takes beyond white or black is lost. Of sRGB as it is, and not of linear light: so
-    pictures are made small by nearly everybody, and in linear light fine detail would darken.
-    """
-    scale = large.shape[-1] // small.shape[-1]
-    window = 2 * _LOCK + 1
-    for _ in range(_PASSES):
-        lacking = small - F.avg_pool2d(large.clamp(0, 1), scale)
-        lacking = F.avg_pool2d(lacking, window, 1, _LOCK, count_include_pad=False)
-        large = large.clamp(0, 1) + F.interpolate(lacking, scale_factor=scale, mode="bilinear")
+    """Apply the networks one after the other. The result has at least the given size."""
+    large = rgb
+    for index, network in enumerate(networks):
+        on_tile.index = index
+        # shrink first to what the remaining passes need
+        remaining = math.prod(later.scale for later in networks[index:])
+        needed = -(-size[0] // remaining), -(-size[1] // remaining)
+        if index and images.size_of(large)[0] > needed[0]:
+            large = resize_integer(large, needed)
+        large = enlarge(
+            network,
+            to_float(large),
+            color_lock=color_lock,
+            tile=tile,
+            on_tile=on_tile,
+            depth=depth,
+        )
     return large
 
 
-def _is_grey(rgb: Tensor) -> bool:
-    return bool(torch.equal(rgb[:, :1], rgb[:, 1:2]) and torch.equal(rgb[:, :1], rgb[:, 2:]))
+class _PassReporter:
+    """Reports the tiles of several passes. The first report is the plan, then come the notes.
+
+    Parameters
+    ----------
+    report : Reporter
+        Of the call.
+    size : Size
+        Of the result.
+    passes : int
+        Number of networks that are applied.
+    notes : sequence of str
+        Remarks about the picture that was read.
+    """
+
+    def __init__(self, report: Reporter, size: Size, passes: int, notes: Sequence[str]) -> None:
+        self.stage = f"{size.picture[1]}×{size.picture[0]} px"
+        self.index = 0  # of the current pass
+        self._report, self._size = report, size.sheet
+        self._passes, self._notes = max(1, passes), list(notes)
+
+    def __call__(
+        self, done: int, tiles: int, note: str = "", picture: TileBlender | None = None
+    ) -> None:
+        preview = None if picture is None else lambda: io.to_picture(picture.preview())
+        share = (self.index + done / tiles) / self._passes
+        for text in (note, *self._notes):
+            self._report(
+                self.stage, done, tiles, preview=preview, note=text, share=share, size=self._size
+            )
+        self._notes.clear()
