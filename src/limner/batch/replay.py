@@ -36,7 +36,10 @@ VERBS = (
 )
 # What recipes of version 0.1 call by another name: verbs, options, and words that options take.
 RENAMED_VERBS = {"draw": "sketch"}
-RENAMED_OPTIONS: dict[str, dict[str, str]] = {"hybridize": {"near_grey": "near_gray"}}
+RENAMED_OPTIONS: dict[str, dict[str, str]] = {
+    "hybridize": {"near_grey": "near_gray"},
+    "upscale": {"colour_lock": "color_lock"},
+}
 RENAMED_WORDS: dict[str, dict[str, dict[str, str]]] = {
     "beautify": {"method": {"optimise": "optimize"}}
 }
