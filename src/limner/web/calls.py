@@ -46,9 +46,6 @@ def make_call(
     OptionError
         A picture is missing, or a value is not allowed.
     """
-    if not any(files.get(name) for name in tab.pictures):
-        places = " / ".join(f"“{label}”" for label in tab.pictures.values())
-        raise OptionError(f"{places}: is empty; drop a file there first")
     inputs: list[str] = []
     options: dict[str, Any] = {}
     for one in fields(tab):
@@ -65,6 +62,9 @@ def make_call(
             inputs += files.get(name, ())
         elif paths := list(files.get(name, ())):
             options[name] = paths if get_origin(option.kind) is list else paths[0]
+    if not inputs and not any(name in options for name in tab.pictures):
+        places = " and ".join(f"“{label}”" for label in tab.pictures.values())
+        raise OptionError(f"{places}: are empty; drop a file into one of them first")
     return Call(tab, inputs, options)
 
 

@@ -23,9 +23,10 @@ SAVED = {"save_cube": "colors.cube"}  # options that write a file, and its name
 _LABELS = {
     "dpi": "DPI",
     "init": "Start from",
-    "inventive": "Weights for invented detail (.safetensors file)",
-    "model": "Other weights (.safetensors file)",
+    "inventive": "Weights for invented detail",
+    "model": "Other weights",
     "print_": "Paper size",
+    "save_cube": "Color table (.cube file)",
     "zoom_gif": "Zoom GIF",
 }
 
@@ -106,7 +107,7 @@ TABS = (
         "generate",
         "Generate",
         ("n", "seed", "variety", "size"),
-        {"like": "Picture to vary", "model": "Or a trained painter (.safetensors file)"},
+        {"like": "Picture to vary", "model": "Trained painter"},
     ),
     Tab(
         "upscale",
@@ -235,7 +236,7 @@ def _fields(tab: Tab, option: Option) -> list[Field]:
     if option.picture:
         words = _fields_beside_picture(option, label, text)
         if option.choices:  # the field with the words has the help
-            label, text = f"{label} (or a picture)", ""
+            label, text = f"{label}: a picture instead", ""
         return [*words, Field(option, "picture", label, text)]
     if kind is Path:  # the page reads only the files that it is given
         return [Field(option, "save", label, text)] if name in SAVED else []

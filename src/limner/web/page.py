@@ -42,7 +42,7 @@ CSS = """
 .limner-empty { min-height: 12rem; display: grid; place-items: center; border-radius: .5rem;
   border: 1px dashed var(--border-color-primary); color: var(--body-text-color-subdued); }
 .limner-code textarea, #history-recipe textarea { font-family: var(--font-mono); }
-.limner-help { font-size: var(--text-sm); color: var(--body-text-color-subdued); }
+.limner-help p { font-size: var(--text-sm); color: var(--body-text-color-subdued); }
 .limner-preview { width: 100%; max-height: 60vh; object-fit: contain; }
 progress { width: 100%; height: .8rem; appearance: none; border: 0; border-radius: .4rem;
   overflow: hidden; background: var(--border-color-primary); }

@@ -91,7 +91,7 @@ class View:
             for one in more:
                 if one.kind in ("picture", "weights_file"):
                     if one.help:  # a slot has no space for it
-                        gr.Markdown(f"{one.label}: {one.help}", elem_classes="limner-help")
+                        gr.Markdown(one.help, elem_classes="limner-help")
                     for number in range(SEVERAL if "list" in str(one.option.kind) else 1):
                         self._slot(one, number)
                 else:
@@ -112,6 +112,7 @@ class View:
             "elem_id": f"{self.tab.verb}-{name.replace('.', '-')}",
         }
         if one.kind == "weights_file":
+            common["label"] = f"{label} (.safetensors file)"
             self.slots[name] = gr.File(file_types=[".safetensors"], height=150, **common)
         else:
             self.slots[name] = gr.Image(
