@@ -1,10 +1,10 @@
-"""What `upscale` is measured by: PSNR, SSIM, seconds and memory, seams, colours.
+"""Measure `upscale`: PSNR and SSIM, time and memory, seams between tiles, and color shifts.
 
     python benchmarks/upscale.py [SET …]
 
 Each SET is a folder of pictures named ``…HR.png`` with their bicubic quarters ``…LR.png`` (Set5,
-Set14): PSNR and SSIM of luma, less a border of 4 pixels, as papers give them. The rest runs on the
-example. Where onnx and onnxruntime are installed, ONNX Runtime is timed too.
+Set14). PSNR and SSIM are of luma without a border of 4 pixels, as in papers. The other measurements
+use the example photo. ONNX Runtime is timed too if onnx and onnxruntime are installed.
 """
 
 import math
@@ -25,30 +25,44 @@ from limner.nn import images, weights
 from limner.train.metrics import psnr, ssim
 from limner.upscaling import models
 from limner.upscaling.compact import Compact
+from limner.upscaling.enlarge import DEFAULT_TILE, enlarge
 from limner.upscaling.rrdb import RRDB
-from limner.upscaling.upscale import QUALITIES, TILE, enlarged
+from limner.upscaling.tile_blending import TileBlender
+from limner.upscaling.upscale import QUALITIES
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PLAIN, ONNX = "plain torch, whole", "ONNX Runtime, whole"
-FREE, LOCKED = "limner", "limner, colours locked"
+PLAIN, ONNX = "plain torch, in one piece", "ONNX Runtime, in one piece"
+FREE, LOCKED = "limner without color lock", "limner with color lock"
 
 
-def network(quality: str, scale: int, twin: str = "") -> models.Upscaler:
-    """The shipped network."""
-    path = weights.SHIPPED / f"upscaler-{quality}-x{scale}{twin}.safetensors"
+def network(quality: str, scale: int, variant: str = "") -> models.Upscaler:
+    """Load a shipped network."""
+    path = weights.SHIPPED / f"upscaler-{quality}-x{scale}{variant}.safetensors"
     return models.load(path, torch.device("cpu"))
 
 
-def silent(*_: object) -> None:
-    """Say nothing."""
+def silent(done: int, tiles: int, note: str, picture: TileBlender | None) -> None:
+    """Ignore the progress."""
+
+
+def enlarged(
+    net: models.Upscaler,
+    photo: Tensor,
+    *,
+    lock: bool,
+    tile: int = DEFAULT_TILE,
+    depth: torch.dtype = torch.uint8,
+) -> Tensor:
+    """Enlarge a photo, without progress."""
+    return enlarge(net, photo, color_lock=lock, tile=tile, on_tile=silent, depth=depth)
 
 
 def scores(folder: Path) -> None:
     """Print PSNR and SSIM over a test set."""
     networks = {quality: network(quality, 4) for quality in QUALITIES}
-    twin = network("best", 4)
-    models.mix(twin, network("best", 4, "-inventive"), 1, "the inventive twin")
-    networks["best, --detail 1"] = twin
+    perceptual = network("best", 4)
+    models.interpolate(perceptual, network("best", 4, "-inventive"), 1, "the perceptual variant")
+    networks["best, --detail 1"] = perceptual
     found: dict[str, list[tuple[float, float]]] = {}
     for path in sorted(folder.glob("*HR.*")):
         small = io.read(path.with_name(path.name.replace("HR", "LR"))).rgb
@@ -57,24 +71,24 @@ def scores(folder: Path) -> None:
         made = {"bicubic": images.resize(small, (height, width))}
         for name, net in networks.items():
             for lock in (False, True):
-                ours = enlarged(net, small, lock, TILE, silent).float() / 255
-                made[f"{name}{', colours locked' if lock else ''}"] = ours
+                ours = enlarged(net, small, lock=lock).float() / 255
+                made[f"{name}{', color lock' if lock else ''}"] = ours
         for name, ours in made.items():
             found.setdefault(name, []).append((psnr(ours, large, 4), ssim(ours, large, 4)))
     for name, values in found.items():
-        decibels, likeness = (fmean(column) for column in zip(*values, strict=True))
-        print(f"{folder.name}, {len(values)} pictures, {name}: {decibels:.2f} dB, {likeness:.4f}")
+        mean_psnr, mean_ssim = (fmean(column) for column in zip(*values, strict=True))
+        print(f"{folder.name}, {len(values)} pictures, {name}: {mean_psnr:.2f} dB, {mean_ssim:.4f}")
 
 
 def onnx_of(net: Compact) -> bytes:
-    """A compact network as ONNX, node by node."""
+    """Convert a compact network to ONNX."""
     from onnx import TensorProto, helper, numpy_helper
 
     nodes, constants, name = [], [], "picture"
     for index, layer in enumerate(net.body):
         inputs = [name]
         for key, value in layer.state_dict().items():
-            # a slope for every channel stands beside height and width
+            # slopes need the shape [C, 1, 1]
             array = value.numpy() if isinstance(layer, nn.Conv2d) else value.numpy()[:, None, None]
             constants.append(numpy_helper.from_array(array, f"{index}.{key}"))
             inputs.append(f"{index}.{key}")
@@ -106,7 +120,7 @@ def onnx_of(net: Compact) -> bytes:
 
 
 def timed(kind: str, side: int, quality: str = "fast") -> float:
-    """Seconds of enlarging a square four times, the best of three."""
+    """Return the seconds it takes to enlarge a square four times, the best of three."""
     net = network(quality, 4)
     photo = images.resize(io.read(EXAMPLES / "photo.jpg").rgb, (side, side))
     if kind == ONNX:
@@ -123,46 +137,47 @@ def timed(kind: str, side: int, quality: str = "fast") -> float:
         elif kind == ONNX:
             session.run(None, {"picture": photo.numpy()})
         else:
-            enlarged(net, photo, kind == LOCKED, TILE, silent)
+            enlarged(net, photo, lock=kind == LOCKED)
         seconds.append(time.perf_counter() - began)
     return min(seconds)
 
 
 def seams(photo: Tensor, radius: int) -> tuple[float, float]:
-    """Steps across the cuts of tiles of 64 with too narrow a margin, blended and not.
+    """Measure seams of tiles of 64 pixels with too narrow a margin, with and without blending.
 
-    As in networks that see too far for exact tiles. The mean square of what the tiles add to the
-    differences of neighbouring pixels, over that of the differences in the whole picture.
+    As for networks whose receptive field is too large for exact tiles. Seams are the mean square of
+    what the tiles add to the differences of neighboring pixels across cuts, relative to the mean
+    square of these differences in one piece.
     """
     net, found = network("best", 4), []
-    whole = enlarged(net, photo, False, 4096, silent, torch.uint16).float()
+    whole = enlarged(net, photo, lock=False, tile=4096, depth=torch.uint16).float()
     net.radius = radius
     for net.feather in (RRDB(1, 1, 1, 1, 1).feather, 0):
-        cut = enlarged(net, photo, False, 64, silent, torch.uint16).float()
+        cut = enlarged(net, photo, lock=False, tile=64, depth=torch.uint16).float()
         ours, theirs = (p.diff(dim=-1)[..., 255::256] for p in (cut, whole))
         found.append(((ours - theirs).square().mean() / theirs.square().mean()).item())
     return found[0], found[1]
 
 
-def colours(photo: Tensor, lock: bool) -> tuple[float, float]:
-    """Mean and largest change of the mean colour of 16×16 squares, in 255ths."""
-    large = enlarged(network("fast", 4), photo, lock, TILE, silent).float()
+def color_shifts(photo: Tensor, lock: bool) -> tuple[float, float]:
+    """Return the mean and largest change of mean colors of 16×16 squares, out of 255."""
+    large = enlarged(network("fast", 4), photo, lock=lock).float()
     moved = (F.avg_pool2d(large, 64) - F.avg_pool2d(photo * 255, 16)).abs()
     return moved.mean().item(), moved.max().item()
 
 
 def main() -> None:
-    """Print everything."""
+    """Run and print all measurements."""
     for argument in sys.argv[1:]:
         scores(Path(argument))
     kinds = (PLAIN, ONNX, FREE, LOCKED) if find_spec("onnxruntime") else (PLAIN, FREE, LOCKED)
     for quality in QUALITIES:
-        better = math.inf
+        fastest = math.inf
         for kind in kinds:
             seconds, _, peak = measured(timed, kind, 1024, quality)
             if kind in (PLAIN, ONNX):
-                better = min(better, seconds)
-            ratio = f"{seconds / better:.2f} of the better of the above"
+                fastest = min(fastest, seconds)
+            ratio = f"{seconds / fastest:.2f} × the fastest in one piece"
             gigabytes = f"peak {peak / 2**30:.2f} GiB"
             print(f"1024² × 4, {quality}, {kind}: {seconds:.2f} s ({ratio}), {gigabytes}")
         seconds, _, peak = measured(timed, LOCKED, 3464, quality)
@@ -177,14 +192,20 @@ def main() -> None:
         double = parts(photo.double())[..., : 4 * 256, :]
     for radius in (4, 10):
         blended, hard = seams(photo, radius)
-        print(f"best, margin {radius} of 18, seam energy: {blended:.1e} blended, {hard:.1e} not")
-    cut = enlarged(network("fast", 4), photo, False, 128, silent)
+        print(
+            f"best, margin {radius} of 18, seam energy: "
+            f"{blended:.1e} with blending, {hard:.1e} without"
+        )
+    cut = enlarged(network("fast", 4), photo, lock=False, tile=128)
     off = (cut.float() / 255 - whole.clamp(0, 1)).abs().max().item()
     print(f"tiles of 128 against one piece: {off * 255:.3f} / 255 at most, 0.5 of it rounding")
     print(f"one cut, before rounding: {(top - double).abs().max().item():.0e}")
     for lock in (False, True):
-        mean, most = colours(photo, lock)
-        print(f"colours {'locked' if lock else 'free'}: {mean:.3f} / 255 mean, {most:.2f} most")
+        mean, largest = color_shifts(photo, lock)
+        print(
+            f"color shift {'with' if lock else 'without'} color lock, of 255: "
+            f"{mean:.3f} on average, {largest:.2f} at most"
+        )
 
 
 if __name__ == "__main__":

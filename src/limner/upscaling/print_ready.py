@@ -45,8 +45,8 @@ def print_ready(
         Network that comes with limner: ``fast``, or ``best``, which takes about four times as
         long.
     detail : float
-        From 0, faithful to the original, to 1, with added texture that looks plausible but is
-        invented. Needs the quality ``best``.
+        How much texture to add, from 0 (none, faithful to the original) to 1 (plausible, but
+        invented). Needs the quality ``best``.
     on_step : callable
         Called with a `Progress` before the first tile and after each.
 

@@ -70,26 +70,26 @@ def upscale(
         Extra picture beyond each edge of the paper, for the printer to cut off, as in 3mm. At most
         5cm. A .pdf marks it with its trim box. Needs ``--print``. Default: none.
     max_scale : float
-        Refuse to make a side more than this many times larger, from 1 to 16. Above 4, the networks
-        enlarge what they have made themselves, and the result becomes less true to the original.
+        The most times larger a side may become, from 1 to 16. Above 4, the networks enlarge what
+        they have made themselves, and the result becomes less true to the original.
     quality : str
         Network that comes with limner: ``fast``, or ``best``, which takes about four times as
         long.
     detail : float
-        From 0, faithful to the original, to 1, with added texture that looks plausible but is
-        invented. Needs ``--quality best``, or ``--model`` with ``--inventive``.
+        How much texture to add, from 0 (none, faithful to the original) to 1 (plausible, but
+        invented). Needs ``--quality best``, or ``--model`` with ``--inventive``.
     model : str
-        Weights file of another network, .safetensors or .pth: SRVGGNetCompact or ESRGAN; with the
-        extra models installed, all networks that spandrel knows. Default: the network that
-        ``--quality`` chooses.
+        Weights file of another network, .safetensors or .pth: Real-ESRGAN's compact network
+        (SRVGGNetCompact) or ESRGAN. With limner[models] installed, also SwinIR and all others that
+        spandrel knows. Default: the network that ``--quality`` chooses.
     inventive : str
-        Weights file of the perceptual variant of ``--model``, for ``--detail`` above 0. Default:
-        the variant that comes with limner.
+        Weights file of the perceptual variant of ``--model``, which adds the texture that
+        ``--detail`` asks for. Default: none.
     color_lock : bool
         Keep the mean color of every small area as in the original.
     tile : int
-        Compute in tiles with this side, in pixels of the original, at least 32. Smaller tiles need
-        less memory. Default: 256, or less if memory runs out.
+        Side of the tiles in which the picture is computed, in pixels of the original, at least 32.
+        Smaller tiles need less memory. Default: 256, or less if memory runs out.
     device : str
         Where to compute: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest on this machine.
     allow_huge : bool
