@@ -528,8 +528,8 @@ def test_an_esrgan_file_that_lacks_a_tensor_is_refused(
 ) -> None:
     state = RRDB(8, 4, 2, 2, 1).state_dict()
     whole = LAYOUTS[layout](state)
-    (lacking,) = [key for key, value in whole.items() if value is state[missing]]
-    del whole[lacking]
+    (missing_key,) = [key for key, value in whole.items() if value is state[missing]]
+    del whole[missing_key]
     assert refusal(written(tmp_path / "a.pth", whole))
 
 

@@ -43,7 +43,7 @@ def test_the_sheet_and_the_picture_on_it(fit: str, bleed: int) -> None:
     for size, paper, dpi in itertools.product(sizes, papers, (30, 72, 150)):
         width, height = (Fraction((side + 2 * bleed) * dpi * 10, 254) for side in paper)
         sheet = round(height), round(width)
-        ratios = [Fraction(room, side) for room, side in zip(sheet, size, strict=True)]
+        ratios = [Fraction(space, side) for space, side in zip(sheet, size, strict=True)]
         factor = max(ratios) if fit == "fill" else min(ratios)
         options = {"print_": f"{paper[0]}x{paper[1]}mm", "dpi": dpi, "fit": fit, "max_scale": 16}
         options["bleed"] = f"{bleed}mm" if bleed else None
@@ -63,11 +63,11 @@ def test_the_sheet_and_the_picture_on_it(fit: str, bleed: int) -> None:
         exact = [side * factor for side in size]
         off = [made - side for made, side in zip(plan.picture, exact, strict=True)]
         if fit == "fill":  # rounded up to reach the edges; one more pixel if a float is above
-            assert all(made >= room for made, room in zip(plan.picture, sheet, strict=True))
+            assert all(made >= space for made, space in zip(plan.picture, sheet, strict=True))
             assert 0 <= min(off) <= max(off) <= 1
         else:
-            assert all(made <= room for made, room in zip(plan.picture, sheet, strict=True))
-            assert any(made == room for made, room in zip(plan.picture, sheet, strict=True))
+            assert all(made <= space for made, space in zip(plan.picture, sheet, strict=True))
+            assert any(made == space for made, space in zip(plan.picture, sheet, strict=True))
             for made, side in zip(plan.picture, exact, strict=True):
                 assert abs(made - side) <= 0.5 + 1e-9 or made == 1  # never less than a pixel
         found["larger" if factor > 1 else "smaller"] += 1
@@ -115,19 +115,19 @@ def test_size_without_paper(options: dict[str, Any], size: tuple[int, int]) -> N
 def test_a_picture_is_centered(depth: torch.dtype, turned: bool) -> None:
     """White borders, or cropped parts, of both sides differ by at most one pixel."""
     white = torch.iinfo(depth).max
-    for side, room in itertools.product(range(1, 6), repeat=2):
+    for side, space in itertools.product(range(1, 6), repeat=2):
         picture = torch.arange(1, side + 1).expand(1, 3, 2, side)  # 1, 2, 3, … along the side
-        picture, sheet = (picture.mT, (room, 2)) if turned else (picture, (2, room))
+        picture, sheet = (picture.mT, (space, 2)) if turned else (picture, (2, space))
         laid = place_on_paper(picture.to(depth), sheet)
         assert laid.dtype == depth and laid.shape == (1, 3, *sheet)
-        rows = (laid.mT if turned else laid).reshape(-1, room).tolist()
+        rows = (laid.mT if turned else laid).reshape(-1, space).tolist()
         assert rows == rows[:1] * 6
         inside = [value for value in rows[0] if value != white]
-        assert inside == list(range(inside[0], inside[0] + min(side, room)))
+        assert inside == list(range(inside[0], inside[0] + min(side, space)))
         before, after = rows[0].index(inside[0]), rows[0][::-1].index(inside[-1])
         cut = inside[0] - 1, side - inside[-1]
-        assert before + after == max(0, room - side) and abs(before - after) <= 1
-        assert sum(cut) == max(0, side - room) and abs(cut[0] - cut[1]) <= 1
+        assert before + after == max(0, space - side) and abs(before - after) <= 1
+        assert sum(cut) == max(0, side - space) and abs(cut[0] - cut[1]) <= 1
 
 
 # --- refusals and their suggestions ----------------------------------------------------------

@@ -69,9 +69,9 @@ def by_the_paper(
 )
 def test_it_is_the_network_of_the_paper(depth: int, doublings: int, unshuffle: int) -> None:
     network, picture = network_of(depth, doublings, unshuffle), picture_of(8, 12)
-    wanted = by_the_paper(network.state_dict(), picture, depth, doublings, unshuffle)
-    assert wanted.std() > 0.05
-    np.testing.assert_allclose(network(picture), wanted, rtol=1e-10, atol=1e-10)
+    expected = by_the_paper(network.state_dict(), picture, depth, doublings, unshuffle)
+    assert expected.std() > 0.05
+    np.testing.assert_allclose(network(picture), expected, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("part", ["body.0.rdb2.conv4.weight", "body.1.rdb3.conv5.bias"])
@@ -103,10 +103,10 @@ def test_odd_sizes_are_padded_with_the_edge_and_cropped(
     network, picture = network_of(1, 2, unshuffle), picture_of(*size)
     below, right = (-(-length // unshuffle) * unshuffle - length for length in size)
     padded = np.pad(picture.numpy(), ((0, 0), (0, 0), (0, below), (0, right)), mode="edge")
-    wanted = by_the_paper(network.state_dict(), torch.from_numpy(padded), 1, 2, unshuffle)
+    expected = by_the_paper(network.state_dict(), torch.from_numpy(padded), 1, 2, unshuffle)
     scale = 4 // unshuffle
-    wanted = wanted[:, :, : size[0] * scale, : size[1] * scale]
-    np.testing.assert_allclose(network(picture), wanted, rtol=1e-10, atol=1e-10)
+    expected = expected[:, :, : size[0] * scale, : size[1] * scale]
+    np.testing.assert_allclose(network(picture), expected, rtol=1e-10, atol=1e-10)
 
 
 # --- names -----------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def test_names_by_hand(theirs: str, ours: str) -> None:
 def test_the_oldest_names_by_hand() -> None:
     """The keys of the common ×4 file of 2018, in its order."""
     layers = ["0", "1.sub.0.RDB1.conv1.0", "1.sub.22.RDB3.conv5.0", "1.sub.23", "3", "6", "8", "10"]
-    wanted = ["conv_first", "body.0.rdb1.conv1", "body.22.rdb3.conv5", "conv_body"]
-    wanted += ["conv_up1", "conv_up2", "conv_hr", "conv_last"]
+    expected = ["conv_first", "body.0.rdb1.conv1", "body.22.rdb3.conv5", "conv_body"]
+    expected += ["conv_up1", "conv_up2", "conv_hr", "conv_last"]
     found = rename_keys({f"model.{layer}.weight": torch.zeros(1) for layer in layers})
-    assert list(found) == [f"{layer}.weight" for layer in wanted]
+    assert list(found) == [f"{layer}.weight" for layer in expected]

@@ -181,9 +181,9 @@ def test_gray_stays_gray_and_alpha_is_kept(model: str) -> None:
     clear = PICTURE.convert("RGBA")
     clear.putalpha(Image.linear_gradient("L").resize(PICTURE.size))
     large = upscale(clear, scale=2)
-    wanted = clear.getchannel("A").resize((120, 80), Image.Resampling.BICUBIC)
+    expected = clear.getchannel("A").resize((120, 80), Image.Resampling.BICUBIC)
     assert large.mode == "RGBA"
-    off = np.asarray(large.getchannel("A")).astype(float) - np.asarray(wanted)
+    off = np.asarray(large.getchannel("A")).astype(float) - np.asarray(expected)
     assert np.abs(off).max() <= 1
 
 
@@ -198,11 +198,11 @@ def test_running_out_of_memory_halves_the_tiles(
         return forward(self, part)
 
     whole = upscale(picture, model=model)
-    told: list[Progress] = []
+    reports: list[Progress] = []
     monkeypatch.setattr(Compact, "forward", narrow)
-    cut = upscale(picture, model=model, on_step=told.append)
+    cut = upscale(picture, model=model, on_step=reports.append)
     assert np.abs(rgb(whole) - rgb(cut)).max() <= 1
-    assert any("not enough memory for tiles of 256 px; trying" in p.note for p in told)
+    assert any("not enough memory for tiles of 256 px; trying" in p.note for p in reports)
 
 
 def test_a_network_of_another_scale_is_resampled(tmp_path: Path) -> None:
@@ -373,10 +373,10 @@ def test_16_bits_are_kept(tmp_path: Path, doubling: str, channels: int, lock: bo
     """Of gray, color, and color with alpha, through two passes."""
     values = np.random.default_rng(1).integers(0, 65536, (9, 7, channels), dtype=np.uint16)
     large = upscale(from_disk(tmp_path, values), model=doubling, scale=4, color_lock=lock)
-    wanted = (values.repeat(3, 2) if channels == 1 else values[..., :3]).repeat(4, 0).repeat(4, 1)
+    expected = (values.repeat(3, 2) if channels == 1 else values[..., :3]).repeat(4, 0).repeat(4, 1)
     deep = deep_of(large)
     assert deep.shape == (36, 28, max(3, channels))
-    assert np.abs(deep[..., :3].astype(float) - wanted).max() <= 1
+    assert np.abs(deep[..., :3].astype(float) - expected).max() <= 1
     np.testing.assert_array_equal(np.asarray(large), (deep / 257).round())
     np.testing.assert_array_equal(reread(large, tmp_path / "out.png"), deep)
 
@@ -399,8 +399,8 @@ def test_a_ramp_is_finer_than_8_bits(tmp_path: Path, scale: float) -> None:
     assert len(np.unique(deep)) > 256 and len(np.unique(deep // 257)) < 20
     inner = deep[:, 4 * scale : -4 * scale, 1].astype(float)
     place = (np.arange(64 * scale) + 0.5) / scale - 0.5  # of pixel centers
-    wanted = (20000 + 60 * place)[4 * scale : -4 * scale]
-    assert np.abs(inner - wanted).max() < 257  # a level of 8 bits
+    expected = (20000 + 60 * place)[4 * scale : -4 * scale]
+    assert np.abs(inner - expected).max() < 257  # a level of 8 bits
     assert "deep" not in upscale(PICTURE, scale=scale).info
 
 
@@ -439,23 +439,27 @@ def test_paper_of_one_pixel(model: str) -> None:
 
 
 def test_progress_counts_tiles_and_stop_goes_through(model: str) -> None:
-    told: list[Progress] = []
-    seen: list[np.ndarray] = []
+    reports: list[Progress] = []
+    previews: list[np.ndarray] = []
 
-    def look(progress: Progress) -> None:
-        told.append(progress)
+    def record(progress: Progress) -> None:
+        reports.append(progress)
         if progress.preview is not None:
-            seen.append(rgb(progress.preview()))
+            previews.append(rgb(progress.preview()))
 
-    whole = rgb(upscale(spots(1, 90, 110), model=model, tile=64, on_step=look))
-    assert [p.step for p in told] == [0, 1, 2, 3, 4] and {p.steps for p in told} == {4}
-    assert told[0].note == "440×360 px, in 4 tiles" and told[-1].share == 1
+    whole = rgb(upscale(spots(1, 90, 110), model=model, tile=64, on_step=record))
+    assert [p.step for p in reports] == [0, 1, 2, 3, 4] and {p.steps for p in reports} == {4}
+    assert reports[0].note == "440×360 px, in 4 tiles" and reports[-1].share == 1
     down, across = 4 * 45, 4 * 55  # of the first tile
-    assert len(seen) == 4 and not seen[0][down + 4 :].any() and not seen[0][:, across + 4 :].any()
-    np.testing.assert_array_equal(
-        seen[0][: down - 4, : across - 4], whole[: down - 4, : across - 4]
+    assert (
+        len(previews) == 4
+        and not previews[0][down + 4 :].any()
+        and not previews[0][:, across + 4 :].any()
     )
-    np.testing.assert_array_equal(seen[-1], whole)
+    np.testing.assert_array_equal(
+        previews[0][: down - 4, : across - 4], whole[: down - 4, : across - 4]
+    )
+    np.testing.assert_array_equal(previews[-1], whole)
 
     def stop(progress: Progress) -> None:
         raise Stop
@@ -465,15 +469,15 @@ def test_progress_counts_tiles_and_stop_goes_through(model: str) -> None:
 
 
 def test_the_share_rises_over_all_passes(small: dict[int, str]) -> None:
-    told: list[Progress] = []
-    upscale(spots(1, 30, 50), model=small[2], scale=8, max_scale=8, tile=32, on_step=told.append)
+    reports: list[Progress] = []
+    upscale(spots(1, 30, 50), model=small[2], scale=8, max_scale=8, tile=32, on_step=reports.append)
     tiles = [math.ceil(30 * n / 32) * math.ceil(50 * n / 32) for n in (1, 2, 4)]
     assert tiles == [2, 8, 28]
-    wanted = [(turn + n / of) / 3 for turn, of in enumerate(tiles) for n in range(of + 1)]
-    np.testing.assert_allclose([p.share for p in told], wanted)
-    assert [p.steps for p in told] == [of for of in tiles for _ in range(of + 1)]
-    assert told[-1].step == told[-1].steps and {p.stage for p in told} == {"400×240 px"}
-    assert [p.note for p in told if p.note] == [
+    expected = [(turn + n / of) / 3 for turn, of in enumerate(tiles) for n in range(of + 1)]
+    np.testing.assert_allclose([p.share for p in reports], expected)
+    assert [p.steps for p in reports] == [of for of in tiles for _ in range(of + 1)]
+    assert reports[-1].step == reports[-1].steps and {p.stage for p in reports} == {"400×240 px"}
+    assert [p.note for p in reports if p.note] == [
         "100×60 px, in 2 tiles", "200×120 px, in 8 tiles", "400×240 px, in 28 tiles"
     ]  # fmt: skip
 
@@ -482,12 +486,12 @@ def test_notes_about_the_file_are_reported_once(tmp_path: Path, doubling: str) -
     frames = [Image.new("RGB", (8, 6), color) for color in ("red", "lime", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     for options in ({"model": doubling, "scale": 2}, {"print_": "4x3mm", "dpi": 30}):
-        told: list[Progress] = []
-        large = upscale(tmp_path / "a.gif", on_step=told.append, **options)
+        reports: list[Progress] = []
+        large = upscale(tmp_path / "a.gif", on_step=reports.append, **options)
         assert np.abs(rgb(large) - (255, 0, 0)).max() <= 1
         first = f"{tmp_path / 'a.gif'}: only the first of 3 frames is used"
-        assert [p.note for p in told].count(first) == 1
-        shares = [p.share for p in told]
+        assert [p.note for p in reports].count(first) == 1
+        shares = [p.share for p in reports]
         assert shares == sorted(shares) and (shares[0], shares[-1]) == (0, 1)
 
 
@@ -499,12 +503,12 @@ def test_shrinking_needs_no_network(
     source: Any = PICTURE
     if deep:
         source = from_disk(tmp_path, np.asarray(PICTURE).astype(np.uint16) * 257)
-    told: list[Progress] = []
-    small = upscale(source, print_="1x1in", dpi=30, on_step=told.append)
+    reports: list[Progress] = []
+    small = upscale(source, print_="1x1in", dpi=30, on_step=reports.append)
     by_pillow = PICTURE.resize((30, 20), Image.Resampling.BICUBIC)
     assert np.abs(rgb(small) - rgb(by_pillow)).max() <= 1 and ("deep" in small.info) == deep
-    assert [(p.step, p.steps, p.share) for p in told] == [(0, 1, 0), (1, 1, 1)]
-    assert told[0].note == "30×20 px, shrunk to 50% of each side"
+    assert [(p.step, p.steps, p.share) for p in reports] == [(0, 1, 0), (1, 1, 1)]
+    assert reports[0].note == "30×20 px, shrunk to 50% of each side"
 
 
 def test_the_recipe_holds_options_and_files(tmp_path: Path, model: str) -> None:
