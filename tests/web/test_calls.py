@@ -53,12 +53,12 @@ def test_bad_values_are_refused(verb: str, name: str, value: object, said: str) 
 
 def test_weights_are_added_to_the_paintings() -> None:
     given = {"photo": ["p.png"], "styles": ["a.png", "b.png", "c.png"]}
-    for text, wanted in (
+    for text, inputs in (
         ("", ["a.png", "b.png", "c.png"]),
         ("0.5 2", ["a.png:0.5", "b.png:2", "c.png"]),
         (" 1,1 ,.25", ["a.png:1", "b.png:1", "c.png:0.25"]),
     ):
-        assert make_call(BY_VERB["stylize"], {"styles": text}, given).inputs == ["p.png", *wanted]
+        assert make_call(BY_VERB["stylize"], {"styles": text}, given).inputs == ["p.png", *inputs]
 
 
 def test_a_text_cannot_name_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ class Job:
     notes : list of str
         Remarks for the user.
     finished : threading.Event
-        Set when the job has ended, in whatever way.
+        Set when the job has ended: done, failed or stopped.
     """
 
     def __init__(self, work: Callable[[OnStep], Any], owner: str = "") -> None:
