@@ -50,7 +50,7 @@ OnStep = Callable[[Progress], None]
 
 
 class Reporter:
-    """Tells ``on_step`` how far one call is: fills in the verb and the seconds since it began.
+    """Reports the progress of one call: fills in the verb and the seconds since the call began.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class Reporter:
         share: float | None = None,
         size: tuple[int, int] | None = None,
     ) -> None:
-        """Report one moment; see `Progress`. Left out, the share is that of the steps."""
+        """Report a step; see `Progress`. Without ``share``, it is ``step / steps``."""
         done = share if share is not None else step / max(1, steps)
         self.on_step(
             Progress(self.verb, stage, step, steps, self.seconds, loss, preview, note, done, size)

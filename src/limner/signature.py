@@ -106,12 +106,14 @@ def _parts(annotation: Any) -> tuple[Any, ...]:
     return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
 
 
-def _takes(annotation: Any, wanted: type) -> bool:
+def _takes(annotation: Any, kind: type) -> bool:
+    """Whether an annotation allows a type, alone or in a sequence."""
     return any(
-        part is wanted or (get_origin(part) is Sequence and _takes(get_args(part)[0], wanted))
+        part is kind or (get_origin(part) is Sequence and _takes(get_args(part)[0], kind))
         for part in _parts(annotation)
     )
 
 
 def _choices(annotation: Any) -> tuple[str, ...]:
+    """Return the words of all literals in an annotation."""
     return sum((get_args(p) for p in _parts(annotation) if get_origin(p) is Literal), ())

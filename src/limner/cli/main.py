@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from limner._version import __version__
+from limner.checks import flag
 from limner.cli.console import say
 from limner.cli.verbs import TRAININGS, VERBS, Command
 from limner.errors import DONE, FAILED, INTERRUPTED, MISUSED, LimnerError, OptionError
@@ -148,7 +149,7 @@ def _less_memory(tokens: Sequence[str]) -> str:
         known = {option.name for option in signature.of(getattr(import_module(module), function))}
     option = next((name for name in ("batch_size", "size") if name in known), None)
     if option is not None:
-        return f"use a smaller --{option.replace('_', '-')}"
+        return f"use a smaller {flag(option)}"
     return "use a smaller picture, or close other programs"
 
 

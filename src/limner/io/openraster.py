@@ -13,7 +13,13 @@ _DATE = (1980, 1, 1, 0, 0, 0)  # a fixed date, so that the same picture gives th
 
 @runtime_checkable
 class Saved(Protocol):
-    """A side file that is not a picture: it saves itself, and knows its suffix."""
+    """A side file that is not a plain picture, such as layers: an object that writes itself.
+
+    Attributes
+    ----------
+    ending : str
+        The suffix of the file: ``".ora"``.
+    """
 
     ending: ClassVar[str]
 

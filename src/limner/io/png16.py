@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 from PIL.ExifTags import Base
 
-from limner.io.formats import READABLE as READABLE
+from limner.io.formats import READABLE
 
 Values = NDArray[np.uint16]  # [H, W, 3 or 4]
 
-_OTHER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
-_DEEP = ("RGB;16", "RGBA;16", "RGBX;16")  # Pillow's raw modes, without the byte order
-_GRAY_ALPHA = "LA;16B"
+# byte orders of raw modes (big, little, native) and the opposite one
+_SWAPPED_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+_DEEP_MODES = ("RGB;16", "RGBA;16", "RGBX;16")  # Pillow's raw modes, without the byte order
+_GRAY_ALPHA_MODE = "LA;16B"
 _BAND = 256  # rows that are compressed at once
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_OURS = (b"IHDR", b"IDAT", b"IEND")  # the chunks of a PNG that hold its pixels
+_PIXEL_CHUNKS = (b"IHDR", b"IDAT", b"IEND")  # the chunks of a PNG that hold its pixels
 
 
 def is_deep(image: ImageFile.ImageFile) -> bool:
@@ -29,12 +30,12 @@ def is_deep(image: ImageFile.ImageFile) -> bool:
     Not with premultiplied alpha or separate planes: there Pillow reads both byte orders alike.
     """
     apart = image.format == "TIFF" and image.getexif().get(Base.PlanarConfiguration) == 2
-    return not apart and all(_raw_mode(part.args)[:-1] in _DEEP for part in image.tile)
+    return not apart and all(_raw_mode(part.args)[:-1] in _DEEP_MODES for part in image.tile)
 
 
 def is_gray_alpha(image: ImageFile.ImageFile) -> bool:
     """Whether a PNG that is opened but not loaded holds 16-bit gray with alpha."""
-    return image.format == "PNG" and all(_raw_mode(p.args) == _GRAY_ALPHA for p in image.tile)
+    return image.format == "PNG" and all(_raw_mode(p.args) == _GRAY_ALPHA_MODE for p in image.tile)
 
 
 def gray_alpha(file: BinaryIO, info: Image.Image) -> tuple[Image.Image, Image.Image]:
@@ -59,13 +60,13 @@ def lower_half(file: BinaryIO) -> Image.Image:
     for place, part in enumerate(image.tile):
         args = part.args if isinstance(part.args, tuple) else (part.args,)
         raw = _raw_mode(args)
-        args = (raw[:-1] + _OTHER[raw[-1]], *args[1:])
+        args = (raw[:-1] + _SWAPPED_ORDER[raw[-1]], *args[1:])
         image.tile[place] = part._replace(args=args if len(args) > 1 else args[0])
     image.load()
     return image
 
 
-def write_png(values: Values, file: BinaryIO, eight: bytes) -> None:
+def write_png(values: Values, file: BinaryIO, metadata: bytes) -> None:
     """Write a 16-bit PNG (ISO/IEC 15948) with the metadata of an 8-bit one.
 
     Parameters
@@ -74,23 +75,23 @@ def write_png(values: Values, file: BinaryIO, eight: bytes) -> None:
         uint16 [H, W, 3 or 4].
     file : binary file
         Open for writing.
-    eight : bytes
+    metadata : bytes
         A PNG file; its profile, resolution, text and EXIF data are copied.
     """
     height, width, channels = values.shape
     header = struct.pack(">2I5B", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
     file.write(_SIGNATURE + _chunk(b"IHDR", header))
-    for name, content in _chunks(eight):
-        if name not in _OURS:
+    for name, content in _chunks(metadata):
+        if name not in _PIXEL_CHUNKS:
             file.write(_chunk(name, content))
     packer = zlib.compressobj()
     for top in range(0, height, _BAND):
         rows = (
             values[top : top + _BAND].astype(">u2").view(np.uint8).reshape(-1, 2 * channels * width)
         )
-        less = rows.copy()  # filter 1, "Sub": the difference to the pixel on the left
-        less[:, 2 * channels :] -= rows[:, : -2 * channels]
-        lines = np.concatenate((np.ones((len(rows), 1), np.uint8), less), axis=1)
+        filtered = rows.copy()  # filter 1, "Sub": the difference to the pixel on the left
+        filtered[:, 2 * channels :] -= rows[:, : -2 * channels]
+        lines = np.concatenate((np.ones((len(rows), 1), np.uint8), filtered), axis=1)
         file.write(_chunk(b"IDAT", packer.compress(lines.tobytes())))
     file.write(_chunk(b"IDAT", packer.flush()) + _chunk(b"IEND", b""))
 

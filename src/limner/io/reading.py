@@ -158,9 +158,8 @@ def _deep_gray(
         notes.append(f"{shown}: values above 65535 are clipped to white")
     gray = values.clip(0, 65535) / 65535
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
-    curve = np.array(_to_srgb(ramp, profile, shown, notes))[
-        0
-    ]  # [256, 3]: LittleCMS converts 8 bits
+    # LittleCMS converts 8 bits: convert a ramp, and interpolate between its values
+    curve = np.array(_to_srgb(ramp, profile, shown, notes))[0]  # [256, 3]
     planes = [np.interp(gray * 255, np.arange(256), c / 255).astype(np.float32) for c in curve.T]
     rgb = torch.from_numpy(np.stack(planes))[None]
     transparent = image.info.get("transparency")

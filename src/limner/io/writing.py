@@ -280,9 +280,8 @@ def _options(
             text.add_text("limner", recipe)
         options["pnginfo"] = text
     elif form == "TIFF":
-        options["compression"] = (
-            "raw"  # libtiff, which Pillow compresses with, cannot write the Exif table
-        )
+        # libtiff, which Pillow compresses with, cannot write the Exif table
+        options["compression"] = "raw"
     else:
         options["quality"] = QUALITY
     if form in ("JPEG", "AVIF"):
