@@ -118,8 +118,8 @@ def find_similarity(near: Tensor, far: Tensor) -> tuple[Similarity, float]:
     """Find the transform that makes the edges of two photos meet.
 
     All scales and angles of a grid are tried on small edge maps, each with all shifts at once by
-    Fourier transform. The best is refined on larger maps. Where the gain is small the photos stay
-    as they are, because a tilted horizon is a price too.
+    Fourier transform. The best is refined on larger maps. The far photo stays as it is unless the
+    edges then meet clearly better: turning it also tilts its horizon.
 
     Parameters
     ----------
@@ -313,9 +313,9 @@ def _grid_search(near: Tensor, far: Tensor) -> Similarity:
             value, place = shifts[..., : 2 * reach, : 2 * reach].flatten().max(0)
             if value.item() > best:
                 best = value.item()
-                down, right = divmod(int(place.item()), 2 * reach)
-                # Moving the far photo by this much moves places in the near one the other way.
-                moved = complex(right - reach, down - reach) / longest
+                row, column = divmod(int(place.item()), 2 * reach)
+                # A shift of the far photo moves places in the near one the other way.
+                moved = complex(column - reach, row - reach) / longest
                 moved *= -cmath.rect(scale, angle)
                 found = Similarity(scale, angle, moved.real, moved.imag)
     return found

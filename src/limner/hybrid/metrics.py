@@ -117,7 +117,8 @@ def lowest_similarity(first: Tensor, second: Tensor) -> float:
     windows = []
     for picture in (first, second):
         gray = images.luma(picture)
-        # Turned by 180 degrees too: where windows do not reach the last pixels, they do then.
+        # Windows may not reach the last rows and columns. Those of the picture turned by 180
+        # degrees do.
         turned = torch.cat((gray, gray.flip((-2, -1))))
         windows.append(turned.unfold(2, side, side // 2).unfold(3, side, side // 2))
     one, other = (window - window.mean((-1, -2), keepdim=True) for window in windows)
@@ -205,7 +206,7 @@ def sigma_for_distances(near: float, far: float, print_width: float, width: floa
     Raises
     ------
     OptionError
-        No cut-off does it.
+        No cut-off suits these distances.
     """
     if near > 1.005 * far / _FAR_TO_NEAR:  # the limit in the message is rounded
         raise OptionError(

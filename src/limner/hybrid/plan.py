@@ -75,7 +75,7 @@ class Plan:
         return max(self.size) / metrics.SIDE
 
     @property
-    def aspect(self) -> float:
+    def relative_width(self) -> float:
         """Width as a share of the longest side."""
         return self.size[1] / max(self.size)
 
@@ -99,8 +99,8 @@ class Plan:
     def summary(self, inputs: int) -> str:
         """Return the plan in one line. `inputs` are the bytes of the two photos in memory."""
         height, width = self.size
-        way = self.solver if self.method == "article" else self.method
-        memory = BASE_BYTES + height * width * BYTES_PER_PIXEL[way] + inputs
+        algorithm = self.solver if self.method == "article" else self.method
+        memory = BASE_BYTES + height * width * BYTES_PER_PIXEL[algorithm] + inputs
         return f"{width}×{height} px, {self.method}; about {memory / 2**30:.1f} GiB of memory"
 
 

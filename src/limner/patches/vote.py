@@ -14,7 +14,7 @@ _BAND = 128  # rows computed at once: a band fits into the processor's cache
 
 
 def vote(source: Tensor, field: Tensor, sigma: float) -> Tensor:
-    """Copy the source's patches to where the field wants them, and average where they overlap.
+    """Copy the source's patches to the places that the field gives, and average where they overlap.
 
     Parameters
     ----------
