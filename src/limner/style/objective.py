@@ -145,14 +145,8 @@ class Objective:
         return part, self.network(laid_out, {*regions[0].targets, *self.content})
 
     def _sums(self, features: Mapping[str, Tensor], tile: Tile, region: Region) -> Sums:
-        return {
-            layer: losses.weighted_sums(
-                crop_tile(features[layer], tile, layer),
-                crop_whole(region.masks[layer], tile, layer),
-                target.mean,
-            )
-            for layer, target in region.targets.items()
-        }
+        centers = {layer: target.mean for layer, target in region.targets.items()}
+        return _tile_sums(features, tile, region.masks, centers)
 
     def _style_loss(self, totals: list[Sums], regions: list[Region]) -> Tensor:
         parts = []
@@ -214,14 +208,7 @@ def style_statistics(
     for tile, features in _tile_features(network, painting, masks, tiles):
         if not centers:
             centers = {layer: features[layer].mean((0, 2, 3)) for layer in masks}
-        sums = {
-            layer: losses.weighted_sums(
-                crop_tile(features[layer], tile, layer),
-                crop_whole(mask, tile, layer),
-                centers[layer],
-            )
-            for layer, mask in masks.items()
-        }
+        sums = _tile_sums(features, tile, masks, centers)
         totals = _add(totals, sums) if totals else sums
     return {
         layer: losses.statistics_from_sums(*totals[layer], mask.sum(), centers[layer])
@@ -237,6 +224,21 @@ def _tile_features(
         top, bottom, left, right = tile.outer
         part = picture[..., top:bottom, left:right]
         yield tile, network(part.contiguous(memory_format=torch.channels_last), names)
+
+
+def _tile_sums(
+    features: Mapping[str, Tensor],
+    tile: Tile,
+    masks: Mapping[str, Tensor],
+    centers: Mapping[str, Tensor],
+) -> Sums:
+    """Return `losses.weighted_sums` at each layer of `centers`, over the core of one tile."""
+    return {
+        layer: losses.weighted_sums(
+            crop_tile(features[layer], tile, layer), crop_whole(masks[layer], tile, layer), center
+        )
+        for layer, center in centers.items()
+    }
 
 
 def _add(one: Sums, other: Sums) -> Sums:
