@@ -150,9 +150,9 @@ def hybridize(
     _check(options)
     lengths = {n: to_meters(n, options[n]) for n in _LENGTHS if options[n] is not None}
     report = Reporter("hybridize", on_step)
-    where = devices.pick(device)
+    torch_device = devices.pick(device)
     photos = [io.read(source, allow_huge=allow_huge) for source in (near_photo, far_photo)]
-    near_rgb, far_rgb = (io.on_white(photo).to(where) for photo in photos)
+    near_rgb, far_rgb = (io.on_white(photo).to(torch_device) for photo in photos)
 
     plan = make_plan(near_rgb, far_rgb, options, lengths)
     summary = plan.summary(4 * sum(photo.rgb.numel() for photo in photos))
@@ -192,8 +192,8 @@ def side_files(options: Mapping[str, Any]) -> dict[str, str | Path]:
     dict
         Name to suffix; "" stands for the suffix of the result.
     """
-    asked = {"strip": (options.get("strip"), ""), "zoom": (options.get("zoom_gif"), ".gif")}
-    return {name: suffix for name, (wanted, suffix) in asked.items() if wanted}
+    views = {"strip": (options.get("strip"), ""), "zoom": (options.get("zoom_gif"), ".gif")}
+    return {name: suffix for name, (given, suffix) in views.items() if given}
 
 
 def _check(options: Mapping[str, Any]) -> None:
@@ -283,8 +283,8 @@ def _measure(plan: Plan, hybrid: _Hybrid) -> tuple[dict[str, object], list[str]]
     """Return what the recipe says of a hybrid, and what the user is told."""
     scores = metrics.score(metrics.shrink(hybrid.rgb), plan.small[0], hybrid.far_small)
     widths = {
-        "near": metrics.near_distance(hybrid.sigma, plan.aspect),
-        "far": metrics.far_distance(hybrid.sigma, plan.aspect),
+        "near": metrics.near_distance(hybrid.sigma, plan.relative_width),
+        "far": metrics.far_distance(hybrid.sigma, plan.relative_width),
     }
     found: dict[str, object] = {
         **hybrid.about,

@@ -70,13 +70,13 @@ def sketch(
     check_choice("style", style, STYLES)
     check_range("thickness", thickness, 0.5, 4)
     check_range("strength", strength, 0.2, 3)
-    where = devices.pick(device)
+    torch_device = devices.pick(device)
     subject = io.read(picture, allow_huge=allow_huge)
     height, width = size = images.size_of(subject.rgb)
     stage = f"{width}×{height} px"
     for note in (stage, *subject.notes):
         report(stage, 0, 1, note=note, size=size)
-    ink = _draw(io.on_white(subject).to(where), style, thickness, strength)
+    ink = _draw(io.on_white(subject).to(torch_device), style, thickness, strength)
     options = {
         "style": style,
         "thickness": float(thickness),

@@ -137,7 +137,7 @@ def stylize(
     check_range("save_every", save_every, 0)
     check_size_and_steps(size, steps)
     seconds = math.inf if time_budget is None else to_seconds("time_budget", time_budget)
-    compute_on, method = devices.pick(device), METHODS[preset]
+    torch_device, method = devices.pick(device), METHODS[preset]
     network_name = method.network if features is None else features
     _check_network(network_name, preset)
     paintings = split_weights(styles)
@@ -157,9 +157,9 @@ def stylize(
         keep_colors=keep_colors,
         seed=seed,
     )
-    network = networks.load(network_name, compute_on, padding=method.conv_padding)
+    network = networks.load(network_name, torch_device, padding=method.conv_padding)
     _check_layers(network.convolutions, network_name, preset)
-    plan = within_memory(plan, network.shape, compute_on, pictures.memory)
+    plan = within_memory(plan, network.shape, torch_device, pictures.memory)
     for note in (str(plan), *pictures.notes):
         report(plan.stage(()), 0, plan.steps, note=note)
 
@@ -181,11 +181,11 @@ def stylize(
         call = options | {"steps": list(steps)}
         return io.make_recipe("stylize", pictures.names, call, pictures.all, network_hash)
 
-    inputs = prepare(pictures, plan, compute_on)
+    inputs = prepare(pictures, plan, torch_device)
     fingerprint = _fingerprint(recipe(scale.steps for scale in plan.scales), pictures)
     resumed = None
     if checkpoint and resume:
-        resumed = checkpoints.load(checkpoint, fingerprint, compute_on)
+        resumed = checkpoints.load(checkpoint, fingerprint, torch_device)
 
     def picture(state: PaintingState) -> Image.Image:
         return _render(state, plan, inputs, pictures.photo, recipe(state.steps_done))

@@ -208,9 +208,9 @@ def train_features(
     """
     check_range("size", size, 32)
     check_training(learning_rate, steps=steps, batch_size=batch_size, save_every=save_every)
-    place = devices.pick(device)
+    torch_device = devices.pick(device)
     with seeding.preserved():
-        teachers = [Teacher(weights.read(path), path.name).to(place) for path in teacher]
+        teachers = [Teacher(weights.read(path), path.name).to(torch_device) for path in teacher]
     options = {
         "photos": [p.name for p in photos],
         "teacher": [p.name for p in teacher],
@@ -222,7 +222,7 @@ def train_features(
     }
     with Run("features", run, options, resume=resume, on_step=on_step) as record:
         torch.manual_seed(seed)
-        student = Student(teachers).to(place)
+        student = Student(teachers).to(torch_device)
         optimizer = _optimizer(student)
         done = 0
 
@@ -241,9 +241,9 @@ def train_features(
         crops = Crops(photos, size)
         held_out = Crops(photos, 256, held_out=True)  # read now: it must not fail after hours
         for one in teachers:
-            one.calibrate(crops.batch(32, seeding.generator(seed, 0)).to(place))
+            one.calibrate(crops.batch(32, seeding.generator(seed, 0)).to(torch_device))
         for step in range(done, steps):
-            batch = crops.batch(batch_size, seeding.generator(seed, step)).to(place)
+            batch = crops.batch(batch_size, seeding.generator(seed, step)).to(torch_device)
             rate = learning_rate * cosine(step, steps)
             for group in optimizer.param_groups:
                 group["lr"] = group["share"] * rate
@@ -269,11 +269,11 @@ def held_out_scores(
 ) -> dict[str, float]:
     """Mean share of the variance explained, over 64 crops from the held-out pictures."""
     student.eval()
-    place = next(student.parameters()).device
+    torch_device = next(student.parameters()).device
     totals: dict[str, float] = {}
     with torch.no_grad():
         for number in range(16):
-            batch = crops.batch(4, seeding.generator(1, number)).to(place)
+            batch = crops.batch(4, seeding.generator(1, number)).to(torch_device)
             for key, share in student.explained_variance(batch, teachers).items():
                 totals[key] = totals.get(key, 0.0) + share.item() / 16
     return totals
