@@ -102,7 +102,7 @@ def test_files_that_hold_no_beautifier_are_refused(
     other = "is for another network"
     none = "holds no beautifier weights; make some with `limner train beautifier`"
     for path, says in (
-        (tmp_path / "nowhere.safetensors", ": no such weights file; `limner models` lists those"),
+        (tmp_path / "nowhere.safetensors", ": there is no such weights file; check its name"),
         (tmp_path / "text.safetensors", ": is damaged, or not a weights file; "),
         (tmp_path / "cut.safetensors", ": is damaged, or not a weights file; "),
         (tmp_path / "other.pth", f": {none}"),

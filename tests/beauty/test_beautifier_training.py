@@ -379,7 +379,7 @@ def test_invalid_options_are_refused(
 def test_folders_without_photos_are_refused(tmp_path: Path, scene: Scene) -> None:
     (tmp_path / "p").mkdir()
     none = "p: holds no picture of at least 160×160 pixels"
-    held = f"{none} among those held out for the scores, one in 4; add some"
+    held = f"{none} among those held out for the scores, one in 4; check the name of the folder"
     for size, name, says in (
         (None, "", none),
         ((200, 159), KNOWN[0], none),  # too small

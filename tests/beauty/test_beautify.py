@@ -183,7 +183,7 @@ def test_optimize_works_small_and_changes_all(scene: Scene) -> None:
 def test_optimize_needs_a_picture_as_large_as_a_window(scene: Scene) -> None:
     with pytest.raises(InputError) as raised:
         beautify(scene(300, 127), method="optimize")
-    says = "picture: 300×127 px; must have at least 128 a side; use a larger picture"
+    says = "picture: is 300×127 px; each side must be at least 128 px; use a larger picture"
     assert str(raised.value) == says
 
 

@@ -137,7 +137,8 @@ def test_the_map_is_blue_where_prediction_is_easy(plain: str) -> None:
 def test_pictures_smaller_than_a_window_are_refused(size: tuple[int, int]) -> None:
     with pytest.raises(InputError) as raised:
         predictability(noise(*size))
-    says = f"picture: {size[0]}×{size[1]} px; must have at least 128 a side; use a larger picture"
+    limit = "each side must be at least 128 px; use a larger picture"
+    says = f"picture: is {size[0]}×{size[1]} px; {limit}"
     assert str(raised.value) == says
 
 
@@ -151,7 +152,7 @@ def test_sizes_are_limited() -> None:
 
 
 def test_missing_weights_are_refused() -> None:
-    with pytest.raises(WeightsError, match=r"^no\.safetensors: no such weights file"):
+    with pytest.raises(WeightsError, match=r"^no\.safetensors: there is no such weights file"):
         predictability(noise(130, 130), model="no.safetensors")
 
 
@@ -206,7 +207,7 @@ def test_an_existing_map_is_kept(
         (
             ["small.png"],
             1,
-            "small.png: 100×90 px; must have at least 128 a side; ",
+            "small.png: is 100×90 px; each side must be at least 128 px; ",
         ),
     ],
 )

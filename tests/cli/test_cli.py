@@ -130,7 +130,7 @@ MISTAKES = [
     ("stylize photo.png -o out.png", 2, "no painting: give at least one after the photo"),
     ("stylize photo.png wave.png -o out.png --stesp 3", 2, "--stesp. Did you mean --steps?"),
     ("stylize photo.png wave.png -o out.png --steps 3,x", 2, "Give a whole number, or several"),
-    ("stylize photo.png wave.png -o out.png --steps 3,4", 2, "--steps 3,4: give one number: there"),
+    ("stylize photo.png wave.png -o out.png --steps 3,4", 2, "--steps 3,4: give one number, bec"),
     ("stylize photo.png wave.png -o out.png --size 32", 2, "--size 32: must be at least 64"),
     ("stylize photo.png wave.png -o out.png --strength 3", 2, "--strength 3: must be from 0 to 2"),
     ("stylize photo.png wave.png -o out.png --preset x", 2, 'Choose from: "limner", "gatys"'),
@@ -156,9 +156,13 @@ MISTAKES = [
     ("stylize photo.png wave.png -o wave.png", 1, "wave.png: already exists"),
     ("stylize photo.png wave.png -o no/out.png", 1, "the folder no is missing"),
     ("stylize photo.png wave.png -o out.webp --size 20000", 1, "holds at most 16383 pixels"),
-    ("stylize photo.png wave.png -o out.png --features no.pth", 1, "no.pth: no such weights file"),
+    (
+        "stylize photo.png wave.png -o out.png --features no.pth",
+        1,
+        "no.pth: there is no such weights",
+    ),
     ("replay photo.png -o out.png", 1, "photo.png: has no limner recipe"),
-    ("train features no --teacher no.pth -o run", 1, "no.pth: no such weights file"),
+    ("train features no --teacher no.pth -o run", 1, "no.pth: there is no such weights file"),
 ]
 
 

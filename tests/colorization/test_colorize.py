@@ -419,7 +419,8 @@ def test_the_command_writes_all_files(
         np.testing.assert_array_equal(second, made.info["beside"]["2"])
     assert main([*line, "--overwrite", "--palette", "red"]) == 2
     printed = capsys.readouterr()
-    assert printed.err == "limner: error: --palette red: write each color as #rrggbb\n"
+    says = "--palette red: write each color as #rrggbb, such as #aa3311"
+    assert printed.err == f"limner: error: {says}\n"
 
 
 def test_progress_counts_variations(model: Path) -> None:
@@ -529,7 +530,7 @@ def test_files_without_a_colorizing_network_are_refused(tmp_path: Path, model: P
     state = weights.read(model)
     weights.write(tmp_path / "part.safetensors", {"a": torch.zeros(3)}, {"kind": "colorizer"})
     for path, says in (
-        (tmp_path / "nowhere.safetensors", "no such weights file; `limner models` lists those"),
+        (tmp_path / "nowhere.safetensors", "there is no such weights file; check its name"),
         (tmp_path / "text.safetensors", "is damaged, or not a weights file;"),
         (
             tmp_path / "other.pth",

@@ -72,7 +72,7 @@ def test_side_files_are_known_before(
         ({"interpolate": 241}, "--interpolate 241: must be from 1 to 240"),
         ({"interpolate": 4, "n": 1}, "--interpolate: needs at least two pictures; use -n 2 or"),
         ({"mix": True, "n": 1}, "--mix: needs at least two pictures; use -n 2 or more"),
-        ({"like": "a.png"}, "--like: does not go with a painter; give only one of them"),
+        ({"like": "a.png"}, "--like: cannot be used with a painter; give only one of them"),
         ({"size": "64x48"}, "--size 64x48: works only with --like; leave it out"),
         ({"variety": 0.5}, "--variety 0.5: works only with --like; leave it out"),
         ({"allow_huge": True}, "--allow-huge: works only with --like or --project; leave it out"),
@@ -137,9 +137,9 @@ def test_an_option_without_effect_is_refused(
 
 
 def test_modes_do_not_go_together(model: Path) -> None:
-    with pytest.raises(OptionError, match=r"^--like and --project: do not go together"):
+    with pytest.raises(OptionError, match=r"^--like and --project: cannot be used together"):
         generate(like="a.png", project="b.png")
-    with pytest.raises(OptionError, match=r"^--like: does not go with a painter"):
+    with pytest.raises(OptionError, match=r"^--like: cannot be used with a painter"):
         generate(model, like="a.png", project="b.png")
     with pytest.raises(OptionError, match=r"^generate: needs a picture to vary, or a painter"):
         generate(project="b.png")
@@ -177,7 +177,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     refused(WeightsError, "a.pth: is not a painter", tmp_path / "a.pth")
     (tmp_path / "b.safetensors").write_text("no weights")
     refused(WeightsError, "b.safetensors: is damaged", tmp_path / "b.safetensors")
-    refused(WeightsError, "c.safetensors: no such weights file", tmp_path / "c.safetensors")
+    refused(WeightsError, "c.safetensors: there is no such weights", tmp_path / "c.safetensors")
     refused(InputError, f"{tmp_path}: has no painter; `limner train painter", tmp_path)
 
 

@@ -13,16 +13,17 @@ WIDTHS = {"near": 9.04, "far": 27.1}
 
 def test_good_scores_give_two_lines() -> None:
     assert results(GOOD, 4.8, WIDTHS, None, "detail") == [
-        "sigma 4.8: correlation with the near photo's detail 0.94, with the far photo's thumbnail "
-        "0.98 (1 is best); with the near photo's thumbnail 0.23 (at best about 0.20)",
-        "you see the near photo from up to 9.0 picture widths, and only the far photo from 27.1 "
-        "picture widths",
+        "sigma 4.8. Correlation of the detail with the near photo: 0.94 (1 is best). Of the "
+        "thumbnail with the far photo: 0.98 (1 is best), with the near photo: 0.23 (about 0.20 is "
+        "best)",
+        "you see the near photo from up to 9.0 picture widths away, and only the far photo "
+        "from 27.1",
     ]
 
 
 def test_distances_of_a_print_are_in_meters() -> None:
     _, line = results(GOOD, 4.8, WIDTHS, 0.4, "detail")
-    assert line == "you see the near photo from up to 3.6 m, and only the far photo from 11 m"
+    assert line == "you see the near photo from up to 3.6 m away, and only the far photo from 11 m"
 
 
 @pytest.mark.parametrize(

@@ -249,7 +249,7 @@ def test_an_unknown_name_is_refused_with_the_choices(name: str) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"none\.safetensors: no such weights file"):
+    with pytest.raises(WeightsError, match=r"none\.safetensors: there is no such weights file"):
         features.load(str(tmp_path / "none.safetensors"))
 
 

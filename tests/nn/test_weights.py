@@ -151,14 +151,14 @@ def test_anything_else_is_refused(tmp_path: Path, suffix: str, content: bytes) -
     path = tmp_path / f"a{suffix}"
     path.write_bytes(content)
     with pytest.raises(
-        WeightsError, match=r"^.*a\.(safetensors|pth): .*; (download or copy it again|ask its)"
+        WeightsError, match=r"^.*a\.(safetensors|pth): .*; (download or copy it again|check that)"
     ):
         weights.read(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "none.safetensors"
-    with pytest.raises(WeightsError, match=r"none\.safetensors: no such weights file"):
+    with pytest.raises(WeightsError, match=r"none\.safetensors: there is no such weights file"):
         weights.read(path)
     with pytest.raises(WeightsError, match=r"none\.safetensors: is missing"):
         weights.describe(path)
@@ -172,7 +172,7 @@ def test_a_write_that_fails_midway_leaves_what_was_there(tmp_path: Path, old: by
     path = tmp_path / "a.safetensors"
     if old is not None:
         path.write_bytes(old)
-    with full_disk(1000), pytest.raises(OutputError, match=r"a\.safetensors: .*; make room"):
+    with full_disk(1000), pytest.raises(OutputError, match=r"a\.safetensors: .*; free some disk"):
         weights.write(path, {"a": torch.zeros(10_000)}, {})
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == (
         [] if old is None else [("a.safetensors", old)]

@@ -154,10 +154,10 @@ def test_a_total_is_distributed_without_rest(steps: int) -> None:
 @pytest.mark.parametrize(
     ("steps", "says"),
     [
-        (2, "--steps 2: must be at least 3, one for each scale"),
+        (2, "--steps 2: must be at least 3, one for each size"),
         ([2], "--steps 2: must be at least 3"),
-        ([1, 2], "--steps 1,2: give one number, or 3, one for each scale, the coarsest first"),
-        ([1, 2, 3, 4], "--steps 1,2,3,4: give one number, or 3"),
+        ([1, 2], "--steps 1,2: give a total, or 3 numbers, for the sizes from small to large"),
+        ([1, 2, 3, 4], "--steps 1,2,3,4: give a total, or 3 numbers"),
     ],
 )
 def test_steps_that_do_not_fit_the_scales_are_refused(steps: object, says: str) -> None:
@@ -166,7 +166,7 @@ def test_steps_that_do_not_fit_the_scales_are_refused(steps: object, says: str) 
 
 
 def test_with_one_scale_there_is_one_number_of_steps() -> None:
-    says = "^--steps 3,4: give one number: there is one scale at this size$"
+    says = "^--steps 3,4: give one number, because this size is painted in one stage$"
     with pytest.raises(OptionError, match=says):
         plan(size=64, steps=(3, 4))
 
@@ -176,7 +176,7 @@ def test_with_one_scale_there_is_one_number_of_steps() -> None:
     [
         (0, "--steps 0: must be at least 1"),
         (-5, "--steps -5: must be at least 1"),
-        ([1, -2, 3], "--steps 1,-2,3: give one number, or one for each scale, each at least 0"),
+        ([1, -2, 3], "--steps 1,-2,3: give one number, or one for each size, each at least 0"),
         ([], "--steps : give one number"),
     ],
 )

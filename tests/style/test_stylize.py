@@ -334,7 +334,7 @@ def test_the_result_carries_its_recipe(paint: Paint, tmp_path: Path, network: st
         ({"style_scale": 5}, "--style-scale 5: must be from"),
         ({"size": 63}, "--size 63: must be at least 64"),
         ({"steps": 0}, "--steps 0: must be at least 1"),
-        ({"steps": [3, -1]}, "--steps 3,-1: give one number, or one for each scale, each at least"),
+        ({"steps": [3, -1]}, "--steps 3,-1: give one number, or one for each size, each at least"),
         ({"seed": -1}, "--seed -1: must be from 0 to 2147483647"),
         ({"save_every": -1}, "--save-every -1: must be at least 0"),
         ({"preset": "monet"}, "--preset monet: must be one of limner, gatys"),
@@ -364,7 +364,7 @@ def test_options_are_checked_before_anything_is_read(
     ("options", "says"),
     [
         ({"steps": (3, 4)}, "--steps 3,4: give one number"),
-        ({"size": 256, "steps": 1}, "--steps 1: must be at least 2, one for each scale"),
+        ({"size": 256, "steps": 1}, "--steps 1: must be at least 2, one for each size"),
         ({"init": PAINTING}, "picture: is 64×64, but the photo is 64×48"),
     ],
 )

@@ -101,7 +101,7 @@ def test_scales_are_mixed_and_crops_mirrored(tmp_path: Path) -> None:
 
 def test_large_pictures_are_kept_smaller(tmp_path: Path) -> None:
     flat(tmp_path, names(False, 1), size=(400, 100))
-    with pytest.raises(InputError, match=r"holds no picture of at least 64×64 pixels$"):
+    with pytest.raises(InputError, match=r"holds no picture of at least 64×64 pixels; check the"):
         Crops([tmp_path], 64, longest=200)  # 200×50
     assert Crops([tmp_path], 50, longest=200).batch(1, seeding.generator(0, 0)).shape[-1] == 50
 
@@ -128,7 +128,7 @@ def test_one_in_so_many_is_held_out(tmp_path: Path, one_in: int) -> None:
     for held_out, greys in wanted.items():
         (shelf,) = load_pictures([tmp_path], 8, longest=8, held_out=held_out, one_in=one_in)
         assert [int(picture[0, 0, 0]) for picture in shelf] == greys and len(greys) > 2
-    with pytest.raises(InputError, match=f"8×8 pixels among .*, one in {one_in}; add some$"):
+    with pytest.raises(InputError, match=f"8×8 pixels among .*, one in {one_in}; check"):
         load_pictures([tmp_path / "no"], 8, longest=8, held_out=True, one_in=one_in)
 
 
@@ -139,6 +139,6 @@ def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=rf"{folder}: holds no picture of at least 32×32"):
             Crops([tmp_path / "full", tmp_path / folder], 32)
     with pytest.raises(
-        InputError, match="among those held out for the scores, one in 10; add some"
+        InputError, match="among those held out for the scores, one in 10; check the name"
     ):
         Crops([tmp_path / "full"], 32, held_out=True)

@@ -95,10 +95,10 @@ def predictability(
         The weights cannot be used.
     """
     check_range("size", size, masks.WINDOW, MAX_SIZE)
-    where = devices.pick(device)
+    torch_device = devices.pick(device)
     subject = io.read(picture, allow_huge=allow_huge)
-    rgb = resize_to_measure(io.on_white(subject), size, subject.name).to(where)
-    predictors = load(Path(model) if model else SHIPPED, where).predictors
+    rgb = resize_to_measure(io.on_white(subject), size, subject.name).to(torch_device)
+    predictors = load(Path(model) if model else SHIPPED, torch_device).predictors
     frame, holes = masks.crop_frame(rgb)
     prediction, truth = predictors.good(frame), masks.crop_holes(frame)
     errors = measure_errors(frame, prediction, predictors.bad(frame))
@@ -124,8 +124,8 @@ def resize_to_measure(rgb: Tensor, size: int, name: str) -> Tensor:
     height, width = images.size_of(rgb)
     if min(height, width) < masks.WINDOW:
         raise InputError(
-            f"{name}: {width}×{height} px; must have at least {masks.WINDOW} a side; use a larger "
-            "picture"
+            f"{name}: is {width}×{height} px; each side must be at least {masks.WINDOW} px; use a "
+            "larger picture"
         )
     scale = min(1.0, size / min(height, width))
     return images.resize(rgb, (round(height * scale), round(width * scale)))

@@ -134,7 +134,7 @@ def make_pictures(
     inputs, options
         The verb's arguments.
     output : path
-        The folder for the pictures. It is made if it is missing.
+        The folder for the pictures. It is created if it does not exist.
     overwrite : bool
         Write into a folder that is not empty, and replace files of the same names.
     json : bool

@@ -37,12 +37,12 @@ limner --help lists all commands; limner stylize --help explains one."""
 
 app = App(
     name="limner",
-    help="Pictures made with neural networks, on the machine you already have.",
+    help="Make pictures with neural networks, on your own machine.",
     version=f"limner {__version__}",
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
 )
-training = App(name="train", help="Train a network that the verbs use.")
+training = App(name="train", help="Train a network that limner's commands use.")
 app.command(training)
 app.register_install_completion_command(help="Let your shell complete commands and options.")
 
@@ -155,7 +155,7 @@ def _less_memory(tokens: Sequence[str]) -> str:
 
 @app.command(help_prologue="Examples:\n  limner models\n  limner models --json")
 def models(*, json: bool = False) -> int:
-    """List the weights that ship with limner, and those it looks for in torch's cache.
+    """List the weights that come with limner, and those it downloads when needed.
 
     Parameters
     ----------

@@ -147,7 +147,7 @@ def _numbers(_: object, tokens: Sequence[Token]) -> list[int]:
     try:
         return [int(number) for token in tokens for number in token.value.split(",")]
     except ValueError:
-        raise ValueError("Give a whole number, or several with commas between.") from None
+        raise ValueError("Give a whole number, or several separated by commas.") from None
 
 
 def _text(value: Any) -> Any:

@@ -138,7 +138,7 @@ TRAININGS = {
     "features": Command(
         "train",
         "limner.train.distillation:train_features",
-        "Train the perceptual network, which judges how alike two pictures look.",
+        "Train the perceptual network, which measures how similar two pictures look.",
         (
             "limner train features photos/ --teacher vgg19.safetensors -o run/",
             "limner train features photos/ --teacher vgg19.safetensors -o run/ --resume",

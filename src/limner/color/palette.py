@@ -33,7 +33,9 @@ def parse(text: str) -> Tensor:
         )
     for word in words:
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", word):
-            raise OptionError(f"--palette {printable(word)}: write each color as #rrggbb")
+            raise OptionError(
+                f"--palette {printable(word)}: write each color as #rrggbb, such as #aa3311"
+            )
     values = [[int(word[i : i + 2], 16) for i in (1, 3, 5)] for word in words]
     return torch.tensor(values) / 255
 

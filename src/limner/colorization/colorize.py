@@ -26,7 +26,7 @@ from limner.progress import OnStep, Reporter, Stop, silent
 
 MAX_VARIATIONS = 16
 MIN_SIZE, MAX_SIZE = 64, 1024  # pixels of the short side at which the network works
-_EVEN = 1 / 4  # of the short side: distance over which colors are evened out within a region
+_SMOOTHING = 1 / 4  # sigma of the smoothing within a region, as a share of the short side
 _PALETTE_SIZE = 256  # pixels of the longest side at which main colors are looked for
 
 
@@ -54,10 +54,10 @@ def colorize(
         The drawing: dark lines on white, on photographed paper or on transparency, or light lines
         on black.
     hints : str, path or PIL image
-        A transparent picture of the same shape as the drawing, with a stroke of color wherever you
-        want that color.
+        A transparent picture with the aspect ratio of the drawing, with a stroke of color wherever
+        you want that color.
     palette : str
-        Colors to use, from 1 to 12, as in ``"#aa3311,#ffe0bd"``.
+        From 1 to 12 colors to use, such as ``"#aa3311,#ffe0bd"``.
     palette_from : str, path or PIL image
         Use the main colors of this picture.
     lines : str
@@ -107,7 +107,7 @@ def colorize(
     if palette is not None and palette_from is not None:
         raise OptionError("--palette and --palette-from: both choose the colors; give only one")
     colors = None if palette is None else palettes.parse(palette)
-    where = devices.pick(device)
+    torch_device = devices.pick(device)
     drawing = io.read(sketch, allow_huge=allow_huge)
     hinted = None if hints is None else io.read(hints, allow_huge=allow_huge)
     example = None if palette_from is None else io.read(palette_from, allow_huge=allow_huge)
@@ -135,7 +135,7 @@ def colorize(
     count = f"{stage}, {variations} variation{'s' * (variations > 1)}"
     for note in (count, *(note for picture in pictures for note in picture.notes)):
         report(stage, 0, variations, note=note, size=shape)
-    plan = _plan(drawing, hinted, colors, network, size, where)
+    plan = _plan(drawing, hinted, colors, network, size, torch_device)
     first = _colors(plan, plan.hints)
     results: list[Image.Image] = []
     beside: dict[str, Image.Image | Layers] = {}
@@ -183,8 +183,7 @@ def load(path: Path) -> Colorizer | UNet:
     WeightsError
         The file is missing, damaged or of another kind.
     """
-    state = weights.read(path)
-    about = weights.describe(path) if path.suffix == ".safetensors" else {}
+    state, about = weights.read_described(path)
     if about.get("kind") != "colorizer":
         raise WeightsError(
             f"{printable(path)}: not weights for colorizing; use a file made by limner train "
@@ -277,4 +276,4 @@ def _predict(network: Colorizer | UNet, ink: Tensor, hints: Tensor) -> Tensor:
         square = network(images.resize(ink, (UNet.size, UNet.size)), hints)
         return images.resize(square, images.size_of(ink))
     colors = network(ink, hints).clamp(0, 1)
-    return smooth(colors, ink, _EVEN * min(images.size_of(ink)))
+    return smooth(colors, ink, _SMOOTHING * min(images.size_of(ink)))

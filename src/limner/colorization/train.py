@@ -79,8 +79,8 @@ def train_colorizer(
         A folder of drawings to learn from, named like the pictures. Default: they are made from
         the pictures.
     direction : str
-        Each file in the folders holds a picture and its drawing side by side, with the colors on
-        the left (``color-left``) or on the right (``color-right``).
+        Give this if each file holds a picture and its drawing side by side: ``color-left`` if the
+        colored half is on the left, ``color-right`` if it is on the right.
     steps : int
         Optimizer steps of the first stage, which learns the pixels and features of the pictures.
         Default: 2000; for the article, 43 epochs.
@@ -90,7 +90,8 @@ def train_colorizer(
     batch_size : int
         Pictures per step. Default: 16; for the article, 8.
     size : int
-        Side of the pictures in pixels, a multiple of 64. Default: 128; for the article, always 256.
+        Side of the pictures in pixels, a multiple of 64. Default: 128, or 256 with --preset
+        article, which allows no other.
     learning_rate : float
         The highest learning rate. Default: 0.0015, falling to 0; for the article, 0.0002, which
         stays constant.
@@ -133,13 +134,15 @@ def train_colorizer(
     defaults = _PRESETS[preset]
     size = defaults.size if size is None else size
     _check_combination(preset, drawings, direction, adversarial_steps, size, features)
-    place = devices.pick(device)
+    torch_device = devices.pick(device)
     if features is None:
         features = defaults.features
     if features is not None:
         load_features(features)  # it may be missing: find out before the pictures are read
     training_set = dataset.Pictures(pictures, drawings, direction)
-    held_out = HeldOut(dataset.Pictures(pictures, drawings, direction, held_out=True), size, place)
+    held_out = HeldOut(
+        dataset.Pictures(pictures, drawings, direction, held_out=True), size, torch_device
+    )
     batch_size = batch_size or defaults.batch_size
     rate = learning_rate or defaults.learning_rate
     if steps is None:
@@ -159,14 +162,14 @@ def train_colorizer(
         "features": features,
         "seed": seed,
     }
-    total, note = steps + adversarial_steps, _warn_if_swapped(training_set, drawings)
+    total, note = steps + adversarial_steps, _swapped_note(training_set, drawings)
     stages = _stages(preset, steps, total, features)
     logs = [stage.name for stage in stages]
     with Run("colorizer", run, options, resume=resume, on_step=on_step, logs=logs) as record:
         torch.manual_seed(seed)
         network: Any = Colorizer() if preset == "default" else pix2pix.UNet()
         # channels last is a sixth faster on a CPU
-        network = network.to(place, memory_format=torch.channels_last)
+        network = network.to(torch_device, memory_format=torch.channels_last)
         saved: dict[str, Any] = record.load() if resume else {"step": 0}
         for name, build, first, end in stages:
             torch.manual_seed(seed)  # a resumed run builds the discriminator with the same weights
@@ -179,7 +182,7 @@ def train_colorizer(
                     training_set, batch_size, size, random, hints=defaults.hints
                 )
                 share = cosine(step - first, end - first)
-                losses = stage.step(*(part.to(place) for part in batch), share)
+                losses = stage.step(*(part.to(torch_device) for part in batch), share)
                 done = step + 1
                 state = partial(_state, done, name, stage)
                 if done % save_every == 0 or done == end:
@@ -245,7 +248,7 @@ def _check_combination(
         raise OptionError(f"--size {size}: must be {pix2pix.SIZE} with --preset article")
 
 
-def _warn_if_swapped(pictures: dataset.Pictures, drawings: Path | None) -> str:
+def _swapped_note(pictures: dataset.Pictures, drawings: Path | None) -> str:
     """Return a note for the user if pictures and drawings seem to be swapped."""
     if not pictures.are_drawings_more_colorful():
         return ""

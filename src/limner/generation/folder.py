@@ -104,7 +104,7 @@ def folder(folder: Path, *, resolution: int = 64, device: str = "auto") -> Folde
     Parameters
     ----------
     folder : Path
-        A folder of pictures; folders in it are read too.
+        A folder of pictures, searched with its subfolders.
     resolution : int
         Short side of the training pictures in pixels: 64, 128, 256 or 512. It changes only the
         estimated time.
@@ -125,7 +125,7 @@ def folder(folder: Path, *, resolution: int = 64, device: str = "auto") -> Folde
         The resolution is not one of these, or the device is not available.
     """
     check_choice("resolution", str(resolution), map(str, SIZES))
-    place = devices.pick(device)
+    torch_device = devices.pick(device)
     size = (SIZES[0], SIZES[0])
     contents = read_folder(Path(folder), size)
     if not contents.paths:
@@ -146,8 +146,8 @@ def folder(folder: Path, *, resolution: int = 64, device: str = "auto") -> Folde
         round(median(short_sides)),
         median(width / height for height, width in contents.sizes),
         next(text for least, text in reversed(ADVICE) if different >= least),
-        _estimate_hours(resolution, place),
-        place.type,
+        _estimate_hours(resolution, torch_device),
+        torch_device.type,
     )
 
 

@@ -63,8 +63,8 @@ def generate(
     like : str, path or PIL image
         Make variations of this picture. This needs no training.
     n : int
-        Number of pictures: from 1 to 100 with ``--like``, to 1000 from a painter. Default: 8 with
-        ``--like``, 25 from a painter.
+        Number of pictures: from 1 to 100 with ``--like``, or from 1 to 1000 from a painter.
+        Default: 8 with ``--like``, 25 from a painter.
     size : str
         Width and height of variations in pixels, such as ``1200x800``, each from 64 to 4096.
         Default: the size of the picture, reduced to 1024 pixels on the longer side.
@@ -80,7 +80,7 @@ def generate(
     mix : bool
         Also write a sheet that mixes pictures: composition from one, details from another.
     project : str, path or PIL image
-        Instead of random pictures, make the one that is most like this picture.
+        Instead of random pictures, make one picture that is as similar as possible to this one.
     nearest : Path
         Also write a sheet with each picture beside the most similar one in this folder, to check
         for copies. Flipped and cropped copies are found too.
@@ -134,7 +134,7 @@ def generate(
         return [_project(network, hashes, project, seed, allow_huge, report)]
     if mix and network.layers < 2:
         raise OptionError("--mix: needs a painter with several styles; a DCGAN has only one")
-    known = None if nearest is None else _read_known(Path(nearest), network.size)
+    originals = None if nearest is None else _read_originals(Path(nearest), network.size)
     latents, rgb, pictures = _paint(network, hashes, count, truncation, seed, report)
     beside: dict[str, Image.Image | Animation] = {}
     if len(pictures) > 1:
@@ -143,8 +143,8 @@ def generate(
         beside["interpolation"] = _animate(network, latents, truncation, interpolate, seed)
     if mix and len(pictures) > 1:
         beside["mix"] = _mix(network, latent_space.to_styles(network, latents, truncation), seed)
-    if known is not None:
-        beside["nearest"] = _show_nearest(rgb, known)
+    if originals is not None:
+        beside["nearest"] = _show_nearest(rgb, originals)
     pictures[0].info["beside"] = beside
     return pictures
 
@@ -172,9 +172,9 @@ def _check_mode(
 ) -> None:
     """Refuse a call without a mode or with two, and options without an effect in its mode."""
     if like is not None and model is not None:
-        raise OptionError("--like: does not go with a painter; give only one of them")
+        raise OptionError("--like: cannot be used with a painter; give only one of them")
     if like is not None and project is not None:
-        raise OptionError("--like and --project: do not go together; give only one")
+        raise OptionError("--like and --project: cannot be used together; give only one")
     if like is None and model is None:
         raise OptionError(_NO_MODEL)
     mode = "--like" if like is not None else "--project" if project is not None else "a painter"
@@ -318,7 +318,7 @@ def _mix(network: painter.Painter, styles: Tensor, seed: int) -> Image.Image:
     return io.to_picture(contact_sheet(torch.cat(rows), half + 1))
 
 
-def _read_known(folder: Path, size: tuple[int, int]) -> Tensor:
+def _read_originals(folder: Path, size: tuple[int, int]) -> Tensor:
     """Read what a picture could be a copy of: crops of a folder's pictures, [N, 3, H, W]."""
     contents = read_folder(folder, size)
     if not contents.covers:
@@ -329,12 +329,12 @@ def _read_known(folder: Path, size: tuple[int, int]) -> Tensor:
     return crops_and_mirrors(contents.covers, size)
 
 
-def _show_nearest(generated: Tensor, known: Tensor) -> Image.Image:
-    """Make a sheet of pictures [N, 3, H, W], each beside the most similar one of those known."""
+def _show_nearest(generated: Tensor, originals: Tensor) -> Image.Image:
+    """Make a sheet of pictures [N, 3, H, W], each beside the most similar original."""
     network = features.load("compact")
-    layouts, known_layouts = (
-        metrics.extract_features(network, some)[1] for some in (generated, known)
+    layouts, original_layouts = (
+        metrics.extract_features(network, some)[1] for some in (generated, originals)
     )
-    most_similar = known[torch.cdist(layouts, known_layouts).argmin(1)]
+    most_similar = originals[torch.cdist(layouts, original_layouts).argmin(1)]
     pairs = torch.stack((generated, most_similar), 1).flatten(0, 1)
     return io.to_picture(contact_sheet(pairs, 2 * min(MAX_COLUMNS, len(generated))))

@@ -68,17 +68,17 @@ def hybridize(
     method : str
         How to combine the photos. ``detail`` takes only the fine detail of the near photo.
         ``fourier`` adds a low-pass of the far photo to a high-pass of the near one. ``article``
-        minimizes a loss by gradient descent, as the article this command grew out of does.
+        minimizes a loss by gradient descent, like the article this command grew out of.
     sigma : float
         Cut-off between fine and coarse, from 0.5 to 32: the standard deviation of the blur, in
         pixels of a picture 512 pixels long. A larger value shows more of the near photo. Default:
-        the best value is searched for.
+        limner finds the best value.
     print_width : float or str
-        Width of the print, such as ``40cm``, ``16in`` or a number of meters. The resolution in the
-        file is set to match.
+        Width of the print, such as ``40cm`` or ``16in``. A number without a unit is in meters. The
+        resolution in the file is set to match.
     near : float or str
-        Distance from which people should see the near photo, such as ``50cm``. With ``--far`` and
-        ``--print-width`` it sets the cut-off, instead of ``--sigma``.
+        Distance from which people should see the near photo, such as ``50cm`` or ``20in``. With
+        ``--far`` and ``--print-width`` it sets the cut-off, instead of ``--sigma``.
     far : float or str
         Distance from which people should see only the far photo, such as ``4m``. Needs ``--near``
         and ``--print-width``.
@@ -92,7 +92,7 @@ def hybridize(
         Use only the lightness of the near photo, so that all color comes from the far one.
     contrast : float
         Contrast of the far photo, from 0.1 to 1. A lower value leaves space for bright and dark
-        detail of the near photo. Default: the highest from 0.7 to 1 that hardly clips.
+        detail of the near photo. Default: the highest value from 0.7 to 1 that leaves enough space.
     weight : float
         Weight of the near photo in ``--method article``, from 0.001 to 1000. Default: 0.1.
     solver : str
@@ -217,7 +217,7 @@ def _check(options: Mapping[str, Any]) -> None:
             )
     if given & {"near", "far"} and (missing := [n for n in _LENGTHS if n not in given]):
         raise OptionError(
-            f"{flag(missing[0])}: is missing; --near, --far and --print-width belong together"
+            f"{flag(missing[0])}: is missing; give --near, --far and --print-width together"
         )
     if {"far", "sigma"} <= given:
         raise OptionError(

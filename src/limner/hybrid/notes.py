@@ -6,7 +6,7 @@ from torch import Tensor
 
 from limner.hybrid import metrics
 
-_MIN_EDGES = 0.1  # correlation of the edges below which the photos do not suit each other
+_MIN_EDGES = 0.1  # correlation of the edges below which the photos do not match
 _MIN_CONTRAST = 0.01  # standard deviation of values in 0..1 below which there is nothing to see
 
 
@@ -25,9 +25,9 @@ def warnings(near: Tensor, far: Tensor, edge_correlation: float | None) -> list[
         found.append("the two photos are the same, and so is the result")
     elif edge_correlation is not None and edge_correlation < _MIN_EDGES:
         found.append(
-            f"the two photos do not suit each other well: their edges correlate by "
-            f"{edge_correlation:.2f}, less than {_MIN_EDGES}; use --points to align them, or "
-            "choose others"
+            f"the two photos do not match well: the correlation of their edges is "
+            f"{edge_correlation:.2f}, and must be at least {_MIN_EDGES} for a good hybrid; use "
+            "--points to align them, or choose other photos"
         )
     return found
 
@@ -55,14 +55,14 @@ def results(
     """
     near, far = widths["near"], widths["far"]
     if print_width is None:
-        places = f"{near:.1f} picture widths, and only the far photo from {far:.1f} picture widths"
+        places = f"{near:.1f} picture widths away, and only the far photo from {far:.1f}"
     else:
         near, far = near * print_width, far * print_width
-        places = f"{near:.2g} m, and only the far photo from {far:.2g} m"
+        places = f"{near:.2g} m away, and only the far photo from {far:.2g} m"
     found = [
-        f"sigma {sigma:.3g}: correlation with the near photo's detail {scores.near:.2f}, with the "
-        f"far photo's thumbnail {scores.far:.2f} (1 is best); with the near photo's thumbnail "
-        f"{scores.leak:.2f} (at best about {scores.floor:.2f})",
+        f"sigma {sigma:.3g}. Correlation of the detail with the near photo: {scores.near:.2f} "
+        f"(1 is best). Of the thumbnail with the far photo: {scores.far:.2f} (1 is best), with "
+        f"the near photo: {scores.leak:.2f} (about {scores.floor:.2f} is best)",
         f"you see the near photo from up to {places}",
     ]
     other_method = "--method detail" if method == "article" else None

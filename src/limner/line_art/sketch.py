@@ -34,13 +34,13 @@ def sketch(
     picture : str, path or PIL image
         The picture to draw.
     style : str
-        Kind of drawing: ``ink`` has black strokes of varying width, ``contour`` thin lines where
-        colors meet, ``pencil`` soft gray lines.
+        Kind of drawing: ``ink`` draws black strokes of varying width, ``contour`` draws thin lines
+        where colors meet, and ``pencil`` draws soft gray lines.
     thickness : float
-        Thickness of the lines, from 0.5 to 4.
+        Thickness of the lines, from 0.5 (thin) to 4 (thick).
     strength : float
-        Amount of detail, from 0.2 to 3. Low values draw only strong edges, high values faint ones
-        too.
+        Amount of detail, from 0.2 to 3. Low values draw only strong edges, high values also draw
+        faint ones.
     device : str
         Where to compute: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest on this machine.
     allow_huge : bool

@@ -31,7 +31,7 @@ def pick(name: str) -> torch.device:
     if name == "auto":
         return torch.device(next(device for device, found in available.items() if found))
     if not available[name]:
-        raise OptionError(f"--device {name}: this machine has none; use --device auto")
+        raise OptionError(f"--device {name}: this machine has no {name} device; use --device auto")
     return torch.device(name)
 
 

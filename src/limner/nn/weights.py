@@ -25,17 +25,12 @@ from limner.io.atomic import whole_file
 
 SHIPPED = Path(__file__).parent.parent / "shipped"
 SUFFIXES = (".safetensors", ".pth", ".pt")
-WRAPPERS = (
-    "params_ema",
-    "params",
-    "state_dict",
-)  # keys under which training code stores a state dict
+# Keys under which training code stores a state dict.
+WRAPPERS = ("params_ema", "params", "state_dict")
 
 # What safetensors and torch raise on files that are cut off or of another kind.
 _DAMAGED = (SafetensorError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError)
-
-
-_RENAMED = {"licence": "license"}  # keys of files written before 0.2
+_RENAMED = {"licence": "license"}  # metadata keys of files written before 0.2
 
 
 def sha256(path: Path) -> str:
@@ -58,7 +53,7 @@ def read(path: Path) -> dict[str, Tensor]:
         The file is missing, damaged, or would run code when unpickled.
     """
     if not os.path.isfile(path):  # noqa: PTH113 - never raises, however odd the name
-        raise WeightsError(f"{path}: no such weights file; `limner models` lists those that ship")
+        raise WeightsError(f"{path}: there is no such weights file; check its name and folder")
     try:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
@@ -71,7 +66,7 @@ def read(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path}: holds more than tensors and could run code, so limner does not open it; "
-            "ask its author for a safetensors file"
+            "check that it is a weights file, or use a .safetensors file"
         ) from error
     except (OSError, *_DAMAGED) as error:
         raise WeightsError(
@@ -103,6 +98,17 @@ def describe(path: Path) -> dict[str, str]:
             f"{path}: is missing, damaged, or not a safetensors file; download or copy it again"
         ) from error
     return {_RENAMED.get(key, key): value for key, value in metadata.items()}
+
+
+def read_described(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read the tensors and the metadata of a weights file. A ``.pth`` file has no metadata.
+
+    Raises
+    ------
+    WeightsError
+        As for `read` and `describe`.
+    """
+    return read(path), describe(path) if path.suffix == ".safetensors" else {}
 
 
 def fetch(url: str) -> dict[str, Tensor]:
@@ -146,9 +152,9 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
                 f"{name}: is for another network ({key} is missing); give weights made for this one"
             )
         if state[key].shape != tensor.shape:
-            found, wanted = tuple(state[key].shape), tuple(tensor.shape)
+            found, needed = tuple(state[key].shape), tuple(tensor.shape)
             raise WeightsError(
-                f"{name}: is for another network ({key} is {found}, not {wanted}); give weights "
+                f"{name}: is for another network ({key} is {found}, not {needed}); give weights "
                 "made for this one"
             )
     network.load_state_dict({key: state[key] for key in expected})
@@ -167,7 +173,7 @@ def write(path: Path, state: Mapping[str, Tensor], about: Mapping[str, object]) 
     path : Path
         Ends in ``.safetensors``. An existing file is replaced.
     state : mapping of str to Tensor
-        The tensors, in the precision wanted on disk.
+        The tensors, in the precision to store.
     about : mapping
         The metadata: what the weights are and how to use them. Values other than text become
         JSON.
@@ -184,7 +190,9 @@ def write(path: Path, state: Mapping[str, Tensor], about: Mapping[str, object]) 
         with whole_file(path) as file:
             file.write(_ordered(save(tensors, metadata)))
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); make room") from error
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror}); free some disk space"
+        ) from error
 
 
 def _ordered(file: bytes) -> bytes:

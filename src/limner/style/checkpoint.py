@@ -29,7 +29,7 @@ def check(path: Path | None, save_every: int, resume: bool) -> None:
     if path is None:
         if resume:
             raise OptionError(
-                "--resume: there is no checkpoint; leave it out to start a new picture"
+                "--resume: there is no checkpoint; leave out --resume to start a new picture"
             )
         if save_every:
             raise OptionError(
@@ -44,7 +44,7 @@ def check(path: Path | None, save_every: int, resume: bool) -> None:
         return
     if not path.is_file():
         raise OptionError(
-            f"--resume: there is no checkpoint {name}; leave it out to start a new picture"
+            f"--resume: there is no checkpoint {name}; leave out --resume to start a new picture"
         )
     about = weights.describe(path)
     if about.get("kind") != _KIND:

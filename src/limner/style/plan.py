@@ -135,7 +135,7 @@ def check_size_and_steps(size: int | None, steps: int | Sequence[int] | None) ->
         check_range("steps", steps, 1)
     elif steps is not None and min(steps, default=-1) < 0:
         raise OptionError(
-            f"--steps {','.join(map(str, steps))}: give one number, or one for each scale, each at "
+            f"--steps {','.join(map(str, steps))}: give one number, or one for each size, each at "
             "least 0"
         )
 
@@ -248,7 +248,7 @@ def _distribute(steps: int | Sequence[int] | None, defaults: list[int]) -> list[
     if isinstance(steps, int):
         if steps < len(defaults):
             raise OptionError(
-                f"--steps {steps}: must be at least {len(defaults)}, one for each scale"
+                f"--steps {steps}: must be at least {len(defaults)}, one for each size"
             )
         shares = [steps * default / sum(defaults) for default in defaults]
         counts = [max(1, int(share)) for share in shares]
@@ -261,8 +261,8 @@ def _distribute(steps: int | Sequence[int] | None, defaults: list[int]) -> list[
     if len(given) == 1 and len(defaults) > 1:
         return _distribute(given[0], defaults)
     if len(given) != len(defaults):
-        remedy = "give one number: there is one scale at this size"
+        remedy = "give one number, because this size is painted in one stage"
         if len(defaults) > 1:
-            remedy = f"give one number, or {len(defaults)}, one for each scale, the coarsest first"
+            remedy = f"give a total, or {len(defaults)} numbers, for the sizes from small to large"
         raise OptionError(f"--steps {','.join(map(str, given))}: {remedy}")
     return given

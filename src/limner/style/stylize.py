@@ -67,7 +67,7 @@ def stylize(
         One or more paintings whose style the photo gets. To mix several, give each a weight after
         a colon: wave.jpg:0.7 starry.jpg:0.3.
     strength : float
-        Strength of the style, from 0 (the photo) to 2 (hardly any of the photo is left).
+        Strength of the style, from 0 (the photo) to 2 (little of the photo is left).
     size : int
         Longest side of the result in pixels, at least 64. Default: 1024, or 512 with the preset
         gatys.
@@ -77,22 +77,22 @@ def stylize(
     keep_colors : bool
         Keep the colors of the photo, and take only the brush strokes from the paintings.
     mask : sequence of str, path or PIL image
-        Where the style goes: a black-and-white picture for each painting, in the same order, with
-        the aspect ratio of the photo. White areas are painted, black areas stay as in the photo.
-        Default: everywhere.
+        Where the style goes: a black-and-white picture with the aspect ratio of the photo. White
+        areas are painted, black areas stay as in the photo. For several paintings, give one for
+        each, in the same order. Default: everywhere.
     init : "content", "noise", or a picture
         What to start from: content (the photo), noise, or a picture with the aspect ratio of the
         photo.
     steps : int or sequence of int
-        Number of steps in total, or at each size from small to large, as in 100,60,30. Default:
-        the preset's.
+        Number of steps in total, or at each size from small to large, such as 100,60,30. Default:
+        the preset's value.
     time_budget : float or str
-        Finish within this time, as in 30s, 2m or 1h: steps at the largest sizes are skipped.
+        Finish within this time, such as 30s, 2m or 1h, by skipping steps at the largest sizes.
         Default: no limit.
     seed : int
         Random seed. The same seed gives the same picture on the same machine.
     device : str
-        Where to compute: auto, cpu, cuda or mps.
+        Where to compute: cpu, cuda, mps, or auto for the fastest on this machine.
     features : str
         Network that compares the pictures: compact, vgg16 or vgg19 (downloaded on first use), or
         the path of a weights file. Default: compact, or vgg19 with the preset gatys.
@@ -100,11 +100,12 @@ def stylize(
         Method: limner, or gatys for the original by Gatys, Ecker & Bethge (2016) as in
         TensorFlow's tutorial: VGG-19, Gram matrices, one size, 1000 steps. It takes much longer.
     allow_huge : bool
-        Read pictures of more than 100 megapixels too.
+        Also read pictures of more than 100 megapixels.
     checkpoint : path
         A safetensors file, where ``save_every`` saves the state and ``resume`` finds it.
     save_every : int
-        Save the picture so far and a checkpoint each time this many steps are done. 0 for never.
+        Number of steps after which the picture so far and a checkpoint are saved, again and again.
+        0 saves none.
     resume : bool
         Resume from the checkpoint of an interrupted run with the same pictures and options. The
         result is the same as without the interruption.

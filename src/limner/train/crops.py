@@ -60,10 +60,11 @@ def load_pictures(
             if min(rgb.shape[-2:]) >= smallest:
                 pictures.append((rgb[0] * 255).round().to(torch.uint8))
         if not pictures:
-            which = f" among those held out for the scores, one in {one_in}; add some"
+            which = f" among those held out for the scores, one in {one_in}"
             side = f"{smallest}×{smallest}"
             raise InputError(
-                f"{folder}: holds no picture of at least {side} pixels{which if held_out else ''}"
+                f"{folder}: holds no picture of at least {side} pixels{which if held_out else ''}; "
+                "check the name of the folder, or add pictures"
             )
         per_folder.append(pictures)
     return per_folder

@@ -162,7 +162,7 @@ def train_features(
     resume: bool = False,
     on_step: OnStep = silent,
 ) -> dict[str, float]:
-    """Train the perceptual network, which judges how alike two pictures look.
+    """Train the perceptual network, which measures how similar two pictures look.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def train_features(
     seed : int
         Random seed. The same seed gives the same network.
     device : str
-        Where to compute: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest of this machine.
+        Where to compute: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest on this machine.
     save_every : int
         Steps between two checkpoints.
     resume : bool

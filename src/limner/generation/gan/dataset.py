@@ -179,9 +179,9 @@ class Dataset:
             skipped = len(contents.skipped)
             unusable = f" and {skipped} that cannot be used" if skipped else ""
             raise InputError(
-                f"{folder}: has {count} pictures{unusable}; must be at least {MIN_PICTURES}, "
-                "better 100. With few pictures, use `limner generate --like PICTURE`, which needs "
-                "no training"
+                f"{folder}: has {count} pictures{unusable}; at least {MIN_PICTURES} are needed, "
+                "and 100 are better. With few pictures, use `limner generate --like PICTURE`: it "
+                "needs no training"
             )
         names = [path.name for path in contents.paths]
         by_hash = sorted(range(count), key=lambda i: hashlib.sha256(os.fsencode(names[i])).digest())

@@ -61,7 +61,7 @@ def train_painter(
     Parameters
     ----------
     folder : Path
-        A folder of at least 10 pictures; folders in it are read too. One picture in 5, chosen by
+        A folder of at least 10 pictures, searched with its subfolders. One picture in 5, chosen by
         its name, is held out for the scores.
     run : Path
         The run folder. The result is ``model.safetensors`` in it. ``best.safetensors`` is the
@@ -98,9 +98,10 @@ def train_painter(
         Learning rate, above 0 and below 1. Default: 0.001 for ``auto``, 0.0002 for ``dcgan``,
         0.0001 for ``relativistic``, 0.002 for ``stylegan2``.
     time_budget : str
-        Finish after this time, counted over all calls: ``30m`` or ``2h``. Default: no limit.
+        Finish after this total time, such as ``30m`` or ``2h``. Time before ``--resume`` counts
+        too. Default: no limit.
     max_hours : float
-        Stop this call after so many hours, above 0. To continue another time, use ``--resume``.
+        Stop this run after this many hours, above 0. Use ``--resume`` to continue it later.
         Default: no limit.
     stop_on_copies : bool
         Stop as soon as the pictures become copies of the training pictures. Otherwise a warning is
@@ -140,7 +141,7 @@ def train_painter(
         raise OptionError(f"--max-hours {max_hours:g}: must be above 0")
     budget = math.inf if time_budget is None else to_seconds("time_budget", time_budget)
     call_budget = math.inf if max_hours is None else 3600 * max_hours
-    place = devices.pick(device)
+    torch_device = devices.pick(device)
     check_folder(run, resume=resume)
     size = training_size(folder, resolution, aspect)
     contents = read_folder(folder, size)
@@ -161,7 +162,7 @@ def train_painter(
     # checkpoints of version 0.1, format 1, are translated by `current_checkpoint`
     with Run("painter", run, options, resume=resume, on_step=on_step, oldest_format=1) as record:
         torch.manual_seed(seed % 2**63)
-        state = TrainingState(make_stage(plan, size, place))
+        state = TrainingState(make_stage(plan, size, torch_device))
         if resume:
             state.load_state_dict(current_checkpoint(record.load()))
         spent = state.seconds  # by earlier calls
@@ -178,7 +179,9 @@ def train_painter(
         notes: list[str] = []
         while state.step < plan.steps and spent <= budget:
             torch.manual_seed(seeding.step_seed(seed, state.step))
-            batch = dataset.batch(plan.batch_size, seeding.generator(seed, state.step)).to(place)
+            batch = dataset.batch(plan.batch_size, seeding.generator(seed, state.step)).to(
+                torch_device
+            )
             decay = plan.decay_after / max(state.step, plan.decay_after) if plan.decay_after else 1
             losses = state.stage.step(batch, state.step, decay * state.rate_share)
             state.step += 1
