@@ -91,8 +91,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> Beautifier:
     WeightsError
         The file is missing or damaged, or holds other weights.
     """
-    state = weights.read(path)
-    about = weights.describe(path) if path.suffix == ".safetensors" else {}
+    state, about = weights.read_described(path)
     if about.get("kind") != "beautifier":
         raise WeightsError(
             f"{path}: holds no beautifier weights; make some with `limner train beautifier`"

@@ -95,9 +95,9 @@ def beautify(
     """
     _check(strength, method, size)
     report = Reporter("beautify", on_step)
-    where = devices.pick(device)
+    torch_device = devices.pick(device)
     path = Path(model) if model else SHIPPED
-    beautifier = load(path, where)
+    beautifier = load(path, torch_device)
     improver = _improver(beautifier, method, path)
     _check_cube(save_cube, method, beautifier)
     subject = io.read(picture, allow_huge=allow_huge)
@@ -108,12 +108,12 @@ def beautify(
         report(stage, 0, 1, note=note, size=(height, width))
 
     if improver is None:
-        small = resize_to_measure(io.on_white(subject), size, subject.name).to(where)
+        small = resize_to_measure(io.on_white(subject), size, subject.name).to(torch_device)
         change = _optimize(small, beautifier.predictors, report, stage) - small
         change = F.interpolate(change, (height, width), mode="bicubic", align_corners=False)
         result = _without_clipping(rgb, rgb + strength * change.to(rgb.device))
     else:
-        result = _improve(improver, rgb.to(where), strength, report, stage)
+        result = _improve(improver, rgb.to(torch_device), strength, report, stage)
 
     options = {
         "strength": float(strength),
@@ -126,7 +126,7 @@ def beautify(
     recipe = io.make_recipe("beautify", [subject.name], options, [subject], hashes)
     made = io.to_picture(result, _alpha(subject, result), like=subject, recipe=recipe)
     if isinstance(improver, TableImprover) and save_cube is not None:
-        made.info["beside"] = {"cube": _cube(improver, rgb.to(where), strength)}
+        made.info["beside"] = {"cube": _cube(improver, rgb.to(torch_device), strength)}
     return made
 
 

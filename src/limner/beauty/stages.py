@@ -33,7 +33,7 @@ class UNetStage(Stage[UNet]):
         super().__init__(network, muon=self._muon, adam=self._adam)
 
     def step(self, crops: Tensor, share: float) -> dict[str, float]:
-        """Learn from crops [N, 3, H, W] at a share of the learning rate; return the loss of 255."""
+        """Learn from crops [N, 3, H, W] at a share of the rate; return the loss in 1/255."""
         phase = self.average.steps % masks.PHASES
         hidden = (masks.phase_map(crops) == phase).to(crops)
         fill = F.pad(masks.harmonic_fill(crops), (masks.CONTEXT,) * 4)
@@ -65,7 +65,7 @@ class ContextEncoderStage(Stage[ContextEncoder]):
         super().__init__(network, adam=self._adam)
 
     def step(self, crops: Tensor, share: float) -> dict[str, float]:
-        """Learn from windows [N, 3, 128, 128] at a share of the rate; return the loss of 255."""
+        """Learn from windows [N, 3, 128, 128] at a share of the rate; return the loss in 1/255."""
         loss = F.l1_loss(self.network(crops), masks.crop_holes(crops))
         optimizer_step(loss, share, self._adam)
         self.average.update(self.network)
@@ -73,7 +73,7 @@ class ContextEncoderStage(Stage[ContextEncoder]):
 
 
 class ImproverStage(Stage[Improver]):
-    """An improver learns to please predictors that do not change any more.
+    """An improver learns to make pictures easier for predictors, which stay fixed.
 
     Parameters
     ----------

@@ -103,7 +103,7 @@ def train_beautifier(
     check_choice("preset", preset, NETWORKS)
     check_range("improver_steps", improver_steps, 0)
     check_training(learning_rate, steps=steps, batch_size=batch_size, save_every=save_every)
-    where = devices.pick(device)
+    torch_device = devices.pick(device)
     options = {
         "photos": [folder.name for folder in photos],
         "preset": preset,
@@ -113,8 +113,8 @@ def train_beautifier(
         "learning_rate": learning_rate,
         "seed": seed,
     }
-    known = Photos(photos, held_out=False)
-    held_out = HeldOut(Photos(photos, held_out=True), where)
+    training_set = Photos(photos, held_out=False)
+    held_out = HeldOut(Photos(photos, held_out=True), torch_device)
     parts = _parts(preset, steps, improver_steps)
     logs = [part.name for part in parts]
     with Run("beautifier", run, options, resume=resume, on_step=on_step, logs=logs) as record:
@@ -122,7 +122,7 @@ def train_beautifier(
         trained = Beautifier({})
         for name, make, first, last in parts:
             torch.manual_seed(seed)  # so that a part starts the same way in a resumed run
-            network = make().to(where)
+            network = make().to(torch_device)
             if name in state["done"]:
                 network.load_state_dict(state["done"][name])
                 trained.parts[name] = network.requires_grad_(False).eval()
@@ -131,18 +131,18 @@ def train_beautifier(
             stage.load_state_dict(state.get(name, {}))
             count = max(1, round(batch_size * stage.batch_share))
             for step in range(max(first, state["step"]), last):
-                crops = known.crops(count, stage.crop_size, seeding.generator(seed, step))
+                crops = training_set.crops(count, stage.crop_size, seeding.generator(seed, step))
                 share = cosine(step - first, last - first, warmup=_WARMUP)
-                losses = stage.step(crops.to(where), share)
+                losses = stage.step(crops.to(torch_device), share)
                 done = step + 1
                 checkpoint = partial(_checkpoint, done, trained, name, stage)
                 if done % save_every == 0 or done == last:
-                    now = Beautifier(trained.parts | {name: stage.averaged().eval()})
-                    save(record.model, now, options)
-                    record.log(done, losses | held_out.scores(now, name), name)
+                    current = Beautifier(trained.parts | {name: stage.averaged().eval()})
+                    save(record.model, current, options)
+                    record.log(done, losses | held_out.scores(current, name), name)
                     if name not in PREDICTORS:
                         samples = record.folder / "samples"
-                        held_out.write_samples(now, name, samples / f"{done:06d}.png")
+                        held_out.write_samples(current, name, samples / f"{done:06d}.png")
                     record.save(checkpoint())  # last: a resumed run makes the rest again
                 record.report(name, done, parts[-1].last, checkpoint, loss=losses["loss"])
             trained.parts[name] = stage.averaged().requires_grad_(False).eval()

@@ -1,4 +1,4 @@
-"""Color hints: read them from a transparent picture, enforce them, and invent some for variations.
+"""Color hints: read them from a transparent picture, apply them, and add some for variations.
 
 Hints are [1, 4, H, W]: sRGB in 0..1 and a mask of 1 where there is a hint; 0 elsewhere.
 """
@@ -15,9 +15,9 @@ from limner.nn import images
 from limner.nn.images import gaussian_blur
 
 _REACH = 0.25  # of the longest side: how far a hint spreads over bare paper
-_HALF_SURE = 1e-3  # confidence at which a hint moves a color halfway
-_OPAQUE = 0.02  # mean alpha from which a pixel counts as a hint: thin strokes count too
-_INVENTED = 3  # hints that a variation adds
+_HALF_CONFIDENCE = 1e-3  # confidence at which a hint moves a color halfway
+_MIN_ALPHA = 0.02  # mean alpha from which a pixel counts as a hint: thin strokes count too
+_ADDED = 3  # hints that a variation adds
 
 
 def read_hints(picture: Picture, size: tuple[int, int]) -> Tensor:
@@ -36,7 +36,7 @@ def read_hints(picture: Picture, size: tuple[int, int]) -> Tensor:
         )
     opacity = F.interpolate(alpha, size, mode="area")
     rgb = F.interpolate(picture.rgb * alpha, size, mode="area") / opacity.clamp(min=1e-4)
-    mask = (opacity > _OPAQUE).float()
+    mask = (opacity > _MIN_ALPHA).float()
     return torch.cat((rgb.clamp(0, 1) * mask, mask), 1)
 
 
@@ -50,7 +50,7 @@ def apply_hints(colors: Tensor, hints: Tensor, ink: Tensor) -> Tensor:
         return colors
     sigma = _REACH * max(images.size_of(ink))
     difference, confidence = propagate(rgb - colors, mask, ink, sigma)
-    moved = (colors + difference * confidence / (confidence + _HALF_SURE)).clamp(0, 1)
+    moved = (colors + difference * confidence / (confidence + _HALF_CONFIDENCE)).clamp(0, 1)
     return torch.where(mask > 0, rgb, moved)
 
 
@@ -74,7 +74,7 @@ def vary_hints(hints: Tensor, colors: Tensor, ink: Tensor, seed: int) -> Tensor:
     lab = oklab.from_srgb(colors)
     chroma = lab[:, 1:].norm(dim=1)[0] * (gaussian_blur(ink, 2)[0, 0] < 0.1)
     weights = (chroma.flatten() + 1e-6).cpu()
-    places = torch.multinomial(weights, min(_INVENTED, len(weights)), generator=random)
+    places = torch.multinomial(weights, min(_ADDED, len(weights)), generator=random)
     varied = hints.clone()
     radius = max(2, max(images.size_of(ink)) // 64)  # pixels
     for place in places.tolist():

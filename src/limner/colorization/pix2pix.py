@@ -13,8 +13,8 @@ from limner.train.optim import Stage, optimizer_step
 
 EPOCHS, BATCH_SIZE, SIZE, LEARNING_RATE = 43, 8, 256, 2e-4
 # weights of the losses: adversarial, L1, features, total variation
-ADVERSARIAL, PIXELS, FEATURES, VARIATION = 1.0, 100.0, 1e-2, 1e-4
-REAL = 0.9  # label of real pictures: one-sided label smoothing
+ADVERSARIAL_WEIGHT, PIXEL_WEIGHT, FEATURE_WEIGHT, TV_WEIGHT = 1.0, 100.0, 1e-2, 1e-4
+REAL_LABEL = 0.9  # label of real pictures: one-sided label smoothing
 
 
 class UNet(nn.Module):
@@ -116,19 +116,21 @@ class Sketch2ColorStage(Stage[UNet]):
     def step(self, ink: Tensor, hints: Tensor, rgb: Tensor, share: float) -> dict[str, float]:
         """Train on one batch and return the losses. The share of the rate is ignored."""
         made = self.network(ink, hints)
-        judged = self._discriminator(ink, made)
-        adversarial = F.binary_cross_entropy_with_logits(judged, torch.ones_like(judged))
+        fake_logits = self._discriminator(ink, made)
+        adversarial = F.binary_cross_entropy_with_logits(fake_logits, torch.ones_like(fake_logits))
         pixels = F.l1_loss(2 * made, 2 * rgb)  # in −1..1, as are the differences below
         # the fourth convolution of VGG-16 is the second one of its second block
         ours, theirs = (self._features(picture, ("2_2",))["2_2"] for picture in (made, rgb))
         perceptual = F.mse_loss(ours, theirs)
         variation = (2 * made).diff(dim=-1).abs().sum() + (2 * made).diff(dim=-2).abs().sum()
-        loss = ADVERSARIAL * adversarial + PIXELS * pixels + FEATURES * perceptual
-        loss = loss + VARIATION * variation / len(ink)
+        loss = (
+            ADVERSARIAL_WEIGHT * adversarial + PIXEL_WEIGHT * pixels + FEATURE_WEIGHT * perceptual
+        )
+        loss = loss + TV_WEIGHT * variation / len(ink)
         optimizer_step(loss, 1, self._adam)
         self.average.update(self.network)
         real, fake = self._discriminator(ink, rgb), self._discriminator(ink, made.detach())
-        on_real = F.binary_cross_entropy_with_logits(real, torch.full_like(real, REAL))
+        on_real = F.binary_cross_entropy_with_logits(real, torch.full_like(real, REAL_LABEL))
         on_fake = F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
         if self.average.steps % 2:
             optimizer_step((on_real + on_fake) / 2, 1, self._discriminator_adam)

@@ -10,7 +10,7 @@ from limner.train.adversarial import Discriminator, relativistic_average
 from limner.train.optim import Stage, muon_and_adam, optimizer_step
 
 TAPS = ("1_2", "2_2", "3_3", "4_3")  # of the compact perceptual network, with equal weights
-FEATURES, ADVERSARIAL = 0.3, 0.02  # weights of the losses; the L1 loss has 1
+FEATURE_WEIGHT, ADVERSARIAL_WEIGHT = 0.3, 0.02  # weights of the losses; the L1 loss has 1
 
 
 class ReconstructionStage(Stage[Colorizer]):
@@ -33,7 +33,7 @@ class ReconstructionStage(Stage[Colorizer]):
         """Train on one batch at a share of the learning rate, and return the losses."""
         made = self.network(ink, hints)
         pixels, perceptual = F.l1_loss(made, rgb), feature_loss(self._features, made, rgb)
-        optimizer_step(pixels + FEATURES * perceptual, share, self._muon, self._adam)
+        optimizer_step(pixels + FEATURE_WEIGHT * perceptual, share, self._muon, self._adam)
         self.average.update(self.network)
         return {"loss": pixels.item(), "features": perceptual.item()}
 
@@ -77,7 +77,7 @@ class AdversarialStage(Stage[Colorizer]):
         pixels, perceptual = F.l1_loss(made, rgb), feature_loss(self._features, made, rgb)
         fake = self._discriminator(torch.cat((made, ink), 1))
         adversarial = relativistic_average(fake, real.detach())
-        total = pixels + FEATURES * perceptual + ADVERSARIAL * adversarial
+        total = pixels + FEATURE_WEIGHT * perceptual + ADVERSARIAL_WEIGHT * adversarial
         optimizer_step(total, share, self._adam)
         self.average.update(self.network)
         fake = self._discriminator(torch.cat((made.detach(), ink), 1))

@@ -110,14 +110,14 @@ def variations(
     check_range("n", n, 1, MAX_COUNT)
     check_range("variety", variety, 0, 1)
     asked_size = None if size is None else _parse_size(size)
-    where, report = devices.pick(device), Reporter("variations", on_step)
+    torch_device, report = devices.pick(device), Reporter("variations", on_step)
     original = _read(picture, allow_huge)
     target = asked_size or _default_size(*images.size_of(original.rgb))
     stage = f"{target[1]}×{target[0]} px"
     summary = f"{stage}, {n} picture{'s' * (n > 1)}"
     for note in (summary, *original.notes):
         report(stage, 0, n, note=note, size=target)
-    pyramid = _build_pyramid(io.on_white(original), target, where)
+    pyramid = _build_pyramid(io.on_white(original), target, torch_device)
     results: list[Image.Image] = []
     for number in range(seed, seed + n):
         rgb = _synthesize(pyramid, variety, number)

@@ -34,7 +34,6 @@ URLS = {
     "vgg19": "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
 }
 
-
 Padding = Literal["replicate", "zeros", "reflect"]
 
 

@@ -69,20 +69,20 @@ class AdversarialStep(Stage[nn.Module]):
         share : float
             Share of the learning rates.
         """
-        discriminator_loss, generator_loss = LOSSES[self.preset.loss]
+        loss_of_discriminator, loss_of_generator = LOSSES[self.preset.loss]
         fake = self._generate(len(real), real.device)
         penalized = step % self.preset.penalty_every == 0
-        on_real, on_fake, penalty = self._judge(real, fake.detach(), penalized)
-        loss = penalty + discriminator_loss(on_real, on_fake)
-        optimizer_step(loss, share, self._discriminator_adam)
+        on_real, on_fake, penalty = self._logits_and_penalty(real, fake.detach(), penalized)
+        discriminator_loss = penalty + loss_of_discriminator(on_real, on_fake)
+        optimizer_step(discriminator_loss, share, self._discriminator_adam)
         self.augmentation.update(on_real.detach(), on_fake.detach())
         self.discriminator.requires_grad_(False)
-        wins = generator_loss(on_real.detach(), self._logits(self._augment(fake)))
+        generator_loss = loss_of_generator(on_real.detach(), self._logits(self._augment(fake)))
         self.discriminator.requires_grad_(True)
-        losses = {"loss": wins, "discriminator": loss}
+        losses = {"loss": generator_loss, "discriminator": discriminator_loss}
         if self._has_path and step % PATH_EVERY == 0:
             losses["path"] = self._path_length_penalty(len(real), real.device)
-        optimizer_step(wins + losses.get("path", 0), share, self._adam)
+        optimizer_step(generator_loss + losses.get("path", 0), share, self._adam)
         self.average.update(self.network)
         return {name: value.item() for name, value in losses.items()} | {
             "augmented": self.augmentation.share
@@ -93,7 +93,9 @@ class AdversarialStep(Stage[nn.Module]):
         states = (self.network.state_dict(), self.average.state, self.discriminator.state_dict())
         return all(bool(v.isfinite().all()) for state in states for v in state.values())
 
-    def _judge(self, real: Tensor, fake: Tensor, penalized: bool) -> tuple[Tensor, Tensor, Tensor]:
+    def _logits_and_penalty(
+        self, real: Tensor, fake: Tensor, penalized: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the logits of real and of fake pictures, and the gradient penalty."""
         real, fake = self._augment(real.detach()), self._augment(fake)
         inputs = {"none": (), "r1": (real,), "r1r2": (real, fake)}[self.preset.penalty]

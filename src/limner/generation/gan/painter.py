@@ -92,8 +92,7 @@ def load(run: Path, device: torch.device) -> tuple[Painter, Path]:
         raise InputError(
             f"{name}: has no painter; `limner train painter FOLDER -o {name}` trains one"
         )
-    state = weights.read(path)
-    about = weights.describe(path) if path.suffix == ".safetensors" else {}
+    state, about = weights.read_described(path)
     if about.get("kind") != "painter":
         raise WeightsError(
             f"{printable(path)}: is not a painter; make one with `limner train painter`, or from a "
