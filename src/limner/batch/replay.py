@@ -105,8 +105,8 @@ def side_files(picture: Path) -> dict[str, str | Path]:
 
 def _options_of(verb: Callable[..., Any]) -> dict[str, Option]:
     """Return the options that a recipe may set, and the inputs, by name."""
-    asked = signature.of(verb)
-    return {option.name: option for option in asked if option.name not in _OF_THE_CALL}
+    known = signature.of(verb)
+    return {option.name: option for option in known if option.name not in _OF_THE_CALL}
 
 
 def _checked_recipe(

@@ -84,7 +84,7 @@ def gradient_energy(picture: Tensor) -> Tensor:
     return across.square().mean((1, 2, 3)) + down.square().mean((1, 2, 3))
 
 
-# --- losses of predictors, the picture before and the picture after -------------------------
+# --- losses: scalars, of predictors and of frames [N, 3, H, W] before and after the change ------
 
 
 def closeness(predictors: Predictors, before: Tensor, after: Tensor) -> Tensor:

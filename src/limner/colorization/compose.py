@@ -48,7 +48,7 @@ def lay_lines(colors: Tensor, ink: Tensor, lines: str) -> Tensor:
 
 
 def to_layers(colors: Tensor, ink: Tensor, lines: str, merged: Image.Image) -> Layers:
-    """Return lines and colors as layers; dropped lines are a hidden layer."""
+    """Return ink [1, 1, H, W] and colors [1, 3, H, W] as layers; dropped lines are hidden."""
     over = io.to_picture(_line_color(colors, lines), ink)
     hidden = ("lines",) if lines == "drop" else ()
     return Layers({"lines": over, "colors": io.to_picture(colors)}, merged, hidden)

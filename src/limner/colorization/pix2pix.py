@@ -114,7 +114,11 @@ class Sketch2ColorStage(Stage[UNet]):
         )
 
     def step(self, ink: Tensor, hints: Tensor, rgb: Tensor, share: float) -> dict[str, float]:
-        """Train on one batch and return the losses. The share of the rate is ignored."""
+        """Train on ink [N, 1, 256, 256] and colors [N, 3, 256, 256]; return the losses.
+
+        Hints and the share of the learning rate are ignored: the networks take no hints, and the
+        rate is constant.
+        """
         made = self.network(ink, hints)
         fake_logits = self._discriminator(ink, made)
         adversarial = F.binary_cross_entropy_with_logits(fake_logits, torch.ones_like(fake_logits))

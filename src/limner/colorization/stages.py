@@ -30,7 +30,10 @@ class ReconstructionStage(Stage[Colorizer]):
         super().__init__(network, muon=self._muon, adam=self._adam)
 
     def step(self, ink: Tensor, hints: Tensor, rgb: Tensor, share: float) -> dict[str, float]:
-        """Train on one batch at a share of the learning rate, and return the losses."""
+        """Train on ink [N, 1, H, W], hints [N, 4, H, W], colors [N, 3, H, W]; return the losses.
+
+        `share` is the share of the learning rate, 0 to 1.
+        """
         made = self.network(ink, hints)
         pixels, perceptual = F.l1_loss(made, rgb), feature_loss(self._features, made, rgb)
         optimizer_step(pixels + FEATURE_WEIGHT * perceptual, share, self._muon, self._adam)
@@ -71,7 +74,10 @@ class AdversarialStage(Stage[Colorizer]):
         )
 
     def step(self, ink: Tensor, hints: Tensor, rgb: Tensor, share: float) -> dict[str, float]:
-        """Train on one batch at a share of the learning rate, and return the losses."""
+        """Train on ink [N, 1, H, W], hints [N, 4, H, W], colors [N, 3, H, W]; return the losses.
+
+        `share` is the share of the learning rate, 0 to 1.
+        """
         made = self.network(ink, hints)
         real = self._discriminator(torch.cat((rgb, ink), 1))
         pixels, perceptual = F.l1_loss(made, rgb), feature_loss(self._features, made, rgb)
@@ -89,7 +95,7 @@ class AdversarialStage(Stage[Colorizer]):
 
 
 def feature_loss(network: features.VGG, made: Tensor, real: Tensor) -> Tensor:
-    """Mean distance between the features of two pictures, relative to each tap's mean.
+    """Mean distance between the features of pictures [N, 3, H, W], relative to each tap's mean.
 
     The pictures are halved first: colors show just as well, at a quarter of the cost.
     """

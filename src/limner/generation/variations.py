@@ -109,10 +109,10 @@ def variations(
     """
     check_range("n", n, 1, MAX_COUNT)
     check_range("variety", variety, 0, 1)
-    asked_size = None if size is None else _parse_size(size)
+    given_size = None if size is None else _parse_size(size)
     torch_device, report = devices.pick(device), Reporter("variations", on_step)
     original = _read(picture, allow_huge)
-    target = asked_size or _default_size(*images.size_of(original.rgb))
+    target = given_size or _default_size(*images.size_of(original.rgb))
     stage = f"{target[1]}×{target[0]} px"
     summary = f"{stage}, {n} picture{'s' * (n > 1)}"
     for note in (summary, *original.notes):

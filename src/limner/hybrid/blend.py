@@ -1,4 +1,7 @@
-"""Combine a near and a far photo with a single filter, in one of two ways."""
+"""Combine a near and a far photo with a single filter, in one of two ways.
+
+A gain is a function of the gain of a Gaussian at each frequency, 0 to 1; see `Response`.
+"""
 
 from torch import Tensor
 

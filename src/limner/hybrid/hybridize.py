@@ -280,7 +280,7 @@ def _optimize(plan: Plan, report: Reporter) -> _Hybrid:
 
 
 def _measure(plan: Plan, hybrid: _Hybrid) -> tuple[dict[str, object], list[str]]:
-    """Return what the recipe says of a hybrid, and what the user is told."""
+    """Return what the recipe says of a hybrid, and remarks for the user."""
     scores = metrics.score(metrics.shrink(hybrid.rgb), plan.small[0], hybrid.far_small)
     widths = {
         "near": metrics.near_distance(hybrid.sigma, plan.relative_width),

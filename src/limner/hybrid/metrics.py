@@ -101,7 +101,7 @@ def score(hybrid: Tensor, near: Tensor, far: Tensor) -> Scores:
 
 
 def correlation(first: Tensor, second: Tensor) -> float:
-    """Return Pearson's correlation over all values; 0 if one of the two is constant."""
+    """Return Pearson's correlation of two tensors of one shape; 0 if one of them is constant."""
     first, second = first - first.mean(), second - second.mean()
     norms = (first.norm() * second.norm()).item()
     return (first * second).sum().item() / norms if norms > 1e-6 else 0.0

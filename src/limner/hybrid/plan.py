@@ -169,7 +169,9 @@ def _align(
 def crop_to_common(
     near: Tensor, far: Tensor, similarity: Similarity, longest: int | None
 ) -> tuple[Tensor, Tensor]:
-    """Crop two photos to what both show, and resize them to `longest` pixels; None: keep the size.
+    """Crop two photos [1, 3, H, W] to what both show, and resize them to `longest` pixels.
+
+    With None they keep the resolution of the near photo.
 
     Raises
     ------

@@ -208,6 +208,6 @@ def prepare(pictures: InputPictures, plan: Plan, device: torch.device) -> Inputs
 
 
 def resize_painting(painting: Tensor, longest: int) -> Tensor:
-    """Resize a painting to a longest side, but its short side to no less than 32 pixels."""
+    """Resize a painting [1, 3, H, W] to a longest side, with a short side of at least 32 pixels."""
     height, width = images.fit(*images.size_of(painting), longest)
     return images.resize(painting, (max(32, height), max(32, width)))

@@ -50,7 +50,7 @@ def weighted_sums(feature: Tensor, mask: Tensor, center: Tensor) -> tuple[Tensor
 def statistics_from_sums(
     first: Tensor, second: Tensor, total_weight: Tensor | float, center: Tensor
 ) -> FeatureStatistics:
-    """Compute mean and covariance from `weighted_sums` around the same center."""
+    """Compute mean [C] and covariance [C, C] from `weighted_sums` around the same center [C]."""
     offset = first / total_weight
     return FeatureStatistics(center + offset, second / total_weight - torch.outer(offset, offset))
 

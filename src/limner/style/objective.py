@@ -168,14 +168,14 @@ class Objective:
 
 
 def crop_tile(feature: Tensor, tile: Tile, layer: str) -> Tensor:
-    """Crop the features of a tile to its core."""
+    """Crop the features of a tile [1, C, h, w] to its core."""
     top, bottom, left, right = (edge // stride(layer) for edge in tile.core)
     above, before = tile.outer[0] // stride(layer), tile.outer[2] // stride(layer)
     return feature[..., top - above : bottom - above, left - before : right - before]
 
 
 def crop_whole(field: Tensor, tile: Tile, layer: str) -> Tensor:
-    """Crop the features of the whole picture to the core of a tile."""
+    """Crop the features of the whole picture [1, C, H, W] to the core of a tile."""
     top, bottom, left, right = (edge // stride(layer) for edge in tile.core)
     return field[..., top:bottom, left:right]
 

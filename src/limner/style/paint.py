@@ -157,8 +157,21 @@ def transfer_palettes(
 ) -> Tensor:
     """Give the photo the colors of each painting under its mask, or of all in their proportions.
 
-    Start and content are taken from this picture. So the optimization need not trade color against
-    edges.
+    The optimization starts from the result and takes its content from it, so it does not have to
+    trade color against edges.
+
+    Parameters
+    ----------
+    photo : Tensor
+        [1, 3, H, W], sRGB in 0..1.
+    paintings : sequence of Tensor
+        [1, 3, H', W'], each in its own size.
+    weights : sequence of float
+        The weight of each painting.
+    masks : sequence of Tensor
+        [1, 1, H, W] for each painting; none if the paintings go everywhere.
+    strength : float
+        Share of the change, up to 1.
     """
     masks = masks or [torch.ones_like(photo[:, :1]) for _ in weights]
     weighted = [weight * mask for weight, mask in zip(weights, masks, strict=True)]
@@ -242,7 +255,7 @@ def blended_region(
     mask: Tensor,
     method: Method,
 ) -> Region:
-    """Return a region that gets a blend of styles."""
+    """Return a region, given by its mask [1, 1, H, W], that gets a blend of styles."""
     layers = method.style_layers
     blended = {layer: blend([style[layer] for style in styles], weights) for layer in layers}
     return Region(blended, masks_at_layers(mask, layers, method.border), 1.0)

@@ -52,6 +52,7 @@ def relativistic_average(better: Tensor, worse: Tensor) -> Tensor:
 
     It is low if each logit of `better` is above the mean of `worse`, and each of `worse` below the
     mean of `better`. The discriminator's loss takes (real, fake), the generator's (fake, real).
+    Logits have any shape; the loss is a scalar.
     """
     above = F.softplus(-(better - worse.mean()))
     below = F.softplus(worse - better.mean())

@@ -2,7 +2,7 @@
 
 Knowledge distillation (Hinton et al. 2015; for style transfer Wang et al. 2020, "Collaborative
 Distillation"): starting from random weights, the student's taps learn to predict the teachers'
-taps. A tap is the output of one ReLU. There are two kinds of teachers, told apart by their widths:
+taps. A tap is the output of one ReLU. There are two kinds of teachers, with different widths:
 
 - A teacher of full width is VGG-19 itself. A 1×1 convolution (a *head*) translates each of the
   student's taps to the teacher's width. Heads are dropped after the training.
@@ -125,7 +125,7 @@ class Student(nn.Module):
         return network.eval()
 
     def explained_variance(self, picture: Tensor, teachers: Sequence[Teacher]) -> dict[str, Tensor]:
-        """Share of variance explained, for each tap of each teacher: ``"0/4_1"``.
+        """Share of variance explained on [N, 3, H, W]: ``"0/4_1"`` is tap 4_1 of teacher 0.
 
         A teacher of full width costs more than everything else together, so it gets a quarter of
         the batch.

@@ -88,11 +88,11 @@ class Run:
     folder : Path
         Made if it is missing.
     options : mapping
-        What the training was asked for, fit for JSON. A resumed run must be asked for the same.
+        The options of the training, fit for JSON. A resumed run must have the same.
     resume : bool
         Continue from the checkpoint. A new run never replaces an old one.
     on_step : callable
-        Told of every step; see `report`.
+        Called at every step; see `report`.
     logs : sequence of str
         The names of its logs.
     oldest_format : int

@@ -97,7 +97,7 @@ class AugmentationShare:
         self._overfitting = 0.0
 
     def update(self, real: Tensor, fake: Tensor) -> None:
-        """Adapt the share to the logits of a batch of real and of fake pictures."""
+        """Adapt the share to the logits of real and of fake pictures, [N] or [N, patches]."""
         if self.kind != "adaptive":
             return
         middle = (real.mean() + fake.mean()) / 2

@@ -44,7 +44,7 @@ class Generator(nn.Module):
         _initialize(self)
 
     def map(self, z: Tensor) -> Tensor:
-        """Return the latents: they are the styles."""
+        """Return the latents [N, latent_size]: they are the styles."""
         return z
 
     def paint(self, styles: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ class Generator(nn.Module):
         self.register_buffer("mean", torch.zeros(latent_size), persistent=False)
 
     def map(self, z: Tensor) -> Tensor:
-        """Return the latents: they are the styles."""
+        """Return the latents [N, latent_size]: they are the styles."""
         return z
 
     def paint(self, styles: Tensor) -> Tensor:
