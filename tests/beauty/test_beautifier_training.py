@@ -379,7 +379,8 @@ def test_invalid_options_are_refused(
 def test_folders_without_photos_are_refused(tmp_path: Path, scene: Scene) -> None:
     (tmp_path / "p").mkdir()
     none = "p: holds no picture of at least 160×160 pixels"
-    held = f"{none} among those held out for the scores, one in 4; check the name of the folder"
+    remedy = "check the name of the folder, or add pictures"
+    held = f"{none} among those held out for the scores, one in 4; {remedy}"
     for size, name, says in (
         (None, "", none),
         ((200, 159), KNOWN[0], none),  # too small
@@ -391,7 +392,7 @@ def test_folders_without_photos_are_refused(tmp_path: Path, scene: Scene) -> Non
         if says:
             with pytest.raises(InputError) as raised:
                 learn(tmp_path / "run", tmp_path / "p")
-            assert str(raised.value) == f"{tmp_path}/{says}"
+            assert str(raised.value) == f"{tmp_path}/{says}; {remedy}"
     (tmp_path / "p" / HELD_OUT[0]).unlink()
     with pytest.raises(InputError) as raised:
         learn(tmp_path / "run", tmp_path / "p")
