@@ -126,7 +126,10 @@ def test_a_dry_run_writes_nothing(run: Run, folder: Path, more: list[str]) -> No
 
 MISTAKES = [
     ("stylise photo.png wave.png -o out.png", 2, 'Did you mean "stylize"?'),
-    ("stylize photo.png wave.png", 2, "--output"),
+    ("stylize photo.png wave.png", 2, "--output is missing. See limner stylize --help"),
+    ("stylize -o out.png", 2, "PHOTO is missing. See limner stylize --help"),
+    ("stylize photo.png wave.png -o out.png --size big", 2, "--size big: must be a whole number."),
+    ("stylize photo.png wave.png -o out.png --strength x", 2, "--strength x: must be a number."),
     ("stylize photo.png -o out.png", 2, "no painting: give at least one after the photo"),
     ("stylize photo.png wave.png -o out.png --stesp 3", 2, "--stesp. Did you mean --steps?"),
     ("stylize photo.png wave.png -o out.png --steps 3,x", 2, "Give a whole number, or several"),
@@ -306,7 +309,7 @@ def test_models(run: Run, compact: Path, monkeypatch: pytest.MonkeyPatch, folder
     monkeypatch.setattr(weights, "SHIPPED", compact.parent)
     monkeypatch.setenv("TORCH_HOME", str(folder / "torch"))
     code, out, _ = run("models")
-    assert code == 0 and "not here" in out
+    assert code == 0 and "not downloaded" in out
     names = [line.split()[0] for line in out.splitlines() if not line.startswith(" ")]
     assert names == ["name", "compact", "vgg16", "vgg19"]
     found = {one["name"]: one for one in json.loads(run("models --json")[1])}

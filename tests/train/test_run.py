@@ -137,7 +137,9 @@ def test_a_checkpoint_that_fails_midway_leaves_the_last_one(tmp_path: Path) -> N
     run.save({"step": 1, "picture": torch.zeros(10)})
     with (
         full_disk(4000),
-        pytest.raises(OutputError, match=r"checkpoint\.pt: .*; make room, then use --resume"),
+        pytest.raises(
+            OutputError, match=r"checkpoint\.pt: .*; free some disk space, then use --resume"
+        ),
     ):
         run.save({"step": 2, "picture": torch.zeros(100_000)})
     assert start(tmp_path, OPTIONS, resume=True).load()["step"] == 1

@@ -59,8 +59,8 @@ def train_beautifier(
         before and after each improver, at every checkpoint.
     preset : str
         ``default`` trains a predictor and three improvers. ``article`` follows the article that
-        beautify grew out of: a context encoder for windows of 128 pixels, trained well and badly,
-        and two improvers that may change every pixel.
+        beautify grew out of: two context encoders for windows of 128 pixels, one of them trained
+        for a tenth of the steps only, and two improvers that may change every pixel.
     steps : int
         Number of steps of the predictor.
     improver_steps : int

@@ -15,7 +15,7 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CoercionError, CycloptsError, MissingArgumentError
 from rich.console import Console
 from rich.table import Table
 
@@ -109,7 +109,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         return code or DONE
     except CycloptsError as error:
         command = " ".join(("limner", *(error.command_chain or ())))
-        return _fail(f"{error} See {command} --help", MISUSED)
+        return _fail(f"{_usage_mistake(error)} See {command} --help", MISUSED)
     except LimnerError as error:
         return _fail(str(error), MISUSED if isinstance(error, OptionError) else FAILED)
     except KeyboardInterrupt:
@@ -129,6 +129,18 @@ def main(tokens: Sequence[str] | None = None) -> int:
             f"{type(error).__name__}: {error} (a bug in limner: please set LIMNER_TRACEBACK=1, "
             "run it again and report what it prints)"
         )
+
+
+def _usage_mistake(error: CycloptsError) -> str:
+    """Say what is wrong with a command line, without the words of Python."""
+    name = error.argument.name if error.argument is not None else ""
+    if isinstance(error, MissingArgumentError):
+        return f"{name} is missing."
+    if isinstance(error, CoercionError) and error.token is not None and error.msg is None:
+        kinds = {int: "a whole number", float: "a number"}
+        if error.target_type in kinds:
+            return f"{name} {error.token.value}: must be {kinds[error.target_type]}."
+    return str(error)
 
 
 def _fail(message: str, code: int = FAILED) -> int:
@@ -169,7 +181,7 @@ def models(*, json: bool = False) -> int:
     table = Table("name", "kind", "license", "MB", box=None, pad_edge=False)
     table.add_column("recipe, or file", overflow="fold")
     for one in weights:
-        size = f"{one['megabytes']:.1f}" if one["megabytes"] else "not here"
+        size = f"{one['megabytes']:.1f}" if one["megabytes"] else "not downloaded"
         columns = [one[column] for column in ("name", "kind", "license")]
         table.add_row(*columns, size, one["recipe"] or one["path"])
     Console(markup=False, highlight=False).print(table)

@@ -193,8 +193,10 @@ class Run:
             part.unlink(missing_ok=True)
 
     def _no_room(self, path: Path, error: Exception) -> OutputError:
-        why = getattr(error, "strerror", None) or "no room"
-        return OutputError(f"{path}: cannot be written ({why}); make room, then use --resume")
+        why = getattr(error, "strerror", None) or "the disk is full"
+        return OutputError(
+            f"{path}: cannot be written ({why}); free some disk space, then use --resume"
+        )
 
     def __enter__(self) -> Self:
         """Take over torch's random state."""
@@ -218,7 +220,7 @@ class Run:
         Raises
         ------
         OutputError
-            There is no room for it; the previous checkpoint is still there.
+            The disk is full; the previous checkpoint is still there.
         """
         try:
             with whole_file(self.checkpoint) as file:
