@@ -205,14 +205,16 @@ def test_flat_photos_give_a_warning() -> None:
     assert np.abs(rgb(both) - rgb(flat)).max() < 0.01
 
 
-def test_photos_that_do_not_suit_each_other_give_a_warning() -> None:
+def test_photos_that_do_not_match_give_a_warning() -> None:
     stripes = np.zeros((128, 160, 3), np.uint8)
     stripes[::8] = stripes[1::8] = 255
     other = np.zeros((128, 160, 3), np.uint8)
     other[40:90, 60:100] = 255
-    (note,) = (n for n in notes_of(Image.fromarray(stripes), Image.fromarray(other)) if "suit" in n)
-    assert "less than 0.1" in note and "--points" in note
-    assert not any("suit" in n for n in notes_of(NEAR, NEAR.rotate(3)))
+    (note,) = (
+        n for n in notes_of(Image.fromarray(stripes), Image.fromarray(other)) if "do not match" in n
+    )
+    assert "must be at least 0.1" in note and "--points" in note
+    assert not any("do not match" in n for n in notes_of(NEAR, NEAR.rotate(3)))
 
 
 # --- notes and side files ---------------------------------------------------------------------
@@ -292,8 +294,14 @@ def test_the_plan_comes_first_and_the_preview_is_the_picture() -> None:
         ({"method": "article", "contrast": 0.8}, "--contrast 0.8: has no effect with --method art"),
         ({"method": "article", "far": "4m"}, "--far 4m: has no effect with --method article; "),
         ({"points": [1] * 8, "align": "none"}, "--align none: has no effect with --points; leave"),
-        ({"far": "4m", "near": "1m"}, "--print-width: is missing; --near, --far and --print-width"),
-        ({"far": "4m", "print_width": 0.4}, "--near: is missing; --near, --far and --print-width"),
+        (
+            {"far": "4m", "near": "1m"},
+            "--print-width: is missing; give --near, --far and --print-width",
+        ),
+        (
+            {"far": "4m", "print_width": 0.4},
+            "--near: is missing; give --near, --far and --print-width",
+        ),
         (
             {"far": "4m", "near": "1m", "print_width": 0.4, "sigma": 2.0},
             "--sigma 2.0: has no effect with --near and --far, which set the cut-off; leave it out",
