@@ -127,7 +127,7 @@ def test_too_few_pictures_are_refused_with_their_number(
 ) -> None:
     for number in range(count):
         paint(number, 64, 64).save(tmp_path / f"{number}.png")
-    with pytest.raises(InputError, match=f"has {count} pictures; must be at least 10") as error:
+    with pytest.raises(InputError, match=f"has {count} pictures; at least 10 are needed") as error:
         load_dataset(tmp_path)
     assert "limner generate --like" in str(error.value) and "\n" not in str(error.value)
     (tmp_path / "x.png").write_text("x")

@@ -430,7 +430,7 @@ def test_a_file_that_would_run_code_is_refused(
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_a_missing_and_a_damaged_file_are_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
-    assert refusal(path).startswith("no such weights file")
+    assert refusal(path).startswith("there is no such weights file")
     written(path, Compact(8, 1, 2).state_dict())
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert "damaged" in refusal(path)

@@ -324,7 +324,7 @@ def test_networks_with_different_layers_are_refused(pair: tuple[str, str, str],
     with pytest.raises(WeightsError) as raised:
         upscale(PICTURE, model=pair[0], inventive=small[4], detail=0.5)
     assert str(raised.value).startswith(f"{small[4]}: has other layers than the weights of --model")
-    with pytest.raises(WeightsError, match=r"no\.pth: no such weights file"):
+    with pytest.raises(WeightsError, match=r"no\.pth: there is no such weights file"):
         upscale(PICTURE, model=pair[0], inventive="no.pth", detail=0.5)
 
 
@@ -625,7 +625,7 @@ def test_thin_and_tiny_pictures(size: tuple[int, int], model: str) -> None:
 def test_a_missing_picture_and_a_missing_model_are_refused() -> None:
     with pytest.raises(InputError, match=r"nowhere\.png: there is no such file"):
         upscale("nowhere.png")
-    with pytest.raises(WeightsError, match=r"nowhere\.pth: no such weights file"):
+    with pytest.raises(WeightsError, match=r"nowhere\.pth: there is no such weights file"):
         upscale(PICTURE, model="nowhere.pth")
 
 
@@ -721,7 +721,7 @@ def test_files_that_are_not_weights_are_refused_in_one_line(
     for name, says in (
         ("text.pth", "text.pth: "),
         ("evil.pth", "evil.pth: holds more than tensors and could run code, so limner does not"),
-        ("none.pth", "none.pth: no such weights file"),
+        ("none.pth", "none.pth: there is no such weights file"),
         ("a.png", "a.png: "),
     ):
         code, said = failure(f"upscale a.png -o out.png {faithful}{option} {name}", capsys)
@@ -736,7 +736,7 @@ def test_a_missing_model_is_refused_even_if_it_is_not_needed(
     line = "upscale a.png -o out.png --model none.pth --print 1x1in --dpi 30"
     assert failure(line, capsys) == (
         1,
-        "none.pth: no such weights file; `limner models` lists those that ship",
+        "none.pth: there is no such weights file; check its name and folder",
     )
 
 

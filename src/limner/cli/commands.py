@@ -91,7 +91,8 @@ def make_picture(
             say(note)
         written = [output]
         for name, view in picture.info.get("beside", {}).items():
-            write_view(view, beside[name], overwrite=overwrite, keep_exif=keep_exif)
+            for note in write_view(view, beside[name], overwrite=overwrite, keep_exif=keep_exif):
+                say(note)
             written.append(beside[name])
 
     if cut:
@@ -159,10 +160,12 @@ def make_pictures(
         written = []
         for number, picture in enumerate(pictures, 1):
             written.append(output / _numbered_name(number, len(pictures)))
-            write(picture, written[-1], overwrite=overwrite)
+            for note in write(picture, written[-1], overwrite=overwrite):
+                say(note)
         for name, view in pictures[0].info.get("beside", {}).items():
             written.append(beside[name])
-            write_view(view, written[-1], overwrite=overwrite)
+            for note in write_view(view, written[-1], overwrite=overwrite):
+                say(note)
     if console.cut_by:
         say(f"{console.cut_by}: {output} has {len(pictures)} of {console.last.steps} pictures")
     paths = [str(path) for path in written]

@@ -113,7 +113,7 @@ def train_upscaler(
         raise OptionError(
             f"--steps {steps}: must be at least 1, or 0 with --init and --perceptual-steps"
         )
-    place = devices.pick(device)
+    torch_device = devices.pick(device)
     options = {
         "photos": [p.name for p in photos],
         "scale": scale,
@@ -129,7 +129,7 @@ def train_upscaler(
     }
     with Run("upscaler", run, options, resume=resume, on_step=on_step, logs=STAGES) as record:
         torch.manual_seed(seed)
-        network = _initial_network(quality, scale, init).to(place)
+        network = _initial_network(quality, scale, init).to(torch_device)
         saved: dict[str, Any] = record.load() if resume else {"step": 0}
         patches = Patches(photos, size, scale, DEGRADATIONS[for_])
         held_out = HeldOut(photos, scale, DEGRADATIONS[for_])
@@ -154,7 +154,7 @@ def train_upscaler(
             for step in range(done, last):
                 small, large = patches.batch(batch_size, seeding.generator(seed, step))
                 share = cosine(step - first, last - first)
-                losses = stage.step(small.to(place), large.to(place), share)
+                losses = stage.step(small.to(torch_device), large.to(torch_device), share)
                 done = step + 1
                 if done % save_every == 0 or done == last:
                     averaged = stage.averaged()

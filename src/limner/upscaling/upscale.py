@@ -121,13 +121,13 @@ def upscale(
     _check_networks(quality, detail, model, inventive)
     size_options = SizeOptions(scale, print_, dpi, fit, bleed, max_scale)
     size_options.check()
-    compute_on = devices.pick(device)
+    torch_device = devices.pick(device)
 
     source = io.read(picture, allow_huge=allow_huge, native=True)
     size = plan(images.size_of(source.rgb), size_options)
     if not allow_huge:
         _check_pixels(size)
-    networks = _load_networks(size.factor, quality, detail, model, inventive, compute_on)
+    networks = _load_networks(size.factor, quality, detail, model, inventive, torch_device)
     options: dict[str, object] = {
         "scale": scale,
         "print_": print_,
