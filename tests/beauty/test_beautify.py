@@ -404,3 +404,10 @@ def test_files_that_are_no_pictures_are_refused(
         assert "bug in limner" not in told and not out.exists()
         with pytest.raises(LimnerError):
             beautify(photo, method=method)  # type: ignore[arg-type]
+
+
+def test_a_color_table_has_its_own_suffix(scene: Scene, shipped: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"^--save-cube .*a\.txt: must end in \.cube"):
+        beautify(scene(), save_cube=tmp_path / "a.txt")
+    made = beautify(scene(), save_cube=tmp_path / "A.CUBE")
+    assert side_files({"save_cube": tmp_path / "A.CUBE"}).keys() == made.info["beside"].keys()

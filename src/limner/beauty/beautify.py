@@ -169,7 +169,9 @@ def _improver(beautifier: Beautifier, method: str, path: Path) -> Improver | Non
 
 
 def _check_cube(save_cube: Path | None, method: str, beautifier: Beautifier) -> None:
-    """Refuse to save the color table of a method that has none."""
+    """Refuse a color table with another suffix, or of a method that has no tables."""
+    if save_cube is not None and save_cube.suffix.lower() != ".cube":
+        raise OptionError(f"--save-cube {save_cube}: must end in .cube, as photo editors expect")
     parts = beautifier.parts.items()
     tables = [name for name, part in parts if isinstance(part, TableImprover)]
     if save_cube is not None and method not in tables:
