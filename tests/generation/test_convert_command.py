@@ -1,22 +1,19 @@
 """`limner convert`: what it writes, prints and refuses."""
 
-import hashlib
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pytest
 import torch
+from command_lines import Run, digest, names, refused
 from PIL import Image
 from torch import Tensor
 
 from limner.generation.gan import latent_space, painter, stylegan2
 from limner.nn import weights
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
@@ -24,21 +21,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to work in."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
-def digest(name: str) -> str:
-    return hashlib.sha256(Path(name).read_bytes()).hexdigest()
-
-
-def refused(run: Run, line: str, code: int, says: str, *more: str) -> None:
-    """Expect one line of error, and nothing on stdout."""
-    found, out, err = run(line, *more)
-    assert (found, out, err.count("\n")) == (code, "", 1), err
-    assert err.startswith("limner: error: ") and says in err
 
 
 def as_rosinalitys(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,6 +1,5 @@
 """`limner generate` and its replays: what is written, printed and refused."""
 
-import hashlib
 import json
 import os
 import signal
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_lines import Run, digest, names, refused
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -20,8 +20,6 @@ from limner.cli import commands
 from limner.generation.gan import latent_space, painter
 from small_painters import write_painter
 
-Run = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, model: Path, quick: None, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -30,21 +28,6 @@ def folder(tmp_path: Path, model: Path, quick: None, monkeypatch: pytest.MonkeyP
     Path("painter.safetensors").write_bytes(model.read_bytes())
     blobs(0, 32, 5).save("pic.png")
     return tmp_path
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
-def digest(name: str) -> str:
-    return hashlib.sha256(Path(name).read_bytes()).hexdigest()
-
-
-def refused(run: Run, line: str, code: int, says: str, *more: str) -> None:
-    """One line of error, and nothing on stdout."""
-    found, out, err = run(line, *more)
-    assert (found, out, err.count("\n")) == (code, "", 1), err
-    assert err.startswith("limner: error: ") and says in err
 
 
 # --- generate --------------------------------------------------------------------------------

@@ -1,11 +1,10 @@
 """The held-out photos of `train_beautifier`: scores, and samples to look at."""
 
-from pathlib import Path
 from statistics import fmean
 
 import torch
+from torch import Tensor
 
-from limner import io
 from limner.beauty import inpainting_masks as masks
 from limner.beauty.beautifier import PREDICTORS, Beautifier
 from limner.beauty.dataset import Photos
@@ -60,11 +59,10 @@ class HeldOut:
         return {"relative": relative[1] / relative[0], "energy": energy[1] / energy[0]}
 
     @torch.no_grad()
-    def write_samples(self, beautifier: Beautifier, method: str, path: Path) -> None:
-        """Write a sheet with some photos, and below each the result of an improver."""
+    def samples(self, beautifier: Beautifier, method: str) -> Tensor:
+        """Return a sheet of some photos, and below each the result of an improver."""
         improver = beautifier.improver(method)
         assert improver is not None
         before = self._photos.centers()[:SAMPLES].to(self._device)
         rows = [torch.cat(list(photos), 2) for photos in (before, improver(before))]
-        path.parent.mkdir(exist_ok=True)
-        io.to_picture(torch.cat(rows, 1)[None]).save(path)
+        return torch.cat(rows, 1)[None]

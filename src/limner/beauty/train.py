@@ -141,8 +141,7 @@ def train_beautifier(
                     save(record.model, current, options)
                     record.log(done, losses | held_out.scores(current, name), name)
                     if name not in PREDICTORS:
-                        samples = record.folder / "samples"
-                        held_out.write_samples(current, name, samples / f"{done:06d}.png")
+                        record.write_samples(done, held_out.samples(current, name))
                     record.save(checkpoint())  # last: a resumed run makes the rest again
                 record.report(name, done, parts[-1].last, checkpoint, loss=losses["loss"])
             trained.parts[name] = stage.averaged().requires_grad_(False).eval()

@@ -2,13 +2,11 @@
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from statistics import fmean
 
 import torch
 from torch import Tensor
 
-from limner import io
 from limner.colorization import dataset
 from limner.nn import images, seeding
 from limner.train.metrics import psnr, ssim
@@ -60,13 +58,11 @@ class HeldOut:
             "colorfulness": ours / max(1e-6, theirs),
         }
 
-    def write_samples(self, network: Network, path: Path) -> None:
-        """Write a sheet with three rows: drawings, their colors by the network, the pictures."""
-        path.parent.mkdir(exist_ok=True)
+    def samples(self, network: Network) -> Tensor:
+        """Return a sheet of three rows: drawings, their colors by the network, the pictures."""
         ink, rgb = self.ink[:SAMPLES], self.rgb[:SAMPLES]
         rows = [(1 - ink).expand(-1, 3, -1, -1), self._color(network, ink), rgb]
-        sheet = torch.cat([torch.cat(list(row), 2) for row in rows], 1)[None]
-        io.to_picture(sheet).save(path)
+        return torch.cat([torch.cat(list(row), 2) for row in rows], 1)[None]
 
     @torch.no_grad()
     def _color(self, network: Network, ink: Tensor) -> Tensor:

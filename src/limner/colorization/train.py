@@ -189,7 +189,7 @@ def train_colorizer(
                     averaged = stage.averaged().eval()
                     _save(record.model, averaged, options)
                     record.log(done, losses | held_out.scores(averaged), name)
-                    held_out.write_samples(averaged, record.folder / "samples" / f"{done:06d}.png")
+                    record.write_samples(done, held_out.samples(averaged))
                     record.save(state())
                 record.report(name, done, total, state, loss=losses["loss"], note=note)
                 note = ""

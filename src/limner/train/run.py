@@ -15,7 +15,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import torch
+from torch import Tensor
 
+from limner import io
 from limner.checks import check_range, flag
 from limner.errors import InputError, OptionError, OutputError
 from limner.io.atomic import whole_file
@@ -77,6 +79,7 @@ class Run:
         run/events.*           the same for TensorBoard, where it is installed
         run/checkpoint.pt      everything needed to continue
         run/model.safetensors  the result
+        run/samples/*.png      the same samples at every checkpoint
 
     While it is open, torch's global random state belongs to the training; it is put back at the
     end.
@@ -286,6 +289,12 @@ class Run:
             self._events = SummaryWriter(str(self.folder), purge_step=step)
         for key, number in numbers.items():
             self._events.add_scalar(key, number, step)
+
+    def write_samples(self, step: int, sheet: Tensor) -> None:
+        """Write ``samples/<step>.png``, a sheet [1, 3, H, W] of pictures, whole or not at all."""
+        path = self.folder / "samples" / f"{step:06d}.png"
+        path.parent.mkdir(exist_ok=True)
+        io.write(io.to_picture(sheet), path, overwrite=True)
 
     def report(
         self,

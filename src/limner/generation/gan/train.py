@@ -8,7 +8,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from limner import io
 from limner.checks import check_choice, check_range
 from limner.errors import OptionError
 from limner.generation.contact_sheet import contact_sheet
@@ -297,9 +296,7 @@ def _save_checkpoint(
         state.best = score.kid
         painter.save(record.folder / "best.safetensors", network, about)
     record.log(state.step, losses | state.scores)
-    sheet = record.folder / "samples" / f"{state.step:06d}.png"
-    sheet.parent.mkdir(exist_ok=True)
-    io.write(io.to_picture(contact_sheet(samples)), sheet, overwrite=True)
+    record.write_samples(state.step, contact_sheet(samples))
     record.save(state.state_dict())
     notes = [
         f"step {state.step}: KID {score.kid:.1f} ± {score.spread:.1f}; the training pictures "
