@@ -22,6 +22,7 @@ from rich.table import Table
 from limner._version import __version__
 from limner.checks import flag
 from limner.cli.console import say
+from limner.cli.openmp import limit_spinning
 from limner.cli.verbs import TRAININGS, VERBS, Command
 from limner.errors import DONE, FAILED, INTERRUPTED, MISUSED, LimnerError, OptionError
 
@@ -94,6 +95,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
     int
         0 done, 1 failed, 2 wrong usage, 4 ended early by the time budget, 130 interrupted.
     """
+    limit_spinning()
     if hasattr(sys.stdout, "reconfigure"):  # file names need not be Unicode
         encoding = "utf-8" if os.name == "nt" else None
         sys.stdout.reconfigure(encoding=encoding, errors="surrogateescape")

@@ -17,6 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 from limner.cli.console import say
+from limner.cli.openmp import limit_spinning
 from limner.errors import OptionError, OutputError, reason
 from limner.web import forms
 from limner.web.guard import ALL_ADDRESSES, LOCAL_NAMES, Guard
@@ -44,6 +45,7 @@ def studio(*, host: str = "127.0.0.1", port: int = 7860, browser: bool = True) -
     if not 1 <= port <= 65535:
         raise OptionError(f"--port {port}: must be from 1 to 65535")
     listening = _listen(host, port)
+    limit_spinning()
     # On Windows, a file that is still open when the studio ends would stop the cleanup.
     ignore = os.name == "nt"
     with (
