@@ -187,9 +187,8 @@ class Scene:
         self.sky()
         p = self.paper
         leaves = np.max([p.dabs(c) for c in self.crowns], axis=0)
-        p.masked = 0.86 * step(-1, 1, leaves + p.wobble)
+        p.masked = np.maximum(0.86 * step(-1, 1, leaves + p.wobble), self.church())
         self.mountains()
-        p.masked = np.maximum(p.masked, self.house_mask())
         self.woodland()
         self.meadows()
         p.masked[:] = 0
@@ -255,22 +254,28 @@ class Scene:
             inside = np.minimum(inside, (self.shore + 0.004 - p.y) * HEIGHT)
             p.wash(inside, pigment, strength, grain=0.10, flow=0.5, steady=0.6)
 
-    def house_mask(self) -> Array:
+    def church(self) -> Array:
         """Return where the church stands, 0..1."""
         p = self.paper
         nave = np.minimum(0.036 - np.abs(p.x - 0.690), p.y - 0.535)
         tower = np.minimum(0.012 - np.abs(p.x - 0.640), p.y - 0.455)
-        nave = np.minimum(np.maximum(nave, tower), self.shore - 0.002 - p.y)
-        return step(-1.0, 1.0, nave * HEIGHT)
+        walls = np.minimum(np.maximum(nave, tower), self.shore - 0.002 - p.y)
+        return step(-1.0, 1.0, np.maximum(walls, self.roofs()) * HEIGHT)
 
-    def house(self) -> None:
-        """Wash the roofs red and the shaded walls violet; the lit walls stay paper."""
+    def roofs(self) -> Array:
+        """Return the distance inside the roofs of nave and tower."""
         p = self.paper
         up = (p.y - 0.505) / 0.033
         roof = np.minimum(0.030 + 0.012 * up - np.abs(p.x - 0.690), 0.033 * np.minimum(up, 1 - up))
         rise = (p.y - 0.405) / 0.055
         spire = np.minimum(0.0165 * rise - np.abs(p.x - 0.640), 0.055 * (1 - rise))
-        both = np.maximum(roof, spire) * HEIGHT
+        both: Array = np.maximum(roof, spire)
+        return both
+
+    def house(self) -> None:
+        """Wash the roofs red and the shaded walls violet; the lit walls stay paper."""
+        p = self.paper
+        both = self.roofs() * HEIGHT
         p.wash(both, CRIMSON, 0.8, edge=0.6, steady=0.8)
         p.wash(np.minimum(both, (0.636 - p.x) * HEIGHT), VIOLET, 0.7, edge=0.3, steady=0.8)
         shade = np.minimum(self.shore - 0.004 - p.y, p.y - 0.459)
