@@ -141,13 +141,19 @@ def _checked_recipe(
 
 
 def _with_effect(verb: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out options that version 0.1 allowed without effect, and that are refused today."""
+    """Return the options that give today what they gave in version 0.1.
+
+    It allowed some without effect, which are refused today, and it had one method of stylize.
+    """
     ignored = set()
     if verb == "beautify" and options.get("method") != "optimize":
         ignored.add("size")
     if verb == "hybridize" and options.get("points"):
         ignored.add("align")
-    return {name: value for name, value in options.items() if name not in ignored}
+    known = {name: value for name, value in options.items() if name not in ignored}
+    if verb == "stylize" and "method" not in options and options.get("preset") != "gatys":
+        known["method"] = "network"
+    return known
 
 
 def _renamed(

@@ -27,13 +27,32 @@ def transfer_colors(picture: Tensor, target: Tensor) -> Tensor:
     target_pixels = target[0].flatten(1).cpu().double()
     mean, target_mean = (values.mean(1, keepdim=True) for values in (pixels, target_pixels))
     # gray has no variance across gray: this keeps the covariance invertible
-    ridge = 1e-5 * torch.eye(3, dtype=torch.float64)
-    root = _matrix_root(torch.cov(pixels) + ridge)
-    inverse = torch.linalg.inv(root)
-    target_covariance = torch.cov(target_pixels) + ridge
-    linear_map = inverse @ _matrix_root(root @ target_covariance @ root) @ inverse
-    mapped: Tensor = linear_map @ (pixels - mean) + target_mean
+    mapped = _linear_map(pixels, target_pixels, 1e-5) @ (pixels - mean) + target_mean
     return mapped.clamp(0, 1).to(picture.dtype).to(picture.device).view_as(picture)
+
+
+def color_map(pixels: Tensor, target_pixels: Tensor, ridge: float) -> Tensor:
+    """Return the map of `transfer_colors` from colors [3, N] to colors [3, M].
+
+    Returns
+    -------
+    Tensor
+        [3, 4], float32 on the CPU: a matrix, and what is added. `ridge` is added to both variances;
+        it limits how much the contrast of nearly flat colors can grow.
+    """
+    one, other = pixels.cpu().double(), target_pixels.cpu().double()
+    matrix = _linear_map(one, other, ridge)
+    added = other.mean(1, keepdim=True) - matrix @ one.mean(1, keepdim=True)
+    return torch.cat((matrix, added), 1).float()
+
+
+def _linear_map(pixels: Tensor, target_pixels: Tensor, ridge: float) -> Tensor:
+    """Return the Monge-Kantorovich matrix [3, 3] between two sets of colors, in float64."""
+    added = ridge * torch.eye(3, dtype=torch.float64)
+    root = _matrix_root(torch.cov(pixels) + added)
+    inverse = torch.linalg.inv(root)
+    target_covariance = torch.cov(target_pixels) + added
+    return inverse @ _matrix_root(root @ target_covariance @ root) @ inverse
 
 
 def keep_chroma(picture: Tensor, photo: Tensor) -> Tensor:

@@ -1,19 +1,21 @@
 """A patch field: for every patch of a picture, where in the source it comes from.
 
-A field is an int64 tensor [2, H − 6, W − 6] for a picture of H × W pixels. It holds the row and the
-column, in the source, of the upper left corner of each patch.
+A field is an int64 tensor [2, H − P + 1, W − P + 1] for a picture of H × W pixels and patches of
+P × P. It holds the row and the column, in the source, of the upper left corner of each patch.
 """
 
 import torch
 from torch import Tensor
 
-PATCH_SIZE = 7  # pixels per side of a patch
+Side = int | Tensor  # pixels
+
+PATCH_SIZE = 7  # pixels per side of a patch, unless another size is given
 
 
 def upsample(
     field: Tensor,
     picture_sizes: tuple[tuple[int, int], tuple[int, int]],
-    source_sizes: tuple[tuple[int, int], tuple[int, int]],
+    source_sizes: tuple[tuple[Side, Side], tuple[Side, Side]],
 ) -> Tensor:
     """Carry a field to the next finer pyramid level.
 
@@ -27,24 +29,36 @@ def upsample(
     picture_sizes : pair of sizes
         Height and width of the picture that is made, on the coarse and on the fine level.
     source_sizes : pair of sizes
-        The same of the source.
+        The same of the source; tensors [H, W] where the patches come from several sources.
 
     Returns
     -------
     Tensor
         [2, H, W].
     """
-    half, coarse_places, offsets = PATCH_SIZE / 2, [], []
-    for axis in range(2):
-        coarse, fine = picture_sizes[0][axis], picture_sizes[1][axis]
-        centers = torch.arange(fine - PATCH_SIZE + 1, device=field.device) + half
-        places = (centers * (coarse / fine) - half).round().clamp(0, coarse - PATCH_SIZE).long()
-        coarse_places.append(places)
-        offsets.append(centers - (places + half) * (fine / coarse))
-    repeated = field[:, coarse_places[0]][:, :, coarse_places[1]]
+    patch_size = picture_sizes[0][0] - field.shape[1] + 1
+    (rows, row_offsets), (columns, column_offsets) = parents(
+        picture_sizes, patch_size, field.device
+    )
+    repeated, half = field[:, rows][:, :, columns], patch_size / 2
     upsampled = []
-    for axis, offset in enumerate((offsets[0][:, None], offsets[1])):
+    for axis, offset in enumerate((row_offsets[:, None], column_offsets)):
         coarse, fine = source_sizes[0][axis], source_sizes[1][axis]
         places = (repeated[axis] + half) * (fine / coarse) - half + offset
-        upsampled.append(places.round().long().clamp_(0, fine - PATCH_SIZE))
+        upsampled.append(places.round().long().clamp_(min=0).clamp_(max=fine - patch_size))
     return torch.stack(upsampled)
+
+
+def parents(
+    picture_sizes: tuple[tuple[int, int], tuple[int, int]], patch_size: int, device: torch.device
+) -> list[tuple[Tensor, Tensor]]:
+    """For rows and columns of a fine field: the coarse patch at its center, and the offset from it.
+
+    The offset is in pixels of the fine level.
+    """
+    half, found = patch_size / 2, []
+    for coarse, fine in zip(*picture_sizes, strict=True):
+        centers = torch.arange(fine - patch_size + 1, device=device) + half
+        places = (centers * (coarse / fine) - half).round().clamp(0, coarse - patch_size).long()
+        found.append((places, centers - (places + half) * (fine / coarse)))
+    return found

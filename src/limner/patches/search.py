@@ -17,7 +17,9 @@ _PCA_SAMPLES = 20_000  # patches from which the principal components are compute
 _NEIGHBORS = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
-def pca_filters(source: Tensor, count: int) -> Tensor:
+def pca_filters(
+    source: Tensor, count: int, patch_size: int = PATCH_SIZE, usable: Tensor | None = None
+) -> Tensor:
     """Compute the principal components of the patches of a picture.
 
     Parameters
@@ -26,27 +28,35 @@ def pca_filters(source: Tensor, count: int) -> Tensor:
         [1, 3, H, W].
     count : int
         The most components to return.
+    patch_size : int
+        Pixels per side of a patch, P.
+    usable : Tensor or None
+        Bool [H − P + 1, W − P + 1]: patches that count. None: all.
 
     Returns
     -------
     Tensor
-        Orthonormal filters [≤ count, 3, 7, 7].
+        Orthonormal filters [≤ count, 3, P, P].
     """
     step = max(1, math.isqrt(source.shape[-1] * source.shape[-2] // _PCA_SAMPLES))
     # on the CPU: MPS has neither float64 nor eigh
-    patches = F.unfold(source, PATCH_SIZE, stride=step)[0].cpu().double()
+    patches = F.unfold(source, patch_size, stride=step)[0].cpu().double()
+    if usable is not None:
+        patches = patches[:, usable[::step, ::step].flatten().cpu()]
     patches -= patches.mean(1, keepdim=True)
     _, vectors = torch.linalg.eigh(patches @ patches.T)
-    filters: Tensor = vectors.flip(1)[:, :count].T.reshape(-1, 3, PATCH_SIZE, PATCH_SIZE)
+    filters: Tensor = vectors.flip(1)[:, :count].T.reshape(-1, 3, patch_size, patch_size)
     return filters.to(source.dtype).to(source.device)
 
 
 def describe(picture: Tensor, filters: Tensor) -> Tensor:
-    """Describe the patches of a picture [1, 3, H, W] by D numbers each: [H − 6, W − 6, D]."""
+    """Describe the patches of a picture [1, 3, H, W]: D numbers for each, [h, w, D]."""
     return F.conv2d(picture, filters)[0].permute(1, 2, 0).contiguous()
 
 
-def nearest(queries: Tensor, keys: Tensor, alpha: float = math.inf) -> Tensor:
+def nearest(
+    queries: Tensor, keys: Tensor, alpha: float = math.inf, penalty: Tensor | None = None
+) -> Tensor:
     """Find the nearest key of every query, by comparing all pairs.
 
     Parameters
@@ -57,6 +67,8 @@ def nearest(queries: Tensor, keys: Tensor, alpha: float = math.inf) -> Tensor:
         Above 0. Each squared distance is divided by alpha plus the squared distance from the key to
         its own nearest query. A small alpha makes the result use more of the keys. Infinite: plain
         distances.
+    penalty : Tensor or None
+        Added to the squared distances to each key, [M].
 
     Returns
     -------
@@ -65,6 +77,8 @@ def nearest(queries: Tensor, keys: Tensor, alpha: float = math.inf) -> Tensor:
     """
     rows = max(1, _CHUNK // len(keys))
     key_squares, doubled_keys = keys.square().sum(1), -2 * keys.T
+    if penalty is not None:
+        key_squares = key_squares + penalty
     query_squares = queries.square().sum(1, keepdim=True)
 
     def distances(start: int) -> Tensor:

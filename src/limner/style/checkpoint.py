@@ -8,8 +8,11 @@ from limner._version import __version__
 from limner.errors import OptionError, WeightsError, printable
 from limner.io import check_place
 from limner.nn import weights
+from limner.patches.synthesis import restore
+from limner.style.inputs import Inputs
 from limner.style.optimizer import PictureOptimizer
 from limner.style.paint import PaintingState
+from limner.style.plan import Plan
 
 _KIND = "stylize checkpoint"
 
@@ -67,11 +70,14 @@ def save(path: Path, state: PaintingState, fingerprint: str) -> None:
         The file cannot be written.
     """
     tensors = state.optimizer.state_dict() | {"steps_done": torch.tensor(state.steps_done)}
+    if state.strokes is not None:
+        strokes = {name: getattr(state.strokes, name) for name in ("field", "labels", "color_maps")}
+        tensors |= strokes | {"level": torch.tensor(state.strokes.level)}
     weights.write(path, tensors, {"kind": _KIND, "call": fingerprint})
 
 
-def load(path: Path, fingerprint: str, device: torch.device) -> PaintingState:
-    """Load a state. The device may be another than the one that saved it.
+def load(path: Path, fingerprint: str, inputs: Inputs, plan: Plan) -> PaintingState:
+    """Load a state. The inputs may be on another device than those of the run that saved it.
 
     Raises
     ------
@@ -83,8 +89,14 @@ def load(path: Path, fingerprint: str, device: torch.device) -> PaintingState:
             f"{printable(path)}: is the checkpoint of a call with other pictures or options; use "
             "the same ones, or start again without --resume"
         )
+    device = inputs.photo.device
     state = {name: tensor.to(device) for name, tensor in weights.read(path).items()}
     steps_done = tuple(state.pop("steps_done").tolist())
+    strokes = None
+    if "level" in state:
+        level, maps = int(state.pop("level")), state.pop("color_maps").cpu()
+        field, labels = state.pop("field"), state.pop("labels")
+        strokes = restore(plan.size, inputs.sources, level, field, labels, maps)
     optimizer = PictureOptimizer(state["picture"])
     optimizer.load_state_dict(state)
-    return PaintingState(optimizer, steps_done, None)
+    return PaintingState(optimizer, steps_done, None, strokes)

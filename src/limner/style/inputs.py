@@ -16,11 +16,16 @@ from limner.errors import OptionError, printable
 from limner.io import Picture, Source
 from limner.nn import images
 from limner.nn.seeding import generator
+from limner.patches.sources import SourcePicture
 from limner.style.plan import Plan
 
 StyleSource = Source | tuple[Source, float]
 
 INITS = ("content", "noise")
+DETAILS = ("auto", "none")
+_ENLARGED = 1.5  # most that a painting is enlarged for its strokes: more would be blurred
+SMALLEST_SOURCE = 32  # pixels of the longest side
+_SOURCE_AREA = 3.0  # most pixels of all paintings together, relative to the result
 _BLACK = 1e-3  # mean below which a mask counts as black
 _ASPECT_TOLERANCE = 0.02  # sizes are rounded to whole pixels
 
@@ -49,11 +54,14 @@ class InputPictures:
     styles : tuple of Style
     init : Picture or str
         A picture, or one of ``INITS``.
+    detail : Picture or str
+        A mask, or one of ``DETAILS``.
     """
 
     photo: Picture
     styles: tuple[Style, ...]
     init: Picture | str
+    detail: Picture | str = "auto"
 
     @property
     def used_styles(self) -> list[Style]:
@@ -69,8 +77,8 @@ class InputPictures:
     def all(self) -> list[Picture]:
         """Every picture."""
         paintings = [style.painting for style in self.styles]
-        init = [self.init] if isinstance(self.init, Picture) else []
-        return [self.photo, *paintings, *self.masks, *init]
+        others = [one for one in (self.init, self.detail) if isinstance(one, Picture)]
+        return [self.photo, *paintings, *self.masks, *others]
 
     @property
     def names(self) -> list[str]:
@@ -82,6 +90,11 @@ class InputPictures:
     def notes(self) -> list[str]:
         """Remarks for the user about the pictures."""
         return [note for picture in self.all for note in picture.notes]
+
+    def source_pixels(self, plan: Plan) -> int:
+        """Pixels of the paintings in the size in which strokes are taken."""
+        sizes = [images.size_of(style.painting.rgb) for style in self.used_styles]
+        return sum(height * width for height, width in source_sizes(sizes, plan)) if sizes else 0
 
     @property
     def memory(self) -> int:
@@ -105,6 +118,10 @@ class Inputs:
         [1, 1, H, W] for each painting; none if the paintings go everywhere.
     init : Tensor or None
         [1, 3, H', W'], the first iterate; None for the photo.
+    sources : tuple of SourcePicture
+        The paintings in the size in which strokes are taken; none if the method lays no strokes.
+    detail : Tensor or None
+        [1, 1, H, W], where the strokes keep the detail of the photo; None to find it.
     """
 
     photo: Tensor
@@ -112,6 +129,8 @@ class Inputs:
     weights: tuple[float, ...]
     masks: tuple[Tensor, ...] = ()
     init: Tensor | None = None
+    sources: tuple[SourcePicture, ...] = ()
+    detail: Tensor | None = None
 
 
 def split_weights(styles: Sequence[StyleSource]) -> list[tuple[Source, float]]:
@@ -143,6 +162,7 @@ def read_inputs(
     paintings: Sequence[tuple[Source, float]],
     masks: Sequence[Source],
     init: Source,
+    detail: Source,
     *,
     allow_huge: bool,
 ) -> InputPictures:
@@ -163,12 +183,14 @@ def read_inputs(
     paintings_read = [read(source) for source, _ in paintings]
     masks_read: Sequence[Picture | None] = [read(source) for source in masks]
     init_read = init if isinstance(init, str) and init in INITS else read(init)
-    for other in (*masks_read, init_read):
+    is_word = isinstance(detail, str) and detail in DETAILS
+    detail_read = str(detail) if is_word else read(detail)
+    for other in (*masks_read, init_read, detail_read):
         if isinstance(other, Picture):
             _check_aspect(other, photo_read)
     weights = [weight for _, weight in paintings]
     styles = map(Style, paintings_read, weights, masks_read or [None] * len(paintings))
-    return InputPictures(photo_read, tuple(styles), init_read)
+    return InputPictures(photo_read, tuple(styles), init_read, detail_read)
 
 
 def _check_aspect(other: Picture, photo: Picture) -> None:
@@ -204,7 +226,34 @@ def prepare(pictures: InputPictures, plan: Plan, device: torch.device) -> Inputs
         random = generator(plan.seed, 0)
         init = torch.rand((1, 3, first.height, first.width), generator=random).to(device)
     weights = tuple(style.weight for style in styles)
-    return Inputs(photo, tuple(paintings), weights, tuple(masks), init)
+    sources: list[SourcePicture] = []
+    if plan.levels:
+        sizes = source_sizes([images.size_of(painting) for painting in paintings], plan)
+        for style, painting, size in zip(styles, paintings, sizes, strict=True):
+            alpha = style.painting.alpha
+            visible = None if alpha is None else images.resize(alpha.to(device), size)
+            sources.append(SourcePicture(images.resize(painting, size), visible))
+    detail = None
+    if isinstance(pictures.detail, Picture):
+        detail = padded(io.to_mask(pictures.detail))
+    elif pictures.detail == "none":
+        detail = torch.zeros_like(photo[:, :1])
+    return Inputs(photo, tuple(paintings), weights, tuple(masks), init, tuple(sources), detail)
+
+
+def source_sizes(paintings: Sequence[tuple[int, int]], plan: Plan) -> list[tuple[int, int]]:
+    """Return the sizes in which strokes are taken from paintings of these heights and widths."""
+    sizes = []
+    for height, width in paintings:
+        longest = min(max(plan.size) * plan.style_scale, max(height, width) * _ENLARGED)
+        sizes.append(images.fit(height, width, max(SMALLEST_SOURCE, round(longest))))
+    area = sum(height * width for height, width in sizes)
+    most = _SOURCE_AREA * plan.size[0] * plan.size[1] * max(1.0, plan.style_scale) ** 2
+    ratio = min(1.0, most / area) ** 0.5
+    return [
+        (max(SMALLEST_SOURCE // 2, round(h * ratio)), max(SMALLEST_SOURCE // 2, round(w * ratio)))
+        for h, w in sizes
+    ]
 
 
 def resize_painting(painting: Tensor, longest: int) -> Tensor:

@@ -1,11 +1,11 @@
-"""The presets of `stylize`: ours, and the method of a published tutorial for comparison.
+"""The methods of `stylize`: two of ours, and that of a published tutorial for comparison.
 
 The tutorial is TensorFlow's "Neural style transfer" (tensorflow.org), after Gatys, Ecker & Bethge,
 "Image style transfer using convolutional neural networks" (2016).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch import Tensor
@@ -17,7 +17,7 @@ from limner.style.losses import FeatureStatistics
 
 @dataclass(frozen=True)
 class Method:
-    """All settings in which the presets differ.
+    """All settings in which the methods differ.
 
     Attributes
     ----------
@@ -63,6 +63,10 @@ class Method:
     keep : {"ema", "best"}
         The result: the exponential moving average of the iterates, or the iterate with the lowest
         loss.
+    network_size : int or None
+        Most pixels of the longest side that is optimized; None for no limit.
+    strokes : bool
+        Lay patches of the paintings over the result, up to its full size.
     """
 
     network: str
@@ -86,6 +90,8 @@ class Method:
     border: int
     transfer_colors: bool
     keep: Literal["ema", "best"]
+    network_size: int | None = None
+    strokes: bool = False
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -93,30 +99,34 @@ class Method:
         return (*self.style_layers, *self.content_layers)
 
 
+_NETWORK = Method(
+    network="compact",
+    conv_padding="replicate",
+    size=1024,
+    steps=(120, 100, 45, 24, 8, 5),
+    coarsest=112,
+    learning_rates=(0.03, 0.02),
+    betas=(0.9, 0.99),
+    epsilon=1e-12,
+    style_layers=("1_1", "2_1", "3_1", "4_1", "5_1"),
+    content_layers=("3_1", "4_2"),
+    style_weight=1.0,
+    content_weights=(3.0, 1.5, 0.7, 0.4),
+    relative_content=True,
+    tv_weight=2.5,
+    style_loss=losses.style_loss,
+    window_layers=("2_1", "3_1"),
+    window_weight=1.0,
+    pad=1 / 40,
+    border=8,
+    transfer_colors=True,
+    keep="ema",
+)
+
 METHODS = {
-    "limner": Method(
-        network="compact",
-        conv_padding="replicate",
-        size=1024,
-        steps=(120, 100, 45, 24, 8, 5),
-        coarsest=112,
-        learning_rates=(0.03, 0.02),
-        betas=(0.9, 0.99),
-        epsilon=1e-12,
-        style_layers=("1_1", "2_1", "3_1", "4_1", "5_1"),
-        content_layers=("3_1", "4_2"),
-        style_weight=1.0,
-        content_weights=(3.0, 1.5, 0.7, 0.4),
-        relative_content=True,
-        tv_weight=2.5,
-        style_loss=losses.style_loss,
-        window_layers=("2_1", "3_1"),
-        window_weight=1.0,
-        pad=1 / 40,
-        border=8,
-        transfer_colors=True,
-        keep="ema",
-    ),
+    # The network decides where strokes flow, for which 256 pixels are enough.
+    "patches": replace(_NETWORK, network_size=256, strokes=True),
+    "network": _NETWORK,
     # The tutorial, with its picture in 0..255 brought to 0..1: a learning rate of 5 becomes 5/255,
     # and gradients are 255 times larger, so epsilon is too. One thing differs: its VGG-19 is that
     # of Keras, ours is torchvision's, which was trained separately.

@@ -13,6 +13,7 @@ from limner.nn import features, images
 from limner.nn.features import VGG
 from limner.nn.seeding import generator
 from limner.nn.tiles import Tile, cover
+from limner.patches.synthesis import Synthesis
 from limner.style.inputs import Inputs, resize_painting
 from limner.style.losses import FeatureStatistics, blend
 from limner.style.method import Method
@@ -30,20 +31,38 @@ from limner.style.plan import Plan, Scale
 
 @dataclass(frozen=True)
 class PaintingState:
-    """The state after a step: the optimizer, the steps done at each scale, the loss before it."""
+    """The state after a step.
+
+    Attributes
+    ----------
+    optimizer : PictureOptimizer
+    steps_done : tuple of int
+        Steps done at each scale.
+    loss : float or None
+        The loss before this step.
+    strokes : Synthesis or None
+        The strokes that lie over the optimizer's result.
+    """
 
     optimizer: PictureOptimizer
     steps_done: tuple[int, ...]
     loss: float | None
+    strokes: Synthesis | None = None
+
+    @property
+    def levels_done(self) -> int:
+        """Levels of strokes that are done."""
+        return self.strokes.level if self.strokes else 0
 
     @property
     def step(self) -> int:
-        """Steps done at all scales together."""
-        return sum(self.steps_done)
+        """Steps done at all scales together, and levels of strokes."""
+        return sum(self.steps_done) + self.levels_done
 
     def is_due(self, every: int) -> bool:
         """Whether to save a checkpoint after this step, if one is saved every ``every`` steps."""
-        return every > 0 and self.loss is not None and self.step % every == 0
+        started = self.loss is not None or self.strokes is not None
+        return every > 0 and started and self.step % every == 0
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from limner.checks import check_range
 from limner.errors import OptionError
 from limner.nn import devices
 from limner.nn.images import fit
+from limner.patches.synthesis import SCALE_STEP, count_levels
 from limner.style.method import Method
 
 # Peak bytes per pixel of one step without tiles, and what the process holds before the first step:
@@ -23,6 +24,11 @@ WHOLE_BYTES_PER_PIXEL = 210
 # A run that would need more is cut into tiles. On a machine with less than 18 GiB, a quarter of its
 # memory.
 MEMORY_LIMIT = 4.5 * 2**30
+
+# Of laying strokes, for the picture and for the patches of the paintings: see benchmarks/memory.py.
+STROKES_BYTES_PER_PIXEL, STROKES_BYTES_PER_SOURCE_PIXEL = 180, 330
+STEPS_PER_LEVEL = 10  # steps of the network that take as long as a level of strokes, per pixel
+FREE = 0.9  # share of the memory that a run may fill
 
 SMALLEST = 64  # pixels, the longest side of the result
 SHORTEST = 16  # pixels, the shortest side at every scale: one position of VGG's coarsest layers
@@ -76,6 +82,8 @@ class Plan:
         Options of `stylize`. The strength is 0 if the result is the photo itself.
     memory : int
         Forecast of the peak memory in bytes; 0 until `within_memory` computes it.
+    levels : int
+        Levels of strokes, 0 for none.
     """
 
     method: Method
@@ -88,21 +96,31 @@ class Plan:
     keep_colors: bool = False
     seed: int = 0
     memory: int = 0
+    levels: int = 0
 
     @property
     def steps(self) -> int:
-        """Steps at all scales together."""
-        return sum(scale.steps for scale in self.scales)
+        """Steps at all scales together, and levels of strokes."""
+        return sum(scale.steps for scale in self.scales) + self.levels
 
-    def share(self, steps_done: Sequence[int]) -> float:
-        """Return the share of the work that is done, 0 to 1, after these steps at each scale."""
+    def steps_option(self, steps_done: Sequence[int], levels_done: int) -> list[int]:
+        """Return the value of ``steps`` that makes a run end after these steps and levels."""
+        all_levels = count_levels(self.size) if self.method.strokes and self.strength else 0
+        return [*steps_done, *([levels_done] if levels_done < all_levels else [])]
+
+    def share(self, steps_done: Sequence[int], levels_done: int = 0) -> float:
+        """Return the share of the work that is done, 0 to 1, after these steps and levels."""
         costs = [scale.height * scale.width for scale in self.scales]
         total = sum(cost * scale.steps for cost, scale in zip(costs, self.scales, strict=True))
         done = sum(cost * steps for cost, steps in zip(costs, steps_done, strict=True))
-        return done / max(1, total)
+        strokes = self.size[0] * self.size[1] * STEPS_PER_LEVEL
+        laid = [strokes * SCALE_STEP ** (2 * (i - self.levels)) for i in range(self.levels)]
+        return (done + sum(laid[:levels_done])) / max(1, total + sum(laid))
 
-    def stage(self, steps_done: Sequence[int]) -> str:
-        """Return the last scale that has steps, in words: ``"512 px"``."""
+    def stage(self, steps_done: Sequence[int], level_size: tuple[int, int] | None = None) -> str:
+        """Return the last scale that has steps, or the size of the strokes: ``"512 px"``."""
+        if level_size:
+            return f"strokes at {max(level_size)} px"
         index = max((i for i, steps in enumerate(steps_done) if steps), default=0)
         return f"{self.scales[index].side} px"
 
@@ -112,6 +130,8 @@ class Plan:
         parts = [f"{width}×{height} px"]
         if len(self.scales) > 1:
             parts = [f"{parts[0]}, from coarse to fine: " + " → ".join(self._sides())]
+        if self.levels:
+            parts.append("strokes of the paintings")
         memory = f"about {self.memory / 2**30:.1f} GiB of memory"
         last = self.scales[-1]
         if self.tile < max(last.height, last.width):
@@ -176,13 +196,19 @@ def make_plan(
             f"--size {size}: the result would be {final[1]}×{final[0]} pixels, and both sides must "
             f"be at least {SHORTEST}; use --size {needed} or more, or crop the photo"
         )
-    sides = [size]
-    if method.coarsest and strength:
+    # below strength 0.5 the strokes follow the photo alone
+    network = strength > 0.5 or (strength > 0 and not method.strokes)
+    sides = [min(size, method.network_size or size) if network else size]
+    if method.coarsest and network:
         narrowest = SHORTEST * max(height, width) / min(height, width)
         while sides[0] / 2 >= max(method.coarsest, narrowest):
             sides.insert(0, round(sides[0] / 2))
     defaults = [_at_scale(method.steps, i) for i in range(len(sides))]
-    steps_per_scale = _distribute(steps, defaults) if strength else [0]
+    levels = count_levels(final) if method.strokes and strength else 0
+    if not isinstance(steps, int | None) and levels and len(steps) == len(sides) + 1:
+        check_range("steps", steps[-1], 0, levels)
+        *steps, levels = steps
+    steps_per_scale = _distribute(steps, defaults) if network else [0]
     pad = min(round(size * method.pad), min(final) - 1)  # reflection reaches no further
     padded = (final[0] + 2 * pad, final[1] + 2 * pad)
     scales = tuple(
@@ -196,10 +222,14 @@ def make_plan(
         for i, (side, count) in enumerate(zip(sides, steps_per_scale, strict=True))
     )
     tile = max(padded)
-    return Plan(method, scales, final, pad, tile, strength, style_scale, keep_colors, seed)
+    return Plan(
+        method, scales, final, pad, tile, strength, style_scale, keep_colors, seed, levels=levels
+    )
 
 
-def within_memory(plan: Plan, shape: str, device: torch.device, pictures: int = 0) -> Plan:
+def within_memory(
+    plan: Plan, shape: str, device: torch.device, pictures: int = 0, source_pixels: int = 0
+) -> Plan:
     """Return a plan with the forecast of its memory, and with tiles if it would need too much.
 
     Parameters
@@ -212,11 +242,31 @@ def within_memory(plan: Plan, shape: str, device: torch.device, pictures: int = 
         Where to compute.
     pictures : int
         Bytes that the input pictures take. They count in the forecast, not for the tiles.
+    source_pixels : int
+        Pixels of the paintings from which strokes are taken.
+
+    Raises
+    ------
+    OptionError
+        The machine has too little memory for this size.
     """
-    last = plan.scales[-1]
-    limit = min(MEMORY_LIMIT, devices.memory(device) // 4)
-    forecast, tile = _choose_tile(last.height, last.width, shape, limit)
-    return replace(plan, memory=forecast + pictures, tile=tile)
+    last, available = plan.scales[-1], devices.memory(device)
+    limit = min(MEMORY_LIMIT, available // 4)
+    network, tile = _choose_tile(last.height, last.width, shape, limit)
+    pixels = plan.size[0] * plan.size[1]
+    strokes = source_pixels * STROKES_BYTES_PER_SOURCE_PIXEL if plan.levels else 0
+    if plan.levels:
+        strokes += BASE_BYTES + pixels * STROKES_BYTES_PER_PIXEL
+    forecast = max(network, strokes) + pictures
+    if forecast > FREE * available:
+        free = max(0.0, FREE * available - BASE_BYTES - pictures)
+        fits = int(max(plan.size) * (free / max(1, forecast - BASE_BYTES - pictures)) ** 0.5)
+        remedy = f"use --size {fits // 10 * 10}" if fits >= SMALLEST else "free some memory"
+        raise OptionError(
+            f"--size {max(plan.size)}: needs about {forecast / 2**30:.1f} GiB of memory, and "
+            f"{available / 2**30:.1f} GiB are there; {remedy}"
+        )
+    return replace(plan, memory=forecast, tile=tile)
 
 
 def _choose_tile(height: int, width: int, shape: str, limit: float) -> tuple[int, int]:

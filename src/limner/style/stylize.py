@@ -1,6 +1,7 @@
 """`stylize`: make a photo look like one or more paintings.
 
-Neural style transfer by optimizing the pixels (Gatys, Ecker & Bethge 2016), from coarse to fine.
+Neural style transfer by optimizing the pixels of a small picture (Gatys, Ecker & Bethge 2016), then
+strokes of the paintings over it, laid by guided patch synthesis (`limner.patches.synthesis`).
 """
 
 import json
@@ -11,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import torch
 from PIL import Image
 
 from limner import io
@@ -30,10 +32,13 @@ from limner.style.inputs import (
     read_inputs,
     split_weights,
 )
-from limner.style.method import METHODS
-from limner.style.paint import PaintingState, paint
+from limner.style.method import METHODS, Method
+from limner.style.paint import PaintingState, union
 from limner.style.plan import Plan, check_size_and_steps, make_plan, within_memory
+from limner.style.strokes import crop, paint_with_strokes
 from limner.units import to_seconds
+
+PRESETS = ("limner", "gatys")
 
 
 def stylize(
@@ -51,6 +56,8 @@ def stylize(
     device: str = "auto",
     features: str | None = None,
     preset: Literal["limner", "gatys"] = "limner",
+    method: Literal["patches", "network"] | None = None,
+    detail_mask: Source | Literal["auto", "none"] = "auto",
     allow_huge: bool = False,
     checkpoint: str | Path | None = None,
     save_every: int = 0,
@@ -99,6 +106,13 @@ def stylize(
     preset : str
         Method: limner, or gatys for the original by Gatys, Ecker & Bethge (2016) as in
         TensorFlow's tutorial: VGG-19, Gram matrices, one size, 1000 steps. It takes much longer.
+    method : str
+        How the preset limner paints: patches lays strokes of the paintings over a small picture of
+        the network; network only optimizes, which is slower and grainy. Default: patches.
+    detail_mask : "auto", "none", or a picture
+        Where the method patches keeps the detail of the photo: a black-and-white picture with the
+        aspect ratio of the photo, white for detail. Or auto to find eyes, mouths, windows and other
+        detail, or none.
     allow_huge : bool
         Also read pictures of more than 100 megapixels.
     checkpoint : path
@@ -131,26 +145,26 @@ def stylize(
         The perceptual network cannot be loaded, or the checkpoint does not fit this call.
     """
     report = Reporter("stylize", on_step)
-    check_choice("preset", preset, METHODS)
+    check_choice("preset", preset, PRESETS)
     check_range("strength", strength, 0, 2)
     check_range("style_scale", style_scale, 0.25, 4)
     check_range("seed", seed, 0, 2**31 - 1)
     check_range("save_every", save_every, 0)
     check_size_and_steps(size, steps)
     seconds = math.inf if time_budget is None else to_seconds("time_budget", time_budget)
-    torch_device, method = devices.pick(device), METHODS[preset]
-    network_name = method.network if features is None else features
-    _check_network(network_name, preset)
+    torch_device, chosen = devices.pick(device), _choose_method(preset, method, detail_mask)
+    network_name = chosen.network if features is None else features
+    _check_network(network_name, chosen, preset)
     paintings = split_weights(styles)
     if mask and len(mask) != len(paintings):
         raise OptionError(f"--mask: {len(mask)} for {len(paintings)} paintings; give one for each")
     checkpoint = Path(checkpoint) if checkpoint else None
     checkpoints.check(checkpoint, save_every, resume)
 
-    pictures = read_inputs(photo, paintings, mask, init, allow_huge=allow_huge)
+    pictures = read_inputs(photo, paintings, mask, init, detail_mask, allow_huge=allow_huge)
     plan = make_plan(
         *images.size_of(pictures.photo.rgb),
-        method,
+        chosen,
         size=size,
         steps=steps,
         strength=strength if pictures.used_styles else 0.0,
@@ -158,9 +172,11 @@ def stylize(
         keep_colors=keep_colors,
         seed=seed,
     )
-    network = networks.load(network_name, torch_device, padding=method.conv_padding)
-    _check_layers(network.convolutions, network_name, preset)
-    plan = within_memory(plan, network.shape, torch_device, pictures.memory)
+    network = networks.load(network_name, torch_device, padding=chosen.conv_padding)
+    _check_layers(network.convolutions, network_name, chosen, preset)
+    plan = within_memory(
+        plan, network.shape, torch_device, pictures.memory, pictures.source_pixels(plan)
+    )
     for note in (str(plan), *pictures.notes):
         report(plan.stage(()), 0, plan.steps, note=note)
 
@@ -170,47 +186,68 @@ def stylize(
         "style_scale": float(style_scale),
         "keep_colors": keep_colors,
         "mask": [source.name for source in pictures.masks],
-        "init": pictures.init.name if isinstance(pictures.init, Picture) else init,
+        "init": getattr(pictures.init, "name", pictures.init),
         "seed": seed,
         "features": features,
         "preset": preset,
+        "method": method if preset == "gatys" else method or "patches",
+        "detail_mask": getattr(pictures.detail, "name", pictures.detail),
         "allow_huge": allow_huge,
     }
     network_hash = _hash_of(features)
 
-    def recipe(steps: Iterable[int]) -> dict[str, object]:
-        call = options | {"steps": list(steps)}
+    def recipe(steps_done: Sequence[int], levels_done: int) -> dict[str, object]:
+        call = options | {"steps": plan.steps_option(steps_done, levels_done)}
         return io.make_recipe("stylize", pictures.names, call, pictures.all, network_hash)
 
     inputs = prepare(pictures, plan, torch_device)
-    fingerprint = _fingerprint(recipe(scale.steps for scale in plan.scales), pictures)
+    planned = recipe([scale.steps for scale in plan.scales], plan.levels)
+    fingerprint = _fingerprint(planned, pictures)
     resumed = None
     if checkpoint and resume:
-        resumed = checkpoints.load(checkpoint, fingerprint, torch_device)
+        resumed = checkpoints.load(checkpoint, fingerprint, inputs, plan)
 
     def picture(state: PaintingState) -> Image.Image:
-        return _render(state, plan, inputs, pictures.photo, recipe(state.steps_done))
+        made = recipe(state.steps_done, state.levels_done)
+        return _render(state, plan, inputs, pictures.photo, made)
 
     with suppress(Stop):
         deadline = report.began + seconds
-        for state in paint(inputs, network, plan, deadline=deadline, resumed=resumed):
+        for state in paint_with_strokes(inputs, network, plan, deadline=deadline, resumed=resumed):
             if checkpoint and state.is_due(save_every):
                 checkpoints.save(checkpoint, state, fingerprint)
-            share, preview = plan.share(state.steps_done), partial(picture, state)
-            stage = plan.stage(state.steps_done)
+            share, preview = (
+                plan.share(state.steps_done, state.levels_done),
+                partial(picture, state),
+            )
+            stage = plan.stage(state.steps_done, state.strokes.size if state.strokes else None)
             report(stage, state.step, plan.steps, loss=state.loss, preview=preview, share=share)
     return picture(state)
 
 
-def _check_network(name: str, preset: str) -> None:
-    """Refuse an unknown network, and a known one without the layers of the preset."""
+def _choose_method(preset: str, method: str | None, detail_mask: object) -> Method:
+    """Return the method of a preset, and refuse options that have no effect with it."""
+    if preset == "gatys":
+        if method is not None:
+            raise OptionError(f"--method {method}: has no effect with --preset gatys; leave it out")
+        chosen = METHODS["gatys"]
+    else:
+        check_choice("method", method, ("patches", "network"))
+        chosen = METHODS[method or "patches"]
+    if detail_mask != "auto" and not chosen.strokes:
+        raise OptionError("--detail-mask: has an effect with --method patches only; leave it out")
+    return chosen
+
+
+def _check_network(name: str, method: Method, preset: str) -> None:
+    """Refuse an unknown network, and a known one without the layers of the method."""
     networks.check_name(name)
     if name in networks.SHAPES:
-        _check_layers(networks.layers_of(name), name, preset)
+        _check_layers(networks.layers_of(name), name, method, preset)
 
 
-def _check_layers(layers: Iterable[str], name: str, preset: str) -> None:
-    missing = set(METHODS[preset].layers) - set(layers)
+def _check_layers(layers: Iterable[str], name: str, method: Method, preset: str) -> None:
+    missing = set(method.layers) - set(layers)
     if missing:
         raise OptionError(
             f"--features {printable(name)}: has no layer {', '.join(sorted(missing))}, which "
@@ -235,11 +272,20 @@ def _render(
     state: PaintingState, plan: Plan, inputs: Inputs, photo: Picture, recipe: Mapping[str, object]
 ) -> Image.Image:
     """Make the result from a state: in the final size, cropped, with alpha and recipe."""
-    last = plan.scales[-1]
-    padded = images.resize(state.optimizer.result(plan.method.keep), (last.height, last.width))
+    original = crop(inputs.photo, plan)
+    if state.strokes is None:
+        painted = images.resize(
+            state.optimizer.result(plan.method.keep), images.size_of(inputs.photo)
+        )
+        rgb = crop(painted, plan)
+    else:
+        rgb = images.resize(state.strokes.picture, plan.size)
     if plan.keep_colors:
-        padded = keep_chroma(padded, inputs.photo)
-    (height, width), pad = plan.size, plan.pad
-    rgb = padded[..., pad : pad + height, pad : pad + width]
+        rgb = keep_chroma(rgb, original)
+    if state.strokes is not None:
+        share = original.new_tensor(min(1.0, 2 * plan.strength))
+        if inputs.masks:
+            share = share * crop(union(inputs.masks), plan)
+        rgb = torch.lerp(original, rgb, share)
     alpha = photo.alpha if photo.alpha is None else images.resize(photo.alpha, plan.size)
     return io.to_picture(rgb, alpha, like=photo, recipe=recipe)

@@ -1,0 +1,168 @@
+"""The strokes: patches of the paintings, laid over the result of the network from coarse to fine.
+
+The network decides where strokes flow. The photo, in the colors of the paintings, decides the
+colors of larger areas, and everything where it has detail.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from limner.nn import images
+from limner.nn.features import VGG
+from limner.patches.sources import resize_guides
+from limner.patches.synthesis import Settings, count_levels, synthesize
+from limner.style.inputs import Inputs
+from limner.style.paint import PaintingState, paint, transfer_palettes
+from limner.style.plan import Plan
+
+_ANCHOR = (12 / 512, 0.8)  # sigma, relative to the longest side, and share at strength 1
+_DETAIL = (3 / 512, 4 / 512)  # sigmas: finer structure is detail, and how far its area reaches
+_MUCH_DETAIL = 1.5  # times the average: there the photo is kept whole
+_LEAST_DETAIL = 0.02  # contrast that counts as detail even in a flat photo
+
+
+def paint_with_strokes(
+    inputs: Inputs,
+    network: VGG,
+    plan: Plan,
+    *,
+    deadline: float = math.inf,
+    resumed: PaintingState | None = None,
+) -> Iterator[PaintingState]:
+    """Paint with the network, then lay strokes over the result: see `limner.style.paint.paint`.
+
+    With a deadline, the network gets the time that the strokes leave.
+    """
+    state = resumed
+    if resumed is None or resumed.strokes is None:
+        if plan.levels and deadline < math.inf:
+            deadline -= strokes_seconds(inputs, plan)
+        for state in paint(inputs, network, plan, deadline=deadline, resumed=resumed):
+            yield state
+    else:
+        yield resumed
+    assert state is not None
+    if plan.levels > state.levels_done:
+        yield from lay_strokes(state, inputs, plan)
+
+
+def lay_strokes(state: PaintingState, inputs: Inputs, plan: Plan) -> Iterator[PaintingState]:
+    """Lay strokes over a painted picture, and yield the state after each level.
+
+    Parameters
+    ----------
+    state : PaintingState
+        What the network painted, and the strokes so far.
+    inputs, plan
+        As `limner.style.paint.paint` takes them.
+    """
+    target = make_target(state, inputs, plan)
+    labels = regions(inputs, plan.size)
+    levels = synthesize(
+        target,
+        inputs.sources,
+        labels=labels,
+        shares=inputs.weights,
+        settings=settings_for(plan.strength),
+        resumed=state.strokes,
+    )
+    for strokes in islice(levels, plan.levels - state.levels_done):
+        yield replace(state, strokes=strokes)
+
+
+def settings_for(strength: float) -> Settings:
+    """Return the weights of the search: a higher strength takes more and larger pieces."""
+    share = min(1.0, strength)
+    beyond = max(0.0, strength - 1)
+    default = Settings()
+    return replace(
+        default,
+        target_weight=default.target_weight * (1 - 0.4 * beyond),
+        uniformity=default.uniformity * share,
+        match_colors=default.match_colors * share,
+    )
+
+
+def make_target(state: PaintingState, inputs: Inputs, plan: Plan) -> Tensor:
+    """Return what the strokes should look like, [1, 3, H, W] in the final size.
+
+    Up to strength 0.5 that is the photo, more and more in the colors of the paintings. From then on
+    the picture of the network is mixed in, where the photo has little detail.
+    """
+    photo = crop(inputs.photo, plan)
+    masks = [crop(mask, plan) for mask in inputs.masks]
+    recolored = photo
+    if plan.method.transfer_colors:
+        share = min(1.0, 2 * plan.strength)
+        recolored = transfer_palettes(photo, inputs.paintings, inputs.weights, masks, share)
+    freedom = min(1.0, max(0.0, 2 * plan.strength - 1))
+    if freedom == 0 or sum(state.steps_done) == 0:
+        return recolored
+    beyond = max(0.0, plan.strength - 1)
+    small = state.optimizer.result(plan.method.keep)
+    padded = images.size_of(inputs.photo)
+    painted = crop(images.resize(small, padded), plan)
+    # The network's picture is small: finer detail comes from the photo.
+    ratio = images.size_of(small)[0] / padded[0]
+    coarse = images.resize(recolored, _scaled(plan.size, ratio))
+    painted = painted + recolored - images.resize(coarse, plan.size)
+    sigma, share = _ANCHOR
+    drift = resize_guides(recolored - painted, _at_most(plan.size, 512))
+    drift = images.gaussian_blur(drift, max(0.5, sigma * max(images.size_of(drift))))
+    painted = painted + share * (1 - 0.5 * beyond) * resize_guides(drift, plan.size)
+    detail = find_detail(photo) if inputs.detail is None else crop(inputs.detail, plan)
+    kept = 1 - freedom * (1 - detail * (1 - beyond))
+    return torch.lerp(painted, recolored, kept).clamp_(0, 1)
+
+
+def find_detail(photo: Tensor) -> Tensor:
+    """Find where a photo has detail: eyes, mouths, windows, branches. [1, 1, H, W] in 0..1.
+
+    It is the local contrast of the luma, relative to its average.
+    """
+    luma = images.resize(images.luma(photo), _at_most(images.size_of(photo), 512))
+    longest = max(images.size_of(luma))
+    fine, reach = (max(0.5, sigma * longest) for sigma in _DETAIL)
+    contrast = images.gaussian_blur((luma - images.gaussian_blur(luma, fine)).square(), reach)
+    contrast = contrast.sqrt()
+    detail = contrast / (_MUCH_DETAIL * contrast.mean() + _LEAST_DETAIL)
+    return images.resize(detail.clamp(0, 1), images.size_of(photo))
+
+
+def regions(inputs: Inputs, size: tuple[int, int]) -> Tensor | None:
+    """Return the painting with the largest share of the masks at each pixel; None without masks."""
+    if not inputs.masks:
+        return None
+    weighted = [w * mask for w, mask in zip(inputs.weights, inputs.masks, strict=True)]
+    return images.resize(torch.cat(weighted, 1), size).argmax(1, keepdim=True)
+
+
+def strokes_seconds(inputs: Inputs, plan: Plan) -> float:
+    """Estimate how long the strokes take, by laying the first levels over the photo."""
+    began, levels = time.monotonic(), count_levels(plan.size)
+    tried = min(2, levels)
+    for strokes in synthesize(crop(inputs.photo, plan), inputs.sources, shares=inputs.weights):
+        if strokes.level == tried:
+            break
+    pixels = [2.25**level for level in range(levels)]
+    return (time.monotonic() - began) * 1.5 * sum(pixels) / sum(pixels[:tried])
+
+
+def _at_most(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    return images.fit(*size, longest) if max(size) > longest else size
+
+
+def _scaled(size: tuple[int, int], ratio: float) -> tuple[int, int]:
+    return max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
+
+
+def crop(padded: Tensor, plan: Plan) -> Tensor:
+    """Cut the padding off."""
+    (height, width), pad = plan.size, plan.pad
+    return padded[..., pad : pad + height, pad : pad + width]
