@@ -26,6 +26,8 @@ def paint(network: str) -> Callable[..., Image.Image]:
 
     def call(*inputs: Any, **options: Any) -> Image.Image:
         usual = {"size": 64, "steps": 4, "features": network, "device": "cpu"}
+        if options.get("preset") != "gatys":
+            usual["method"] = "network"
         return stylize(*inputs, **(usual | options))
 
     return call

@@ -88,7 +88,7 @@ def make_objective(
     return Objective(
         network=network,
         tiles=tiles,
-        method=replace(METHODS["limner"], **method),
+        method=replace(METHODS["network"], **method),
         content=content,
         style_weight=weights[0],
         content_weight=weights[1],

@@ -18,7 +18,7 @@ def test_random_windows_cover_a_quarter_of_the_picture() -> None:
     }
     full = {"1_1": torch.rand(1, 1, 40, 60) + 0.1, "3_1": torch.rand(1, 1, 10, 15) + 0.1}
     regions = [Region(targets, full, 0.5)]
-    method = replace(METHODS["limner"], window_layers=("1_1", "3_1"), window_weight=0.8)
+    method = replace(METHODS["network"], window_layers=("1_1", "3_1"), window_weight=0.8)
     corners = set()
     for seed in range(20):
         (limited,) = random_windows(regions, method, torch.Generator().manual_seed(seed))

@@ -15,7 +15,7 @@ from limner.style.method import METHODS, Method
 from limner.style.plan import Plan, check_size_and_steps, make_plan, within_memory
 
 CPU = torch.device("cpu")
-LIMNER, GATYS = METHODS["limner"], METHODS["gatys"]
+LIMNER, GATYS = METHODS["network"], METHODS["gatys"]
 # fixed numbers, so that tuning the preset does not change these tests
 METHOD = replace(
     LIMNER, steps=(100, 60, 30, 10), coarsest=112, learning_rates=(0.03, 0.02), pad=0.0

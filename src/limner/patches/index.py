@@ -8,13 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limner.patches import search
-from limner.patches.similar import similar_patches
+from limner.patches.similar import Tick, do_nothing, similar_patches
 from limner.patches.sources import REACH, Sources
 
 _COMPONENTS = 20  # principal components of a patch
 _SIMILAR = 3  # similar patches that are tried
 _MAX_SIMILAR = 1_500_000  # source patches; larger sources go without similar patches
-_BAND = 400_000  # patches of the picture searched at once
+_BAND = 200_000  # patches of the picture searched at once
 _BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 _FAR = (4, 2, 1)  # distances of the neighbors in successive rounds, beside those at distance 1
 
@@ -46,8 +46,8 @@ class PatchIndex:
     variance: float
 
     @classmethod
-    def of(cls, sources: Sources) -> "PatchIndex":
-        """Describe the patches of sources."""
+    def of(cls, sources: Sources, tick: Tick = do_nothing) -> "PatchIndex":
+        """Describe the patches of sources. See `similar_patches` for `tick`."""
         patch_size = sources.patch_size
         filters = search.pca_filters(sources.rgb, _COMPONENTS, patch_size, sources.usable)
         keys = _describe(sources.rgb, sources.guides, filters)
@@ -55,7 +55,7 @@ class PatchIndex:
         similar = torch.arange(len(keys), device=keys.device)[:, None]
         if len(usable) <= _MAX_SIMILAR:
             similar = similar.repeat(1, _SIMILAR)
-            similar[usable] = usable[similar_patches(keys[usable], _SIMILAR)]
+            similar[usable] = usable[similar_patches(keys[usable], _SIMILAR, tick)]
         variance = float(keys[usable].var(0, correction=0).sum()) + 1e-6
         return cls(sources, filters, keys, usable, similar, variance)
 
@@ -119,6 +119,7 @@ class PatchIndex:
         coherence: float,
         turn: int,
         offered: Tensor | None = None,
+        tick: Tick = do_nothing,
     ) -> Tensor:
         """Let each patch of a picture choose the best of several places.
 
@@ -136,6 +137,8 @@ class PatchIndex:
             Number of the round on this level. It varies what is tried.
         offered : Tensor or None
             [2, h, w], places to try besides.
+        tick : callable
+            See `similar_patches`.
         """
         height, width = field.shape[1:]
         corners = field[0] * self.width + field[1]
@@ -145,6 +148,7 @@ class PatchIndex:
         costly = penalty.masked_fill(unusable, torch.inf)
         patch_size, improved = self.sources.patch_size, []
         for first, last in _bands(height, width):
+            tick()
             rows = slice(first, last)
             pixels = slice(first, last + patch_size - 1)
             queries = self.describe(
@@ -200,31 +204,32 @@ class PatchIndex:
         coherence: float,
     ) -> Tensor:
         """Return the place with the lowest cost for each query."""
-        beside = tried[: len(_BESIDE)]
-        source_of = self.sources.owner.flatten()
+        beside = torch.stack(tried[: len(_BESIDE)], 1)
+        source_of, factor = self.sources.owner.flatten(), coherence / len(_BESIDE)
 
-        def cost(places: Tensor, where: Tensor | None) -> Tensor:
-            wanted = queries if where is None else queries[where]
-            squares = (self.keys[places] - wanted).square_().sum(1).add_(penalty[places])
+        def distances(places: Tensor, where: Tensor) -> Tensor:
+            squares = (self.keys[places] - queries[where]).square_().sum(1).add_(penalty[places])
             if owners is not None:
-                wanted_owner = owners if where is None else owners[where]
-                squares.masked_fill_(source_of[places] != wanted_owner, torch.inf)
-            agreeing = torch.zeros_like(squares)
-            for other in beside:
-                agreeing += (other if where is None else other[where]) == places
-            return squares.mul_(1 - coherence / len(beside) * agreeing)
+                squares.masked_fill_(source_of[places] != owners[where], torch.inf)
+            return squares
 
-        best, least = own.clone(), cost(own, None)
+        def discount(places: Tensor, where: Tensor) -> Tensor:
+            return 1 - factor * (beside[where] == places[:, None]).sum(1)
+
+        everywhere = torch.arange(len(own), device=own.device)
+        best, least = own.clone(), distances(own, everywhere) * discount(own, everywhere)
         # inside a piece all neighbors agree: that is most of a picture, and nothing is tried there
-        inner = torch.stack([other == own for other in beside]).all(0) & least.isfinite()
+        inner = (beside == own[:, None]).all(1) & least.isfinite()
         active = (~inner).nonzero()[:, 0]
         for places in tried:
             where = active[places[active] != best[active]]
-            offered = places[where]
-            costs = cost(offered, where)
+            costs = distances(places[where], where)
+            possible = costs * (1 - coherence) < least[where]  # for few: the rest is for these
+            where, costs = where[possible], costs[possible]
+            costs = costs * discount(places[where], where)
             nearer = costs < least[where]
             chosen = where[nearer]
-            best[chosen], least[chosen] = offered[nearer], costs[nearer]
+            best[chosen], least[chosen] = places[chosen], costs[nearer]
         lost = least.isinf().nonzero()[:, 0]
         if len(lost):  # in a hole of a mask, or in another source
             best[lost] = self._anywhere(queries[lost], None if owners is None else owners[lost])

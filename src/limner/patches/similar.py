@@ -4,6 +4,8 @@ They are the candidates of k-coherence search (Tong et al. 2002): when a place f
 look like it may fit better. The table depends on the source alone, so it is made once.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -11,11 +13,18 @@ from limner.nn.seeding import generator
 
 _LEAF = 96  # most patches in a leaf, which are compared with each other
 _TREES = 2  # a patch near the border of a leaf in one tree is inside a leaf in the next
+_MANY = 300_000  # patches; more get one tree
 _EVERY = 4  # one patch in so many decides which axis is widest
 _CHUNK = 1 << 22  # distances in memory at once: 16 MiB
 
+Tick = Callable[[], None]
 
-def similar_patches(keys: Tensor, count: int) -> Tensor:
+
+def do_nothing() -> None:
+    """A tick that lets everything go on."""
+
+
+def similar_patches(keys: Tensor, count: int, tick: Tick = do_nothing) -> Tensor:
     """Return the indices of the patches most like each patch, approximately.
 
     The patches are sorted into balanced k-d trees (Bentley 1975) and compared within each leaf.
@@ -27,6 +36,8 @@ def similar_patches(keys: Tensor, count: int) -> Tensor:
         Descriptions of the patches, [N, D].
     count : int
         Patches to find for each patch.
+    tick : callable
+        Called often. What it raises ends the search.
 
     Returns
     -------
@@ -39,22 +50,25 @@ def similar_patches(keys: Tensor, count: int) -> Tensor:
     distances = keys.new_full((total, count), torch.inf)
     depth = max(0, (max(1, total // _LEAF)).bit_length())
     leaves = 1 << depth
-    for tree in range(_TREES if total >= 2 * leaves else 0):
+    trees = 0 if total < 2 * leaves else 1 if total > _MANY else _TREES
+    for tree in range(trees):
         axes = torch.randn(dimensions, dimensions, generator=generator(0, tree))
         rotation = torch.linalg.qr(axes)[0].to(keys) if tree else torch.eye(dimensions).to(keys)
         # all leaves have the same size: a few patches at one end or the other are left out
         spare = total % leaves
         order = torch.arange(total - spare, device=keys.device) + spare * (tree % 2)
-        members = _split(keys @ rotation, order, depth)
+        members = _split(keys @ rotation, order, depth, tick)
         together = max(1, _CHUNK // members.shape[1] ** 2)
         for first in range(0, leaves, together):
             _compare(keys, members[first : first + together], found, distances)
+            tick()
     return found
 
 
-def _split(keys: Tensor, order: Tensor, depth: int) -> Tensor:
+def _split(keys: Tensor, order: Tensor, depth: int, tick: Tick) -> Tensor:
     """Sort patches into leaves: halve each group along its widest axis. Returns [leaves, size]."""
     for level in range(depth):
+        tick()
         groups = order.view(1 << level, -1)
         values = keys[groups]
         axis = values[:, ::_EVERY].var(1).argmax(1)

@@ -20,6 +20,7 @@ from torch import Tensor
 from limner.color.transfer import color_map
 from limner.nn.images import gaussian_blur, resize, size_of
 from limner.patches.index import PatchIndex
+from limner.patches.similar import Tick, do_nothing
 from limner.patches.sources import SourcePicture, Sources, combine, resize_guides, upsample
 from limner.patches.vote import vote
 
@@ -28,7 +29,7 @@ _COARSEST = 150  # most pixels of the longest side on the first level: less diss
 SCALE_STEP = 1.5  # ratio of the sizes of two levels
 _MAX_EXACT = 300_000_000  # most pairs of patches of a level that compares all pairs
 _ROUNDS = 4  # of search and vote on each level
-_LARGE, _LARGE_ROUNDS = 1_500_000, 2  # pixels from which on there are fewer rounds
+_LARGE, _LARGE_ROUNDS = 400_000, 2  # pixels from which on there are fewer rounds
 _SOFT, _SHARP = 1.0, 0.4  # sigma of the votes in pixels: on the way, and at the end
 _SMOOTHING = 0.5  # share of the last round's usage in this round's: without it places take turns
 _MOST_USED = 30.0  # times its share: beyond, the penalty grows no further
@@ -128,6 +129,7 @@ def synthesize(
     shares: Sequence[float] | None = None,
     settings: Settings = Settings(),
     resumed: Synthesis | None = None,
+    tick: Tick = do_nothing,
 ) -> Iterator[Synthesis]:
     """Lay patches of the sources over a target, and yield the state after each level.
 
@@ -152,6 +154,8 @@ def synthesize(
         Weights of the search.
     resumed : Synthesis or None
         Continue after this level of an interrupted call with the same arguments.
+    tick : callable
+        Called every second or so. What it raises ends the synthesis.
     """
     size, levels = size_of(target), count_levels(size_of(target))
     done, field, sources = 0, None, None
@@ -163,7 +167,7 @@ def synthesize(
         scale = SCALE_STEP ** (level + 1 - levels)
         level_size = _scaled(size, scale)
         previous, sources = sources, combine(pictures, scale, PATCH_SIZE)
-        index = PatchIndex.of(sources)
+        index = PatchIndex.of(sources, tick)
         here = target if level + 1 == levels else resize(target, level_size)
         if labels is None:
             labels = _choose_regions(index, here, shares or [1.0] * len(pictures))
@@ -176,7 +180,7 @@ def synthesize(
             assert previous is not None
             before = _scaled(size, scale / SCALE_STEP)
             field = upsample(field, (before, level_size), previous, sources)
-        field = _search_and_vote(index, field, here, here_guides, regions, settings)
+        field = _search_and_vote(index, field, here, here_guides, regions, settings, tick)
         if level + 1 < levels and settings.match_colors:
             picture = vote(sources.rgb, field, _SHARP, PATCH_SIZE)
             color_maps = _corrected(color_maps, picture, sources, regions, settings.match_colors)
@@ -190,6 +194,7 @@ def _search_and_vote(
     guides: Tensor | None,
     labels: Tensor,
     settings: Settings,
+    tick: Tick,
 ) -> Tensor:
     """Improve a field in rounds: vote, mix the result with the target, search."""
     pixels, usage = target.shape[-2] * target.shape[-1], None
@@ -202,7 +207,7 @@ def _search_and_vote(
         penalty = settings.uniformity * index.variance * usage.clamp(max=_MOST_USED)
         offered = index.exact(mixed, guides, labels, penalty) if exact and not turn else None
         field = index.improve(
-            field, mixed, guides, labels, penalty, settings.coherence, turn, offered
+            field, mixed, guides, labels, penalty, settings.coherence, turn, offered, tick
         )
     return field
 

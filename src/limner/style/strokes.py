@@ -6,7 +6,7 @@ colors of larger areas, and everything where it has detail.
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 
@@ -34,10 +34,12 @@ def paint_with_strokes(
     *,
     deadline: float = math.inf,
     resumed: PaintingState | None = None,
+    tick: Callable[[PaintingState], None] = lambda state: None,
 ) -> Iterator[PaintingState]:
     """Paint with the network, then lay strokes over the result: see `limner.style.paint.paint`.
 
-    With a deadline, the network gets the time that the strokes leave.
+    With a deadline, the network gets the time that the strokes leave. `tick` is called with the
+    state so far every second or so while strokes are laid.
     """
     state = resumed
     if resumed is None or resumed.strokes is None:
@@ -49,10 +51,12 @@ def paint_with_strokes(
         yield resumed
     assert state is not None
     if plan.levels > state.levels_done:
-        yield from lay_strokes(state, inputs, plan)
+        yield from lay_strokes(state, inputs, plan, tick)
 
 
-def lay_strokes(state: PaintingState, inputs: Inputs, plan: Plan) -> Iterator[PaintingState]:
+def lay_strokes(
+    state: PaintingState, inputs: Inputs, plan: Plan, tick: Callable[[PaintingState], None]
+) -> Iterator[PaintingState]:
     """Lay strokes over a painted picture, and yield the state after each level.
 
     Parameters
@@ -61,6 +65,8 @@ def lay_strokes(state: PaintingState, inputs: Inputs, plan: Plan) -> Iterator[Pa
         What the network painted, and the strokes so far.
     inputs, plan
         As `limner.style.paint.paint` takes them.
+    tick : callable
+        See `paint_with_strokes`.
     """
     target = make_target(state, inputs, plan)
     labels = regions(inputs, plan.size)
@@ -71,9 +77,11 @@ def lay_strokes(state: PaintingState, inputs: Inputs, plan: Plan) -> Iterator[Pa
         shares=inputs.weights,
         settings=settings_for(plan.strength),
         resumed=state.strokes,
+        tick=lambda: tick(state),
     )
     for strokes in islice(levels, plan.levels - state.levels_done):
-        yield replace(state, strokes=strokes)
+        state = replace(state, strokes=strokes)
+        yield state
 
 
 def settings_for(strength: float) -> Settings:

@@ -211,17 +211,19 @@ def stylize(
         made = recipe(state.steps_done, state.levels_done)
         return _render(state, plan, inputs, pictures.photo, made)
 
+    def tell(state: PaintingState, loss: float | None = None) -> None:
+        stage = plan.stage(state.steps_done, state.strokes.size if state.strokes else None)
+        share, preview = plan.share(state.steps_done, state.levels_done), partial(picture, state)
+        report(stage, state.step, plan.steps, loss=loss, preview=preview, share=share)
+
+    deadline = report.began + seconds
     with suppress(Stop):
-        deadline = report.began + seconds
-        for state in paint_with_strokes(inputs, network, plan, deadline=deadline, resumed=resumed):
+        for state in paint_with_strokes(
+            inputs, network, plan, deadline=deadline, resumed=resumed, tick=tell
+        ):
             if checkpoint and state.is_due(save_every):
                 checkpoints.save(checkpoint, state, fingerprint)
-            share, preview = (
-                plan.share(state.steps_done, state.levels_done),
-                partial(picture, state),
-            )
-            stage = plan.stage(state.steps_done, state.strokes.size if state.strokes else None)
-            report(stage, state.step, plan.steps, loss=state.loss, preview=preview, share=share)
+            tell(state, state.loss)
     return picture(state)
 
 
