@@ -1,6 +1,8 @@
 """Choose the device that computes, and measure its memory."""
 
 import os
+from contextlib import suppress
+from pathlib import Path
 
 import torch
 
@@ -42,10 +44,26 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def memory(device: torch.device) -> int:
-    """Return the total memory in bytes: a GPU's own, or the machine's."""
+    """Return the memory in bytes that there is: a GPU's own, or what this process may use."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf
         return 8 * 2**30
+    return min([total, *_limits()])
+
+
+def _limits() -> list[int]:
+    """Return the limits on this process: of its container (Linux control groups), and ulimit -v."""
+    found = []
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # "max" is no limit
+            found.append(int(Path(path).read_text()))
+    with suppress(ImportError, OSError):
+        import resource  # not on Windows
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if limit != resource.RLIM_INFINITY:
+            found.append(limit)
+    return found

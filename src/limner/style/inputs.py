@@ -17,6 +17,7 @@ from limner.io import Picture, Source
 from limner.nn import images
 from limner.nn.seeding import generator
 from limner.patches.sources import SourcePicture
+from limner.style.mat import remark, without_mat
 from limner.style.plan import Plan
 
 StyleSource = Source | tuple[Source, float]
@@ -89,7 +90,11 @@ class InputPictures:
     @property
     def notes(self) -> list[str]:
         """Remarks for the user about the pictures."""
-        return [note for picture in self.all for note in picture.notes]
+        mats = [remark(style.painting) for style in self.styles]
+        return [
+            *(note for picture in self.all for note in picture.notes),
+            *(note for note in mats if note),
+        ]
 
     def source_pixels(self, plan: Plan) -> int:
         """Pixels of the paintings in the size in which strokes are taken."""
@@ -165,6 +170,7 @@ def read_inputs(
     detail: Source,
     *,
     allow_huge: bool,
+    crop_style: bool = False,
 ) -> InputPictures:
     """Read all pictures of a call, and check that masks and start have the photo's aspect ratio.
 
@@ -181,6 +187,8 @@ def read_inputs(
 
     photo_read = read(photo)
     paintings_read = [read(source) for source, _ in paintings]
+    if crop_style:
+        paintings_read = [without_mat(painting) for painting in paintings_read]
     masks_read: Sequence[Picture | None] = [read(source) for source in masks]
     init_read = init if isinstance(init, str) and init in INITS else read(init)
     is_word = isinstance(detail, str) and detail in DETAILS
@@ -212,7 +220,8 @@ def prepare(pictures: InputPictures, plan: Plan, device: torch.device) -> Inputs
 
     photo = padded(pictures.photo.rgb)
     styles = pictures.used_styles if plan.strength else list(pictures.styles)
-    paintings = [io.on_white(style.painting).to(device) for style in styles]
+    flatten = _on_average if plan.method.strokes else io.on_white
+    paintings = [flatten(style.painting).to(device) for style in styles]
     if plan.keep_colors:
         longest = round(max(images.size_of(photo)) * plan.style_scale)
         paintings = [transfer_colors(resize_painting(p, longest), photo) for p in paintings]
@@ -239,6 +248,15 @@ def prepare(pictures: InputPictures, plan: Plan, device: torch.device) -> Inputs
     elif pictures.detail == "none":
         detail = torch.zeros_like(photo[:, :1])
     return Inputs(photo, tuple(paintings), weights, tuple(masks), init, tuple(sources), detail)
+
+
+def _on_average(painting: Picture) -> Tensor:
+    """Return a painting [1, 3, H, W] over its own average color: transparent parts add nothing."""
+    if painting.alpha is None:
+        return painting.rgb
+    visible = (painting.rgb * painting.alpha).sum((2, 3), keepdim=True)
+    average = visible / painting.alpha.sum().clamp(min=1)
+    return torch.lerp(average, painting.rgb, painting.alpha)
 
 
 def source_sizes(paintings: Sequence[tuple[int, int]], plan: Plan) -> list[tuple[int, int]]:

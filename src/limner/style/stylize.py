@@ -58,6 +58,7 @@ def stylize(
     preset: Literal["limner", "gatys"] = "limner",
     method: Literal["patches", "network"] | None = None,
     detail_mask: Source | Literal["auto", "none"] = "auto",
+    crop_style: bool = False,
     allow_huge: bool = False,
     checkpoint: str | Path | None = None,
     save_every: int = 0,
@@ -113,6 +114,8 @@ def stylize(
         Where the method patches keeps the detail of the photo: a black-and-white picture with the
         aspect ratio of the photo, white for detail. Or auto to find eyes, mouths, windows and other
         detail, or none.
+    crop_style : bool
+        Cut off the plain border (mat) around each painting.
     allow_huge : bool
         Also read pictures of more than 100 megapixels.
     checkpoint : path
@@ -161,7 +164,9 @@ def stylize(
     checkpoint = Path(checkpoint) if checkpoint else None
     checkpoints.check(checkpoint, save_every, resume)
 
-    pictures = read_inputs(photo, paintings, mask, init, detail_mask, allow_huge=allow_huge)
+    pictures = read_inputs(
+        photo, paintings, mask, init, detail_mask, allow_huge=allow_huge, crop_style=crop_style
+    )
     plan = make_plan(
         *images.size_of(pictures.photo.rgb),
         chosen,
@@ -192,6 +197,7 @@ def stylize(
         "preset": preset,
         "method": method if preset == "gatys" else method or "patches",
         "detail_mask": getattr(pictures.detail, "name", pictures.detail),
+        "crop_style": crop_style,
         "allow_huge": allow_huge,
     }
     network_hash = _hash_of(features)
