@@ -266,14 +266,17 @@ def test_a_plan_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         f"about {gibibytes:.1f} GiB of memory"
     )
     assert str(plan(size=200)).startswith("200×150 px; 100 steps; about ")
-    monkeypatch.setattr(devices, "memory", lambda _: 2**30)
+    monkeypatch.setattr(devices, "memory", lambda _: 4 * 2**30)
     cut = plan(size=2048)
     assert str(cut).endswith(f" GiB of memory, in tiles of {cut.tile} px")
     padded = plan(method=replace(METHOD, pad=1 / 40))
     assert str(padded).startswith("512×384 px, from coarse to fine: 128 → 256 → 512; 190 steps;")
 
 
-def test_pictures_count_in_the_forecast_but_not_for_the_tiles() -> None:
+def test_pictures_count_in_the_forecast_but_not_for_the_tiles(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(devices, "memory", lambda _: 2**50)
     made = make_plan(300, 400, METHOD, size=512)
     without, with_pictures = (within_memory(made, "compact", CPU, n) for n in (0, 2**40))
     assert with_pictures.memory - without.memory == 2**40
