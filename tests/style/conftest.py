@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from limner.nn import features, weights
+from limner.patches import synthesis
 from limner.style.stylize import stylize
 
 
@@ -31,3 +32,19 @@ def paint(network: str) -> Callable[..., Image.Image]:
         return stylize(*inputs, **(usual | options))
 
     return call
+
+
+@pytest.fixture
+def stroke(paint: Callable[..., Image.Image]) -> Callable[..., Image.Image]:
+    """Call `stylize` with strokes, by default at 96 pixels with 4 steps of the random network."""
+
+    def call(*inputs: Any, **options: Any) -> Image.Image:
+        return paint(*inputs, **({"size": 96, "method": "patches"} | options))
+
+    return call
+
+
+@pytest.fixture
+def four_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small pictures have four levels of strokes, which otherwise begin at 150 pixels."""
+    monkeypatch.setattr(synthesis, "_COARSEST", 40)
