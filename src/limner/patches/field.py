@@ -4,6 +4,8 @@ A field is an int64 tensor [2, H − P + 1, W − P + 1] for a picture of H × W
 P × P. It holds the row and the column, in the source, of the upper left corner of each patch.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -15,7 +17,7 @@ PATCH_SIZE = 7  # pixels per side of a patch, unless another size is given
 def upsample(
     field: Tensor,
     picture_sizes: tuple[tuple[int, int], tuple[int, int]],
-    source_sizes: tuple[tuple[Side, Side], tuple[Side, Side]],
+    source_sizes: tuple[Sequence[Side], Sequence[Side]],
 ) -> Tensor:
     """Carry a field to the next finer pyramid level.
 

@@ -1,7 +1,7 @@
 """The patches of the sources on one level, described for the search, and the search itself."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +15,40 @@ _COMPONENTS = 20  # principal components of a patch
 _SIMILAR = 3  # similar patches that are tried
 _MAX_SIMILAR = 1_500_000  # source patches; larger sources go without similar patches
 _BAND = 200_000  # patches of the picture searched at once
+_SPREAD = 4096  # patches of a source that are tried where no other place may be used
 _BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 _FAR = (4, 2, 1)  # distances of the neighbors in successive rounds, beside those at distance 1
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the patches of a picture should look like.
+
+    Attributes
+    ----------
+    rgb : Tensor
+        [1, 3, H, W].
+    labels : Tensor
+        Int64 [1, 1, H, W]: the source picture from which each patch is taken.
+    guides : Tensor or None
+        [1, G, H, W]: further channels, if the sources have them.
+    """
+
+    rgb: Tensor
+    labels: Tensor
+    guides: Tensor | None = None
+
+    def rows(self, first: int, last: int) -> "Target":
+        """Return some rows of pixels."""
+        rows = slice(first, last)
+        guides = None if self.guides is None else self.guides[:, :, rows]
+        return Target(self.rgb[:, :, rows], self.labels[:, :, rows], guides)
+
+    def owners(self, patch_size: int) -> Tensor:
+        """The label at the center of each patch: [h, w]."""
+        middle, after = patch_size // 2, (patch_size - 1) // 2
+        height, width = self.labels.shape[-2:]
+        return self.labels[0, 0, middle : height - after, middle : width - after]
 
 
 @dataclass(frozen=True)
@@ -59,139 +91,120 @@ class PatchIndex:
         variance = float(keys[usable].var(0, correction=0).sum()) + 1e-6
         return cls(sources, filters, keys, usable, similar, variance)
 
-    @property
-    def width(self) -> int:
-        """Patches in a row."""
-        return self.sources.usable.shape[1]
+    def describe(self, target: Target) -> Tensor:
+        """Describe the patches of a target, row by row: [h · w, D + G]."""
+        return _describe(target.rgb, target.guides, self.filters)
 
-    def describe(self, picture: Tensor, guides: Tensor | None) -> Tensor:
-        """Describe the patches of a picture: [h · w, D + G]."""
-        return _describe(picture, guides, self.filters)
+    def indices(self, field: Tensor) -> Tensor:
+        """Return the indices of the patches of a field: [h, w]."""
+        return field[0] * self.sources.usable.shape[1] + field[1]
 
-    def exact(
-        self, picture: Tensor, guides: Tensor | None, labels: Tensor, penalty: Tensor | None = None
-    ) -> Tensor:
-        """Compare every patch of a picture with every usable patch of its source: a field."""
-        height, width = _grid(picture, self.sources.patch_size)
-        queries = self.describe(picture, guides)
-        wanted = _at_patches(labels, (height, width)).flatten()
-        owners = self.sources.owner.flatten()[self.usable]
+    def field(self, indices: Tensor) -> Tensor:
+        """Return the field of patches [h, w] given by their indices."""
+        width = self.sources.usable.shape[1]
+        return torch.stack((indices // width, indices % width))
+
+    def exact(self, target: Target) -> Tensor:
+        """Compare every patch of a target with every usable patch of its source: a field."""
+        queries = self.describe(target)
+        owners = target.owners(self.sources.patch_size)
         found = torch.empty(len(queries), dtype=torch.int64, device=queries.device)
-        for owner in range(len(self.sources.tops)):
-            places = (wanted == owner).nonzero()[:, 0]
-            if not len(places):
-                continue
-            own = self.usable[owners == owner]
-            added = None if penalty is None else penalty[own]
-            found[places] = own[search.nearest(queries[places], self.keys[own], penalty=added)]
-        return torch.stack((found // self.width, found % self.width)).view(2, height, width)
+        for owner, own in enumerate(self._usable_by_owner()):
+            places = (owners.flatten() == owner).nonzero()[:, 0]
+            if len(places):
+                found[places] = own[search.nearest(queries[places], self.keys[own])]
+        return self.field(found.view(owners.shape))
 
-    def distances(self, picture: Tensor, owner: int) -> Tensor:
-        """Squared distance of each patch of a picture to the nearest of one source: [h, w]."""
-        labels = picture.new_full((1, 1, *picture.shape[-2:]), owner, dtype=torch.int64)
-        field = self.exact(picture, None, labels)
-        places = (field[0] * self.width + field[1]).flatten()
-        depth = self.filters.shape[0]
-        queries = self.describe(picture, None)
-        return (self.keys[places, :depth] - queries).square().sum(1).view(field.shape[1:])
+    def distances(self, target: Target, owner: int) -> Tensor:
+        """Squared distance of each patch of a target to the nearest of one source: [h, w]."""
+        target = replace(target, labels=torch.full_like(target.labels, owner))
+        indices = self.indices(self.exact(target))
+        squares = (self.keys[indices.flatten()] - self.describe(target)).square().sum(1)
+        return squares.view(indices.shape)
 
     def usage(self, field: Tensor) -> Tensor:
         """How often each patch's pixels are used, relative to the average of its source: [N]."""
-        owners = self.sources.owner.flatten()
-        places = (field[0] * self.width + field[1]).flatten()
-        counts = torch.bincount(places, minlength=len(self.keys)).to(self.keys.dtype)
-        patch_size = self.sources.patch_size
-        spread = F.avg_pool2d(
-            F.pad(counts.view(1, 1, -1, self.width), (patch_size // 2,) * 4), patch_size, 1
-        ).flatten()
-        number = len(self.sources.tops)
-        patches = torch.bincount(owners[self.usable], minlength=number)
-        uses = torch.bincount(owners[places], minlength=number)
+        owner, patch_size = self.sources.owner, self.sources.patch_size
+        indices = self.indices(field).flatten()
+        counts = torch.bincount(indices, minlength=len(self.keys)).to(self.keys.dtype)
+        counts = F.pad(counts.view(1, 1, *owner.shape), (patch_size // 2,) * 4)
+        spread = F.avg_pool2d(counts, patch_size, 1).flatten()
+        pictures, owners = len(self.sources.tops), owner.flatten()
+        patches = torch.bincount(owners[self.usable], minlength=pictures)
+        uses = torch.bincount(owners[indices], minlength=pictures)
         return spread * (patches / uses.clamp(min=1))[owners]
 
     def improve(
         self,
         field: Tensor,
-        picture: Tensor,
-        guides: Tensor | None,
-        labels: Tensor,
+        target: Target,
         penalty: Tensor,
         coherence: float,
-        turn: int,
-        offered: Tensor | None = None,
+        turn: int = 0,
         tick: Tick = do_nothing,
     ) -> Tensor:
-        """Let each patch of a picture choose the best of several places.
+        """Let each patch choose the best of several places.
 
         Parameters
         ----------
         field : Tensor
             [2, h, w], the places so far.
-        picture, guides, labels : Tensor
-            [1, C, H, W]: what the patches should look like, and which source each one takes.
+        target : Target
+            What the patches should look like, and from which source each one is taken.
         penalty : Tensor
             Added to the squared distances to each place, [N].
         coherence : float
-            Discount for a place that all eight neighbors suggest.
+            Discount for a place that all eight neighbors suggest, 0 to less than 1.
         turn : int
             Number of the round on this level. It varies what is tried.
-        offered : Tensor or None
-            [2, h, w], places to try besides.
         tick : callable
             See `similar_patches`.
+
+        Returns
+        -------
+        Tensor
+            [2, h, w]. All places are usable, and each is in the source of its patch.
         """
-        height, width = field.shape[1:]
-        corners = field[0] * self.width + field[1]
-        offers = None if offered is None else offered[0] * self.width + offered[1]
-        wanted = _at_patches(labels, (height, width)) if len(self.sources.tops) > 1 else None
-        unusable = ~self.sources.usable.flatten()
-        costly = penalty.masked_fill(unusable, torch.inf)
-        patch_size, improved = self.sources.patch_size, []
+        patch_size, (height, width) = self.sources.patch_size, field.shape[1:]
+        indices = self.indices(field)
+        costly = penalty.masked_fill(~self.sources.usable.flatten(), torch.inf)
+        improved = []
         for first, last in _bands(height, width):
             tick()
-            rows = slice(first, last)
-            pixels = slice(first, last + patch_size - 1)
-            queries = self.describe(
-                picture[:, :, pixels], None if guides is None else guides[:, :, pixels]
-            )
-            owners = None if wanted is None else wanted[rows].flatten()
-            tried = list(self._candidates(corners, rows, turn))
-            if offers is not None:
-                tried.append(offers[rows].flatten())
-            improved.append(
-                self._best(corners[rows].flatten(), queries, tried, costly, owners, coherence).view(
-                    -1, width
-                )
-            )
-        best = torch.cat(improved)
-        return torch.stack((best // self.width, best % self.width))
+            rows, part = slice(first, last), target.rows(first, last + patch_size - 1)
+            tried = list(self._candidates(indices, rows, turn))
+            owners = part.owners(patch_size).flatten() if len(self.sources.tops) > 1 else None
+            own, queries = indices[rows].flatten(), self.describe(part)
+            improved.append(self._best(own, queries, tried, costly, owners, coherence))
+        return self.field(torch.cat(improved).view(height, width))
 
-    def _candidates(self, corners: Tensor, rows: slice, turn: int) -> Iterator[Tensor]:
+    def _candidates(self, indices: Tensor, rows: slice, turn: int) -> Iterator[Tensor]:
         """Yield places to try for some rows of a field; the first eight are those beside."""
-        beside = [self._suggested(corners, rows, step) for step in _BESIDE]
+        beside = [self._suggested(indices, rows, step) for step in _BESIDE]
         yield from beside
         far = _FAR[turn % len(_FAR)]
         if far > 1:
             for down, right in _BESIDE[:4]:
-                yield self._suggested(corners, rows, (down * far, right * far))
-        own = corners[rows].flatten()
+                yield self._suggested(indices, rows, (down * far, right * far))
+        own = indices[rows].flatten()
         for rank in range(self.similar.shape[1]):
             yield self.similar[own, rank]
         for neighbor in beside[:4]:
             yield self.similar[neighbor, turn % self.similar.shape[1]]
 
-    def _suggested(self, corners: Tensor, rows: slice, step: tuple[int, int]) -> Tensor:
+    def _suggested(self, indices: Tensor, rows: slice, step: tuple[int, int]) -> Tensor:
         """The place that each patch's neighbor suggests: as far from its own as the patch is."""
         down, right = step
         assert max(abs(down), abs(right)) <= REACH
-        height, width = corners.shape
-        device = corners.device
+        height, width = indices.shape
+        device = indices.device
         own_rows = torch.arange(rows.start, rows.stop, device=device)
         own_columns = torch.arange(width, device=device)
         other_rows = (own_rows + down).clamp(0, height - 1)
         other_columns = (own_columns + right).clamp(0, width - 1)
-        shift = (own_rows - other_rows)[:, None] * self.width + (own_columns - other_columns)
-        suggested = corners[other_rows][:, other_columns] + shift
+        source_width = self.sources.usable.shape[1]
+        shift = (own_rows - other_rows)[:, None] * source_width + (own_columns - other_columns)
+        suggested = indices[other_rows][:, other_columns] + shift
         return suggested.flatten().clamp_(0, len(self.keys) - 1)
 
     def _best(
@@ -238,18 +251,19 @@ class PatchIndex:
     def _anywhere(self, queries: Tensor, owners: Tensor | None) -> Tensor:
         """Return the most similar of a few usable patches spread over the source."""
         found = torch.empty(len(queries), dtype=torch.int64, device=queries.device)
-        usable_owner = self.sources.owner.flatten()[self.usable]
-        for owner in range(len(self.sources.tops)):
+        for owner, own in enumerate(self._usable_by_owner()):
             where = torch.arange(len(queries), device=queries.device)
             if owners is not None:
                 where = where[owners == owner]
-            own = self.usable[usable_owner == owner]
-            own = own[:: max(1, len(own) // 4096)]
             if len(where):
-                found[where] = own[search.nearest(queries[where], self.keys[own])]
-            if owners is None:
-                break
+                few = own[:: max(1, len(own) // _SPREAD)]
+                found[where] = few[search.nearest(queries[where], self.keys[few])]
         return found
+
+    def _usable_by_owner(self) -> list[Tensor]:
+        """Indices of the usable patches of each source picture."""
+        owners = self.sources.owner.flatten()[self.usable]
+        return [self.usable[owners == owner] for owner in range(len(self.sources.tops))]
 
 
 def _describe(picture: Tensor, guides: Tensor | None, filters: Tensor) -> Tensor:
@@ -262,16 +276,6 @@ def _describe(picture: Tensor, guides: Tensor | None, filters: Tensor) -> Tensor
         # a channel of the patch has P² values
         described = torch.cat((described, centers.permute(1, 2, 0) * patch_size), 2)
     return described.flatten(0, 1)
-
-
-def _grid(picture: Tensor, patch_size: int) -> tuple[int, int]:
-    return picture.shape[-2] - patch_size + 1, picture.shape[-1] - patch_size + 1
-
-
-def _at_patches(labels: Tensor, grid: tuple[int, int]) -> Tensor:
-    """The label at the center of each patch: [h, w]."""
-    top, left = (labels.shape[-2] - grid[0]) // 2, (labels.shape[-1] - grid[1]) // 2
-    return labels[0, 0, top : top + grid[0], left : left + grid[1]]
 
 
 def _bands(height: int, width: int) -> Iterator[tuple[int, int]]:

@@ -14,6 +14,7 @@ from limner.patches.field import PATCH_SIZE
 
 _CHUNK = 1 << 23  # distances in memory at once: 32 MiB
 _PCA_SAMPLES = 20_000  # patches from which the principal components are computed
+_FEWEST_SAMPLES = 1000  # usable ones, unless there are fewer
 _NEIGHBORS = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
@@ -39,10 +40,14 @@ def pca_filters(
         Orthonormal filters [≤ count, 3, P, P].
     """
     step = max(1, math.isqrt(source.shape[-1] * source.shape[-2] // _PCA_SAMPLES))
+    if usable is not None:
+        while step > 1 and int(usable[::step, ::step].sum()) < _FEWEST_SAMPLES:
+            step -= 1
     # on the CPU: MPS has neither float64 nor eigh
-    patches = F.unfold(source, patch_size, stride=step)[0].cpu().double()
+    patches = F.unfold(source, patch_size, stride=step)[0].cpu()
     if usable is not None:
         patches = patches[:, usable[::step, ::step].flatten().cpu()]
+    patches = patches.double()
     patches -= patches.mean(1, keepdim=True)
     _, vectors = torch.linalg.eigh(patches @ patches.T)
     filters: Tensor = vectors.flip(1)[:, :count].T.reshape(-1, 3, patch_size, patch_size)
@@ -54,9 +59,7 @@ def describe(picture: Tensor, filters: Tensor) -> Tensor:
     return F.conv2d(picture, filters)[0].permute(1, 2, 0).contiguous()
 
 
-def nearest(
-    queries: Tensor, keys: Tensor, alpha: float = math.inf, penalty: Tensor | None = None
-) -> Tensor:
+def nearest(queries: Tensor, keys: Tensor, alpha: float = math.inf) -> Tensor:
     """Find the nearest key of every query, by comparing all pairs.
 
     Parameters
@@ -67,8 +70,6 @@ def nearest(
         Above 0. Each squared distance is divided by alpha plus the squared distance from the key to
         its own nearest query. A small alpha makes the result use more of the keys. Infinite: plain
         distances.
-    penalty : Tensor or None
-        Added to the squared distances to each key, [M].
 
     Returns
     -------
@@ -77,8 +78,6 @@ def nearest(
     """
     rows = max(1, _CHUNK // len(keys))
     key_squares, doubled_keys = keys.square().sum(1), -2 * keys.T
-    if penalty is not None:
-        key_squares = key_squares + penalty
     query_squares = queries.square().sum(1, keepdim=True)
 
     def distances(start: int) -> Tensor:

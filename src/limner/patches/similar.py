@@ -48,7 +48,7 @@ def similar_patches(keys: Tensor, count: int, tick: Tick = do_nothing) -> Tensor
     total, dimensions = keys.shape
     found = torch.arange(total, device=keys.device)[:, None].repeat(1, count)
     distances = keys.new_full((total, count), torch.inf)
-    depth = max(0, (max(1, total // _LEAF)).bit_length())
+    depth = (total // _LEAF).bit_length()
     leaves = 1 << depth
     trees = 0 if total < 2 * leaves else 1 if total > _MANY else _TREES
     for tree in range(trees):
@@ -71,7 +71,7 @@ def _split(keys: Tensor, order: Tensor, depth: int, tick: Tick) -> Tensor:
         tick()
         groups = order.view(1 << level, -1)
         values = keys[groups]
-        axis = values[:, ::_EVERY].var(1).argmax(1)
+        axis = values[:, ::_EVERY].var(1, correction=0).argmax(1)
         along = values.gather(2, axis[:, None, None].expand(-1, values.shape[1], 1))[..., 0]
         order = groups.gather(1, along.argsort(dim=1, stable=True)).flatten()
     return order.view(1 << depth, -1)

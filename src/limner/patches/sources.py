@@ -89,17 +89,12 @@ def combine(pictures: Sequence[SourcePicture], scale: float, patch_size: int) ->
         rgb.append(F.pad(resized, border))
         if picture.guides is not None:
             guides.append(F.pad(resize_guides(picture.guides, size), border))
-        inside = torch.ones(size, dtype=torch.bool, device=resized.device)
-        if picture.mask is not None and (resize(picture.mask, size) >= 0.5).any():
-            inside = resize(picture.mask, size)[0, 0] >= 0.5
-        kept = ~F.pad(~inside, border, value=True)
-        whole = _erode(kept, patch_size)
-        if not whole.any():
-            whole = _erode(~F.pad(torch.zeros_like(inside), border, value=True), patch_size)
-        usable.append(F.pad(whole, (0, 0, 0, patch_size - 1)))
+        inside = _usable(picture, size, patch_size)
+        usable.append(F.pad(inside, (0, width - size[1], 0, below + patch_size - 1)))
         owner.append(torch.full_like(usable[-1], index, dtype=torch.int64))
         tops.append(top)
         top += size[0] + below
+    assert len(guides) in (0, len(pictures)), "guides for all pictures or for none"
     last = top - patch_size + 1
     return Sources(
         torch.cat(rgb, 2),
@@ -109,6 +104,17 @@ def combine(pictures: Sequence[SourcePicture], scale: float, patch_size: int) ->
         tuple(tops),
         sizes,
     )
+
+
+def _usable(picture: SourcePicture, size: tuple[int, int], patch_size: int) -> Tensor:
+    """Whether all pixels of each patch are inside the mask: bool [H − P + 1, W − P + 1]."""
+    grid = size[0] - patch_size + 1, size[1] - patch_size + 1
+    everything = torch.ones(grid, dtype=torch.bool, device=picture.rgb.device)
+    if picture.mask is None:
+        return everything
+    outside = (resize(picture.mask, size) < 0.5).float()
+    inside = F.max_pool2d(outside, patch_size, 1)[0, 0] < 0.5
+    return inside if inside.any() else everything
 
 
 def resize_guides(guides: Tensor, size: tuple[int, int]) -> Tensor:
@@ -123,27 +129,15 @@ def upsample(
     fine: Sources,
 ) -> Tensor:
     """Carry a field to the next finer level, with each patch in the same source picture."""
-    patch_size, device = coarse.patch_size, field.device
+    (rows, _), (columns, _) = fields.parents(picture_sizes, coarse.patch_size, field.device)
     owner = coarse.owner[field[0], field[1]]
-    (rows, _), (columns, _) = fields.parents(picture_sizes, patch_size, device)
     fine_owner = owner[rows][:, columns]
-
-    def of_owner(values: Sequence[int], owner: Tensor) -> Tensor:
-        return torch.tensor(values, device=device)[owner]
-
-    sizes = [
-        [of_owner([size[axis] for size in sources.sizes], fine_owner) for axis in (0, 1)]
-        for sources in (coarse, fine)
-    ]
-    local = torch.stack((field[0] - of_owner(coarse.tops, owner), field[1]))
-    places = fields.upsample(
-        local, picture_sizes, ((sizes[0][0], sizes[0][1]), (sizes[1][0], sizes[1][1]))
+    tops, fine_tops, sizes, fine_sizes = (
+        torch.tensor(values, device=field.device)
+        for values in (coarse.tops, fine.tops, coarse.sizes, fine.sizes)
     )
-    places[0] += of_owner(fine.tops, fine_owner)
+    local = torch.stack((field[0] - tops[owner], field[1]))
+    source_sizes = sizes[fine_owner].unbind(-1), fine_sizes[fine_owner].unbind(-1)
+    places = fields.upsample(local, picture_sizes, source_sizes)
+    places[0] += fine_tops[fine_owner]
     return places
-
-
-def _erode(inside: Tensor, patch_size: int) -> Tensor:
-    """Whether all pixels of each patch are inside: [H − P + 1, W − P + 1]."""
-    outside = (~inside).float()[None, None]
-    return F.max_pool2d(outside, patch_size, 1)[0, 0] < 0.5

@@ -4,22 +4,22 @@ Coarse to fine, search and vote in turns (Wexler et al. 2004, Kwatra et al. 2005
 guide (Hertzmann et al. 2001, "Image analogies") and a penalty for places that are used too often
 (Kaspar et al. 2015, "Self tuning texture optimization").
 
-Search: on coarse levels all pairs are compared. Then a patch tries the places beside those of its
-neighbors, at distances of 1, 2 and 4 patches (Ashikhmin 2001), and the places that look most like
-its own and theirs (k-coherence: Tong et al. 2002). PatchMatch's random search (US patent 8,861,869)
-is not used.
+Search: on the first level all pairs are compared once. Then a patch tries the places beside those
+of its neighbors, at distances of 1, 2 and 4 patches (Ashikhmin 2001), and the places that look most
+like its own and theirs (k-coherence: Tong et al. 2002). PatchMatch's random search (US patent
+8,861,869) is not used.
 """
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from limner.color.transfer import color_map
 from limner.nn.images import gaussian_blur, resize, size_of
-from limner.patches.index import PatchIndex
+from limner.patches.index import PatchIndex, Target
 from limner.patches.similar import Tick, do_nothing
 from limner.patches.sources import SourcePicture, Sources, combine, resize_guides, upsample
 from limner.patches.vote import vote
@@ -27,7 +27,6 @@ from limner.patches.vote import vote
 PATCH_SIZE = 5  # pixels per side: 7 loses eyes and windows
 _COARSEST = 150  # most pixels of the longest side on the first level: less dissolves faces
 SCALE_STEP = 1.5  # ratio of the sizes of two levels
-_MAX_EXACT = 300_000_000  # most pairs of patches of a level that compares all pairs
 _ROUNDS = 4  # of search and vote on each level
 _LARGE, _LARGE_ROUNDS = 400_000, 2  # pixels from which on there are fewer rounds
 _SOFT, _SHARP = 1.0, 0.4  # sigma of the votes in pixels: on the way, and at the end
@@ -85,15 +84,16 @@ class Settings:
         Penalty for each use of a place beyond none, in shares of the variance of the patches, where
         1 is the average use. 0: none.
     coherence : float
-        Discount, 0 to 1, for a place that all eight neighbors suggest: larger whole pieces.
+        Discount for a place that all eight neighbors suggest, 0 to less than 1. More makes larger
+        whole pieces.
     match_colors : float
         From one level to the next, this share of the difference between the colors of the picture
         and those of its source is added to the target.
     """
 
-    target_weight: float = 0.5
-    uniformity: float = 0.04
-    coherence: float = 0.3
+    target_weight: float = 0.45
+    uniformity: float = 0.07
+    coherence: float = 0.45
     match_colors: float = 0.9
 
 
@@ -158,61 +158,52 @@ def synthesize(
         Called every second or so. What it raises ends the synthesis.
     """
     size, levels = size_of(target), count_levels(size_of(target))
-    done, field, sources = 0, None, None
-    color_maps = torch.eye(3, 4).repeat(len(pictures), 1, 1)
+    assert min(size) > PATCH_SIZE, size
+    assert 0 <= settings.coherence < 1, settings
+    state, color_maps = resumed, torch.eye(3, 4).repeat(len(pictures), 1, 1)
     if resumed is not None:
-        done, field, sources = resumed.level, resumed.field, resumed.sources
         labels, color_maps = resumed.labels, resumed.color_maps
-    for level in range(done, levels):
-        scale = SCALE_STEP ** (level + 1 - levels)
+    for level in range(1 if resumed is None else resumed.level + 1, levels + 1):
+        scale = SCALE_STEP ** (level - levels)
         level_size = _scaled(size, scale)
-        previous, sources = sources, combine(pictures, scale, PATCH_SIZE)
+        sources = combine(pictures, scale, PATCH_SIZE)
         index = PatchIndex.of(sources, tick)
-        here = target if level + 1 == levels else resize(target, level_size)
+        rgb = target if level == levels else resize(target, level_size)
+        level_guides = None if guides is None else resize_guides(guides, level_size)
         if labels is None:
-            labels = _choose_regions(index, here, shares or [1.0] * len(pictures))
+            labels = _choose_regions(index, rgb, level_guides, shares or [1.0] * len(pictures))
         regions = labels_at(labels, level_size)
-        here = _recolored(here, color_maps, regions)
-        here_guides = None if guides is None else resize_guides(guides, level_size)
-        if field is None:
-            field = index.exact(here, here_guides, regions)
+        here = Target(_recolored(rgb, color_maps, regions), regions, level_guides)
+        if state is None:
+            field = index.exact(here)
         else:
-            assert previous is not None
-            before = _scaled(size, scale / SCALE_STEP)
-            field = upsample(field, (before, level_size), previous, sources)
-        field = _search_and_vote(index, field, here, here_guides, regions, settings, tick)
-        if level + 1 < levels and settings.match_colors:
+            field = upsample(state.field, (state.size, level_size), state.sources, sources)
+        field = _search_and_vote(index, field, here, settings, tick)
+        if level < levels and settings.match_colors:
             picture = vote(sources.rgb, field, _SHARP, PATCH_SIZE)
             color_maps = _corrected(color_maps, picture, sources, regions, settings.match_colors)
-        yield Synthesis(level + 1, levels, level_size, sources, field, labels, color_maps)
+        state = Synthesis(level, levels, level_size, sources, field, labels, color_maps)
+        yield state
 
 
 def _search_and_vote(
-    index: PatchIndex,
-    field: Tensor,
-    target: Tensor,
-    guides: Tensor | None,
-    labels: Tensor,
-    settings: Settings,
-    tick: Tick,
+    index: PatchIndex, field: Tensor, target: Target, settings: Settings, tick: Tick
 ) -> Tensor:
     """Improve a field in rounds: vote, mix the result with the target, search."""
-    pixels, usage = target.shape[-2] * target.shape[-1], None
-    exact = field.shape[1] * field.shape[2] * int(index.usable.sum()) <= _MAX_EXACT
+    pixels, usage = target.rgb.shape[-2] * target.rgb.shape[-1], None
     for turn in range(_LARGE_ROUNDS if pixels > _LARGE else _ROUNDS):
         voted = vote(index.sources.rgb, field, _SOFT, PATCH_SIZE)
-        mixed = voted.lerp_(target, settings.target_weight)
+        mixed = replace(target, rgb=voted.lerp_(target.rgb, settings.target_weight))
         used = index.usage(field)
         usage = used if usage is None else torch.lerp(used, usage, _SMOOTHING)
         penalty = settings.uniformity * index.variance * usage.clamp(max=_MOST_USED)
-        offered = index.exact(mixed, guides, labels, penalty) if exact and not turn else None
-        field = index.improve(
-            field, mixed, guides, labels, penalty, settings.coherence, turn, offered, tick
-        )
+        field = index.improve(field, mixed, penalty, settings.coherence, turn, tick)
     return field
 
 
-def _choose_regions(index: PatchIndex, target: Tensor, shares: Sequence[float]) -> Tensor:
+def _choose_regions(
+    index: PatchIndex, rgb: Tensor, guides: Tensor | None, shares: Sequence[float]
+) -> Tensor:
     """Give each place of the target to the source that has the most similar patches there.
 
     The distances to the nearest patch of each source are smoothed, so that regions are large. Each
@@ -223,18 +214,19 @@ def _choose_regions(index: PatchIndex, target: Tensor, shares: Sequence[float]) 
     Tensor
         Int64 [1, 1, H, W].
     """
-    height, width = size_of(target)
+    first = torch.zeros_like(rgb[:, :1], dtype=torch.int64)
     if len(shares) == 1:
-        return torch.zeros(1, 1, height, width, dtype=torch.int64, device=target.device)
+        return first
+    target = Target(rgb, first, guides)
     costs = torch.stack([index.distances(target, owner) for owner in range(len(shares))])
-    costs = gaussian_blur(costs[None], _REGION)[0] / index.variance
-    costs = resize_guides(costs[None], (height, width))[0]
-    wanted = torch.tensor(shares).to(costs) / sum(shares)
-    handicap, step = torch.zeros_like(wanted), float(costs.std()) + 1e-6
+    costs = gaussian_blur(costs[None], _REGION) / index.variance
+    costs = resize_guides(costs, size_of(rgb))[0]
+    goal = torch.tensor(shares).to(costs) / sum(shares)
+    handicap, step = torch.zeros_like(goal), float(costs.std()) + 1e-6
     for turn in range(200):
         found = (costs + handicap[:, None, None]).argmin(0)
         areas = torch.bincount(found.flatten(), minlength=len(shares)) / found.numel()
-        handicap += step / (1 + turn / 20) * (areas - wanted)
+        handicap += step / (1 + turn / 20) * (areas - goal)
     return (costs + handicap[:, None, None]).argmin(0)[None, None]
 
 
@@ -252,9 +244,9 @@ def labels_at(labels: Tensor, size: tuple[int, int]) -> Tensor:
 def _recolored(target: Tensor, color_maps: Tensor, labels: Tensor) -> Tensor:
     """Apply to each region the color map of its source. Results may lie a little beyond 0..1."""
     recolored = target
-    for owner, one in enumerate(color_maps.to(target)):
-        mapped = torch.einsum("ij,njhw->nihw", one[:, :3], target)
-        mapped = (mapped + one[:, 3].view(1, 3, 1, 1)).clamp_(-0.1, 1.1)
+    for owner, matrix in enumerate(color_maps.to(target)):
+        mapped = torch.einsum("ij,njhw->nihw", matrix[:, :3], target)
+        mapped = (mapped + matrix[:, 3].view(1, 3, 1, 1)).clamp_(-0.1, 1.1)
         recolored = torch.where(labels == owner, mapped, recolored)
     return recolored
 
@@ -267,7 +259,7 @@ def _corrected(
     for owner in range(len(color_maps)):
         inside = (labels == owner)[0, 0]
         usable = sources.usable & (sources.owner == owner)
-        if int(inside.sum()) < _FEWEST:
+        if int(inside.sum()) < _FEWEST or int(usable.sum()) < 2:  # one color has no covariance
             continue
         own = sources.rgb[0, :, : usable.shape[0], : usable.shape[1]][:, usable]
         change = color_map(picture[0][:, inside], own, _RIDGE)
