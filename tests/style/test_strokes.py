@@ -85,7 +85,7 @@ def test_up_to_strength_half_no_step_of_the_network_runs(stroke: Paint, strength
 def test_beyond_strength_half_the_network_runs(stroke: Paint) -> None:
     reports: list[Progress] = []
     result = stroke(HOUSE, WARM, strength=0.6, on_step=reports.append)
-    assert sum(p.loss is not None for p in reports) == 4
+    assert len({p.step for p in reports if p.loss is not None}) >= 4
     assert recipe_of(result)["options"]["steps"] == [4]
 
 
