@@ -26,7 +26,7 @@ def forecast(size: int) -> str:
             notes.append(progress.note)
 
     scales = 1
-    while size / 2**scales >= METHODS["limner"].coarsest:
+    while size / 2**scales >= METHODS["network"].coarsest:
         scales += 1
     photo, painting = EXAMPLES / "photo.jpg", EXAMPLES / "painting.jpg"
     limner.stylize(photo, painting, size=size, steps=[1] * scales, on_step=on_step)

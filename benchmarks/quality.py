@@ -81,7 +81,7 @@ def painted(
 ) -> Tensor:
     """Stylize with any network, as `limner.stylize` does with its own: [1, 3, H, W]."""
     cpu = torch.device("cpu")
-    plan = make_plan(*images.size_of(photo.rgb), METHODS["limner"], size=size, strength=strength)
+    plan = make_plan(*images.size_of(photo.rgb), METHODS["network"], size=size, strength=strength)
     plan = within_memory(plan, network.shape, cpu)
     inputs = prepare(InputPictures(photo, (Style(painting, 1.0, None),), "content"), plan, cpu)
     *_, last = paint(inputs, network, plan)

@@ -19,7 +19,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 def gradient(tiles: list[Tile]) -> tuple[float, torch.Tensor]:
     """Return the loss of the example at its full size, and its gradient at the photo."""
-    method = METHODS["limner"]
+    method = METHODS["network"]
     network = features.load("compact")
     photo = io.read(EXAMPLES / "photo.jpg").rgb
     photo = images.resize(photo, images.fit(*images.size_of(photo), 1024))

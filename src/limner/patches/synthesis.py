@@ -91,9 +91,9 @@ class Settings:
         and those of its source is added to the target.
     """
 
-    target_weight: float = 0.45
-    uniformity: float = 0.07
-    coherence: float = 0.45
+    target_weight: float = 0.42
+    uniformity: float = 0.08
+    coherence: float = 0.5
     match_colors: float = 0.9
 
 

@@ -125,7 +125,7 @@ _NETWORK = Method(
 
 METHODS = {
     # The network decides where strokes flow, for which 256 pixels are enough.
-    "patches": replace(_NETWORK, network_size=256, strokes=True),
+    "patches": replace(_NETWORK, network_size=256, steps=(100, 45), strokes=True),
     "network": _NETWORK,
     # The tutorial, with its picture in 0..255 brought to 0..1: a learning rate of 5 becomes 5/255,
     # and gradients are 255 times larger, so epsilon is too. One thing differs: its VGG-19 is that

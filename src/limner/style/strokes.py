@@ -24,6 +24,7 @@ from limner.style.plan import Plan
 _ANCHOR = (12 / 512, 0.8)  # sigma, relative to the longest side, and share at strength 1
 _DETAIL = (3 / 512, 4 / 512)  # sigmas: finer structure is detail, and how far its area reaches
 _MUCH_DETAIL = 1.5  # times the average: there the photo is kept whole
+_FINE, _FINE_SHARE = 4 / 512, 0.45  # sigma, and share of the photo's luma that is finer
 _LEAST_DETAIL = 0.02  # contrast that counts as detail even in a flat photo
 
 
@@ -100,15 +101,10 @@ def settings_for(strength: float) -> Settings:
 def make_target(state: PaintingState, inputs: Inputs, plan: Plan) -> Tensor:
     """Return what the strokes should look like, [1, 3, H, W] in the final size.
 
-    Up to strength 0.5 that is the photo, more and more in the colors of the paintings. From then on
-    the picture of the network is mixed in, where the photo has little detail.
+    Up to strength 0.5 that is the photo in the colors of the paintings. From then on the picture of
+    the network is mixed in, where the photo has little detail.
     """
-    photo = crop(inputs.photo, plan)
-    masks = [crop(mask, plan) for mask in inputs.masks]
-    recolored = photo
-    if plan.method.transfer_colors:
-        share = min(1.0, 2 * plan.strength)
-        recolored = transfer_palettes(photo, inputs.paintings, inputs.weights, masks, share)
+    recolored = recolor(inputs, plan)
     freedom = min(1.0, max(0.0, 2 * plan.strength - 1))
     if freedom == 0 or sum(state.steps_done) == 0:
         return recolored
@@ -124,9 +120,38 @@ def make_target(state: PaintingState, inputs: Inputs, plan: Plan) -> Tensor:
     drift = resize_guides(recolored - painted, _at_most(plan.size, 512))
     drift = images.gaussian_blur(drift, max(0.5, sigma * max(images.size_of(drift))))
     painted = painted + share * (1 - 0.5 * beyond) * resize_guides(drift, plan.size)
-    detail = find_detail(photo) if inputs.detail is None else crop(inputs.detail, plan)
-    kept = 1 - freedom * (1 - detail * (1 - beyond))
+    kept = 1 - freedom * (1 - detail_mask(inputs, plan) * (1 - beyond))
     return torch.lerp(painted, recolored, kept).clamp_(0, 1)
+
+
+def recolor(inputs: Inputs, plan: Plan) -> Tensor:
+    """Return the photo in the colors of the paintings, [1, 3, H, W] in the final size."""
+    photo, masks = crop(inputs.photo, plan), [crop(mask, plan) for mask in inputs.masks]
+    share = min(1.0, 2 * plan.strength)
+    return transfer_palettes(photo, inputs.paintings, inputs.weights, masks, share)
+
+
+def detail_mask(inputs: Inputs, plan: Plan) -> Tensor:
+    """Return where the detail of the photo is kept, [1, 1, H, W] in 0..1."""
+    if inputs.detail is not None:
+        return crop(inputs.detail, plan)
+    return find_detail(crop(inputs.photo, plan))
+
+
+def restore_detail(picture: Tensor, inputs: Inputs, plan: Plan) -> Tensor:
+    """Give a picture of strokes some of the photo's fine luma back, where the photo has detail.
+
+    Patches alone lose eyes and lettering, for which no painting has patches.
+    """
+    share = _FINE_SHARE * max(0.0, min(1.0, 2 - plan.strength))
+    sigma = max(0.5, _FINE * max(plan.size))
+
+    def fine(rgb: Tensor) -> Tensor:
+        luma = images.luma(rgb)
+        return luma - images.gaussian_blur(luma, sigma)
+
+    where = share * detail_mask(inputs, plan).square()
+    return (picture + where * (fine(recolor(inputs, plan)) - fine(picture))).clamp_(0, 1)
 
 
 def find_detail(photo: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ from limner.style.inputs import (
 from limner.style.method import METHODS, Method
 from limner.style.paint import PaintingState, union
 from limner.style.plan import Plan, check_size_and_steps, make_plan, within_memory
-from limner.style.strokes import crop, paint_with_strokes
+from limner.style.strokes import crop, paint_with_strokes, restore_detail
 from limner.units import to_seconds
 
 PRESETS = ("limner", "gatys")
@@ -287,7 +287,7 @@ def _render(
         )
         rgb = crop(painted, plan)
     else:
-        rgb = images.resize(state.strokes.picture, plan.size)
+        rgb = restore_detail(images.resize(state.strokes.picture, plan.size), inputs, plan)
     if plan.keep_colors:
         rgb = keep_chroma(rgb, original)
     if state.strokes is not None:
