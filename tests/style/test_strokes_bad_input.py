@@ -9,10 +9,14 @@ import pytest
 import torch
 from PIL import Image
 from style_pictures import COLD, HOUSE, WARM, Paint, brushwork, distance, house, likeness, rgb
+from torch import Tensor
 
+from limner.color.transfer import transfer_colors
 from limner.errors import OptionError
 from limner.nn import devices
 from limner.progress import Progress, Stop
+from limner.style import inputs as inputs_module
+from limner.style import paint as paint_module
 from limner.style.inputs import source_sizes
 from limner.style.method import METHODS
 from limner.style.plan import make_plan, within_memory
@@ -123,15 +127,15 @@ def test_a_photo_of_any_size_is_painted(stroke: Paint) -> None:
 def test_a_photo_too_narrow_is_refused_with_a_size_that_works(
     stroke: Paint, photo: tuple[int, int]
 ) -> None:
-    """That size, of 16 × 1600 pixels, is painted: by strokes alone or with the network too."""
+    """That size, of 16 × 1600 pixels, is painted with the network too."""
     narrow = brushwork(4, [(90, 120, 150), (40, 60, 90)], 16, 1600).resize(photo)
     with pytest.raises(OptionError, match="both sides must be at least 16; use --size ") as raised:
         stroke(narrow, WARM, size=None)
     assert "\n" not in str(raised.value)
     (needed,) = re.findall(r"use --size (\d+)", str(raised.value))
-    for strength in (0.5, 1.0):
-        result = stroke(narrow, WARM, size=int(needed), strength=strength, steps=1)
-        assert max(result.size) == int(needed) and min(result.size) == 16
+    small = WARM.resize((48, 48))
+    result = stroke(narrow, small, size=int(needed), strength=0.75, steps=1)
+    assert max(result.size) == int(needed) and min(result.size) == 16
 
 
 @pytest.mark.parametrize("shape", [(16, 300), (40, 400), (30, 900), (2000, 33)])
@@ -231,6 +235,23 @@ def test_many_and_large_paintings_are_made_smaller_together() -> None:
     twenty = source_sizes([(10_000, 10_000)] * 20, plan)
     assert sum(h * w for h, w in twenty) <= 3.3 * 512 * 384
     assert source_sizes([(20, 30)], plan) == [(30, 45)]  # hardly enlarged
+
+
+def test_colors_are_measured_on_small_copies_of_large_paintings(
+    stroke: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In float64, one of 100 megapixels would take gigabytes."""
+    pixels: list[int] = []
+
+    def measured(picture: Tensor, target: Tensor) -> Tensor:
+        pixels.append(target[0, 0].numel())
+        return transfer_colors(picture, target)
+
+    for module in (paint_module, inputs_module):
+        monkeypatch.setattr(module, "transfer_colors", measured)
+    for options in ({}, {"keep_colors": True}, {"strength": 0.5}, {"style_scale": 2.0}):
+        stroke(HOUSE, WARM.resize((1000, 1000)), size=64, steps=1, **options)
+    assert pixels and max(pixels) <= 200 * 200
 
 
 def test_two_paintings_may_differ_in_size_by_far(stroke: Paint) -> None:

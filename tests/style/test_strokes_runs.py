@@ -211,7 +211,7 @@ def test_other_exceptions_of_the_callback_propagate_from_the_strokes(
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"strength": 0.6, "keep_colors": True}, {"init": "noise", "detail_mask": "none"}],
+    [{"strength": 0.6, "keep_colors": True}, {"init": "noise", "detail_mask": "none"}],
 )
 def test_a_run_resumed_after_any_step_gives_the_same_bytes(
     stroke: Paint, four_levels: None, tmp_path: Path, options: dict[str, Any]
