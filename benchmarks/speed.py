@@ -1,12 +1,15 @@
-"""Compare the time of `stylize` with that of TensorFlow's tutorial "Neural style transfer".
+"""Measure whole commands of `stylize`, and compare with TensorFlow's "Neural style transfer".
 
-    python benchmarks/speed.py
+    python benchmarks/speed.py [SIZE …]
 
 The tutorial (tensorflow.org, after Gatys, Ecker & Bethge 2016) is the preset ``gatys``: 1000 steps
 with VGG-19 at 512 px. A few steps are timed and multiplied. The weights are random, which does not
 change the time, so nothing is downloaded.
 """
 
+import resource
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,14 +20,18 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 TIMED = 4  # steps of the tutorial, after a first that does not count
 
 
-def ours(size: int) -> float:
-    """Return the seconds of one call with the defaults, without imports."""
-    import limner
+SIZES = (512, 1024, 2048, 4096)
 
-    stylize = limner.stylize
-    began = time.perf_counter()
-    stylize(EXAMPLES / "photo.jpg", EXAMPLES / "painting.jpg", size=size)
-    return time.perf_counter() - began
+
+def ours(size: int, method: str) -> float:
+    """Return the seconds of a whole command: imports, reading, painting and writing."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "limner", "stylize"]
+        pictures = [str(EXAMPLES / "photo.jpg"), str(EXAMPLES / "painting.jpg")]
+        options = ["-o", f"{folder}/out.png", "--size", str(size), "--method", method]
+        began = time.perf_counter()
+        subprocess.run([*command, *pictures, *options], check=True, capture_output=True)
+        return time.perf_counter() - began
 
 
 def tutorial(size: int) -> float:
@@ -66,13 +73,22 @@ def tutorial(size: int) -> float:
     return (ticks[-1] - ticks[0]) / TIMED * 1000
 
 
+def peak_of_children(size: int, method: str) -> tuple[float, float]:
+    """Return the seconds of a command and its peak memory in GiB."""
+    seconds = ours(size, method)
+    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+
+
 if __name__ == "__main__":
-    tutorial_seconds, _, tutorial_peak = measured(tutorial, 512)
-    small, _, small_peak = measured(ours, 512)
-    large, _, large_peak = measured(ours, 1024)
-    reference = f"{tutorial_seconds:.0f} s, peak {tutorial_peak / 2**30:.2f} GiB"
-    print(f"tutorial, 512 px, 1000 steps: {reference}")
-    print(f"limner,   512 px, default:    {small:6.1f} s, peak {small_peak / 2**30:.2f} GiB")
-    print(f"limner,  1024 px, default:    {large:6.1f} s, peak {large_peak / 2**30:.2f} GiB")
-    print(f"tutorial : limner at 512 px = {tutorial_seconds / small:.0f} : 1")
-    print(f"1024 px : 512 px = {large / small:.2f} : 1")
+    sizes = [int(size) for size in sys.argv[1:]] or SIZES
+    found = {}
+    for size in sizes:
+        (found[size], peak), _, _ = measured(peak_of_children, size, "patches")
+        print(f"limner, {size:4} px, whole command: {found[size]:6.1f} s, peak {peak:.2f} GiB")
+    if not sys.argv[1:]:
+        (seconds, peak), _, _ = measured(peak_of_children, 1024, "network")
+        print(f"limner, 1024 px, --method network: {seconds:6.1f} s, peak {peak:.2f} GiB")
+        seconds, _, peak_bytes = measured(tutorial, 512)
+        print(f"tutorial, 512 px, 1000 steps: {seconds:.0f} s, peak {peak_bytes / 2**30:.2f} GiB")
+        print(f"tutorial : limner at 512 px = {seconds / found[512]:.0f} : 1")
+        print(f"1024 px : 512 px = {found[1024] / found[512]:.2f} : 1")
