@@ -25,7 +25,8 @@ _ANCHOR = (12 / 512, 0.8)  # sigma, relative to the longest side, and share at s
 _DETAIL = (3 / 512, 4 / 512)  # sigmas: finer structure is detail, and how far its area reaches
 _MUCH_DETAIL = 1.5  # times the average: there the photo is kept whole
 _FINE, _FINE_SHARE = 4 / 512, 0.45  # sigma, and share of the photo's luma that is finer
-_LEAST_DETAIL = 0.02  # contrast that counts as detail even in a flat photo
+_LEAST_DETAIL = 0.05  # contrast that counts as detail even in a flat photo, in logarithms
+_DARK = 0.1  # added to the luma: below, noise would look like detail
 
 
 def paint_with_strokes(
@@ -157,10 +158,11 @@ def restore_detail(picture: Tensor, inputs: Inputs, plan: Plan) -> Tensor:
 def find_detail(photo: Tensor) -> Tensor:
     """Find where a photo has detail: eyes, mouths, windows, branches. [1, 1, H, W] in 0..1.
 
-    It is the local contrast of the luma, relative to its average.
+    It is the local contrast of the luma, relative to its average. The contrast is that of logarithms,
+    as the eye sees it, so that dark faces count as much as light ones.
     """
     luma = images.resize(images.luma(photo), _at_most(images.size_of(photo), 512))
-    longest = max(images.size_of(luma))
+    luma, longest = (luma + _DARK).log(), max(images.size_of(luma))
     fine, reach = (max(0.5, sigma * longest) for sigma in _DETAIL)
     contrast = images.gaussian_blur((luma - images.gaussian_blur(luma, fine)).square(), reach)
     contrast = contrast.sqrt()
