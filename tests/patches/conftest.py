@@ -1,9 +1,10 @@
-"""Random tensors and the field of an unchanged picture, which these tests share."""
+"""Random tensors, textures and the field of an unchanged picture, which these tests share."""
 
 from collections.abc import Callable
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -15,6 +16,17 @@ def drawn() -> Callable[..., Tensor]:
         return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
     return draw
+
+
+@pytest.fixture(scope="session")
+def texture(drawn: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Make a picture [1, channels, height, width] of soft spots, some 4 pixels wide."""
+
+    def make(height: int, width: int, seed: int = 0, channels: int = 3) -> Tensor:
+        coarse = drawn(1, channels, -(-height // 4), -(-width // 4), seed=seed)
+        return F.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -89,3 +89,15 @@ def test_propagation_takes_the_best_of_nine(drawn: Drawn) -> None:
                 away = float((keys[row, column] - queries[y, x]).square().sum())
                 offered.append((away, [row, column]))
         assert found[:, y, x].tolist() == min(offered)[1]
+
+
+def test_components_of_a_small_part_are_its_own(drawn: Drawn) -> None:
+    """Large pictures are sampled on a grid: a small part must not fall between its points."""
+    source = drawn(1, 3, 330, 340)
+    usable = torch.zeros(326, 336, dtype=torch.bool)
+    usable[101:104, 101:106] = True
+    patches = torch.nn.functional.unfold(source, 5)[0][:, usable.flatten()].double()
+    filters = search.pca_filters(source, 14, 5, usable).flatten(1).double()
+    centered = patches - patches.mean(1, keepdim=True)
+    # 15 patches differ in 14 ways: the components hold all of their variance
+    assert (filters @ centered).square().sum() > 0.999 * centered.square().sum()
