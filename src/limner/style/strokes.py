@@ -23,7 +23,7 @@ from limner.style.plan import Plan
 
 _ANCHOR = (12 / 512, 0.8)  # sigma, relative to the longest side, and share at strength 1
 _DETAIL = (3 / 512, 4 / 512)  # sigmas: finer structure is detail, and how far its area reaches
-_MUCH_DETAIL = 1.5  # times the average: there the photo is kept whole
+_MUCH_DETAIL = 1.2  # times the average: there the photo is kept whole
 _FINE, _FINE_SHARE = 4 / 512, 0.45  # sigma, and share of the photo's luma that is finer
 _LEAST_DETAIL = 0.05  # contrast that counts as detail even in a flat photo, in logarithms
 _DARK = 0.1  # added to the luma: below, noise would look like detail
