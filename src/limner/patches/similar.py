@@ -71,7 +71,7 @@ def _split(keys: Tensor, order: Tensor, depth: int, tick: Tick) -> Tensor:
         tick()
         groups = order.view(1 << level, -1)
         values = keys[groups]
-        axis = values[:, ::_EVERY].var(1, correction=0).argmax(1)
+        axis = values[:, ::_EVERY].var(1).argmax(1)
         along = values.gather(2, axis[:, None, None].expand(-1, values.shape[1], 1))[..., 0]
         order = groups.gather(1, along.argsort(dim=1, stable=True)).flatten()
     return order.view(1 << depth, -1)

@@ -1,6 +1,8 @@
 """The plan of a run, made before its first step: scales, steps, memory and tiles."""
 
-from collections.abc import Sequence
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -198,15 +200,20 @@ def make_plan(
         )
     # below strength 0.5 the strokes follow the photo alone
     network = strength > 0.5 or (strength > 0 and not method.strokes)
-    sides = [min(size, method.network_size or size) if network else size]
+    narrowest = SHORTEST * max(height, width) / min(height, width)
+    network_size = max(method.network_size or size, math.ceil(narrowest))
+    sides = [min(size, network_size) if network else size]
     if method.coarsest and network:
-        narrowest = SHORTEST * max(height, width) / min(height, width)
         while sides[0] / 2 >= max(method.coarsest, narrowest):
             sides.insert(0, round(sides[0] / 2))
     defaults = [_at_scale(method.steps, i) for i in range(len(sides))]
     levels = count_levels(final) if method.strokes and strength else 0
     if not isinstance(steps, int | None) and levels and len(steps) == len(sides) + 1:
-        check_range("steps", steps[-1], 0, levels)
+        if steps[-1] > levels:
+            raise OptionError(
+                f"--steps {','.join(map(str, steps))}: the last number is that of the levels of "
+                f"strokes; must be from 0 to {levels}"
+            )
         *steps, levels = steps
     steps_per_scale = _distribute(steps, defaults) if network else [0]
     pad = min(round(size * method.pad), min(final) - 1)  # reflection reaches no further
@@ -228,7 +235,11 @@ def make_plan(
 
 
 def within_memory(
-    plan: Plan, shape: str, device: torch.device, pictures: int = 0, source_pixels: int = 0
+    plan: Plan,
+    shape: str,
+    device: torch.device,
+    pictures: int = 0,
+    source_pixels: Callable[[Plan], int] = lambda plan: 0,
 ) -> Plan:
     """Return a plan with the forecast of its memory, and with tiles if it would need too much.
 
@@ -242,31 +253,47 @@ def within_memory(
         Where to compute.
     pictures : int
         Bytes that the input pictures take. They count in the forecast, not for the tiles.
-    source_pixels : int
-        Pixels of the paintings from which strokes are taken.
+    source_pixels : callable
+        Returns the pixels of the paintings from which the strokes of a plan are taken.
 
     Raises
     ------
     OptionError
         The machine has too little memory for this size.
     """
-    last, available = plan.scales[-1], devices.memory(device)
+    available, size = devices.memory(device), max(plan.size)
     limit = min(MEMORY_LIMIT, available // 4)
-    network, tile = _choose_tile(last.height, last.width, shape, limit)
-    pixels = plan.size[0] * plan.size[1]
-    strokes = source_pixels * STROKES_BYTES_PER_SOURCE_PIXEL if plan.levels else 0
-    if plan.levels:
-        strokes += BASE_BYTES + pixels * STROKES_BYTES_PER_PIXEL
-    forecast = max(network, strokes) + pictures
-    if forecast > FREE * available:
-        free = max(0.0, FREE * available - BASE_BYTES - pictures)
-        fits = int(max(plan.size) * (free / max(1, forecast - BASE_BYTES - pictures)) ** 0.5)
-        remedy = f"use --size {fits // 10 * 10}" if fits >= SMALLEST else "free some memory"
+
+    def forecast(size: int) -> tuple[int, int]:
+        """Return bytes and tile for a longest side of at most that of the plan."""
+        scaled, last = _scaled(plan, size), plan.scales[-1]
+        longest = max(last.height, last.width)
+        if last.side > size:
+            longest = round(longest * size / last.side)
+        network, tile = _choose_tile(*fit(last.height, last.width, longest), shape, limit)
+        strokes = 0
+        if plan.levels:
+            strokes = BASE_BYTES + scaled.size[0] * scaled.size[1] * STROKES_BYTES_PER_PIXEL
+            strokes += source_pixels(scaled) * STROKES_BYTES_PER_SOURCE_PIXEL
+        return max(network, strokes) + pictures, tile
+
+    needed, tile = forecast(size)
+    if needed > FREE * available:
+        sizes = range(10, size, 10)
+        free = 0.98 * FREE * available  # sizes are rounded
+        fitting = bisect_left(sizes, True, key=lambda side: forecast(side)[0] > free)
+        largest = 10 * fitting
+        remedy = f"use --size {largest}" if largest >= SMALLEST else "free some memory"
         raise OptionError(
-            f"--size {max(plan.size)}: needs about {forecast / 2**30:.1f} GiB of memory, and "
+            f"--size {size}: needs about {needed / 2**30:.1f} GiB of memory, and "
             f"{available / 2**30:.1f} GiB are there; {remedy}"
         )
-    return replace(plan, memory=forecast, tile=tile)
+    return replace(plan, memory=needed, tile=tile)
+
+
+def _scaled(plan: Plan, size: int) -> Plan:
+    """Return a plan with the same result in another size, for its memory alone."""
+    return replace(plan, size=fit(*plan.size, max(1, size)))
 
 
 def _choose_tile(height: int, width: int, shape: str, limit: float) -> tuple[int, int]:

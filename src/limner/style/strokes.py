@@ -82,7 +82,7 @@ def lay_strokes(
         tick=lambda: tick(state),
     )
     for strokes in islice(levels, plan.levels - state.levels_done):
-        state = replace(state, strokes=strokes)
+        state = replace(state, strokes=strokes, loss=None)
         yield state
 
 
@@ -129,7 +129,8 @@ def recolor(inputs: Inputs, plan: Plan) -> Tensor:
     """Return the photo in the colors of the paintings, [1, 3, H, W] in the final size."""
     photo, masks = crop(inputs.photo, plan), [crop(mask, plan) for mask in inputs.masks]
     share = min(1.0, 2 * plan.strength)
-    return transfer_palettes(photo, inputs.paintings, inputs.weights, masks, share)
+    paintings = [source.rgb for source in inputs.sources]
+    return transfer_palettes(photo, paintings, inputs.weights, masks, share)
 
 
 def detail_mask(inputs: Inputs, plan: Plan) -> Tensor:
@@ -158,8 +159,8 @@ def restore_detail(picture: Tensor, inputs: Inputs, plan: Plan) -> Tensor:
 def find_detail(photo: Tensor) -> Tensor:
     """Find where a photo has detail: eyes, mouths, windows, branches. [1, 1, H, W] in 0..1.
 
-    It is the local contrast of the luma, relative to its average. The contrast is that of logarithms,
-    as the eye sees it, so that dark faces count as much as light ones.
+    It is the local contrast of the luma, relative to its average. The contrast is that of
+    logarithms, as the eye sees it, so that dark faces count as much as light ones.
     """
     luma = images.resize(images.luma(photo), _at_most(images.size_of(photo), 512))
     luma, longest = (luma + _DARK).log(), max(images.size_of(luma))
@@ -174,7 +175,8 @@ def regions(inputs: Inputs, size: tuple[int, int]) -> Tensor | None:
     """Return the painting with the largest share of the masks at each pixel; None without masks."""
     if not inputs.masks:
         return None
-    weighted = [w * mask for w, mask in zip(inputs.weights, inputs.masks, strict=True)]
+    most = max(inputs.weights)
+    weighted = [w / most * mask for w, mask in zip(inputs.weights, inputs.masks, strict=True)]
     return images.resize(torch.cat(weighted, 1), size).argmax(1, keepdim=True)
 
 

@@ -179,9 +179,7 @@ def stylize(
     )
     network = networks.load(network_name, torch_device, padding=chosen.conv_padding)
     _check_layers(network.convolutions, network_name, chosen, preset)
-    plan = within_memory(
-        plan, network.shape, torch_device, pictures.memory, pictures.source_pixels(plan)
-    )
+    plan = within_memory(plan, network.shape, torch_device, pictures.memory, pictures.source_pixels)
     for note in (str(plan), *pictures.notes):
         report(plan.stage(()), 0, plan.steps, note=note)
 
