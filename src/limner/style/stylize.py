@@ -72,16 +72,17 @@ def stylize(
     photo : str, path or PIL image
         The photo to paint.
     *styles : str, path, PIL image, or a pair of one of these and a weight
-        One or more paintings whose style the photo gets. To mix several, give each a weight after
+        One or more paintings whose style the photo gets. To mix several, give each its share after
         a colon: wave.jpg:0.7 starry.jpg:0.3.
     strength : float
-        Strength of the style, from 0 (the photo) to 2 (little of the photo is left).
+        Strength of the style, from 0 (the photo) to 2 (little of the photo is left). At 0.5 the
+        photo keeps its shapes and gets the colors and strokes of the painting.
     size : int
         Longest side of the result in pixels, at least 64. Default: 1024, or 512 with the preset
         gatys.
     style_scale : float
         Size of the brush strokes, from 0.25 (fine) to 4 (coarse). At 1 they are as large, relative
-        to the picture, as in the painting.
+        to the picture, as in the painting, if the painting has enough pixels.
     keep_colors : bool
         Keep the colors of the photo, and take only the brush strokes from the paintings.
     mask : sequence of str, path or PIL image
@@ -92,11 +93,11 @@ def stylize(
         What to start from: content (the photo), noise, or a picture with the aspect ratio of the
         photo.
     steps : int or sequence of int
-        Number of steps in total, or at each size from small to large, such as 100,60,30. Default:
-        the preset's value.
+        Number of steps of the network in total, or at each size from small to large, such as
+        100,45. One number more limits the levels of strokes. Default: the preset's value.
     time_budget : float or str
-        Finish within this time, such as 30s, 2m or 1h, by skipping steps at the largest sizes.
-        Default: no limit.
+        Finish within this time, such as 30s, 2m or 1h, by skipping steps of the network at the
+        largest sizes. Default: no limit.
     seed : int
         Random seed. The same seed gives the same picture on the same machine.
     device : str
@@ -108,12 +109,13 @@ def stylize(
         Method: limner, or gatys for the original by Gatys, Ecker & Bethge (2016) as in
         TensorFlow's tutorial: VGG-19, Gram matrices, one size, 1000 steps. It takes much longer.
     method : str
-        How the preset limner paints: patches lays strokes of the paintings over a small picture of
-        the network; network only optimizes, which is slower and grainy. Default: patches.
+        How to paint: patches lays strokes of the paintings over a small picture of the network;
+        network lays none, which is slower and grainy. Default: patches, and neither with the preset
+        gatys.
     detail_mask : "auto", "none", or a picture
-        Where the method patches keeps the detail of the photo: a black-and-white picture with the
-        aspect ratio of the photo, white for detail. Or auto to find eyes, mouths, windows and other
-        detail, or none.
+        Where strokes keep the detail of the photo: auto (eyes, mouths, windows, lettering), none
+        (nowhere), or a black-and-white picture with the aspect ratio of the photo, white for
+        detail.
     crop_style : bool
         Cut off the plain border (mat) around each painting.
     allow_huge : bool
