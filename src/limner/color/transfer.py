@@ -52,7 +52,8 @@ def _linear_map(pixels: Tensor, target_pixels: Tensor, ridge: float) -> Tensor:
     root = _matrix_root(torch.cov(pixels) + added)
     inverse = torch.linalg.inv(root)
     target_covariance = torch.cov(target_pixels) + added
-    return inverse @ _matrix_root(root @ target_covariance @ root) @ inverse
+    matrix: Tensor = inverse @ _matrix_root(root @ target_covariance @ root) @ inverse
+    return matrix
 
 
 def keep_chroma(picture: Tensor, photo: Tensor) -> Tensor:
