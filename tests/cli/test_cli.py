@@ -57,12 +57,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], compact: Path) -> Run:
-    """Run a command line: exit code, stdout, stderr. ``stylize`` gets small and quick."""
+    """Run a command line: exit code, stdout, stderr. ``stylize`` is small, without strokes."""
 
     def running(line: str, *more: str) -> tuple[int, str, str]:
         tokens = [*line.split(), *more]
         if tokens[0] == "stylize":
             quick = {"--size": "64", "--steps": "4", "--features": str(compact)}
+            if "--preset" not in tokens:
+                quick["--method"] = "network"
             for name, value in quick.items():
                 tokens += [] if name in tokens else [name, value]
         code = main.main(tokens)
@@ -109,6 +111,16 @@ def test_json(run: Run) -> None:
     assert told.pop("recipe") == io.recipe_of("out.png")
     size = {"width": 64, "height": 48}
     assert told == {"output": "out.png", **size, "steps": 3, "stopped": None, "beside": []}
+
+
+def test_strokes_from_the_command_line(run: Run) -> None:
+    line = "stylize photo.png wave.png -o out.png --json --method patches --size 192"
+    code, out, err = run(line)
+    told = json.loads(out)
+    assert code == 0 and "strokes of the paintings" in err
+    # four steps of the network, and two levels of strokes: 128 and 192 px
+    assert told["steps"] == 6 and told["recipe"]["options"]["method"] == "patches"
+    assert steps("out.png") == [4]
 
 
 @pytest.mark.parametrize("more", [[], ["--json"], ["--json", "--strength", "0"]])
@@ -229,6 +241,7 @@ def test_time_budget(run: Run) -> None:
 
 def test_ctrl_c_keeps_the_picture_so_far(compact: Path, folder: Path) -> None:
     line = "stylize photo.png wave.png -o out.png --size 64 --steps 100000 --save-every 3"
+    line += " --method network"
     command = [sys.executable, "-m", "limner", *line.split(), "--features", str(compact)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:

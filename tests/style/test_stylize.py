@@ -458,7 +458,7 @@ def test_with_the_shipped_network_the_photo_becomes_like_the_painting() -> None:
     photo, painting = (
         Image.open(EXAMPLES / f"{n}.jpg").convert("RGB") for n in ("photo", "painting")
     )
-    result = stylize(photo, painting, size=128, steps=25, device="cpu")
+    result = stylize(photo, painting, size=128, steps=25, method="network", device="cpu")
 
     def moments(picture: Image.Image) -> list[np.ndarray]:
         shrunk = picture.copy()
