@@ -133,8 +133,7 @@ def synthesize(
 ) -> Iterator[Synthesis]:
     """Lay patches of the sources over a target, and yield the state after each level.
 
-    Memory is about 250 bytes per pixel of the target and 350 per pixel of the sources. The result
-    is the same for the same number of threads.
+    The result is the same for the same number of threads.
 
     Parameters
     ----------
