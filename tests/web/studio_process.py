@@ -134,8 +134,15 @@ class StudioPage:
 
     def download(self, verb: str, folder: Path, index: int = 0) -> Path:
         """Download a file of the result."""
-        with self.page.expect_download() as coming:
-            self.page.locator(f"#{verb}-files a[download]").nth(index).click()
+        from playwright.sync_api import TimeoutError as MissedClick
+
+        link = self.page.locator(f"#{verb}-files a[download]").nth(index)
+        try:
+            with self.page.expect_download(timeout=5_000) as coming:
+                link.click()
+        except MissedClick:  # the pictures above have loaded meanwhile, and moved the link
+            with self.page.expect_download() as coming:
+                link.click()
         path: Path = folder / coming.value.suggested_filename
         coming.value.save_as(path)
         return path
