@@ -377,6 +377,21 @@ def test_options_without_effect_are_refused(
     assert "\n" not in str(raised.value) and not reports
 
 
+def test_options_of_a_network_that_does_not_run_are_named(stroke: Paint) -> None:
+    reports: list[Progress] = []
+    stroke(HOUSE, WARM, strength=0.5, init="noise", on_step=reports.append)
+    notes = {report.note for report in reports if report.note.startswith("no effect")}
+    (note,) = notes
+    assert "--strength 0.5 or less" in note and "--init" in note
+
+
+@pytest.mark.parametrize("options", [{"strength": 0.5}, {"strength": 0.6, "init": "noise"}])
+def test_without_such_options_nothing_is_said(stroke: Paint, options: dict[str, Any]) -> None:
+    reports: list[Progress] = []
+    stroke(HOUSE, WARM, **options, features=None, on_step=reports.append)
+    assert not any(report.note.startswith("no effect") for report in reports)
+
+
 @pytest.mark.parametrize("steps", [[2, 9], [2, -1], [1, 1, 1]])
 def test_levels_that_are_not_there_are_refused(
     stroke: Paint, four_levels: None, steps: list[int]

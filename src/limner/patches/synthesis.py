@@ -91,7 +91,7 @@ class Settings:
         and those of its source is added to the target.
     """
 
-    target_weight: float = 0.42
+    target_weight: float = 0.3
     uniformity: float = 0.08
     coherence: float = 0.5
     match_colors: float = 0.9

@@ -28,7 +28,7 @@ WHOLE_BYTES_PER_PIXEL = 210
 MEMORY_LIMIT = 4.5 * 2**30
 
 # Of laying strokes, for the picture and for the patches of the paintings: see benchmarks/memory.py.
-STROKES_BYTES_PER_PIXEL, STROKES_BYTES_PER_SOURCE_PIXEL = 180, 330
+STROKES_BYTES_PER_PIXEL, STROKES_BYTES_PER_SOURCE_PIXEL = 196, 330
 STEPS_PER_LEVEL = 10  # steps of the network that take as long as a level of strokes, per pixel
 FREE = 0.9  # share of the memory that a run may fill
 

@@ -7,7 +7,7 @@ colors of larger areas, and everything where it has detail.
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
@@ -24,15 +24,44 @@ from limner.style.plan import Plan
 _ANCHOR = (12 / 512, 0.8)  # sigma, relative to the longest side, and share at strength 1
 _DETAIL = (3 / 512, 4 / 512)  # sigmas: finer structure is detail, and how far its area reaches
 _MUCH_DETAIL = 1.2  # times the average: there the photo is kept whole
+_FOREIGN = (4 / 512, 0.15)  # sigma, and the distance in sRGB from which on colors are foreign
+_PATCH_SIGMA = 2.0  # pixels, about a patch: what varies inside a patch is brushwork
 _FINE, _FINE_SHARE = 4 / 512, 0.45  # sigma, and share of the photo's luma that is finer
 _LEAST_DETAIL = 0.05  # contrast that counts as detail even in a flat photo, in logarithms
 _DARK = 0.1  # added to the luma: below, noise would look like detail
+
+
+@dataclass(frozen=True)
+class Guides:
+    """What the photo asks of the strokes, in the final size.
+
+    Attributes
+    ----------
+    recolored : Tensor
+        The photo in the colors of the paintings, [1, 3, H, W].
+    detail : Tensor
+        Where the detail of the photo is kept, [1, 1, H, W] in 0..1.
+    """
+
+    recolored: Tensor
+    detail: Tensor
+
+
+def make_guides(inputs: Inputs, plan: Plan) -> Guides:
+    """Recolor the photo, and find its detail unless the user gave a mask of it."""
+    photo, masks = crop(inputs.photo, plan), [crop(mask, plan) for mask in inputs.masks]
+    share = min(1.0, 2 * plan.strength)
+    paintings = [source.rgb for source in inputs.sources]
+    recolored = transfer_palettes(photo, paintings, inputs.weights, masks, share)
+    detail = find_detail(photo) if inputs.detail is None else crop(inputs.detail, plan)
+    return Guides(recolored, detail)
 
 
 def paint_with_strokes(
     inputs: Inputs,
     network: VGG,
     plan: Plan,
+    guides: Guides | None,
     *,
     deadline: float = math.inf,
     resumed: PaintingState | None = None,
@@ -40,8 +69,8 @@ def paint_with_strokes(
 ) -> Iterator[PaintingState]:
     """Paint with the network, then lay strokes over the result: see `limner.style.paint.paint`.
 
-    With a deadline, the network gets the time that the strokes leave. `tick` is called with the
-    state so far every second or so while strokes are laid.
+    Without guides no strokes are laid. With a deadline, the network gets the time that the strokes
+    leave. `tick` is called with the state so far every second or so while strokes are laid.
     """
     state = resumed
     if resumed is None or resumed.strokes is None:
@@ -52,12 +81,16 @@ def paint_with_strokes(
     else:
         yield resumed
     assert state is not None
-    if plan.levels > state.levels_done:
-        yield from lay_strokes(state, inputs, plan, tick)
+    if guides and plan.levels > state.levels_done:
+        yield from lay_strokes(state, inputs, plan, guides, tick)
 
 
 def lay_strokes(
-    state: PaintingState, inputs: Inputs, plan: Plan, tick: Callable[[PaintingState], None]
+    state: PaintingState,
+    inputs: Inputs,
+    plan: Plan,
+    guides: Guides,
+    tick: Callable[[PaintingState], None],
 ) -> Iterator[PaintingState]:
     """Lay strokes over a painted picture, and yield the state after each level.
 
@@ -67,10 +100,12 @@ def lay_strokes(
         What the network painted, and the strokes so far.
     inputs, plan
         As `limner.style.paint.paint` takes them.
+    guides : Guides
+        Of the photo.
     tick : callable
         See `paint_with_strokes`.
     """
-    target = make_target(state, inputs, plan)
+    target = make_target(state, plan, guides)
     labels = regions(inputs, plan.size)
     levels = synthesize(
         target,
@@ -99,19 +134,20 @@ def settings_for(strength: float) -> Settings:
     )
 
 
-def make_target(state: PaintingState, inputs: Inputs, plan: Plan) -> Tensor:
+def make_target(state: PaintingState, plan: Plan, guides: Guides) -> Tensor:
     """Return what the strokes should look like, [1, 3, H, W] in the final size.
 
     Up to strength 0.5 that is the photo in the colors of the paintings. From then on the picture of
     the network is mixed in, where the photo has little detail.
     """
-    recolored = recolor(inputs, plan)
+    recolored = guides.recolored
     freedom = min(1.0, max(0.0, 2 * plan.strength - 1))
     if freedom == 0 or sum(state.steps_done) == 0:
         return recolored
     beyond = max(0.0, plan.strength - 1)
     small = state.optimizer.result(plan.method.keep)
-    padded = images.size_of(inputs.photo)
+    height, width = plan.size
+    padded = height + 2 * plan.pad, width + 2 * plan.pad
     painted = crop(images.resize(small, padded), plan)
     # The network's picture is small: finer detail comes from the photo.
     ratio = images.size_of(small)[0] / padded[0]
@@ -121,26 +157,20 @@ def make_target(state: PaintingState, inputs: Inputs, plan: Plan) -> Tensor:
     drift = resize_guides(recolored - painted, _at_most(plan.size, 512))
     drift = images.gaussian_blur(drift, max(0.5, sigma * max(images.size_of(drift))))
     painted = painted + share * (1 - 0.5 * beyond) * resize_guides(drift, plan.size)
-    kept = 1 - freedom * (1 - detail_mask(inputs, plan) * (1 - beyond))
+    kept = 1 - freedom * (1 - guides.detail * (1 - beyond))
     return torch.lerp(painted, recolored, kept).clamp_(0, 1)
 
 
-def recolor(inputs: Inputs, plan: Plan) -> Tensor:
-    """Return the photo in the colors of the paintings, [1, 3, H, W] in the final size."""
-    photo, masks = crop(inputs.photo, plan), [crop(mask, plan) for mask in inputs.masks]
-    share = min(1.0, 2 * plan.strength)
-    paintings = [source.rgb for source in inputs.sources]
-    return transfer_palettes(photo, paintings, inputs.weights, masks, share)
+def finish(picture: Tensor, inputs: Inputs, plan: Plan, guides: Guides) -> Tensor:
+    """Give a picture of strokes the photo's detail back, and remove foreign colors."""
+    picture = restore_detail(picture, plan, guides)
+    if len(inputs.sources) > 1 and not inputs.masks:
+        return picture  # a region has one painting's colors, and the recolored photo a mix of all
+    beyond = min(1.0, max(0.0, plan.strength - 1))
+    return torch.lerp(remove_foreign_colors(picture, guides.recolored), picture, beyond)
 
 
-def detail_mask(inputs: Inputs, plan: Plan) -> Tensor:
-    """Return where the detail of the photo is kept, [1, 1, H, W] in 0..1."""
-    if inputs.detail is not None:
-        return crop(inputs.detail, plan)
-    return find_detail(crop(inputs.photo, plan))
-
-
-def restore_detail(picture: Tensor, inputs: Inputs, plan: Plan) -> Tensor:
+def restore_detail(picture: Tensor, plan: Plan, guides: Guides) -> Tensor:
     """Give a picture of strokes some of the photo's fine luma back, where the photo has detail.
 
     Patches alone lose eyes and lettering, for which no painting has patches.
@@ -152,8 +182,22 @@ def restore_detail(picture: Tensor, inputs: Inputs, plan: Plan) -> Tensor:
         luma = images.luma(rgb)
         return luma - images.gaussian_blur(luma, sigma)
 
-    where = share * detail_mask(inputs, plan).square()
-    return (picture + where * (fine(recolor(inputs, plan)) - fine(picture))).clamp_(0, 1)
+    where = share * guides.detail.square()
+    return (picture + where * (fine(guides.recolored) - fine(picture))).clamp_(0, 1)
+
+
+def remove_foreign_colors(picture: Tensor, recolored: Tensor) -> Tensor:
+    """Move areas whose color is far from that of the recolored photo toward it.
+
+    Where a painting has no patch of the right color, the nearest one may be an orange piece of sky
+    on a dark cheek.
+    """
+    sigma, most = _FOREIGN
+    drift = resize_guides(recolored - picture, _at_most(images.size_of(picture), 512))
+    drift = images.gaussian_blur(drift, max(_PATCH_SIGMA, sigma * max(images.size_of(drift))))
+    size = drift.norm(dim=1, keepdim=True)
+    drift = drift * (1 - most / size.clamp(min=most))
+    return (picture + resize_guides(drift, images.size_of(picture))).clamp_(0, 1)
 
 
 def find_detail(photo: Tensor) -> Tensor:

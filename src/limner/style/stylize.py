@@ -35,7 +35,7 @@ from limner.style.inputs import (
 from limner.style.method import METHODS, Method
 from limner.style.paint import PaintingState, union
 from limner.style.plan import Plan, check_size_and_steps, make_plan, within_memory
-from limner.style.strokes import crop, paint_with_strokes, restore_detail
+from limner.style.strokes import Guides, crop, finish, make_guides, paint_with_strokes
 from limner.units import to_seconds
 
 PRESETS = ("limner", "gatys")
@@ -182,7 +182,7 @@ def stylize(
     network = networks.load(network_name, torch_device, padding=chosen.conv_padding)
     _check_layers(network.convolutions, network_name, chosen, preset)
     plan = within_memory(plan, network.shape, torch_device, pictures.memory, pictures.source_pixels)
-    for note in (str(plan), *pictures.notes):
+    for note in (str(plan), *pictures.notes, *_without_effect(plan, init, features)):
         report(plan.stage(()), 0, plan.steps, note=note)
 
     options: dict[str, object] = {
@@ -207,6 +207,7 @@ def stylize(
         return io.make_recipe("stylize", pictures.names, call, pictures.all, network_hash)
 
     inputs = prepare(pictures, plan, torch_device)
+    guides = make_guides(inputs, plan) if plan.levels else None
     planned = recipe([scale.steps for scale in plan.scales], plan.levels)
     fingerprint = _fingerprint(planned, pictures)
     resumed = None
@@ -215,7 +216,7 @@ def stylize(
 
     def picture(state: PaintingState) -> Image.Image:
         made = recipe(state.steps_done, state.levels_done)
-        return _render(state, plan, inputs, pictures.photo, made)
+        return _render(state, plan, inputs, guides, pictures.photo, made)
 
     def tell(state: PaintingState, loss: float | None = None) -> None:
         stage = plan.stage(state.steps_done, state.strokes.size if state.strokes else None)
@@ -225,7 +226,7 @@ def stylize(
     deadline = report.began + seconds
     with suppress(Stop):
         for state in paint_with_strokes(
-            inputs, network, plan, deadline=deadline, resumed=resumed, tick=tell
+            inputs, network, plan, guides, deadline=deadline, resumed=resumed, tick=tell
         ):
             if checkpoint and state.is_due(save_every):
                 checkpoints.save(checkpoint, state, fingerprint)
@@ -245,6 +246,15 @@ def _choose_method(preset: str, method: str | None, detail_mask: object) -> Meth
     if detail_mask != "auto" and not chosen.strokes:
         raise OptionError("--detail-mask: has an effect with --method patches only; leave it out")
     return chosen
+
+
+def _without_effect(plan: Plan, init: object, features: str | None) -> list[str]:
+    """Name the options that have no effect because the network does not run."""
+    given = [("--init", init != "content"), ("--features", features is not None)]
+    ignored = " and ".join(name for name, is_given in given if is_given)
+    if not ignored or any(scale.steps for scale in plan.scales):
+        return []
+    return [f"no effect without steps of the network (--strength 0.5 or less): {ignored}"]
 
 
 def _check_network(name: str, method: Method, preset: str) -> None:
@@ -277,7 +287,12 @@ def _fingerprint(recipe: Mapping[str, object], pictures: InputPictures) -> str:
 
 
 def _render(
-    state: PaintingState, plan: Plan, inputs: Inputs, photo: Picture, recipe: Mapping[str, object]
+    state: PaintingState,
+    plan: Plan,
+    inputs: Inputs,
+    guides: Guides | None,
+    photo: Picture,
+    recipe: Mapping[str, object],
 ) -> Image.Image:
     """Make the result from a state: in the final size, cropped, with alpha and recipe."""
     original = crop(inputs.photo, plan)
@@ -287,7 +302,8 @@ def _render(
         )
         rgb = crop(painted, plan)
     else:
-        rgb = restore_detail(images.resize(state.strokes.picture, plan.size), inputs, plan)
+        assert guides is not None
+        rgb = finish(images.resize(state.strokes.picture, plan.size), inputs, plan, guides)
     if plan.keep_colors:
         rgb = keep_chroma(rgb, original)
     if state.strokes is not None:
