@@ -32,6 +32,7 @@ _LARGE, _LARGE_ROUNDS = 400_000, 2  # pixels from which on there are fewer round
 _SOFT, _SHARP = 1.0, 0.7  # sigma of the votes in pixels: on the way, and at the end
 _SMOOTHING = 0.5  # share of the last round's usage in this round's: without it places take turns
 _MOST_USED = 5.0  # times its share: beyond, the penalty grows no further
+_DETAIL_WEIGHT = 0.75  # weight of the target where it has detail
 _FEWEST = 1000  # pixels of a region whose colors are measured
 _RIDGE = 1e-3  # of the color maps: the contrast of flat regions hardly grows
 _REGION = 3.0  # sigma in pixels of the first level: how smooth the regions of the sources are
@@ -91,7 +92,7 @@ class Settings:
         and those of its source is added to the target.
     """
 
-    target_weight: float = 0.3
+    target_weight: float = 0.26
     uniformity: float = 0.08
     coherence: float = 0.5
     match_colors: float = 0.9
@@ -125,6 +126,7 @@ def synthesize(
     pictures: Sequence[SourcePicture],
     *,
     guides: Tensor | None = None,
+    detail: Tensor | None = None,
     labels: Tensor | None = None,
     shares: Sequence[float] | None = None,
     settings: Settings = Settings(),
@@ -145,6 +147,8 @@ def synthesize(
         [1, G, H, W]: further channels of the target, already multiplied by their weights; they are
         compared with those of the sources. A weight of 1 makes a guide as important as a channel of
         the patch. None: only the pictures are compared.
+    detail : Tensor or None
+        [1, 1, H, W] in 0..1: where the target is followed more closely. None: nowhere.
     labels : Tensor or None
         Int64 [1, 1, H, W]: the index of the source for each pixel. None: regions are chosen.
     shares : sequence of float or None
@@ -173,11 +177,15 @@ def synthesize(
             labels = _choose_regions(index, rgb, level_guides, shares or [1.0] * len(pictures))
         regions = labels_at(labels, level_size)
         here = Target(_recolored(rgb, color_maps, regions), regions, level_guides)
+        weight = torch.full_like(rgb[:, :1], settings.target_weight)
+        if detail is not None:
+            most = max(settings.target_weight, _DETAIL_WEIGHT)
+            weight = weight + (most - weight) * resize(detail, level_size)
         if state is None:
             field = index.exact(here)
         else:
             field = upsample(state.field, (state.size, level_size), state.sources, sources)
-        field = _search_and_vote(index, field, here, settings, tick)
+        field = _search_and_vote(index, field, here, weight, settings, tick)
         if level < levels and settings.match_colors:
             picture = vote(sources.rgb, field, _SHARP, PATCH_SIZE)
             color_maps = _corrected(color_maps, picture, sources, regions, settings.match_colors)
@@ -186,13 +194,18 @@ def synthesize(
 
 
 def _search_and_vote(
-    index: PatchIndex, field: Tensor, target: Target, settings: Settings, tick: Tick
+    index: PatchIndex,
+    field: Tensor,
+    target: Target,
+    weight: Tensor,
+    settings: Settings,
+    tick: Tick,
 ) -> Tensor:
-    """Improve a field in rounds: vote, mix the result with the target, search."""
+    """Improve a field in rounds: vote, mix the result with the target by weight, search."""
     pixels, usage = target.rgb.shape[-2] * target.rgb.shape[-1], None
     for turn in range(_LARGE_ROUNDS if pixels > _LARGE else _ROUNDS):
         voted = vote(index.sources.rgb, field, _SOFT, PATCH_SIZE)
-        mixed = replace(target, rgb=voted.lerp_(target.rgb, settings.target_weight))
+        mixed = replace(target, rgb=torch.lerp(voted, target.rgb, weight))
         used = index.usage(field)
         usage = used if usage is None else torch.lerp(used, usage, _SMOOTHING)
         penalty = settings.uniformity * index.variance * usage.clamp(max=_MOST_USED)

@@ -23,7 +23,7 @@ from limner.style.plan import Plan
 
 _ANCHOR = (12 / 512, 0.8)  # sigma, relative to the longest side, and share at strength 1
 _DETAIL = (3 / 512, 4 / 512)  # sigmas: finer structure is detail, and how far its area reaches
-_MUCH_DETAIL = 1.2  # times the average: there the photo is kept whole
+_MUCH_DETAIL = 1.0  # times the average: there the photo is followed most closely
 _FOREIGN = (4 / 512, 0.15)  # sigma, and the distance in sRGB from which on colors are foreign
 _PATCH_SIGMA = 2.0  # pixels, about a patch: what varies inside a patch is brushwork
 _FINE, _FINE_SHARE = 4 / 512, 0.45  # sigma, and share of the photo's luma that is finer
@@ -110,6 +110,7 @@ def lay_strokes(
     levels = synthesize(
         target,
         inputs.sources,
+        detail=guides.detail,
         labels=labels,
         shares=inputs.weights,
         settings=settings_for(plan.strength),
