@@ -154,6 +154,19 @@ def test_a_small_weight_of_the_target_makes_larger_pieces(texture: Drawn) -> Non
     assert found[1] > found[0] + 0.05
 
 
+def test_the_target_is_followed_closely_where_it_has_detail(target: Tensor, source: Tensor) -> None:
+    detail = torch.zeros_like(target[:, :1])
+    detail[..., : target.shape[3] // 2] = 1
+    settings = replace(PLAIN, target_weight=0.1)
+    plain, followed = (
+        last(target, [SourcePicture(source)], detail=given, settings=settings).picture
+        for given in (None, detail)
+    )
+    away = [(one - target).square().mean((0, 1, 2)).chunk(2) for one in (plain, followed)]
+    assert away[1][0].mean() < 0.9 * away[0][0].mean()
+    assert away[1][1].mean() > 0.95 * away[0][1].mean()
+
+
 @pytest.mark.parametrize("size", [(64, 72), LEVELED])
 def test_guides_decide_between_halves_that_look_the_same(
     size: tuple[int, int], texture: Drawn
