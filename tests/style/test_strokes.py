@@ -249,7 +249,7 @@ def test_the_detail_mask_keeps_the_structure_of_the_photo(stroke: Paint, tmp_pat
     assert recipe["options"]["detail_mask"] == str(tmp_path / "white.png")
     assert str(tmp_path / "white.png") in recipe["files"]
     # white: the target is the recolored photo
-    recolored = stroke(HOUSE, WARM, steps=[0], detail_mask="none")
+    recolored = stroke(HOUSE, WARM, steps=[0], detail_mask=str(tmp_path / "white.png"))
     away = [distance(picture, recolored) for picture in found.values()]
     assert away[0] < 6 and away[1] > 10 and away[2] > 15
 
