@@ -140,7 +140,7 @@ class StudioPage:
         try:
             with self.page.expect_download(timeout=5_000) as coming:
                 link.click()
-        except MissedClick:  # the pictures above have loaded meanwhile, and moved the link
+        except MissedClick:  # happened once in CI, perhaps because the page still moved
             with self.page.expect_download() as coming:
                 link.click()
         path: Path = folder / coming.value.suggested_filename

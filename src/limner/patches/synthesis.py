@@ -32,7 +32,6 @@ _LARGE, _LARGE_ROUNDS = 400_000, 2  # pixels from which on there are fewer round
 _SOFT, _SHARP = 1.0, 0.7  # sigma of the votes in pixels: on the way, and at the end
 _SMOOTHING = 0.5  # share of the last round's usage in this round's: without it places take turns
 _MOST_USED = 5.0  # times its share: beyond, the penalty grows no further
-_DETAIL_WEIGHT = 0.75  # weight of the target where it has detail
 _FEWEST = 1000  # pixels of a region whose colors are measured
 _RIDGE = 1e-3  # of the color maps: the contrast of flat regions hardly grows
 _REGION = 3.0  # sigma in pixels of the first level: how smooth the regions of the sources are
@@ -81,6 +80,8 @@ class Settings:
     ----------
     target_weight : float
         Weight of the target beside the picture so far, 0 to 1. Less makes larger whole pieces.
+    detail_weight : float
+        The same where the target has most detail; `target_weight` if that is more.
     uniformity : float
         Penalty for each use of a place beyond none, in shares of the variance of the patches, where
         1 is the average use. 0: none.
@@ -93,6 +94,7 @@ class Settings:
     """
 
     target_weight: float = 0.26
+    detail_weight: float = 0.75
     uniformity: float = 0.08
     coherence: float = 0.5
     match_colors: float = 0.9
@@ -179,7 +181,7 @@ def synthesize(
         here = Target(_recolored(rgb, color_maps, regions), regions, level_guides)
         weight = torch.full_like(rgb[:, :1], settings.target_weight)
         if detail is not None:
-            most = max(settings.target_weight, _DETAIL_WEIGHT)
+            most = max(settings.target_weight, settings.detail_weight)
             weight = weight + (most - weight) * resize(detail, level_size)
         if state is None:
             field = index.exact(here)
@@ -205,7 +207,7 @@ def _search_and_vote(
     pixels, usage = target.rgb.shape[-2] * target.rgb.shape[-1], None
     for turn in range(_LARGE_ROUNDS if pixels > _LARGE else _ROUNDS):
         voted = vote(index.sources.rgb, field, _SOFT, PATCH_SIZE)
-        mixed = replace(target, rgb=torch.lerp(voted, target.rgb, weight))
+        mixed = replace(target, rgb=voted.lerp_(target.rgb, weight))
         used = index.usage(field)
         usage = used if usage is None else torch.lerp(used, usage, _SMOOTHING)
         penalty = settings.uniformity * index.variance * usage.clamp(max=_MOST_USED)

@@ -198,8 +198,7 @@ def make_plan(
             f"--size {size}: the result would be {final[1]}×{final[0]} pixels, and both sides must "
             f"be at least {SHORTEST}; use --size {needed} or more, or crop the photo"
         )
-    # below strength 0.5 the strokes follow the photo alone
-    network = strength > 0.5 or (strength > 0 and not method.strokes)
+    network = runs_network(method, strength)
     narrowest = SHORTEST * max(height, width) / min(height, width)
     network_size = max(method.network_size or size, math.ceil(narrowest))
     sides = [min(size, network_size) if network else size]
@@ -232,6 +231,11 @@ def make_plan(
     return Plan(
         method, scales, final, pad, tile, strength, style_scale, keep_colors, seed, levels=levels
     )
+
+
+def runs_network(method: Method, strength: float) -> bool:
+    """Say whether the network runs. Up to strength 0.5, strokes follow the photo alone."""
+    return strength > (0.5 if method.strokes else 0)
 
 
 def within_memory(

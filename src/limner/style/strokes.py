@@ -32,8 +32,8 @@ _DARK = 0.1  # added to the luma: below, noise would look like detail
 
 
 @dataclass(frozen=True)
-class Guides:
-    """What the photo asks of the strokes, in the final size.
+class Reference:
+    """The photo as the strokes should follow it, in the final size.
 
     Attributes
     ----------
@@ -47,21 +47,21 @@ class Guides:
     detail: Tensor
 
 
-def make_guides(inputs: Inputs, plan: Plan) -> Guides:
+def make_reference(inputs: Inputs, plan: Plan) -> Reference:
     """Recolor the photo, and find its detail unless the user gave a mask of it."""
     photo, masks = crop(inputs.photo, plan), [crop(mask, plan) for mask in inputs.masks]
     share = min(1.0, 2 * plan.strength)
     paintings = [source.rgb for source in inputs.sources]
     recolored = transfer_palettes(photo, paintings, inputs.weights, masks, share)
     detail = find_detail(photo) if inputs.detail is None else crop(inputs.detail, plan)
-    return Guides(recolored, detail)
+    return Reference(recolored, detail)
 
 
 def paint_with_strokes(
     inputs: Inputs,
     network: VGG,
     plan: Plan,
-    guides: Guides | None,
+    reference: Reference | None,
     *,
     deadline: float = math.inf,
     resumed: PaintingState | None = None,
@@ -69,8 +69,8 @@ def paint_with_strokes(
 ) -> Iterator[PaintingState]:
     """Paint with the network, then lay strokes over the result: see `limner.style.paint.paint`.
 
-    Without guides no strokes are laid. With a deadline, the network gets the time that the strokes
-    leave. `tick` is called with the state so far every second or so while strokes are laid.
+    Without a reference no strokes are laid. With a deadline, the network gets the time that the
+    strokes leave. `tick` is called with the state so far every second or so while strokes are laid.
     """
     state = resumed
     if resumed is None or resumed.strokes is None:
@@ -81,15 +81,15 @@ def paint_with_strokes(
     else:
         yield resumed
     assert state is not None
-    if guides and plan.levels > state.levels_done:
-        yield from lay_strokes(state, inputs, plan, guides, tick)
+    if reference and plan.levels > state.levels_done:
+        yield from lay_strokes(state, inputs, plan, reference, tick)
 
 
 def lay_strokes(
     state: PaintingState,
     inputs: Inputs,
     plan: Plan,
-    guides: Guides,
+    reference: Reference,
     tick: Callable[[PaintingState], None],
 ) -> Iterator[PaintingState]:
     """Lay strokes over a painted picture, and yield the state after each level.
@@ -100,17 +100,17 @@ def lay_strokes(
         What the network painted, and the strokes so far.
     inputs, plan
         As `limner.style.paint.paint` takes them.
-    guides : Guides
-        Of the photo.
+    reference : Reference
+        What `make_reference` returns.
     tick : callable
         See `paint_with_strokes`.
     """
-    target = make_target(state, plan, guides)
+    target = make_target(state, inputs, plan, reference)
     labels = regions(inputs, plan.size)
     levels = synthesize(
         target,
         inputs.sources,
-        detail=guides.detail,
+        detail=reference.detail,
         labels=labels,
         shares=inputs.weights,
         settings=settings_for(plan.strength),
@@ -135,43 +135,41 @@ def settings_for(strength: float) -> Settings:
     )
 
 
-def make_target(state: PaintingState, plan: Plan, guides: Guides) -> Tensor:
+def make_target(state: PaintingState, inputs: Inputs, plan: Plan, reference: Reference) -> Tensor:
     """Return what the strokes should look like, [1, 3, H, W] in the final size.
 
     Up to strength 0.5 that is the photo in the colors of the paintings. From then on the picture of
     the network is mixed in, where the photo has little detail.
     """
-    recolored = guides.recolored
+    recolored = reference.recolored
     freedom = min(1.0, max(0.0, 2 * plan.strength - 1))
     if freedom == 0 or sum(state.steps_done) == 0:
         return recolored
     beyond = max(0.0, plan.strength - 1)
     small = state.optimizer.result(plan.method.keep)
-    height, width = plan.size
-    padded = height + 2 * plan.pad, width + 2 * plan.pad
+    padded = images.size_of(inputs.photo)
     painted = crop(images.resize(small, padded), plan)
     # The network's picture is small: finer detail comes from the photo.
     ratio = images.size_of(small)[0] / padded[0]
     coarse = images.resize(recolored, _scaled(plan.size, ratio))
     painted = painted + recolored - images.resize(coarse, plan.size)
     sigma, share = _ANCHOR
-    drift = resize_guides(recolored - painted, _at_most(plan.size, 512))
-    drift = images.gaussian_blur(drift, max(0.5, sigma * max(images.size_of(drift))))
+    drift = _drift(painted, recolored, sigma)
     painted = painted + share * (1 - 0.5 * beyond) * resize_guides(drift, plan.size)
-    kept = 1 - freedom * (1 - guides.detail * (1 - beyond))
+    kept = 1 - freedom * (1 - reference.detail * (1 - beyond))
     return torch.lerp(painted, recolored, kept).clamp_(0, 1)
 
 
-def finish(picture: Tensor, inputs: Inputs, plan: Plan, guides: Guides) -> Tensor:
+def finish(picture: Tensor, inputs: Inputs, plan: Plan, reference: Reference) -> Tensor:
     """Give a picture of strokes the photo's detail back, and remove foreign colors."""
-    picture = restore_detail(picture, plan, guides)
+    picture = restore_detail(picture, plan, reference)
     if len(inputs.sources) > 1 and not inputs.masks:
         return picture  # a region has one painting's colors, and the recolored photo a mix of all
-    beyond = min(1.0, max(0.0, plan.strength - 1))
-    return torch.lerp(remove_foreign_colors(picture, guides.recolored), picture, beyond)
+    beyond = max(0.0, plan.strength - 1)
+    return torch.lerp(remove_foreign_colors(picture, reference.recolored), picture, beyond)
 
 
-def restore_detail(picture: Tensor, plan: Plan, guides: Guides) -> Tensor:
+def restore_detail(picture: Tensor, plan: Plan, reference: Reference) -> Tensor:
     """Give a picture of strokes some of the photo's fine luma back, where the photo has detail.
 
     Patches alone lose eyes and lettering, for which no painting has patches.
@@ -183,8 +181,8 @@ def restore_detail(picture: Tensor, plan: Plan, guides: Guides) -> Tensor:
         luma = images.luma(rgb)
         return luma - images.gaussian_blur(luma, sigma)
 
-    where = share * guides.detail.square()
-    return (picture + where * (fine(guides.recolored) - fine(picture))).clamp_(0, 1)
+    where = share * reference.detail.square()
+    return (picture + where * (fine(reference.recolored) - fine(picture))).clamp_(0, 1)
 
 
 def remove_foreign_colors(picture: Tensor, recolored: Tensor) -> Tensor:
@@ -194,11 +192,19 @@ def remove_foreign_colors(picture: Tensor, recolored: Tensor) -> Tensor:
     on a dark cheek.
     """
     sigma, most = _FOREIGN
-    drift = resize_guides(recolored - picture, _at_most(images.size_of(picture), 512))
-    drift = images.gaussian_blur(drift, max(_PATCH_SIGMA, sigma * max(images.size_of(drift))))
+    drift = _drift(picture, recolored, sigma, _PATCH_SIGMA)
     size = drift.norm(dim=1, keepdim=True)
     drift = drift * (1 - most / size.clamp(min=most))
     return (picture + resize_guides(drift, images.size_of(picture))).clamp_(0, 1)
+
+
+def _drift(picture: Tensor, recolored: Tensor, sigma: float, least: float = 0.5) -> Tensor:
+    """Return what larger areas lack of the recolored photo, at 512 pixels at most.
+
+    `sigma` is relative to the longest side, and at least `least` pixels.
+    """
+    drift = resize_guides(recolored - picture, _at_most(images.size_of(picture), 512))
+    return images.gaussian_blur(drift, max(least, sigma * max(images.size_of(drift))))
 
 
 def find_detail(photo: Tensor) -> Tensor:

@@ -34,8 +34,14 @@ from limner.style.inputs import (
 )
 from limner.style.method import METHODS, Method
 from limner.style.paint import PaintingState, union
-from limner.style.plan import Plan, check_size_and_steps, make_plan, within_memory
-from limner.style.strokes import Guides, crop, finish, make_guides, paint_with_strokes
+from limner.style.plan import (
+    Plan,
+    check_size_and_steps,
+    make_plan,
+    runs_network,
+    within_memory,
+)
+from limner.style.strokes import Reference, crop, finish, make_reference, paint_with_strokes
 from limner.units import to_seconds
 
 PRESETS = ("limner", "gatys")
@@ -207,16 +213,16 @@ def stylize(
         return io.make_recipe("stylize", pictures.names, call, pictures.all, network_hash)
 
     inputs = prepare(pictures, plan, torch_device)
-    guides = make_guides(inputs, plan) if plan.levels else None
     planned = recipe([scale.steps for scale in plan.scales], plan.levels)
     fingerprint = _fingerprint(planned, pictures)
     resumed = None
     if checkpoint and resume:
         resumed = checkpoints.load(checkpoint, fingerprint, inputs, plan)
+    reference = make_reference(inputs, plan) if plan.levels else None
 
     def picture(state: PaintingState) -> Image.Image:
         made = recipe(state.steps_done, state.levels_done)
-        return _render(state, plan, inputs, guides, pictures.photo, made)
+        return _render(state, plan, inputs, reference, pictures.photo, made)
 
     def tell(state: PaintingState, loss: float | None = None) -> None:
         stage = plan.stage(state.steps_done, state.strokes.size if state.strokes else None)
@@ -226,7 +232,7 @@ def stylize(
     deadline = report.began + seconds
     with suppress(Stop):
         for state in paint_with_strokes(
-            inputs, network, plan, guides, deadline=deadline, resumed=resumed, tick=tell
+            inputs, network, plan, reference, deadline=deadline, resumed=resumed, tick=tell
         ):
             if checkpoint and state.is_due(save_every):
                 checkpoints.save(checkpoint, state, fingerprint)
@@ -249,12 +255,12 @@ def _choose_method(preset: str, method: str | None, detail_mask: object) -> Meth
 
 
 def _without_effect(plan: Plan, init: object, features: str | None) -> list[str]:
-    """Name the options that have no effect because the network does not run."""
+    """Name the options that have no effect because the strokes follow the photo alone."""
     given = [("--init", init != "content"), ("--features", features is not None)]
     ignored = " and ".join(name for name, is_given in given if is_given)
-    if not ignored or any(scale.steps for scale in plan.scales):
+    if not ignored or not plan.method.strokes or runs_network(plan.method, plan.strength):
         return []
-    return [f"no effect without steps of the network (--strength 0.5 or less): {ignored}"]
+    return [f"no effect at --strength 0.5 or less, where the network does not run: {ignored}"]
 
 
 def _check_network(name: str, method: Method, preset: str) -> None:
@@ -290,7 +296,7 @@ def _render(
     state: PaintingState,
     plan: Plan,
     inputs: Inputs,
-    guides: Guides | None,
+    reference: Reference | None,
     photo: Picture,
     recipe: Mapping[str, object],
 ) -> Image.Image:
@@ -302,8 +308,8 @@ def _render(
         )
         rgb = crop(painted, plan)
     else:
-        assert guides is not None
-        rgb = finish(images.resize(state.strokes.picture, plan.size), inputs, plan, guides)
+        assert reference is not None
+        rgb = finish(images.resize(state.strokes.picture, plan.size), inputs, plan, reference)
     if plan.keep_colors:
         rgb = keep_chroma(rgb, original)
     if state.strokes is not None:
