@@ -1,7 +1,6 @@
 """Split a line drawing into regions that small gaps in its lines do not join."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,11 +27,13 @@ _BLACK = 0.6  # ink that is a line, however wide
 _FAINT = 0.14  # ink over its surroundings that makes a line
 _SPECK = 6.0  # summed ink of the smallest stroke
 _LONG = 3.0  # area over squared width of a strip
+_STRIPS = 3  # so many strips side by side are hatching
 _MANY = 8  # so many small pieces side by side are a texture
 
 _Ink = NDArray[np.float32]
 _Labels = NDArray[np.int32]
 _Mask = NDArray[np.bool_]
+_Floats = NDArray[np.float32]
 _Squares = NDArray[np.int16]
 
 
@@ -119,124 +120,128 @@ def cover_lines(labels: _Labels, ink: _Ink) -> _Labels:
     return _grow(labels, bare, levels)
 
 
-class _Shape(NamedTuple):
-    """Measures of pieces 0 to n."""
-
-    area: NDArray[np.int64]  # pixels
-    width: NDArray[np.float32]  # pixels, up to a limit
-
-
 class _Finder:
     """Finds the regions of one drawing; `scale` is pixels per unit, `gap` is in pixels."""
 
     def __init__(self, ink: _Ink, scale: float, gap: float) -> None:
         self.paper = ~_find_lines(ink, scale)
-        self.scale = scale
         self.thin = max(3.0, _THIN * scale)  # pixels
+        self.across = max(2.0, _ACROSS * scale)
+        self.margin = math.ceil(_LINE * scale / 2)
         # a line's soft end is up to a pixel shorter than it looks
         self.radius = gap / 2 + 1 if gap else 0.0
         self.reach = math.ceil(max(self.radius, self.thin / 2)) + 1
         self.depth = _squared_distance(~self.paper, self.reach)
 
     def find(self) -> _Labels:
-        labels = self._trap_balls()
-        claimed = labels > 0
-        # what is closed and has room for no ball
+        """Return the labels, with holes in the numbering."""
         closed, count = ndimage.label(self.paper)
-        has_ball = np.zeros(count + 1, bool)
-        has_ball[closed[claimed]] = True
-        alone = ~has_ball
-        alone[0] = False
-        number = np.cumsum(alone, dtype=np.int32) + labels.max()
-        number[~alone] = 0
-        labels += number[closed]
-        labels = _grow(labels, self.paper & (labels == 0), self.reach**2 - self.depth)
-        return self._sort_small(labels, claimed)
+        if not self.radius:
+            return self._sort_small(closed)
+        seeds = self._trap_balls()
+        # a piece without a seed is a region, one with a single seed belongs to it
+        most = int(seeds.max())
+        home = np.zeros(most + 1, np.int32)
+        home[seeds.ravel()] = closed.ravel()
+        held = np.bincount(home[1:], minlength=count + 1)
+        number = np.arange(most, most + count + 1, dtype=np.int32)
+        number[home[1:]] = np.arange(1, most + 1)
+        number[held > 1] = 0
+        number[0] = 0
+        labels = number[closed]
+        if held.max() > 1:
+            shared = self.paper & (labels == 0)
+            labels += np.where(shared, seeds, 0)
+            # flooded from the widest places to the narrowest: regions meet in the gaps
+            labels = _grow(
+                labels, shared & (seeds == 0), self.reach**2 + 2 * self.reach - self.depth
+            )
+        return self._sort_small(labels)
 
     def _trap_balls(self) -> _Labels:
-        """Label what balls of a few radii reach; a smaller ball counts where no larger one fits."""
-        if not self.radius:
-            labels: _Labels = ndimage.label(self.paper)[0]
-            return labels
+        """Label where the centers of balls can be; a smaller ball counts where no larger one is."""
         labels = np.zeros(self.paper.shape, np.int32)
         radius = self.radius
         while radius >= 1.5:
             room, count = ndimage.label(self.depth > radius**2)
             new = np.ones(count + 1, bool)
+            new[room[labels > 0]] = False
             new[0] = False
-            if labels.any():
-                new[room[labels > 0]] = False
-                shape = self._measure(room, radius)
-                strip = (shape.width <= self.thin) & (shape.area > _LONG * shape.width**2)
-                new &= ~strip & (shape.area >= 3 * (_ACROSS * self.scale) ** 2)
+            if radius < self.radius and new.any():
+                area, width = self._measure(room, new)
+                # the pieces lost a margin on every side
+                area *= width / np.maximum(width - 2 * radius, 1)
+                strip = (width <= self.thin) & (area > _LONG * width**2)
+                new &= ~strip & (area >= 3 * self.across**2)
             if new.any():
                 number = np.cumsum(new, dtype=np.int32) + labels.max()
                 number[~new] = 0
-                seeds = number[room]
-                near = _squared_distance(seeds > 0, math.ceil(radius)) <= radius**2
-                labels += _grow(seeds, near & self.paper & (labels + seeds == 0), None)
+                labels += number[room]
             radius /= 2
         return labels
 
-    def _measure(self, pieces: _Labels, margin: float = 0.0) -> _Shape:
-        """Measure pieces; they lost a margin on every side."""
-        area = np.bincount(pieces.ravel())
-        deepest = np.zeros(len(area), np.int16)
-        inside = pieces > 0
-        np.maximum.at(deepest, pieces[inside], self.depth[inside])
-        width = 2 * np.sqrt(deepest.astype(np.float32)) - 1
-        if margin:  # a strip: its length times its full width
-            area = (area * width / np.maximum(width - 2 * margin, 1)).astype(np.int64)
-        return _Shape(area, width)
+    def _measure(self, labels: _Labels, chosen: _Mask) -> tuple[_Floats, _Floats]:
+        """Return the area and the width of the chosen regions, in pixels."""
+        inside = chosen[labels]
+        numbers = labels[inside]
+        deepest = np.zeros(len(chosen), np.int16)
+        np.maximum.at(deepest, numbers, self.depth[inside])
+        area = np.bincount(numbers, minlength=len(chosen)).astype(np.float32)
+        return area, np.where(chosen, 2 * np.sqrt(deepest.astype(np.float32)) - 1, 0)
 
-    def _sort_small(self, labels: _Labels, claimed: _Mask) -> _Labels:
+    def _sort_small(self, labels: _Labels) -> _Labels:
         """Join hatching, and drop the strips between doubled lines."""
-        shape = self._measure(labels)
-        small = shape.width <= self.thin
+        small = np.ones(int(labels.max()) + 1, bool)
+        small[labels[self.depth > ((self.thin + 1) / 2) ** 2]] = False
         small[0] = False
         if not small.any():
             return labels
-        strip = small & (shape.area > _LONG * shape.width**2)
-        tiny = small & (
-            (shape.width < _ACROSS * self.scale) | (shape.area < (_ACROSS * self.scale) ** 2)
-        )
-        margin = math.ceil(_LINE * self.scale / 2)
-        near = _squared_distance(small[labels], margin) <= margin**2
-        groups, count = ndimage.label(near)
-        inner = _squared_distance(~near, margin + math.ceil(self.thin / 2)) > (
-            margin + self.thin / 2
-        ) ** 2
-        wide = np.zeros(count + 1, bool)
-        wide[groups[inner]] = True
-        # the group of each small piece
-        home = np.zeros(len(small), np.int32)
-        home[labels.ravel()] = groups.ravel()
-        home[~small] = 0
-        wide[0] = False
-        strips = np.bincount(home[strip], minlength=count + 1)
-        pieces = np.bincount(home[small], minlength=count + 1)
-        texture = wide & ((strips >= 3) | (pieces >= _MANY))
+        area, width = self._measure(labels, small)
+        strip = small & (area > _LONG * width**2)
+        tiny = small & ((width < self.across) | (area < self.across**2))
         target = np.arange(len(small), dtype=np.int32)
-        target[(strip | tiny) & ~texture[home]] = 0
-        if texture.any():
-            owner = self._owners(labels, groups, small, claimed, count)
-            first = np.zeros(count + 1, np.int32)
-            members = np.flatnonzero(texture[home])
-            first[home[members[::-1]]] = members[::-1]
-            target[members] = np.where(owner > 0, owner, first)[home[members]]
+        target[strip | tiny] = 0
+        if strip.sum() >= _STRIPS or small.sum() >= _MANY:
+            self._join_textures(labels, small, strip, target)
         return target[labels]
 
-    def _owners(
-        self, labels: _Labels, groups: _Labels, small: _Mask, claimed: _Mask, count: int
-    ) -> NDArray[np.int32]:
+    def _join_textures(
+        self, labels: _Labels, small: _Mask, strip: _Mask, target: NDArray[np.int32]
+    ) -> None:
+        """Let many small pieces side by side be one region, or part of the one around them."""
+        near = _squared_distance(small[labels], self.margin) <= self.margin**2
+        groups, count = ndimage.label(near)
+        reach = self.margin + self.thin / 2
+        wide = np.zeros(count + 1, bool)
+        wide[groups[_squared_distance(~near, math.ceil(reach)) > reach**2]] = True
+        wide[0] = False
+        home = np.zeros(len(small), np.int32)  # the group of each small piece
+        home[labels.ravel()] = groups.ravel()
+        home[~small] = 0
+        strips = np.bincount(home[strip], minlength=count + 1)
+        pieces = np.bincount(home[small], minlength=count + 1)
+        texture = wide & ((strips >= _STRIPS) | (pieces >= _MANY))
+        members = np.flatnonzero(texture[home])
+        if len(members) == 0:
+            return
+        owner = self._owners(labels, np.where(texture[groups], groups, 0), small)
+        first = np.zeros(count + 1, np.int32)
+        first[home[members[::-1]]] = members[::-1]
+        target[members] = np.where(owner > 0, owner, first[: len(owner)])[home[members]]
+
+    def _owners(self, labels: _Labels, groups: _Labels, small: _Mask) -> NDArray[np.int32]:
         """Find the region that the hatching around each group opens to; 0 for none."""
         rim = (groups > 0) & self.paper & ~small[labels]
-        total = np.bincount(groups[rim], minlength=count + 1)
-        thin = rim & ~claimed
+        # of a region's rim, hatching is what no ball reaches
+        reach = self.thin / 2
+        ball = _squared_distance(self.depth > reach**2, math.ceil(reach)) <= reach**2
+        total = np.bincount(groups[rim])
+        thin = rim & ~ball
         stride = len(small)
-        codes = groups[thin].astype(np.int64) * stride + labels[thin]
-        pairs, counts = np.unique(codes, return_counts=True)
-        owner = np.zeros(count + 1, np.int32)
+        pairs, counts = np.unique(
+            groups[thin].astype(np.int64) * stride + labels[thin], return_counts=True
+        )
+        owner = np.zeros(int(groups.max()) + 1, np.int32)
         enough = counts > 0.5 * total[pairs // stride]
         owner[pairs[enough] // stride] = pairs[enough] % stride
         return owner
@@ -284,7 +289,12 @@ def _grow(labels: _Labels, free: _Mask, levels: NDArray[np.generic] | None) -> _
     """Let regions grow into free pixels, lowest levels first; unreached ones stay 0."""
     if not free.any():
         return labels
-    rim = ndimage.binary_dilation(free) & (labels > 0)
+    rim = np.zeros_like(free)  # what borders on free pixels: the rest need not be flooded
+    rim[1:] = free[:-1]
+    rim[:-1] |= free[1:]
+    rim[:, 1:] |= free[:, :-1]
+    rim[:, :-1] |= free[:, 1:]
+    rim &= ~free & (labels > 0)
     image = np.zeros(labels.shape, np.uint8) if levels is None else levels
     grown = watershed(image, labels * rim, mask=free | rim)
     return np.where(free, grown, labels).astype(np.int32)
