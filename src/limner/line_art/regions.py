@@ -24,11 +24,13 @@ _ACROSS = 3  # a narrower closed piece, or a smaller one than its square, is par
 _LINE = 6  # two thin pieces that are this near to each other are only a line apart
 _WASH = 12  # wider gray areas are shade, not lines
 _BLACK = 0.6  # ink that is a line, however wide
-_FAINT = 0.14  # ink over its surroundings that makes a line
-_SPECK = 6.0  # summed ink of the smallest stroke
-_LONG = 3.0  # area over squared width of a strip
+_FAINT = 0.06  # the least ink over its surroundings that makes a line
+_SPECK = 12  # pixels of the smallest stroke
+_LONG = 5.0  # area over squared width of a strip
+_NECK = 1.6  # a piece behind a neck is a region of its own if it is this many times as wide
 _STRIPS = 3  # so many strips side by side are hatching
-_MANY = 8  # so many small pieces side by side are a texture
+_MANY = 8  # so many small pieces side by side are a texture if it opens to a region
+_CELLS = 40  # so many are one even if closed
 
 _Ink = NDArray[np.float32]
 _Labels = NDArray[np.int32]
@@ -172,7 +174,8 @@ class _Finder:
                 # the pieces lost a margin on every side
                 area *= width / np.maximum(width - 2 * radius, 1)
                 strip = (width <= self.thin) & (area > _LONG * width**2)
-                new &= ~strip & (area >= 3 * self.across**2)
+                bulb = width + 1 > 2 * _NECK * radius
+                new &= bulb & ~strip & (area >= 3 * self.across**2)
             if new.any():
                 number = np.cumsum(new, dtype=np.int32) + labels.max()
                 number[~new] = 0
@@ -224,24 +227,28 @@ class _Finder:
         members = np.flatnonzero(texture[home])
         if len(members) == 0:
             return
-        owner = self._owners(labels, np.where(texture[groups], groups, 0), small)
+        owner = self._owners(labels, np.where(texture[groups], groups, 0), count, small)
         first = np.zeros(count + 1, np.int32)
         first[home[members[::-1]]] = members[::-1]
-        target[members] = np.where(owner > 0, owner, first[: len(owner)])[home[members]]
+        first[(strips < _STRIPS) & (pieces < _CELLS)] = 0  # closed cells stay apart
+        joined = np.where(owner > 0, owner, first)[home[members]]
+        target[members] = np.where(joined > 0, joined, target[members])
 
-    def _owners(self, labels: _Labels, groups: _Labels, small: _Mask) -> NDArray[np.int32]:
+    def _owners(
+        self, labels: _Labels, groups: _Labels, count: int, small: _Mask
+    ) -> NDArray[np.int32]:
         """Find the region that the hatching around each group opens to; 0 for none."""
         rim = (groups > 0) & self.paper & ~small[labels]
         # of a region's rim, hatching is what no ball reaches
         reach = self.thin / 2
         ball = _squared_distance(self.depth > reach**2, math.ceil(reach)) <= reach**2
-        total = np.bincount(groups[rim])
+        total = np.bincount(groups[rim], minlength=count + 1)
         thin = rim & ~ball
         stride = len(small)
         pairs, counts = np.unique(
             groups[thin].astype(np.int64) * stride + labels[thin], return_counts=True
         )
-        owner = np.zeros(int(groups.max()) + 1, np.int32)
+        owner = np.zeros(count + 1, np.int32)
         enough = counts > 0.5 * total[pairs // stride]
         owner[pairs[enough] // stride] = pairs[enough] % stride
         return owner
@@ -249,14 +256,23 @@ class _Finder:
 
 def _find_lines(ink: _Ink, scale: float) -> _Mask:
     """Tell lines from paper, shade and specks: true on lines."""
-    found = ink > _wash(ink, scale) + _FAINT
-    found |= ink > _BLACK
+    found = ink > _threshold(ink, scale)
     strokes, count = ndimage.label(found, np.ones((3, 3)))
-    weight = np.bincount(strokes.ravel(), ink.ravel(), count + 1)
-    kept = weight >= _SPECK * max(scale, 0.5) ** 2
+    area = np.bincount(strokes.ravel(), minlength=count + 1)
+    kept = area >= _SPECK * max(scale, 0.5) ** 2
     kept[0] = False
     result: _Mask = kept[strokes]
     return result
+
+
+def _threshold(ink: _Ink, scale: float) -> _Ink:
+    """Return the ink [H, W] above which there is a line."""
+    shade = _wash(ink, scale)
+    over = (ink - shade)[::2, ::2].ravel()
+    # three quarters of a drawing are paper, or nearly
+    noise = float(np.partition(over, len(over) * 3 // 4)[len(over) * 3 // 4])
+    faint = min(max(_FAINT, 3 * noise), 3 * _FAINT)
+    return np.minimum(shade + np.float32(faint), np.float32(_BLACK))
 
 
 def _wash(ink: _Ink, scale: float) -> _Ink:
@@ -327,7 +343,7 @@ def _refine(labels: _Labels, ink: _Ink, small: _Ink, step: int, scale: float) ->
     lined = ndimage.binary_dilation(labels == 0, np.ones((3, 3)))
     full: _Labels = enlarge(labels)  # type: ignore[assignment]
     near = enlarge(lined)
-    line = near & (ink > enlarge(np.minimum(_wash(small, scale) + _FAINT, _BLACK)))
+    line = near & (ink > enlarge(_threshold(small, scale)))
     full[line] = 0
     free = near & ~line & (full == 0)
     return _grow(full, free, None)
