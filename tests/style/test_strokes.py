@@ -24,8 +24,9 @@ from crafted import deep_png
 from limner import io
 from limner.errors import OptionError
 from limner.nn import images
+from limner.patches.synthesis import Settings
 from limner.progress import Progress
-from limner.style.strokes import find_detail, remove_foreign_colors
+from limner.style.strokes import find_detail, remove_foreign_colors, settings_for
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 GREEN = (0, 255, 0)
@@ -87,6 +88,14 @@ def test_beyond_strength_half_the_network_runs(stroke: Paint) -> None:
     result = stroke(HOUSE, WARM, strength=0.6, on_step=reports.append)
     assert len({p.step for p in reports if p.loss is not None}) >= 4
     assert recipe_of(result)["options"]["steps"] == [4]
+
+
+def test_from_strength_1_to_2_detail_counts_less_until_it_counts_as_the_rest() -> None:
+    default, found = Settings(), {s: settings_for(s) for s in (0.3, 1.0, 1.25, 1.5, 1.75, 2.0)}
+    assert {found[s].detail_weight for s in (0.3, 1.0)} == {default.detail_weight}
+    assert {found[s].target_weight for s in (0.3, 1.0)} == {default.target_weight}
+    lead = [f.detail_weight - f.target_weight for s, f in found.items() if s >= 1]
+    assert lead[0] > 0.3 and np.diff(lead).max() < -0.05 and lead[-1] == pytest.approx(0)
 
 
 # --- colors ----------------------------------------------------------------------------------

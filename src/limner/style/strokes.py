@@ -123,13 +123,18 @@ def lay_strokes(
 
 
 def settings_for(strength: float) -> Settings:
-    """Return the weights of the search: a higher strength takes more and larger pieces."""
+    """Return the weights of the search: a higher strength takes more and larger pieces.
+
+    From strength 1 to 2, detail of the photo counts less, until it counts as much as the rest.
+    """
     share = min(1.0, strength)
     beyond = max(0.0, strength - 1)
     default = Settings()
+    target = default.target_weight * (1 - 0.4 * beyond)
     return replace(
         default,
-        target_weight=default.target_weight * (1 - 0.4 * beyond),
+        target_weight=target,
+        detail_weight=default.detail_weight + beyond * (target - default.detail_weight),
         uniformity=default.uniformity * share,
         match_colors=default.match_colors * share,
     )
