@@ -196,10 +196,10 @@ def test_200_strokes_are_fast() -> None:
         x, y = 20 + number % 20 * 50, 20 + number // 20 * 100
         colors.append(f"#{number:02x}{255 - number:02x}80")
         pen.line((x, y, x + 15, y + 60), fill=colors[-1], width=8)
-    start = time.perf_counter()
+    start = time.process_time()
     spots = read(hints, 512)
     assert names(spots) == sorted(colors)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 # --- points ----------------------------------------------------------------------------------

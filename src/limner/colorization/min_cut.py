@@ -141,7 +141,7 @@ def cut(grid: Grid, seeds: list[npt.NDArray[np.bool_]]) -> Ints:
     # lengths of cuts from crossings of eight neighbors (Boykov & Kolmogorov 2003, section 2)
     length = np.where(grid.diagonal, np.pi / 8 / 2**0.5, np.pi / 8)
     weight = (length * grid.open * _UNITS).astype(np.int64)
-    found = cost.argmin(0)
+    found: Ints = cost.argmin(0)
     if len(seeds) == 2:
         return _expand(grid, np.ones_like(found), 0, cost, weight, np.ones_like(held))
     for _ in range(_ROUNDS):
