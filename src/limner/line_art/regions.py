@@ -1,6 +1,7 @@
 """Split a line drawing into regions that small gaps in its lines do not join."""
 
 import math
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -23,15 +24,20 @@ _THIN = 8  # wider pieces are regions, whatever their shape
 _ACROSS = 3  # a narrower closed piece, or a smaller one than its square, is part of the line
 _LINE = 6  # two thin pieces that are this near to each other are only a line apart
 _WASH = 12  # wider gray areas are shade, not lines
+_HALO = 6  # this near to a strong line ...
+_SKIRT = 0.2  # ... fainter ones, relative to it, are its skirt or an artifact
 _BLACK = 0.6  # ink that is a line, however wide
 _FAINT = 0.06  # the least ink over its surroundings that makes a line
-_SPECK = 12  # pixels of the smallest stroke
-_LONG = 5.0  # area over squared width of a strip
-_NECK = 1.6  # a piece behind a neck is a region of its own if it is this many times as wide
+_SPECK = 8  # pixels of the smallest stroke
+_STRIP = 3.0  # area over squared width of a strip
+_STROKE = 7.0  # the same between the strokes of a hatching; the teeth of a mouth are shorter
+_ROOM = 1.25  # a tube about as wide as a ball is not cut where the ball gets through
+_BULB = 1.6  # a piece behind a neck is a region of its own if it is this many times as wide
 _STRIPS = 3  # so many strips side by side are hatching
 _MANY = 8  # so many small pieces side by side are a texture if it opens to a region
 _CELLS = 40  # so many are one even if closed
 
+_Any = TypeVar("_Any", bound=np.generic)
 _Ink = NDArray[np.float32]
 _Labels = NDArray[np.int32]
 _Mask = NDArray[np.bool_]
@@ -132,7 +138,7 @@ class _Finder:
         self.margin = math.ceil(_LINE * scale / 2)
         # a line's soft end is up to a pixel shorter than it looks
         self.radius = gap / 2 + 1 if gap else 0.0
-        self.reach = math.ceil(max(self.radius, self.thin / 2)) + 1
+        self.reach = math.ceil(max(_ROOM * self.radius, self.thin / 2)) + 1
         self.depth = _squared_distance(~self.paper, self.reach)
 
     def find(self) -> _Labels:
@@ -169,13 +175,16 @@ class _Finder:
             new = np.ones(count + 1, bool)
             new[room[labels > 0]] = False
             new[0] = False
-            if radius < self.radius and new.any():
+            top = radius == self.radius
+            wide = np.zeros(count + 1, bool)
+            wide[room[self.depth > (radius * (_ROOM if top else _BULB)) ** 2]] = True
+            new &= wide
+            if not top and new.any():
                 area, width = self._measure(room, new)
                 # the pieces lost a margin on every side
                 area *= width / np.maximum(width - 2 * radius, 1)
-                strip = (width <= self.thin) & (area > _LONG * width**2)
-                bulb = width + 1 > 2 * _NECK * radius
-                new &= bulb & ~strip & (area >= 3 * self.across**2)
+                strip = (width <= self.thin) & (area > _STRIP * width**2)
+                new &= ~strip & (area >= 3 * self.across**2)
             if new.any():
                 number = np.cumsum(new, dtype=np.int32) + labels.max()
                 number[~new] = 0
@@ -190,7 +199,7 @@ class _Finder:
         deepest = np.zeros(len(chosen), np.int16)
         np.maximum.at(deepest, numbers, self.depth[inside])
         area = np.bincount(numbers, minlength=len(chosen)).astype(np.float32)
-        return area, np.where(chosen, 2 * np.sqrt(deepest.astype(np.float32)) - 1, 0)
+        return area, np.where(chosen, 2 * np.sqrt(deepest.astype(np.float32)) - 0.5, 0)
 
     def _sort_small(self, labels: _Labels) -> _Labels:
         """Join hatching, and drop the strips between doubled lines."""
@@ -200,30 +209,36 @@ class _Finder:
         if not small.any():
             return labels
         area, width = self._measure(labels, small)
-        strip = small & (area > _LONG * width**2)
+        strip = small & (area > _STRIP * width**2)
+        stroke = small & (area > _STROKE * width**2)
         tiny = small & ((width < self.across) | (area < self.across**2))
         target = np.arange(len(small), dtype=np.int32)
         target[strip | tiny] = 0
         if strip.sum() >= _STRIPS or small.sum() >= _MANY:
-            self._join_textures(labels, small, strip, target)
+            self._join_textures(labels, small & ~tiny, stroke, target)
         return target[labels]
 
     def _join_textures(
-        self, labels: _Labels, small: _Mask, strip: _Mask, target: NDArray[np.int32]
+        self, labels: _Labels, small: _Mask, stroke: _Mask, target: NDArray[np.int32]
     ) -> None:
-        """Let many small pieces side by side be one region, or part of the one around them."""
+        """Let many small pieces side by side be one region, or part of the one around them.
+
+        `stroke` marks the long ones. `target` is what each label becomes; it is changed.
+        """
         near = _squared_distance(small[labels], self.margin) <= self.margin**2
         groups, count = ndimage.label(near)
-        reach = self.margin + self.thin / 2
+        reach = self.margin + 0.75 * self.thin  # wider than one piece
         wide = np.zeros(count + 1, bool)
         wide[groups[_squared_distance(~near, math.ceil(reach)) > reach**2]] = True
         wide[0] = False
         home = np.zeros(len(small), np.int32)  # the group of each small piece
         home[labels.ravel()] = groups.ravel()
         home[~small] = 0
-        strips = np.bincount(home[strip], minlength=count + 1)
+        strips = np.bincount(home[stroke], minlength=count + 1)
         pieces = np.bincount(home[small], minlength=count + 1)
         texture = wide & ((strips >= _STRIPS) | (pieces >= _MANY))
+        short = np.flatnonzero(wide[home] & ~stroke)  # side by side, such as teeth
+        target[short] = short
         members = np.flatnonzero(texture[home])
         if len(members) == 0:
             return
@@ -266,21 +281,18 @@ def _find_lines(ink: _Ink, scale: float) -> _Mask:
 
 
 def _threshold(ink: _Ink, scale: float) -> _Ink:
-    """Return the ink [H, W] above which there is a line."""
-    shade = _wash(ink, scale)
-    over = (ink - shade)[::2, ::2].ravel()
-    # three quarters of a drawing are paper, or nearly
-    noise = float(np.partition(over, len(over) * 3 // 4)[len(over) * 3 // 4])
-    faint = min(max(_FAINT, 3 * noise), 3 * _FAINT)
-    return np.minimum(shade + np.float32(faint), np.float32(_BLACK))
-
-
-def _wash(ink: _Ink, scale: float) -> _Ink:
-    """Return the shade under the lines: what an opening leaves of the ink."""
-    side = 2 * math.ceil(_WASH * scale / 2) + 1
+    """Return the ink [H, W] above which there is a line, as opposed to shade, noise and halos."""
     plane = (ink * 255).astype(np.uint8)
-    opened = ndimage.maximum_filter(ndimage.minimum_filter(plane, side), side)
-    return opened.astype(np.float32) / 255
+    side = 2 * math.ceil(_WASH * scale / 2) + 1
+    shade = ndimage.maximum_filter(ndimage.minimum_filter(plane, side), side)
+    strongest = ndimage.maximum_filter(plane, 2 * math.ceil(_HALO * scale) + 1)
+    # three quarters of a drawing are paper, or nearly
+    over = (plane[::2, ::2] - shade[::2, ::2]).ravel()
+    noise = float(np.partition(over, len(over) * 3 // 4)[len(over) * 3 // 4]) / 255
+    faint = min(max(_FAINT, 3 * noise), 3 * _FAINT)
+    least = np.maximum(faint * 255, strongest * np.float32(_SKIRT)) + shade
+    result: _Ink = (np.minimum(least, _BLACK * 255) / 255).astype(np.float32)
+    return result
 
 
 def _squared_distance(mask: _Mask, reach: int) -> _Squares:
@@ -337,11 +349,11 @@ def _refine(labels: _Labels, ink: _Ink, small: _Ink, step: int, scale: float) ->
     """Enlarge labels that were found in reduced ink; borders follow the full-size ink."""
     height, width = ink.shape
 
-    def enlarge(plane: NDArray[np.generic]) -> NDArray[np.generic]:
+    def enlarge(plane: NDArray[_Any]) -> NDArray[_Any]:
         return plane.repeat(step, 0)[:height].repeat(step, 1)[:, :width]
 
     lined = ndimage.binary_dilation(labels == 0, np.ones((3, 3)))
-    full: _Labels = enlarge(labels)  # type: ignore[assignment]
+    full = enlarge(labels)
     near = enlarge(lined)
     line = near & (ink > enlarge(_threshold(small, scale)))
     full[line] = 0
