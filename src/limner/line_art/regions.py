@@ -284,7 +284,9 @@ def _threshold(ink: _Ink, scale: float) -> _Ink:
     """Return the ink [H, W] above which there is a line, as opposed to shade, noise and halos."""
     plane = (ink * 255).astype(np.uint8)
     side = 2 * math.ceil(_WASH * scale / 2) + 1
-    shade = ndimage.maximum_filter(ndimage.minimum_filter(plane, side), side)
+    smooth = ndimage.uniform_filter(plane, 3)  # or else the opening follows the grain
+    # the wider second window makes up for the blur
+    shade = ndimage.maximum_filter(ndimage.minimum_filter(smooth, side), side + 2)
     strongest = ndimage.maximum_filter(plane, 2 * math.ceil(_HALO * scale) + 1)
     # three quarters of a drawing are paper, or nearly
     over = (plane[::2, ::2] - shade[::2, ::2]).ravel()
