@@ -58,6 +58,11 @@ class Option:
         """The option as it is typed: ``--style-scale``, ``--print`` for ``print_``, ``-n``."""
         return flag(self.name)
 
+    @property
+    def colors(self) -> bool:
+        """Whether it takes a list of colors instead of a picture."""
+        return self.picture and self.name == "palette"
+
 
 def of(verb: Callable[..., object]) -> list[Option]:
     """Return the options of a verb, in the order of its signature."""

@@ -18,12 +18,13 @@ from typing import Any, BinaryIO, ClassVar
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 import limner
 from limner import io
 from limner.cli import commands, main, outputs
+from limner.colorization.network import Colorizer
 from limner.errors import OptionError, OutputError
 from limner.io import Source
 from limner.io.openraster import Layers, Saved
@@ -338,6 +339,66 @@ def test_completion(run: Run, shell: str) -> None:
     assert all(word in script for word in ("stylize", "features", "style-scale", "gatys"))
 
 
+# Coloring
+
+
+@pytest.fixture(scope="module")
+def colorizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights: the colors mean nothing, but hints have their own."""
+    torch.manual_seed(0)
+    network = Colorizer()
+    network.colors.uniform_()
+    path = tmp_path_factory.mktemp("colorizer") / "colorizer.safetensors"
+    weights.write(path, network.state_dict(), {"kind": "colorizer", "size": "64"})
+    return path
+
+
+@pytest.fixture
+def boxes() -> None:
+    """A drawing of two boxes, 160 × 80 pixels."""
+    sheet = Image.new("RGB", (160, 80), "white")
+    for left in (15, 95):
+        ImageDraw.Draw(sheet).rectangle((left, 15, left + 50, 65), outline="black", width=2)
+    sheet.save("boxes.png")
+
+
+@pytest.mark.usefixtures("boxes")
+def test_hints_are_points_on_the_command_line(run: Run, colorizer: Path) -> None:
+    line = f"colorize boxes.png -o out.png --model {colorizer} --flats --json"
+    hints = ["40,40=#ff0000", "120,40=sky blue"]
+    code, out, _ = run(line, "--hint", hints[0], f"--hint={hints[1]}")
+    told = json.loads(out)
+    assert (code, told["beside"]) == (0, ["out-flats.png"])
+    assert told["recipe"]["options"]["hint"] == hints
+    for name in ("out.png", "out-flats.png"):
+        with Image.open(name) as made:
+            colors = [made.convert("RGB").getpixel((x, 25)) for x in (25, 55, 105, 135)]
+        assert colors == [(255, 0, 0)] * 2 + [(135, 206, 235)] * 2, name  # CSS Color 4: skyblue
+
+
+@pytest.mark.usefixtures("boxes")
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--hint", "160,5=red"], "--hint 160,5: is outside the drawing, which is 160 × 80 pixels"),
+        (["--hint", "5,5"], "--hint 5,5: write a place and a color as x,y=#rrggbb"),
+        (["--hint", "5,5=glod"], "did you mean gold?"),
+        (["--hint-edges", "wavy"], '"wavy" for --hint-edges. Choose from: "hard", "soft"'),
+        (["--vivid", "3"], "--vivid 3: must be from 0 to 2"),
+        (["--gap", "65"], "--gap 65: must be from 0 to 64"),
+        (["--palette", "gold,,#12345"], "--palette #12345: write a color as #rrggbb"),
+        (["--palette", "gold", "--reference", "wave.png"], "--palette and --reference: both"),
+    ],
+)
+def test_a_mistake_in_coloring_is_one_line(
+    run: Run, colorizer: Path, given: list[str], message: str
+) -> None:
+    code, out, err = run(f"colorize boxes.png -o out.png --model {colorizer}", *given)
+    assert (code, out) == (2, "") and err.count("\n") == 1
+    assert err.startswith("limner: error: ") and message in err
+    assert not Path("out.png").exists()
+
+
 # Training
 
 
@@ -475,6 +536,7 @@ def test_a_side_file_does_not_replace_the_picture(folder: Path) -> None:
         ("hybridize photo.png wave.png -o x.png --strip", "x-strip.png"),
         ("hybridize photo.png wave.png -o x.png --zoom-gif", "x-zoom.gif"),
         ("colorize photo.png -o x.png --layers", "x-layers.ora"),
+        ("colorize photo.png -o x.png --flats", "x-flats.png"),
         ("colorize photo.png -o x.png --variations 3", "x-3.png"),
         ("beautify photo.png -o x.png --save-cube y.cube", "y.cube"),
         ("stylize photo.png wave.png -o x.png --save-every 2", "x-000002.png"),

@@ -116,7 +116,7 @@ def test_the_examples_of_the_help_are_valid_and_fit_a_terminal(command: str) -> 
 
 def test_every_verb_is_a_command() -> None:
     functions = {name for name in limner.__all__ if name.islower()}
-    assert functions - {"write", "print_ready", "variations", "convert_painter"} == {
+    assert functions - {"write", "print_ready", "variations", "convert_painter", "regions"} == {
         *(main.VERBS.keys() - {"convert", "studio"}),
         *(f"train_{name}" for name in main.TRAININGS),
     }
@@ -145,6 +145,19 @@ def test_help_shows_every_option_and_default(
         assert option.help in line
         if option.default not in (REQUIRED, None, False, (), 0, ""):
             assert f"[default: {option.default}]" in line
+
+
+def test_colorize_shows_what_its_options_take(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main.app, "console", Console(width=800))
+    main.main(["colorize", "--help"])
+    shown = capsys.readouterr().out
+    for words in ("palette COLORS|PATH", "hints self|PATH", "hint STR..."):
+        assert f"--{words} " in shown
+    style = shown.partition("Style")[2].partition("╰")[0]
+    for option in ("hint", "hint-edges", "palette", "reference", "vivid", "shading", "gap"):
+        assert f"--{option} " in style
 
 
 def test_limner_alone_shows_what_to_type_first(capsys: pytest.CaptureFixture[str]) -> None:

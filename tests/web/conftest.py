@@ -56,4 +56,6 @@ def pictures(tmp_path: Path) -> dict[str, Path]:
         sheet[20:124, edge : edge + 3] = sheet[edge : edge + 3, 20:133] = 0
     made["drawing"] = tmp_path / "drawing.png"
     Image.fromarray(sheet).save(made["drawing"])
+    made["large drawing"] = tmp_path / "large-drawing.png"
+    Image.fromarray(sheet.repeat(12, 0).repeat(12, 1)).save(made["large drawing"])
     return made

@@ -40,7 +40,9 @@ def test_generate_asks_for_a_picture_or_a_painter() -> None:
         ("stylize", "styles", "half", "“Painting weights” half: must be numbers"),
         ("stylize", "styles", "1, 0.5", "has 2 numbers for 1 pictures"),
         ("colorize", "palette", "../../etc/passwd", "must be plain words"),
-        ("colorize", "palette", "#" * 201, "must be plain words"),
+        ("colorize", "palette", "#" * 4001, "must be plain words .* at most 4000"),
+        ("colorize", "hint", "1,2=" + "e" * 4000, "must be plain words .* at most 4000"),
+        ("colorize", "gap", "2.5", "“Gap” 2.5: must be a whole number"),
         ("upscale", "print_", "C:\\x", "must be plain words"),
         ("upscale", "print_", "x" * 201, "must be plain words"),
     ],
@@ -49,6 +51,44 @@ def test_bad_values_are_refused(verb: str, name: str, value: object, said: str) 
     pictures = {one.option.name: ["a.png"] for one in fields(BY_VERB[verb]) if one.option.input}
     with pytest.raises(OptionError, match=said):
         make_call(BY_VERB[verb], {name: value}, pictures)
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        ("120,80=gold", ["120,80=gold"]),
+        (" 1,2=#FC0; 3.5,4=sky blue ;", ["1,2=#FC0", "3.5,4=sky blue"]),
+        ("nonsense", ["nonsense"]),  # colorize says what is wrong with it
+    ],
+)
+def test_points_are_separated_by_semicolons(text: str, points: list[str]) -> None:
+    call = make_call(BY_VERB["colorize"], {"hint": text}, {"sketch": ["a.png"]})
+    assert call.options == {"hint": points}
+
+
+@pytest.mark.parametrize("text", ["", " ; "])
+def test_no_points_are_the_default(text: str) -> None:
+    assert make_call(BY_VERB["colorize"], {"hint": text}, {"sketch": ["a"]}).options == {}
+
+
+def test_a_palette_is_colors_or_a_picture() -> None:
+    many = ",".join(["#aa3311"] * 256)
+    given = {"sketch": ["a.png"]}
+    assert make_call(BY_VERB["colorize"], {"palette": many}, given).options == {"palette": many}
+    given["palette"] = ["/t/flag.png"]
+    for nothing in ("", None, " "):
+        call = make_call(BY_VERB["colorize"], {"palette": nothing}, given)
+        assert call.options == {"palette": "/t/flag.png"}
+    with pytest.raises(OptionError, match=r"^“Palette” gold,#f00: there is a picture too; remove"):
+        make_call(BY_VERB["colorize"], {"palette": "gold,#f00"}, given)
+
+
+def test_hints_are_of_the_drawing_or_of_a_picture() -> None:
+    given = {"sketch": ["a.png"]}
+    assert make_call(BY_VERB["colorize"], {"hints": "self"}, given).options == {"hints": "self"}
+    given["hints"] = ["/t/hints.png"]
+    with pytest.raises(OptionError, match=r"^“Hints” self: there is a picture too; remove"):
+        make_call(BY_VERB["colorize"], {"hints": "self"}, given)
 
 
 def test_weights_are_added_to_the_paintings() -> None:

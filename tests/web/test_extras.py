@@ -46,6 +46,7 @@ def test_painted_hints_color_the_drawing(
     plain = values(limner.colorize(pictures["drawing"]))
     middle = (slice(60, 84), slice(65, 95))
     assert abs(made[middle] - plain[middle]).mean() > 8, "the painted hint changes nothing"
+    assert np.ptp(made[middle], axis=(0, 1)).max() == 0, "a hint fills its region evenly"
     assert "--hints hints.png" in studio_page.command("colorize")
 
 

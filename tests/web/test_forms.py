@@ -54,6 +54,22 @@ def test_every_option_is_on_the_form_or_left_out_on_purpose(tab: Tab) -> None:
     assert all(one.label and one.option.help for one in fields(tab))
 
 
+def test_colors_can_be_written_or_taken_from_a_picture() -> None:
+    tab = BY_VERB["colorize"]
+    words, picture = (one for one in fields(tab) if one.option.name == "palette")
+    assert (words.kind, words.label, words.initial) == ("text", "Palette", "")
+    assert (picture.kind, picture.label, picture.help) == (
+        "picture",
+        "Palette: a picture instead",
+        "",
+    )
+    assert forms.is_first(tab, words) and not forms.is_first(tab, picture)
+    (points,) = (one for one in fields(tab) if one.option.name == "hint")
+    assert points.kind == "text" and points.help.endswith(
+        "several times. Separate them with semicolons."
+    )
+
+
 def test_a_new_option_appears_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limner, "tint", tint, raising=False)
     tab = Tab("tint", "Tint", ("warmth",), {"picture": "Picture"})
@@ -104,6 +120,8 @@ def test_these_options_are_sliders() -> None:
         ("sketch", "thickness"),
         ("sketch", "strength"),
         ("beautify", "strength"),
+        ("colorize", "vivid"),
+        ("colorize", "shading"),
         ("generate", "variety"),
         ("generate", "truncation"),
         ("upscale", "dpi"),

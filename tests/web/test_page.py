@@ -97,7 +97,7 @@ LONG: list[tuple[str, dict[str, str], dict[str, str], dict[str, str], str]] = [
         {"steps": "5000"},
         "Stopped after",
     ),
-    ("colorize", {"sketch-0": "drawing"}, {}, {"variations": "16", "size": "400"}, "Stopped after"),
+    ("colorize", {"sketch-0": "large drawing"}, {}, {"variations": "16"}, "Stopped after"),
     ("beautify", {"picture-0": "large"}, {"method": "optimize"}, {}, "Stopped after"),
     ("generate", {"like-0": "painting"}, {}, {"n": "60", "size": "300x200"}, "Stopped after"),
     (
@@ -204,7 +204,7 @@ TABS: list[tuple[str, dict[str, str], dict[str, str], Callable[[Pictures], Image
     (
         "colorize",
         {"sketch-0": "drawing"},
-        {"palette": "#aa3311,#ffe0bd"},
+        {"palette-word": "#aa3311,#ffe0bd"},
         lambda p: limner.colorize(p["drawing"], palette="#aa3311,#ffe0bd"),
     ),
     ("beautify", {"picture-0": "photo"}, {}, lambda p: limner.beautify(p["photo"])),

@@ -95,14 +95,12 @@ def test_a_size_that_the_format_cannot_hold_is_refused_before_the_work(
     assert steps == []
 
 
-def test_painted_hints_are_a_side_file_of_the_result(session: Session, tmp_path: Path) -> None:
+def test_painted_hints_are_used_unless_a_picture_is_given(session: Session, tmp_path: Path) -> None:
     session.slots["colorize.sketch.0"] = session.add_picture(picture(tmp_path / "a.png"), "a.png")
     Image.new("RGBA", (96, 64), (200, 30, 30, 90)).save(session.folder / "hints.png")
     session.painted_hints = session.register(session.folder / "hints.png")
     call = make_call(BY_VERB["colorize"], {}, session.files("colorize"))
-    result = session.work(call, ".png")(silent)
     assert call.options == {"hints": str(session.painted_hints.path)}
-    assert result.side_files == [session.painted_hints.path]
     session.slots["colorize.hints.0"] = session.add_picture(
         picture(tmp_path / "b.png", seed=1), "b.png"
     )

@@ -26,6 +26,9 @@ _GROUPS = {
         "detail",
         "detail_mask",
         "features",
+        "gap",
+        "hint",
+        "hint_edges",
         "hints",
         "init",
         "keep_colors",
@@ -37,12 +40,13 @@ _GROUPS = {
         "model",
         "near_gray",
         "palette",
-        "palette_from",
         "penalty",
         "points",
         "preset",
         "quality",
+        "reference",
         "seed",
+        "shading",
         "sigma",
         "strength",
         "style",
@@ -50,10 +54,10 @@ _GROUPS = {
         "thickness",
         "truncation",
         "variety",
+        "vivid",
         "weight",
     ),
     Group("Speed and memory", sort_key=3): (
-        "adversarial_steps",
         "allow_huge",
         "batch_size",
         "device",
@@ -128,9 +132,9 @@ def _parameter(option: Option, makes_pictures: bool) -> inspect.Parameter:
         show_default=option.default not in (None, False, (), "", 0) or option.default is True,
         negative=None if option.default is True else (),
     )
-    if option.picture and option.choices:
-        words = Parameter(metavar="|".join((*option.choices, "PATH")))
-        settings = Parameter.combine(settings, words)
+    words = ("COLORS",) if option.colors else option.choices
+    if option.picture and words:
+        settings = Parameter.combine(settings, Parameter(metavar="|".join((*words, "PATH"))))
     if kind == list[int]:
         commas = Parameter(converter=_numbers, n_tokens=1, metavar="INT[,INT...]")
         settings = Parameter.combine(settings, commas)

@@ -48,7 +48,7 @@ VERBS = {
         "limner.colorization.colorize:colorize",
         "Turn a line drawing into a colored picture.",
         (
-            "limner colorize drawing.jpg -o colored.png",
+            "limner colorize drawing.jpg -o colored.png --hint 120,80=gold",
             'limner colorize drawing.jpg -o colored.png --palette "#aa3311,#ffe0bd"',
         ),
     ),

@@ -8,9 +8,9 @@ from typing import Any, get_origin
 
 from limner.errors import OptionError, printable
 from limner.signature import REQUIRED
-from limner.web.forms import SAVED, Field, Tab, fields
+from limner.web.forms import SAVED, Field, Tab, fields, labels
 
-_TEXT = re.compile(r"[\w#%., :+-]{0,200}")  # without slashes, so it cannot leave a folder
+_TEXT = re.compile(r"[\w#%., :;=+-]*")  # without slashes, so it cannot leave a folder
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def make_call(
     Raises
     ------
     OptionError
-        A picture is missing, or a value is not allowed.
+        A picture is missing, a value is not allowed, or an option has both a value and a picture.
     """
     inputs: list[str] = []
     options: dict[str, Any] = {}
@@ -61,6 +61,12 @@ def make_call(
                 raise OptionError(f"“{one.label}”: is empty; drop a picture there first")
             inputs += files.get(name, ())
         elif paths := list(files.get(name, ())):
+            if name in options:
+                shown = printable(str(options[name]))[:40]
+                raise OptionError(
+                    f"“{labels(tab)[option.flag]}” {shown}: there is a picture too; remove one of "
+                    "them"
+                )
             options[name] = paths if get_origin(option.kind) is list else paths[0]
     if not inputs and not any(name in options for name in tab.pictures):
         places = " and ".join(f"“{label}”" for label in tab.pictures.values())
@@ -87,6 +93,7 @@ def _value(one: Field, value: Any, folder: Path) -> Any:
     """Return the value of an option; None for its default."""
     if one.kind == "save":
         return folder / SAVED[one.option.name] if value else None
+    value = value.strip() if isinstance(value, str) else value
     if value is None or value == "" or value == []:
         return None
     if one.kind == "checkbox":
@@ -98,16 +105,18 @@ def _value(one: Field, value: Any, folder: Path) -> Any:
         return value
     if one.kind in ("slider", "number", "integer"):
         return _number(one, value)
-    return _text(one, str(value).strip())
+    return _text(one, str(value)) or None
 
 
-def _text(one: Field, text: str) -> str | list[int]:
+def _text(one: Field, text: str) -> str | list[int] | list[str]:
     """Check a text. It must not name a file of the server: the verb could open it."""
-    if not _TEXT.fullmatch(text) or _names_file(text):
+    if len(text) > one.longest or not _TEXT.fullmatch(text) or _names_file(text):
         raise OptionError(
-            f"“{one.label}” {printable(text)[:40]}: must be plain words or numbers, at most 200 "
-            "characters, and not the name of a file"
+            f"“{one.label}” {printable(text)[:40]}: must be plain words or numbers, at most "
+            f"{one.longest} characters, and not the name of a file"
         )
+    if one.option.kind == list[str]:
+        return [part.strip() for part in text.split(";") if part.strip()]
     if one.option.kind != list[int]:
         return text
     try:

@@ -50,6 +50,7 @@ def painted_hints(view: View) -> None:
         session = view.sessions.get(request.session_hash)
         drawing = session.slots.get("colorize.sketch.0")
         session.painted_hints = None
+        session.coloring.drop_old()
         if drawing is None or drawing.thumbnail is None:
             return None
         return {"background": str(drawing.thumbnail), "layers": [], "composite": None}

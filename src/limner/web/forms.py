@@ -22,8 +22,10 @@ _LEFT_OUT = {"allow_huge", "resume", "save_every", "features"}
 SAVED = {"save_cube": "colors.cube"}  # options that write a file, and its name
 _LABELS = {
     "dpi": "DPI",
+    "hint": "Hints as points",
     "init": "Start from",
     "inventive": "Weights for invented detail",
+    "keep_alpha": "Keep transparency",
     "model": "Other weights",
     "print_": "Paper size",
     "save_cube": "Color table (.cube file)",
@@ -101,7 +103,7 @@ TABS = (
         {"near_photo": "Photo to see up close", "far_photo": "Photo to see from far away"},
     ),
     Tab("sketch", "Sketch", ("style", "thickness", "strength"), {"picture": "Picture"}),
-    Tab("colorize", "Colorize", ("palette", "lines", "variations"), {"sketch": "Drawing"}),
+    Tab("colorize", "Colorize", ("palette", "lines", "vivid", "variations"), {"sketch": "Drawing"}),
     Tab("beautify", "Beautify", ("strength", "method", "save_cube"), {"picture": "Picture"}),
     Tab(
         "generate",
@@ -151,6 +153,11 @@ class Field:
         """The words to choose from. The empty one stands for the default."""
         words = self.option.choices or get_args(self.option.kind)
         return words if self.option.default in words else ("", *words)
+
+    @property
+    def longest(self) -> int:
+        """The number of characters that a text may have."""
+        return 4000 if self.option.colors or self.option.kind == list[str] else 200
 
     @property
     def initial(self) -> Any:
@@ -207,7 +214,7 @@ def with_labels(text: str, names: Mapping[str, str]) -> str:
 def fields(tab: Tab) -> list[Field]:
     """Return the fields of a form: the most important ones, then the order of the signature.
 
-    An option that takes a picture or a word has two fields.
+    An option that takes a picture or a word, or a picture or colors, has two fields.
     """
     found = [one for option in options_of(tab) for one in _fields(tab, option)]
     order = {name: place for place, name in enumerate((*tab.pictures, *tab.first))}
@@ -216,7 +223,8 @@ def fields(tab: Tab) -> list[Field]:
 
 def is_first(tab: Tab, one: Field) -> bool:
     """Return whether a field is always visible, and not under "More"."""
-    return one.kind != "picture_weights" and one.option.name in (*tab.first, *tab.pictures)
+    shown = tab.pictures if one.kind == "picture" else (*tab.first, *tab.pictures)
+    return one.kind != "picture_weights" and one.option.name in shown
 
 
 def _label(tab: Tab, option: Option) -> str:
@@ -235,7 +243,7 @@ def _fields(tab: Tab, option: Option) -> list[Field]:
         return [Field(option, "weights_file", label, text)]
     if option.picture:
         words = _fields_beside_picture(option, label, text)
-        if option.choices:  # the field with the words has the help
+        if option.choices or option.colors:  # the field with the words has the help
             label, text = f"{label}: a picture instead", ""
         return [*words, Field(option, "picture", label, text)]
     if kind is Path:  # the page reads only the files that it is given
@@ -244,6 +252,8 @@ def _fields(tab: Tab, option: Option) -> list[Field]:
         return [Field(option, "choice", label, text)]
     if kind is bool:
         return [Field(option, "checkbox", label, text)]
+    if kind == list[str]:
+        text += " Separate them with semicolons."
     if kind is float and (slider := _slider(option, label, text)):
         return [slider]
     simple: dict[Any, Kind] = {int: "integer", float: "number"}
@@ -268,6 +278,8 @@ def _fields_beside_picture(option: Option, label: str, text: str) -> list[Field]
     found = []
     if option.choices:
         found.append(Field(option, "choice", label, text))
+    if option.colors:
+        found.append(Field(option, "text", label, text))
     if option.several:
         text = "One number for each picture. With 1, 0.5 the second counts half as much."
         found.append(Field(option, "picture_weights", f"{label} weights", text))

@@ -21,6 +21,7 @@ from limner.progress import OnStep, Progress
 from limner.web.calls import Call
 from limner.web.forms import TABS, labels, with_labels
 from limner.web.jobs import Job, JobQueue
+from limner.web.kept_coloring import KeptColoring
 from limner.web.thumbnails import thumbnail
 
 MAX_UPLOAD = 64 * 2**20  # bytes
@@ -99,6 +100,7 @@ class Session:
         # By option: a photo, and the points clicked in it, (x, y) in its pixels.
         self.points: dict[str, tuple[StoredFile, list[tuple[int, int]]]] = {}
         self.painted_hints: StoredFile | None = None  # colors painted on the drawing
+        self.coloring = KeptColoring(self._drawing)
         self._runs = 0
 
     def add_picture(self, source: Path, name: str) -> StoredFile:
@@ -190,7 +192,9 @@ class Session:
                 on_step(replace(progress, note=self.page_message(progress.note, names)))
 
             with self.page_errors(names):
-                made = call.tab.function(*call.inputs, **call.options, on_step=report)
+                is_coloring = call.tab.verb == "colorize"
+                verb = self.coloring.colorize if is_coloring else call.tab.function
+                made = verb(*call.inputs, **call.options, on_step=report)
                 pictures = made if isinstance(made, list) else [made]
                 result = self._save(call.tab.title, stem, pictures, ending)
             result.notes = [self.page_message(note, names) for note in result.notes]
@@ -199,6 +203,11 @@ class Session:
             return result
 
         return work
+
+    def _drawing(self) -> Path | None:
+        """Return the drawing on the tab that colors."""
+        drawing = self.slots.get("colorize.sketch.0")
+        return None if drawing is None else drawing.path
 
     def page_message(self, text: str, names: Mapping[str, str]) -> str:
         """Return a verb's message with file names as their owner knows them, and page labels."""
@@ -251,6 +260,8 @@ class Session:
         """Stop the jobs, and delete the files."""
         for job in self.jobs:
             job.stop()
+        self.slots.clear()
+        self.coloring.drop_old()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -145,7 +145,7 @@ class View:
         elif one.kind in ("integer", "number") and one.initial is not None:
             made = gr.Number(precision=0 if one.kind == "integer" else None, **common)
         else:
-            made = gr.Textbox(max_length=200, placeholder="default", **common)
+            made = gr.Textbox(max_length=one.longest, placeholder="default", **common)
         self.inputs[option.name] = made
 
     def _result_column(self) -> None:

@@ -1,0 +1,49 @@
+"""What is known of the drawing on a page, kept: another hint takes a fraction of a second."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+if TYPE_CHECKING:
+    from limner import Coloring
+
+
+class KeptColoring:
+    """The `limner.Coloring` of the drawing on a page.
+
+    Parameters
+    ----------
+    drawing : callable
+        Returns the path of that drawing, or None. A file of a page never changes.
+    """
+
+    def __init__(self, drawing: Callable[[], Path | None]) -> None:
+        self._drawing = drawing
+        self._kept: tuple[dict[str, Any], Coloring] | None = None  # with its arguments
+
+    def colorize(self, sketch: str, **options: Any) -> Image.Image:
+        """Do what `limner.colorize` does, but find regions only if their options have changed."""
+        import limner
+
+        known = inspect.signature(limner.Coloring).parameters
+        asked = {name: value for name, value in options.items() if name in known}
+        asked["drawing"] = sketch
+        others = {name: value for name, value in options.items() if name not in known}
+        kept, self._kept = self._kept, None
+        if kept is None or kept[0] != asked:
+            kept = None  # so that there are never two in memory
+            kept = asked, limner.Coloring(**asked)
+        try:
+            return kept[1].color(**others)
+        finally:
+            self._kept = kept
+            self.drop_old()
+
+    def drop_old(self) -> None:
+        """Drop it if its drawing is not on the page any more."""
+        kept, drawing = self._kept, self._drawing()
+        if kept is not None and (drawing is None or kept[0]["drawing"] != str(drawing)):
+            self._kept = None
