@@ -9,11 +9,10 @@ import torch
 from PIL import Image, ImageDraw
 
 import limner
-from limner.colorization import coloring
+from limner.colorization import regions
 from limner.colorization.network import Colorizer
 from limner.errors import OptionError
 from limner.io import recipe_of
-from limner.line_art.regions import find_regions
 from limner.nn import weights
 from limner.progress import OnStep, silent
 from limner.web.calls import make_call
@@ -69,12 +68,13 @@ def rgb(picture: Path | Image.Image) -> Any:
 def found(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     """The shapes of the drawings whose regions were looked for."""
     shapes: list[tuple[int, ...]] = []
+    find = regions.find
 
     def finding(ink: Any, *more: Any) -> Any:
         shapes.append(ink.shape)
-        return find_regions(ink, *more)
+        return find(ink, *more)
 
-    monkeypatch.setattr(coloring, "find_regions", finding)
+    monkeypatch.setattr(regions, "find", finding)
     return shapes
 
 
