@@ -1,6 +1,6 @@
 """Draw the line drawings of the guide to `colorize`, twelve kinds that people color.
 
-    python examples/make_drawings.py FOLDER             all of them, in half a minute
+    python examples/make_drawings.py FOLDER             all of them, some five seconds
     python examples/make_drawings.py FOLDER ink map     these
 
 Each is computed from a seed alone, so no copyright is involved.
@@ -12,16 +12,39 @@ from pathlib import Path
 
 from PIL import Image
 
-from drawings import animals, emoji, scenery, still_life
+from drawings import (
+    animals,
+    building,
+    chart,
+    child,
+    comic,
+    emoji,
+    figure,
+    garden,
+    scenery,
+    still_life,
+)
 
 # name: how to draw it, and three hints for `colorize --hint`
 DRAWINGS: dict[str, tuple[Callable[[], Image.Image], list[str]]] = {
-    "pencil": (still_life.pencil, ["300,370=#4a86c5", "802,130=#dd4a3f", "170,650=#f4d03c"]),
+    "pencil": (still_life.pencil, ["300,370=#4a86c5", "811,137=#dd4a3f", "200,660=#f4d03c"]),
     "ink": (animals.ink, ["400,450=#e2662e", "545,300=#8a6a4c", "226,574=#f4b3c5"]),
-    "animal": (animals.fox, ["400,270=#e37f2e", "690,780=#e37f2e", "360,870=#4d3629"]),
-    "landscape": (scenery.landscape, ["650,132=#ffd23f", "300,560=#62b4dd", "100,560=#2f7f52"]),
+    "comic": (comic.comic, ["375,231=#e2483d", "498,632=#c98b4e", "500,850=#8fcbef"]),
+    "child": (child.photo, ["394,342=#d9412f", "846,420=#4aa344", "212,144=#ffd23a"]),
+    "architecture": (
+        building.architecture,
+        ["535,227=#b5523c", "590,436=#f2dfae", "86,370=#5a9e4b"],
+    ),
+    "character": (figure.character, ["549,672=#c43b3b", "365,620=#fbf1da", "382,136=#d98b3a"]),
+    "animal": (animals.fox, ["400,339=#e37f2e", "690,780=#e37f2e", "360,870=#4d3629"]),
+    "landscape": (scenery.landscape, ["650,132=#ffd23f", "300,560=#62b4dd", "78,559=#2f7f52"]),
     "emoji": (emoji.emoji, ["390,520=#ffd03a", "423,215=#e0457b", "370,750=#f0707c"]),
     "hatching": (still_life.hatching, ["270,610=#bccb4d", "730,600=#d3362e", "550,380=#3f805c"]),
+    "map": (chart.chart, ["250,520=#e8c78a", "590,520=#b9cf8f", "960,500=#8fc7de"]),
+    "coloring-page": (
+        garden.coloring_page,
+        ["67,148=#f08a24", "142,200=#4b8fd6", "414,666=#e0508a"],
+    ),
 }
 
 
