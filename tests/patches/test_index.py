@@ -262,7 +262,7 @@ def test_bands_leave_no_seam(
 def test_large_sources_go_without_similar_patches(
     texture: Drawn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_MAX_SIMILAR", 100)
+    monkeypatch.setattr(module, "MAX_SIMILAR", 100)
     index = PatchIndex.of(combine([SourcePicture(texture(30, 30))], 1.0, SIZE))
     assert torch.equal(index.similar[:, 0], torch.arange(len(index.keys)))
     target = Target(texture(20, 24, seed=2), torch.zeros(1, 1, 20, 24, dtype=torch.int64))

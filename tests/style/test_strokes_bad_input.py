@@ -1,7 +1,11 @@
 """`stylize` with strokes of pictures that have little to offer, and sizes that do not fit."""
 
 import re
+import subprocess
+import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,15 +15,17 @@ from PIL import Image
 from style_pictures import COLD, HOUSE, WARM, Paint, brushwork, distance, house, likeness, rgb
 from torch import Tensor
 
+from limner import io
 from limner.color.transfer import transfer_colors
 from limner.errors import OptionError
+from limner.io import Picture
 from limner.nn import devices
 from limner.progress import Progress, Stop
 from limner.style import inputs as inputs_module
 from limner.style import paint as paint_module
-from limner.style.inputs import source_sizes
+from limner.style.inputs import InputPictures, Style, source_sizes
 from limner.style.method import METHODS
-from limner.style.plan import make_plan, within_memory
+from limner.style.plan import Plan, make_plan, within_memory
 
 CPU = torch.device("cpu")
 GRAY_HOUSE, GRAY_PAINTING = HOUSE.convert("L").convert("RGB"), WARM.convert("L").convert("RGB")
@@ -204,6 +210,81 @@ def test_a_machine_with_too_little_memory_is_told_so(gibibytes: Any) -> None:
     with pytest.raises(OptionError, match=r"free some memory$") as raised:
         within_memory(make_plan(300, 400, METHODS["patches"], size=64), "compact", CPU)
     assert "\n" not in str(raised.value)
+
+
+# peak of `limner stylize` with the example pictures, in GiB: benchmarks/memory.py and speed.py
+@pytest.mark.parametrize(
+    ("size", "measured"), [(512, 0.51), (1024, 0.89), (2048, 1.3), (4096, 2.7)]
+)
+def test_the_forecast_is_near_the_measured_peak(gibibytes: Any, size: int, measured: float) -> None:
+    gibibytes(64)
+    photo, painting = ((800, 1200), (800, 1000))
+    plan = make_plan(*photo, METHODS["patches"], size=size)
+
+    def source_pixels(plan: Plan) -> int:
+        ((height, width),) = source_sizes([painting], plan)
+        return height * width
+
+    held = 12 * (800 * 1200 + 800 * 1000)  # float32 RGB
+    found = within_memory(plan, "compact", CPU, held, source_pixels).memory
+    assert found / 2**30 == pytest.approx(measured, rel=0.1)
+
+
+def picture(height: int, width: int, *, alpha: bool = False) -> Picture:
+    one = io.read(Image.new("RGB", (1, 1)))
+    planes = torch.empty((1, 1, height, width)) if alpha else None
+    return replace(one, rgb=torch.empty((1, 3, height, width)), alpha=planes)
+
+
+def test_pictures_take_most_memory_while_the_largest_is_read() -> None:
+    small, large = picture(10, 20), picture(300, 400, alpha=True)
+
+    def pictures(*paintings: Picture) -> InputPictures:
+        return InputPictures(small, tuple(Style(p, 1.0, None) for p in paintings), "content")
+
+    # float32 RGB is kept, and alpha; three copies of Pillow, with 4 bytes, and two with 3 are not
+    assert pictures(small).reading_memory == 200 * (12 + 12 + 18)
+    assert pictures(large).reading_memory == 200 * 12 + 120_000 * (16 + 18)
+    assert pictures(large, small).reading_memory == pictures(large).reading_memory
+    assert pictures(small, large).reading_memory == 200 * 24 + 120_000 * (16 + 18)
+    assert pictures(large, small).memory == 200 * 24 + 120_000 * 16
+
+
+MEASURE_READING = """
+import sys
+from pathlib import Path
+from limner import io
+
+def peak():  # not ru_maxrss, which begins with that of the parent
+    (line,) = [l for l in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in l]
+    return int(line.split()[1]) * 1024
+
+io.read(sys.argv[1])
+before = peak()
+io.read(sys.argv[2])
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_forecast_counts_what_reading_takes(tmp_path: Path) -> None:
+    sides = {"small": (40, 50), "large": (3000, 4000)}
+    for name, shape in sides.items():
+        WARM.resize(shape[::-1]).save(tmp_path / f"{name}.jpg")
+    files = [str(tmp_path / f"{name}.jpg") for name in sides]
+    command = [sys.executable, "-c", MEASURE_READING, *files]
+    measured = int(subprocess.run(command, capture_output=True, check=True).stdout)
+    pictures = InputPictures(picture(*sides["large"]), (), "content")
+    assert measured == pytest.approx(pictures.reading_memory, rel=0.05)
+
+
+def test_what_reading_took_is_no_reason_to_refuse(gibibytes: Any) -> None:
+    gibibytes(1)
+    plan = make_plan(300, 400, METHODS["patches"], size=512)
+    without, found = (within_memory(plan, "compact", CPU, reading=n) for n in (0, 3 * 2**30))
+    assert without.memory < 0.6 * 2**30
+    assert 3 * 2**30 < found.memory < 3.5 * 2**30
+    assert found.tile == without.tile
 
 
 def test_the_forecast_counts_the_paintings(stroke: Paint, gibibytes: Any) -> None:

@@ -13,7 +13,7 @@ from limner.patches.sources import REACH, Sources
 
 _COMPONENTS = 20  # principal components of a patch
 _SIMILAR = 3  # similar patches that are tried
-_MAX_SIMILAR = 1_500_000  # source patches; larger sources go without similar patches
+MAX_SIMILAR = 1_500_000  # source patches; larger sources go without similar patches
 _BAND = 200_000  # patches of the picture searched at once
 _SPREAD = 4096  # patches of a source that are tried where no other place may be used
 _BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -85,7 +85,7 @@ class PatchIndex:
         keys = _describe(sources.rgb, sources.guides, filters)
         usable = sources.usable.flatten().nonzero()[:, 0]
         similar = torch.arange(len(keys), device=keys.device)[:, None]
-        if len(usable) <= _MAX_SIMILAR:
+        if len(usable) <= MAX_SIMILAR:
             similar = similar.repeat(1, _SIMILAR)
             similar[usable] = usable[similar_patches(keys[usable], _SIMILAR, tick)]
         variance = float(keys[usable].var(0, correction=0).sum()) + 1e-6

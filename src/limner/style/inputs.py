@@ -27,6 +27,7 @@ DETAILS = ("auto", "none")
 _ENLARGED = 1.5  # most that a painting is enlarged for its strokes: more would be blurred
 SMALLEST_SOURCE = 32  # pixels of the longest side
 _SOURCE_AREA = 3.0  # most pixels of all paintings together, relative to the result
+_READING = 18  # bytes per pixel beside the result while a picture is read: copies with 8 bits
 _BLACK = 1e-3  # mean below which a mask counts as black
 _ASPECT_TOLERANCE = 0.02  # sizes are rounded to whole pixels
 
@@ -104,7 +105,22 @@ class InputPictures:
     @property
     def memory(self) -> int:
         """Bytes that the pictures take."""
-        return sum(picture.rgb.nbytes for picture in self.all)
+        return sum(map(_held, self.all))
+
+    @property
+    def reading_memory(self) -> int:
+        """Most bytes that the pictures take while they are read, one after the other."""
+        held, most = 0, 0
+        for picture in self.all:
+            height, width = images.size_of(picture.rgb)
+            held += _held(picture)
+            most = max(most, held + height * width * _READING)
+        return most
+
+
+def _held(picture: Picture) -> int:
+    """Bytes of the pixels of a picture."""
+    return picture.rgb.nbytes + (0 if picture.alpha is None else picture.alpha.nbytes)
 
 
 @dataclass(frozen=True)

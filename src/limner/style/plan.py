@@ -12,6 +12,7 @@ from limner.checks import check_range
 from limner.errors import OptionError
 from limner.nn import devices
 from limner.nn.images import fit
+from limner.patches.index import MAX_SIMILAR
 from limner.patches.synthesis import SCALE_STEP, count_levels
 from limner.style.method import Method
 
@@ -27,8 +28,11 @@ WHOLE_BYTES_PER_PIXEL = 210
 # memory.
 MEMORY_LIMIT = 4.5 * 2**30
 
-# Of laying strokes, for the picture and for the patches of the paintings: see benchmarks/memory.py.
-STROKES_BYTES_PER_PIXEL, STROKES_BYTES_PER_SOURCE_PIXEL = 196, 330
+# Of laying strokes: before the last level, for the picture, and for the patches of the paintings.
+# See benchmarks/memory.py.
+STROKES_BASE_BYTES, STROKES_BYTES_PER_PIXEL = 410 * 2**20, 175
+STROKES_BYTES_PER_SOURCE_PIXEL = 275
+SIMILAR_BYTES_PER_SOURCE_PIXEL = 520  # where the most similar patches of each patch are found
 STEPS_PER_LEVEL = 10  # steps of the network that take as long as a level of strokes, per pixel
 FREE = 0.9  # share of the memory that a run may fill
 
@@ -244,6 +248,7 @@ def within_memory(
     device: torch.device,
     pictures: int = 0,
     source_pixels: Callable[[Plan], int] = lambda plan: 0,
+    reading: int = 0,
 ) -> Plan:
     """Return a plan with the forecast of its memory, and with tiles if it would need too much.
 
@@ -259,6 +264,9 @@ def within_memory(
         Bytes that the input pictures take. They count in the forecast, not for the tiles.
     source_pixels : callable
         Returns the pixels of the paintings from which the strokes of a plan are taken.
+    reading : int
+        Most bytes that the input pictures took while they were read. It counts in the forecast,
+        but is no reason to refuse: the pictures have been read.
 
     Raises
     ------
@@ -277,14 +285,14 @@ def within_memory(
         network, tile = _choose_tile(*fit(last.height, last.width, longest), shape, limit)
         strokes = 0
         if plan.levels:
-            strokes = BASE_BYTES + scaled.size[0] * scaled.size[1] * STROKES_BYTES_PER_PIXEL
-            strokes += source_pixels(scaled) * STROKES_BYTES_PER_SOURCE_PIXEL
+            strokes = STROKES_BASE_BYTES + math.prod(scaled.size) * STROKES_BYTES_PER_PIXEL
+            strokes += _source_bytes(source_pixels(scaled))
         return max(network, strokes) + pictures, tile
 
     needed, tile = forecast(size)
     if needed > FREE * available:
         sizes = range(10, size, 10)
-        free = 0.98 * FREE * available  # sizes are rounded
+        free = 0.99 * FREE * available  # sizes are rounded
         fitting = bisect_left(sizes, True, key=lambda side: forecast(side)[0] > free)
         largest = 10 * fitting
         remedy = f"use --size {largest}" if largest >= SMALLEST else "free some memory"
@@ -292,7 +300,14 @@ def within_memory(
             f"--size {size}: needs about {needed / 2**30:.1f} GiB of memory, and "
             f"{available / 2**30:.1f} GiB are there; {remedy}"
         )
-    return replace(plan, memory=needed, tile=tile)
+    return replace(plan, memory=max(needed, BASE_BYTES + reading), tile=tile)
+
+
+def _source_bytes(pixels: int) -> int:
+    """Return the bytes for the patches of paintings that have these pixels together."""
+    finds_similar = pixels <= MAX_SIMILAR
+    per_pixel = SIMILAR_BYTES_PER_SOURCE_PIXEL if finds_similar else STROKES_BYTES_PER_SOURCE_PIXEL
+    return pixels * per_pixel
 
 
 def _scaled(plan: Plan, size: int) -> Plan:

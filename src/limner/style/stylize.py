@@ -187,7 +187,14 @@ def stylize(
     )
     network = networks.load(network_name, torch_device, padding=chosen.conv_padding)
     _check_layers(network.convolutions, network_name, chosen, preset)
-    plan = within_memory(plan, network.shape, torch_device, pictures.memory, pictures.source_pixels)
+    plan = within_memory(
+        plan,
+        network.shape,
+        torch_device,
+        pictures.memory,
+        pictures.source_pixels,
+        pictures.reading_memory,
+    )
     for note in (str(plan), *pictures.notes, *_without_effect(plan, init, features)):
         report(plan.stage(()), 0, plan.steps, note=note)
 
