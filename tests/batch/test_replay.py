@@ -59,6 +59,34 @@ def test_the_tables_lead_to_names_of_today() -> None:
                 assert not table.keys() & set(option.choices)
 
 
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"palette": None, "palette_from": "flags.png"}, {"palette": "flags.png"}),
+        ({"palette": "#204060", "palette_from": None}, {"palette": "#204060"}),
+        ({"palette": None, "palette_from": None, "seed": 3}, {"palette": None, "seed": 3}),
+        ({"palette_from": None}, {"palette": None}),
+        ({"palette": "#204060"}, {"palette": "#204060"}),
+        ({"seed": 3}, {"seed": 3}),
+    ],
+)
+def test_a_picture_of_colors_became_part_of_the_palette(
+    given: dict[str, object], wanted: dict[str, object]
+) -> None:
+    before = dict(given)
+    assert module._renamed(given, module.RENAMED_OPTIONS["colorize"], {}) == wanted
+    assert given == before
+
+
+@pytest.mark.parametrize("text", ["#204060,gold", "gold", "light blue,red"])
+def test_a_list_of_colors_is_no_file(tmp_path: Path, text: str) -> None:
+    (option,) = (o for o in of(limner.colorize) if o.name == "palette")
+    finder = module._FileFinder(tmp_path / "out.png", {})
+    assert finder.option(text, option) == text and finder.used == []
+    with pytest.raises(InputError, match=r"has no valid recipe: it has no hash of flags\.png"):
+        finder.option("flags.png", option)
+
+
 def test_options_of_old_recipes_that_had_no_effect_are_left_out(tmp_path: Path) -> None:
     Image.linear_gradient("L").resize((160, 140)).save(tmp_path / "a.png")
     made = limner.beautify(tmp_path / "a.png")

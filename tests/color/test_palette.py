@@ -1,14 +1,16 @@
-"""Palettes: read from text, main colors of pictures that have few, recoloring."""
+"""Palettes: read from text, and the main colors of pictures that have few."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from limner.color import palette
-from limner.errors import OptionError
+from limner.errors import InputError, OptionError
 
 RED, GREEN, BLUE = (0.8, 0.1, 0.1), (0.1, 0.5, 0.2), (0.1, 0.2, 0.8)
 YELLOW, WHITE = (0.9, 0.8, 0.1), (1.0, 1.0, 1.0)
@@ -21,40 +23,32 @@ def flags(colors: Sequence[Color], height: int = 35, width: int = 40) -> Tensor:
     return torch.cat(fields, 3)
 
 
-def fields(picture: Tensor, count: int) -> np.ndarray:
-    """Return the color of each field; it must be the same all over the field."""
-    found = picture[0].unfold(2, 40, 40).numpy()  # [3, H, count, 40]
-    assert found.shape[2] == count and np.ptp(found, axis=(1, 3)).max() < 1e-4
-    return found[:, 0, :, 0].T
-
-
 def to_nearest(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Distance from each color of the first to the nearest of the second."""
     return np.abs(one[:, None] - other[None]).max(2).min(1)
 
 
-# --- read ------------------------------------------------------------------------------------
+# --- text ------------------------------------------------------------------------------------
 
 
 def test_a_palette_is_read() -> None:
-    found = palette.parse(" #ff0000,#00Ff80 , #336699,")
-    np.testing.assert_allclose(
-        found, [[1, 0, 0], [0, 1, 128 / 255], [0.2, 0.4, 0.6]], rtol=0, atol=1e-6
-    )
-    assert len(palette.parse(",".join(["#000000"] * 12))) == 12
+    found = palette.parse(" #ff0000,#00Ff80 , #369,gold,")
+    wanted = [[1, 0, 0], [0, 1, 128 / 255], [0.2, 0.4, 0.6], [1, 215 / 255, 0]]
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
+    assert len(palette.parse(",".join(["#000000"] * 256))) == 256
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "--palette: has 0 colors; must be from 1 to 12"),
-        (" , ", "--palette: has 0 colors; must be from 1 to 12"),
-        (",".join(["#000000"] * 13), "--palette: has 13 colors; must be from 1 to 12"),
-        ("#112233,red", "--palette red: write each color as #rrggbb"),
-        ("#fff", "--palette #fff: write each color as #rrggbb"),
-        ("#12345g", "--palette #12345g: write each color as #rrggbb"),
-        ("#112233;#445566", "--palette #112233;#445566: write each color as #rrggbb"),
-        ("112233", "--palette 112233: write each color as #rrggbb"),
+        ("", "--palette: has 0 colors; must be from 1 to 256"),
+        (" , ", "--palette: has 0 colors; must be from 1 to 256"),
+        (",".join(["#000000"] * 257), "--palette: has 257 colors; must be from 1 to 256"),
+        ("#112233,reed", "--palette reed: no color has this name; did you mean red?"),
+        ("#ff", "--palette #ff: write a color as #rrggbb"),
+        ("#12345g", "--palette #12345g: write a color as #rrggbb"),
+        ("#112233;#445566", "--palette #112233;#445566: write a color as #rrggbb"),
+        ("112233", "--palette 112233: not a color; write #rrggbb"),
         ("#112233\n#445566", "--palette #112233"),
     ],
 )
@@ -62,6 +56,77 @@ def test_text_that_is_not_a_palette_is_refused_in_one_line(text: str, says: str)
     with pytest.raises(OptionError) as raised:
         palette.parse(text)
     assert str(raised.value).startswith(says) and str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("#fff", True),
+        ("#aabbcc,#112233.5", True),
+        ("gold", True),
+        ("light blue, red", True),
+        ("", True),
+        ("flags.png", False),
+        ("a/b/flags.jpg", False),
+        (r"C:\pictures\flags.webp", False),
+    ],
+)
+def test_text_is_a_list_of_colors_or_a_name_of_a_picture(text: str, wanted: bool) -> None:
+    assert palette.are_colors(text) is wanted
+
+
+# --- read ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """Three fields of color, larger than what k-means reads."""
+    page = Image.new("RGB", (600, 90), (204, 26, 26))
+    page.paste((26, 51, 204), (200, 0, 400, 90))
+    page.paste((255, 255, 255), (400, 0, 600, 90))
+    page.save(tmp_path / "flags.png")
+    return tmp_path / "flags.png"
+
+
+def test_colors_need_no_picture() -> None:
+    colors, source = palette.read("#369,gold")
+    assert source is None and colors is not None
+    np.testing.assert_array_equal(colors, palette.parse("#369,gold"))
+    assert palette.read(None) == (None, None)
+
+
+@pytest.mark.parametrize("form", ["path", "text", "picture"])
+def test_a_picture_gives_its_main_colors(form: str, picture: Path) -> None:
+    with Image.open(picture) as page:
+        given = {"path": picture, "text": str(picture), "picture": page}
+        colors, source = palette.read(given[form])  # type: ignore[arg-type]
+    assert colors is not None and source is not None
+    wanted = np.array([[204, 26, 26], [26, 51, 204], [255, 255, 255]]) / 255
+    assert colors.shape == (3, 3) and to_nearest(wanted, colors.numpy()).max() < 3e-3
+    assert Path(source.name).name == ("picture" if form == "picture" else "flags.png")
+
+
+def test_soft_edges_are_no_main_colors(tmp_path: Path) -> None:
+    page = Image.new("RGB", (30, 20), (204, 26, 26))
+    page.paste((26, 51, 204), (15, 0, 30, 20))
+    colors, _ = palette.read(page.resize((300, 200), Image.Resampling.BICUBIC))
+    assert colors is not None and colors.shape == (2, 3)
+    wanted = np.array([[204, 26, 26], [26, 51, 204]]) / 255
+    assert to_nearest(wanted, colors.numpy()).max() < 0.05
+
+
+def test_transparent_pictures_are_on_white(tmp_path: Path) -> None:
+    page = Image.new("RGBA", (40, 40), (200, 0, 0, 0))
+    page.paste((0, 0, 200, 255), (0, 0, 20, 40))
+    colors, _ = palette.read(page)
+    assert colors is not None
+    wanted = np.array([[0, 0, 200], [255, 255, 255]]) / 255
+    assert to_nearest(colors.numpy(), wanted).max() < 0.02
+
+
+def test_a_missing_picture_is_refused() -> None:
+    with pytest.raises(InputError, match=r"nowhere\.png: there is no such file"):
+        palette.read("nowhere.png")
 
 
 # --- main colors -----------------------------------------------------------------------------
@@ -82,70 +147,18 @@ def test_the_main_colors_are_found_through_noise() -> None:
     assert to_nearest(np.array(six), found).max() < 0.04
 
 
+def test_there_are_at_most_six_main_colors() -> None:
+    many = torch.rand((1, 3, 40, 40), generator=torch.Generator().manual_seed(0))
+    found = palette.main_colors(many)
+    assert found.shape == (6, 3) and found.min() >= 0 and found.max() <= 1
+
+
 def test_a_picture_of_one_pixel_has_a_main_color() -> None:
     found = palette.main_colors(torch.tensor([0.3, 0.5, 0.7]).view(1, 3, 1, 1))
     np.testing.assert_allclose(found, [[0.3, 0.5, 0.7]], atol=1e-4)
 
 
-# --- recolor ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("colors", "text", "wanted"),
-    [
-        ([RED, WHITE], "#204060", [(0x20, 0x40, 0x60), (255, 255, 255)]),
-        (  # each color goes to the nearest of the palette
-            [RED, GREEN, BLUE, WHITE],
-            "#3344cc,#aa3311,#22aa55",
-            [(0xAA, 0x33, 0x11), (0x22, 0xAA, 0x55), (0x33, 0x44, 0xCC), (255, 255, 255)],
-        ),
-        (
-            [YELLOW, RED, GREEN, BLUE],
-            "#7a1f2b,#ffe0bd,#204060,#88aa33",
-            [(0xFF, 0xE0, 0xBD), (0x7A, 0x1F, 0x2B), (0x88, 0xAA, 0x33), (0x20, 0x40, 0x60)],
-        ),
-    ],
-)
-def test_flat_colors_become_those_of_the_palette(
-    colors: list[Color], text: str, wanted: list[Color]
-) -> None:
-    made = palette.recolor(flags(colors), palette.parse(text))
-    found = fields(made, len(colors)) * 255
-    np.testing.assert_allclose(found, wanted, atol=1.5)
-
-
-@pytest.mark.parametrize("colors", [[RED, WHITE], [RED, GREEN, WHITE]])
-def test_a_palette_may_have_more_colors_than_the_picture(
-    colors: list[Color],
-) -> None:
-    five = palette.parse("#204060,#ff8800,#22aa55,#eecc22,#7a1f2b")
-    found = fields(palette.recolor(flags(colors), five), len(colors))
-    assert to_nearest(found[:-1], five.numpy()).max() < 0.02 and found[-1].min() > 0.99
-
-
-def test_white_paper_stays() -> None:
-    made = palette.recolor(torch.ones((1, 3, 20, 30)), palette.parse("#204060,#ff8800"))
-    assert made.min() > 0.999
-
-
-def test_the_picture_s_own_palette_changes_nothing() -> None:
-    picture = flags([RED, GREEN, BLUE, YELLOW])
-    made = palette.recolor(picture, torch.tensor([BLUE, YELLOW, RED, GREEN]))
-    np.testing.assert_allclose(made, picture, atol=2e-3)
-
-
-def test_shades_of_a_color_stay_shades() -> None:
-    """Pixels between two colors, as at a soft edge, become mixtures of the palette's colors."""
-    share = torch.linspace(0, 1, 70).view(1, 1, 1, 70)
-    both = torch.tensor([RED, BLUE]).view(2, 3, 1, 1)
-    between = (both[:1] * (1 - share) + both[1:] * share).expand(-1, -1, 35, -1)
-    ramp = torch.cat((flags([RED]), between, flags([BLUE])), 3)
-    made = palette.recolor(ramp, palette.parse("#aa3311,#204060"))[0, :, 10]
-    steps = made.diff(dim=1).abs().max()
-    assert steps < 0.1 and made[0, 0] > 0.6 > 0.2 > made[0, -1]
-
-
 def test_devices_without_float64_will_do(without_float64: Callable[[Tensor], Tensor]) -> None:
-    picture, colors = flags([RED, GREEN, WHITE]), palette.parse("#204060,#ff8800")
-    found = palette.recolor(without_float64(picture), colors).as_subclass(Tensor)
-    np.testing.assert_array_equal(found, palette.recolor(picture, colors))
+    picture = flags([RED, GREEN, WHITE])
+    found = palette.main_colors(without_float64(picture)).as_subclass(Tensor)
+    np.testing.assert_array_equal(found, palette.main_colors(picture))

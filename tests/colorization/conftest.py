@@ -9,8 +9,10 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from limner.colorization import colorize, train
-from limner.colorization.network import Block, Colorizer
+from limner.colorization import models, train
+from limner.colorization.network import COLORS, Colorizer
+from limner.colorization.tokens import Tokens, describe
+from limner.nn.blocks import Block
 
 WIDTHS = (8, 12, 16)
 
@@ -19,18 +21,49 @@ def small() -> Colorizer:
     return Colorizer(WIDTHS)
 
 
+def random_network(widths: tuple[int, ...] = WIDTHS, seed: int = 0) -> Colorizer:
+    """A random network, with no layer at zero; its first color is white."""
+    torch.manual_seed(seed)
+    network = Colorizer(widths).eval().requires_grad_(False)
+    for module in network.modules():
+        if isinstance(module, Block):
+            torch.nn.init.normal_(module.second.weight, 0, 0.2)
+    for layer in network.layers:
+        torch.nn.init.normal_(layer.out.weight, 0, 0.1)
+        torch.nn.init.normal_(layer.narrow.weight, 0, 0.1)
+    for part in (network.shape, network.known):  # so that regions and known colors matter
+        for index in (0, 2):
+            part[index].weight.mul_(4)
+    network.colors.copy_(torch.rand((COLORS, 3)))
+    network.colors[0] = 1
+    return network
+
+
+@pytest.fixture(scope="session")
+def build() -> Callable[..., Colorizer]:
+    """`random_network`."""
+    return random_network
+
+
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A weights file of a small random network, as a training writes it."""
-    torch.manual_seed(2)
-    network = small().requires_grad_(False)
-    for block in network.modules():
-        if isinstance(block, Block):
-            torch.nn.init.normal_(block.second.weight, 0, 0.2)
-    network.out.weight.mul_(3)  # so that it makes more than grays
-    monkeypatch.setattr(colorize, "Colorizer", small)
+    network = random_network(seed=2)
+    monkeypatch.setattr(models, "Colorizer", small)
     train._save(tmp_path / "model.safetensors", network, {"preset": "default", "size": 128})
     return tmp_path / "model.safetensors"
+
+
+@pytest.fixture(scope="session")
+def grid() -> Callable[..., Tokens]:
+    """Describe a drawing of `rows` × `columns` square regions, 64 × 96 pixels."""
+
+    def tokens(rows: int, columns: int) -> Tokens:
+        down, across = np.arange(64) * rows // 64, np.arange(96) * columns // 96
+        labels = (down[:, None] * columns + across + 1).astype(np.int32)
+        return describe(labels, np.zeros((64, 96), np.float32), (16, 24), rows * columns)
+
+    return tokens
 
 
 def held_out(name: str) -> bool:

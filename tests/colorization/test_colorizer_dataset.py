@@ -1,4 +1,4 @@
-"""Training data: pictures and drawings that match, hints with true colors, random line art."""
+"""Training data: pictures and drawings that match, random line art, regions and their colors."""
 
 import hashlib
 from collections.abc import Callable
@@ -10,15 +10,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from limner.colorization import dataset
-from limner.colorization.dataset import (
-    Pictures,
-    random_hints,
-    random_line_art,
-    rotate_hues,
-    sample_batch,
-)
+from limner.colorization import dataset, region_batches
+from limner.colorization.dataset import Pictures, random_line_art, rotate_hues, sample_batch
+from limner.colorization.network import COLORS
+from limner.colorization.region_batches import choose_colors, sample
+from limner.colorization.regions import colored, find, split
+from limner.colorization.tokens import describe
 from limner.errors import InputError
+from limner.line_art.regions import cover_lines
 from limner.nn import seeding
 
 Names = tuple[list[str], list[str]]
@@ -188,46 +187,14 @@ def test_half_are_mirrored(tmp_path: Path, names: Names) -> None:
 def test_a_batch_depends_only_on_its_random_numbers(pictures: Path) -> None:
     known = Pictures([pictures])
     first, again, other = (
-        sample_batch(known, 3, 32, seeding.generator(0, step), hints=True) for step in (5, 5, 6)
+        sample_batch(known, 3, 32, seeding.generator(0, step)) for step in (5, 5, 6)
     )
-    assert [part.shape[1] for part in first] == [1, 4, 3]
+    assert [part.shape[1] for part in first] == [1, 3]
     for part, same, different in zip(first, again, other, strict=True):
         assert part.shape[0] == 3 and part.shape[2:] == (32, 32)
         assert part.min() >= 0 and part.max() <= 1
         np.testing.assert_array_equal(part, same)
-        assert part.shape[1] == 4 or not torch.equal(part, different)
-
-
-def test_half_of_a_batch_has_hints_and_a_third_of_these_rotated_hues(
-    tmp_path: Path, names: Names
-) -> None:
-    Image.new("RGB", (64, 64), (200, 60, 30)).save(tmp_path / names[0][0])
-    known = Pictures([tmp_path])
-    _, hints, rgb = sample_batch(known, 200, 16, seeding.generator(0, 0), hints=True)
-    given = hints[:, 3].amax((1, 2)) > 0
-    turned = (rgb - torch.tensor([200, 60, 30]).view(1, 3, 1, 1) / 255).abs().amax((1, 2, 3)) > 0.01
-    assert 0.36 < given.float().mean() < 0.64  # four standard deviations
-    assert 0.13 < turned[given].float().mean() < 0.55 and not turned[~given].any()
-    none = sample_batch(known, 20, 16, seeding.generator(0, 0), hints=False)
-    assert none[1].abs().max() == 0
-    np.testing.assert_allclose(none[2], rgb[:1][turned[:1] == 0].expand(20, -1, -1, -1), atol=1e-6)
-
-
-def test_hints_carry_colors_of_the_picture() -> None:
-    random = torch.Generator().manual_seed(0)
-    rgb = torch.rand((3, 3, 40, 50), generator=random)
-    hints = random_hints(rgb, random, [0, 1, 12])
-    assert hints.shape == (3, 4, 40, 50) and hints[0].abs().max() == 0
-    for picture, hint in zip(rgb[1:], hints[1:], strict=True):
-        known = hint[3] == 1
-        assert (hint[3][~known] == 0).all() and (hint[:3, ~known] == 0).all()
-        theirs = {tuple(color) for color in picture.flatten(1).T.tolist()}
-        assert {tuple(color) for color in hint[:3, known].T.tolist()} <= theirs
-    known = hints[1, 3] == 1
-    (color,) = {tuple(one) for one in hints[1, :3, known].T.tolist()}
-    assert color in {tuple(one) for one in rgb[1][:, known].T.tolist()}  # the center pixel's
-    height, width = known.nonzero().amax(0) - known.nonzero().amin(0) + 1
-    assert height * width == known.sum()
+        assert not torch.equal(part, different)
 
 
 def test_rotating_hues_leaves_grays_alone() -> None:
@@ -258,3 +225,137 @@ def test_line_art_has_random_styles(painted: Paint, planes: Callable[..., Tensor
 def test_white_pictures_give_blank_paper() -> None:
     ink = random_line_art(torch.ones((12, 3, 48, 48)), torch.Generator().manual_seed(1))
     assert ink.mean((1, 2, 3)).max() < 0.02
+
+
+# --- regions ---------------------------------------------------------------------------------
+
+
+def two_boxes() -> tuple[Tensor, Tensor]:
+    """Ink and colors of 64 × 96 pixels: a red and a blue box on yellow."""
+    ink, rgb = torch.zeros((1, 1, 64, 96)), torch.zeros((1, 3, 64, 96))
+    rgb[:, :2] = 0.8
+    for left, channel in ((10, 0), (54, 2)):
+        box = (..., slice(12, 52), slice(left, left + 32))
+        ink[box] = 1
+        ink[..., 14:50, left + 2 : left + 30] = 0
+        rgb[box] = 0
+        rgb[(0, channel, *box[1:])] = 0.6
+    return ink, rgb
+
+
+def test_regions_get_the_median_colors_of_the_picture() -> None:
+    ink, rgb = two_boxes()
+    rgb = (rgb + 0.02 * torch.randn(rgb.shape, generator=seeding.generator(0, 0))).clamp(0, 1)
+    tokens, colors = colored(ink, rgb, 20)
+    assert tokens.area.shape == (1, 3) and colors.shape == (1, 3, 3)
+    wanted = {(0.8, 0.8, 0): 64 * 96 - 2 * 40 * 32, (0.6, 0, 0): 28 * 36, (0, 0, 0.6): 28 * 36}
+    for color, pixels in wanted.items():
+        off = (colors[0] - torch.tensor(color)).abs().amax(1)
+        assert off.min() < 0.01
+        # a region also holds its half of the lines around it
+        area = float(tokens.area[0, off.argmin()]) * 64 * 96
+        assert pixels - 1 <= area <= pixels + 0.7 * (40 * 32 - 28 * 36) * (2 if color[1] else 1)
+    assert float(tokens.area.sum()) == pytest.approx(1, rel=1e-5)
+
+
+def test_tokens_describe_the_regions_of_the_ink() -> None:
+    ink, _ = two_boxes()
+    tokens, labels = split(ink, 20)
+    assert labels.max() == 3 and (labels[ink[0, 0].numpy() == 1] == 0).all()
+    plain = ink[0, 0].numpy()
+    wanted = describe(cover_lines(labels, plain), plain, (16, 24), 3)
+    for name in ("pool", "shape", "pair", "area"):
+        np.testing.assert_array_equal(getattr(tokens, name), getattr(wanted, name))
+
+
+def test_only_the_largest_regions_are_kept() -> None:
+    ink, rgb = two_boxes()
+    tokens, colors = colored(ink, rgb, 1)
+    assert tokens.area.tolist() == [[1]]
+    np.testing.assert_allclose(colors[0], [[0.8, 0.8, 0]], atol=0.002)
+
+
+def test_a_drawing_without_paper_is_one_region() -> None:
+    black = np.ones((16, 24), np.float32)
+    np.testing.assert_array_equal(find(black, 20), np.ones((16, 24)))
+    tokens, _ = split(torch.from_numpy(black)[None, None], 20)
+    assert tokens.area.tolist() == [[1]]
+
+
+# --- batches of regions ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the two boxes as line art of every picture."""
+    ink = two_boxes()[0][..., :64]
+    monkeypatch.setattr(region_batches, "draw", lambda rgb, drawing, random: ink.clone())
+
+
+def test_a_batch_of_regions_is_padded(pictures: Path) -> None:
+    known = Pictures([pictures])
+    first, again, other = (sample(known, 3, 64, seeding.generator(0, step)) for step in (5, 5, 6))
+    count, most = first.tokens.area.shape
+    assert count == 3 and first.ink.shape == (3, 1, 64, 64)
+    assert first.rgb.shape == (3, most, 3) and first.known.shape == (3, most)
+    assert first.known.dtype == torch.bool and not (first.known & ~first.tokens.valid).any()
+    assert first.rgb[~first.tokens.valid].abs().sum() == 0
+    assert first.rgb.min() >= 0 and first.rgb.max() <= 1
+    np.testing.assert_array_equal(first.rgb, again.rgb)
+    np.testing.assert_array_equal(first.known, again.known)
+    np.testing.assert_array_equal(first.tokens.pool, again.tokens.pool)
+    assert not torch.equal(first.ink, other.ink)
+
+
+@pytest.mark.usefixtures("quick")
+def test_half_of_a_batch_has_known_colors_and_a_third_of_these_rotated_hues(
+    tmp_path: Path, names: Names
+) -> None:
+    Image.new("RGB", (64, 64), (200, 60, 30)).save(tmp_path / names[0][0])
+    batch = sample(Pictures([tmp_path]), 160, 64, seeding.generator(0, 0))
+    given = batch.known.any(1)
+    # a few are meant to be known in a fifth of the batch, of a share that may round to none
+    assert 0.3 < given.float().mean() < 0.6
+    off = (batch.rgb[:, 0] - torch.tensor([200, 60, 30]) / 255).abs().amax(1)
+    turned = off > 0.01
+    assert 0.13 < turned[given].float().mean() < 0.55
+    # without a known color, hues stay, but where the share rounded to none
+    assert turned[~given].float().mean() < 0.1
+
+
+@pytest.mark.usefixtures("quick")
+def test_large_regions_are_known_more_often(pictures: Path) -> None:
+    batch = sample(Pictures([pictures]), 160, 64, seeding.generator(1, 0))
+    area, single = batch.tokens.area, batch.known.sum(1) == 1
+    assert single.sum() > 30
+    shares = batch.known[single].float().mean(0)
+    wanted = area[0].sqrt() / area[0].sqrt().sum()
+    np.testing.assert_allclose(shares, wanted, atol=0.25)
+    assert shares[area[0].argmax()] == shares.max()
+
+
+def test_the_colors_are_those_of_the_pictures_and_white(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, names: Names
+) -> None:
+    """With as many colors as the picture has: all of them, the rare one too."""
+    monkeypatch.setattr(region_batches, "COLORS", 5)
+    four = [(220, 30, 40), (30, 60, 200), (20, 200, 90), (250, 220, 20)]
+    page = Image.new("RGB", (64, 64), four[0])
+    for index, width in enumerate((16, 16, 4), 1):
+        page.paste(four[index], (64 - 16 * index, 0, 64 - 16 * index + width, 64))
+    page.save(tmp_path / names[0][0])
+    found = choose_colors(Pictures([tmp_path]), 0)
+    assert found.dtype == torch.float32 and found.shape == (5, 3)
+    np.testing.assert_array_equal(found[0], 1)
+    off = np.abs(found[1:, None].numpy() * 255 - np.array(four)).max(2)
+    assert off.min(0).max() < 1 and off.min(1).max() < 1
+    np.testing.assert_array_equal(found, choose_colors(Pictures([tmp_path]), 0))
+
+
+def test_there_are_as_many_colors_as_the_network_has(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(region_batches, "_SAMPLES", 2000)
+    found = choose_colors(Pictures([pictures]), 3)
+    assert found.shape == (COLORS, 3) and found.min() >= 0 and found.max() <= 1
+    assert found.isfinite().all()

@@ -28,7 +28,7 @@ class Small(nn.Module):
         super().__init__()
         self.first, self.last = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 3, 3, padding=1)
 
-    def forward(self, ink: Tensor, hints: Tensor) -> Tensor:
+    def forward(self, ink: Tensor) -> Tensor:
         return self.last(torch.relu(self.first(ink))).sigmoid()
 
 
@@ -50,11 +50,11 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Sketch2ColorStage:
     return Sketch2ColorStage(Small(), 1e-3, "compact")  # type: ignore[arg-type]
 
 
-def random_batch(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-    """Ink, hints (which the network ignores) and colors."""
+def random_batch(seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Ink and colors."""
     random = torch.Generator().manual_seed(seed)
     ink, rgb = (torch.rand((2, n, 32, 32), generator=random) for n in (1, 3))
-    return ink, torch.zeros((2, 4, 32, 32)), rgb
+    return ink, rgb
 
 
 # --- the networks ----------------------------------------------------------------------------
@@ -93,7 +93,7 @@ def test_the_unet_colors_256_pixels_with_dropout_in_training(unet: UNet) -> None
     ink = (torch.rand((1, 1, 256, 256)) > 0.9).float()
     with torch.no_grad():
         unet.train()
-        one, other = (unet(ink, torch.zeros((1, 4, 256, 256))) for _ in range(2))
+        one, other = (unet(ink) for _ in range(2))
     assert one.shape == (1, 3, 256, 256) and one.min() >= 0 and one.max() <= 1
     assert (one - other).abs().max() > 1e-4  # dropout
 
@@ -131,9 +131,9 @@ def test_the_losses_are_those_of_the_article(
 
     monkeypatch.setattr(pix2pix, "optimizer_step", noted)
     network, discriminator = deepcopy(stage.network), deepcopy(stage._discriminator)
-    ink, hints, rgb = random_batch()
-    found = stage.step(ink, hints, rgb, 0.3)
-    made = network(ink, hints).detach()
+    ink, rgb = random_batch()
+    found = stage.step(ink, rgb, 0.3)
+    made = network(ink).detach()
     ours, theirs = (one.double().numpy() * 2 - 1 for one in (made, rgb))
     pixels = np.abs(ours - theirs).mean()
     vgg = features.load("compact", padding="zeros")

@@ -75,6 +75,22 @@ def test_the_pictures_are_whole_and_compose_to_the_merged_one() -> None:
     np.testing.assert_array_equal(composed.convert("RGB"), merged)
 
 
+def test_layers_have_places_and_blend_modes() -> None:
+    plain = layered()
+    layers = Layers(
+        plain.layers,
+        plain.merged,
+        hidden=("colors",),
+        places={"colors": (7, 3)},
+        blends={"lines": "svg:multiply"},
+    )
+    lines, colors = ElementTree.fromstring(written(layers).read("stack.xml"))[0]  # noqa: S314
+    assert (lines.get("x"), lines.get("y")) == ("0", "0")
+    assert (colors.get("x"), colors.get("y")) == ("7", "3")
+    assert (lines.get("composite-op"), colors.get("composite-op")) == ("svg:multiply", None)
+    assert (lines.get("visibility"), colors.get("visibility")) == ("visible", "hidden")
+
+
 @pytest.mark.parametrize(
     ("size", "small"), [((30, 20), (30, 20)), ((700, 350), (256, 128)), ((2, 600), (1, 256))]
 )
