@@ -37,6 +37,8 @@ API = {
         "stylize",
         "hybridize",
         "colorize",
+        "Coloring",
+        "regions",
         "sketch",
         "beautify",
         "generate",

@@ -16,6 +16,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 import limner
+import make_drawings
 
 HERE = Path(__file__).parent
 IMAGES = HERE.parent / "docs" / "images"
@@ -187,11 +188,11 @@ def colorize() -> None:
     sheet("colorize", [(text, picture.crop(box)) for text, picture in shown])
     colors = "#2b4c7e,#e8d5b5,#c0504d"
     own = kept("colorize-palette", limner.colorize, DRAWING, palette=colors)
-    taken = kept("colorize-from", limner.colorize, DRAWING, palette_from=PAINTING)
+    taken = kept("colorize-from", limner.colorize, DRAWING, palette=PAINTING)
     soft = kept("colorize-soften", limner.colorize, DRAWING, lines="soften")
     shown = [
         (f'--palette "{colors[:8]}…"', own),
-        ("--palette-from painting.jpg", taken),
+        ("--palette painting.jpg", taken),
         ("--lines soften", soft),
     ]
     sheet("colorize-palette", [(text, picture.crop(box)) for text, picture in shown])
@@ -203,6 +204,20 @@ def colorize() -> None:
         )
     cropped = [(text, picture.crop(box)) for text, picture in rows]
     sheet("sketch", cropped[:2], cropped[2:], quality=76)
+
+
+def drawings() -> None:
+    """Make the sheets of twelve drawings: each plain, without hints, and with three hints."""
+    rows: list[list[Labeled]] = []
+    for name, (draw, hints) in make_drawings.DRAWINGS.items():
+        drawing = draw()
+        plain = kept(f"drawing-{name}", limner.colorize, drawing)
+        hinted = kept(f"drawing-{name}-hints", limner.colorize, drawing, hint=hints)
+        labels = (name.replace("-", " "), "without hints", f"with {len(hints)} hints")
+        pictures = (drawing, plain, hinted)
+        rows.append([(text, picture) for text, picture in zip(labels, pictures, strict=True)])
+    for number in range(3):
+        sheet(f"colorize-drawings-{number + 1}", *rows[4 * number : 4 * number + 4], quality=50)
 
 
 def beautify() -> None:
@@ -274,7 +289,10 @@ def upscale() -> None:
     sheet("print-fit", placed)
 
 
-GUIDES = {one.__name__: one for one in (stylize, hybridize, colorize, beautify, generate, upscale)}
+GUIDES = {
+    one.__name__: one
+    for one in (stylize, hybridize, colorize, drawings, beautify, generate, upscale)
+}
 
 if __name__ == "__main__":
     for guide in sys.argv[1:] or GUIDES:

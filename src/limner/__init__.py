@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from limner.beauty.beautify import beautify
     from limner.beauty.predictability import predictability
     from limner.beauty.train import train_beautifier
+    from limner.colorization.coloring import Coloring
     from limner.colorization.colorize import colorize
     from limner.colorization.train import train_colorizer
     from limner.errors import InputError, LimnerError, OptionError, OutputError, WeightsError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from limner.generation.variations import variations
     from limner.hybrid.hybridize import hybridize
     from limner.io.writing import write
+    from limner.line_art.regions import regions
     from limner.line_art.sketch import sketch
     from limner.progress import Progress, Stop
     from limner.style.stylize import stylize
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 # Every public name, and the module that holds it: imported, and torch with it, on first use.
 _MODULES = {
+    "Coloring": "colorization.coloring",
     "InputError": "errors",
     "LimnerError": "errors",
     "OptionError": "errors",
@@ -44,6 +47,7 @@ _MODULES = {
     "hybridize": "hybrid.hybridize",
     "predictability": "beauty.predictability",
     "print_ready": "upscaling.print_ready",
+    "regions": "line_art.regions",
     "replay": "batch.replay",
     "sketch": "line_art.sketch",
     "stylize": "style.stylize",
@@ -58,6 +62,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "Coloring",
     "InputError",
     "LimnerError",
     "OptionError",
@@ -73,6 +78,7 @@ __all__ = [
     "hybridize",
     "predictability",
     "print_ready",
+    "regions",
     "replay",
     "sketch",
     "stylize",

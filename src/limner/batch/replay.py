@@ -16,6 +16,7 @@ from PIL import Image
 import limner
 from limner import signature
 from limner._version import __version__
+from limner.color.palette import are_colors
 from limner.errors import InputError, printable
 from limner.io import recipe_of
 from limner.nn import weights
@@ -37,6 +38,7 @@ VERBS = (
 # What recipes of version 0.1 call by another name: verbs, options, and words that options take.
 RENAMED_VERBS = {"draw": "sketch"}
 RENAMED_OPTIONS: dict[str, dict[str, str]] = {
+    "colorize": {"palette_from": "palette"},
     "hybridize": {"near_grey": "near_gray"},
     "upscale": {"colour_lock": "color_lock"},
 }
@@ -76,6 +78,9 @@ def replay(picture: Path, *, device: str = "auto", on_step: OnStep = silent) -> 
     verb, version, inputs, options, files = _checked_recipe(picture)
     if version != __version__:
         note = f"made with limner {version}; {__version__} may give a different picture"
+        on_step(Progress("replay", "", 0, 0, 0.0, note=f"{printable(picture)}: {note}"))
+    if verb.__name__ == "colorize" and "gap" not in options:
+        note = "was colored by an older network; today's gives other colors"
         on_step(Progress("replay", "", 0, 0, 0.0, note=f"{printable(picture)}: {note}"))
     finder = _FileFinder(picture, files)
     known = _options_of(verb)
@@ -160,7 +165,11 @@ def _renamed(
     options: Mapping[str, Any], names: Mapping[str, str], words: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Any]:
     """Translate options, and the words they take, to those of today."""
-    renamed = {names.get(name, name): value for name, value in options.items()}
+    renamed = dict(options)
+    for old, new in names.items():
+        value = renamed.pop(old, None)
+        if value is not None or (old in options and new not in options):
+            renamed[new] = value
     for name, table in words.items():
         if isinstance(renamed.get(name), str):
             renamed[name] = table.get(renamed[name], renamed[name])
@@ -197,6 +206,8 @@ class _FileFinder:
         if not isinstance(value, str) or value in option.choices:
             return value
         is_file = value in self.hashes or Path(value).suffix in weights.SUFFIXES
+        if option.name == "palette" and not is_file and are_colors(value):
+            return value
         return self.find(value) if is_file or option.picture else value
 
     def find(self, name: str) -> str:

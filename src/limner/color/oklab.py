@@ -38,3 +38,13 @@ def to_srgb(lab: Tensor) -> Tensor:
     return torch.where(
         linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp(min=1e-9) ** (1 / 2.4) - 0.055
     )
+
+
+def of_colors(rgb: Tensor) -> Tensor:
+    """Convert a list of colors [..., 3] from sRGB in 0..1 to Oklab."""
+    return from_srgb(rgb.reshape(-1, 3).T[None, :, None])[0, :, 0].T.view_as(rgb)
+
+
+def to_colors(lab: Tensor) -> Tensor:
+    """Convert a list of colors [..., 3] from Oklab to sRGB, clipped to 0..1."""
+    return to_srgb(lab.reshape(-1, 3).T[None, :, None])[0, :, 0].T.reshape(lab.shape)

@@ -1,29 +1,65 @@
-"""Color palettes: read them from text, find them in pictures, and recolor pictures with them."""
+"""Color palettes: read them from text, or find them in pictures."""
 
-import re
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from limner import io
 from limner.color import oklab
-from limner.errors import OptionError, printable
+from limner.color.names import parse_color
+from limner.errors import OptionError
+from limner.io import Picture, Source
+from limner.nn import images
 
-MAX_COLORS = 12  # in a palette
+MAX_COLORS = 256  # in a palette
 MAIN_COLORS = 6  # found in a picture
-_SHADING = torch.tensor([0.8, 0.3, 0.3])  # shares of the L, a and b shading that recoloring keeps
 _SAME = 0.04  # main colors are at least this far apart in Oklab
-_FALLOFF = 0.08  # in Oklab: how far a main color pulls the pixels around it along
+_SIZE = 256  # pixels of the longest side at which main colors are looked for
+_LEAST = 0.01  # share of the pixels of a main color
 _EVERY = 7  # k-means reads every seventh pixel: nearly the same result, in a seventh of the time
 _ROUNDS = 12  # of k-means
 
 
-def parse(text: str) -> Tensor:
-    """Read ``"#aa3311,#ffe0bd"`` as colors [n, 3], sRGB in 0..1.
+def read(
+    palette: Source | None, *, allow_huge: bool = False
+) -> tuple[Tensor | None, Picture | None]:
+    """Read a palette: a list of colors, or the main colors of a picture.
+
+    Returns
+    -------
+    tuple
+        The colors [n, 3], sRGB in 0..1, and the picture if there is one.
 
     Raises
     ------
     OptionError
-        The text is not a list of 1 to 12 colors.
+        The text has no color, or too many.
+    InputError
+        It is neither a list of colors nor a picture that can be read.
+    """
+    if palette is None:
+        return None, None
+    if isinstance(palette, str) and are_colors(palette):
+        return parse(palette), None
+    picture = io.read(palette, allow_huge=allow_huge)
+    rgb = io.on_white(picture)
+    step = -(-max(images.size_of(rgb)) // _SIZE)
+    return main_colors(rgb[..., ::step, ::step]), picture  # resizing would mix colors at edges
+
+
+def are_colors(text: str) -> bool:
+    """Whether a text is meant as a list of colors: names of pictures have an ending."""
+    return text[:1] == "#" or not Path(text).suffix
+
+
+def parse(text: str) -> Tensor:
+    """Read ``"#aa3311,#fed,gold"`` as colors [n, 3], sRGB in 0..1.
+
+    Raises
+    ------
+    OptionError
+        The text is not a list of 1 to ``MAX_COLORS`` colors.
     """
     words = [word.strip() for word in text.split(",") if word.strip()]
     if not 1 <= len(words) <= MAX_COLORS:
@@ -31,83 +67,31 @@ def parse(text: str) -> Tensor:
             f"--palette: has {len(words)} colors; must be from 1 to {MAX_COLORS}, "
             'as in "#aa3311,#ffe0bd"'
         )
-    for word in words:
-        if not re.fullmatch(r"#[0-9a-fA-F]{6}", word):
-            raise OptionError(
-                f"--palette {printable(word)}: write each color as #rrggbb, such as #aa3311"
-            )
-    values = [[int(word[i : i + 2], 16) for i in (1, 3, 5)] for word in words]
-    return torch.tensor(values) / 255
+    return torch.tensor([parse_color(word, "--palette") for word in words])
 
 
 def main_colors(rgb: Tensor) -> Tensor:
     """Find the main colors [n, 3] of a picture [1, 3, H, W], at most ``MAIN_COLORS``."""
-    pixels = oklab.from_srgb(rgb)[0].flatten(1).T
-    centers = _kmeans(pixels, torch.ones(len(pixels), device=rgb.device), MAIN_COLORS)
-    return oklab.to_srgb(centers.T[None, :, None])[0, :, 0].T
+    return oklab.to_colors(_kmeans(oklab.from_srgb(rgb)[0].flatten(1).T))
 
 
-def recolor(rgb: Tensor, palette: Tensor) -> Tensor:
-    """Move the colors of a picture to those of a palette (after Chang et al. 2015).
+def _kmeans(points: Tensor) -> Tensor:
+    """Cluster points [N, 3]: at most ``MAIN_COLORS`` centers [n, 3].
 
-    The main colors of the picture are matched with the palette, nearest pairs first. Every pixel
-    then moves with the main colors near it, and keeps most of its shading. White paper stays white.
-
-    Parameters
-    ----------
-    rgb : Tensor
-        [1, 3, H, W], sRGB in 0..1.
-    palette : Tensor
-        [n, 3], sRGB in 0..1.
-
-    Returns
-    -------
-    Tensor
-        [1, 3, H, W].
+    It starts from points that are far apart, and from fewer if the points have fewer distinct
+    colors. Small clusters, such as the soft edges of areas, are dropped.
     """
-    lab = oklab.from_srgb(rgb)
-    targets = oklab.from_srgb(palette.to(rgb).T[None, :, None])[0, :, 0].T
-    pixels = lab[0].flatten(1).T
-    # 0 for white, 1 for anything darker or more colorful
-    strength = ((1 - pixels[:, 0]) * 4 + pixels[:, 1:].norm(dim=1) * 8).clamp(0, 1)
-    centers = _kmeans(pixels, strength, len(palette))
-    near = torch.softmax(-((torch.cdist(pixels, centers) / _FALLOFF) ** 2), 1)
-    shading = pixels - near @ centers
-    matched = targets[_match(torch.cdist(centers, targets))]
-    moved = near @ matched + shading * _SHADING.to(rgb)
-    moved = torch.lerp(pixels, moved, strength[:, None])
-    return oklab.to_srgb(moved.T.view_as(lab))
-
-
-def _kmeans(points: Tensor, weights: Tensor, count: int) -> Tensor:
-    """Cluster points [N, 3] with weights [N]: at most `count` centers [n, 3].
-
-    It starts from points that are far apart, and from fewer than `count` if the points have fewer
-    distinct colors.
-    """
-    points, weights = points[::_EVERY], weights[::_EVERY] + 1e-6
-    centers = points[weights.argmax()][None]
-    while len(centers) < count:
+    points = points[::_EVERY]
+    centers = points[:1].clone()
+    while len(centers) < MAIN_COLORS:
         distances = torch.cdist(points, centers).amin(1)
-        if float((distances * (weights > 0.1)).max()) < _SAME:
+        if float(distances.max()) < _SAME:
             break
-        centers = torch.cat((centers, points[(distances * weights).argmax()][None]))
+        centers = torch.cat((centers, points[distances.argmax()][None]))
     for _ in range(_ROUNDS):
         nearest = torch.cdist(points, centers).argmin(1)
         for index in range(len(centers)):
-            members = (nearest == index) * weights
-            if members.sum() > 1e-3:
-                centers[index] = (points * members[:, None]).sum(0) / members.sum()
-    return centers
-
-
-def _match(distances: Tensor) -> Tensor:
-    """Give each row of [n, m], n ≤ m, a column of its own: the nearest pair first."""
-    columns = torch.zeros(len(distances), dtype=torch.long, device=distances.device)
-    left = distances.clone()
-    for _ in range(len(distances)):
-        row, column = divmod(int(left.argmin()), left.shape[1])
-        columns[row] = column
-        left[row] = torch.inf
-        left[:, column] = torch.inf
-    return columns
+            if (nearest == index).any():
+                centers[index] = points[nearest == index].mean(0)
+    share = torch.bincount(nearest, minlength=len(centers)) / len(points)
+    return centers[share >= _LEAST]

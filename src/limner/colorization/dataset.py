@@ -4,8 +4,10 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from skimage import feature
 from torch import Tensor
 
 from limner import io
@@ -91,6 +93,12 @@ class Pictures:
             return None
         return lines.extract_ink(images.resize(_center_square(drawing), (size, size)))
 
+    def thumbnail(self, index: int) -> Tensor:
+        """Return evenly spaced pixels of one picture, uint8 [256, 3]."""
+        step = SIDE // 16
+        center = _center_square(self._pairs[index][0])[0, :, step // 2 :: step, step // 2 :: step]
+        return (center.flatten(1).T * 255).round().to(torch.uint8)
+
     def sample(self, size: int, random: torch.Generator) -> Pair:
         """Draw a picture and its drawing, [1, 3, size, size] in 0..1: a random crop, mirrored."""
         which, zoom, down, across, mirror = torch.rand(5, generator=random).tolist()
@@ -108,27 +116,17 @@ class Pictures:
 
 
 def sample_batch(
-    pictures: Pictures, count: int, size: int, random: torch.Generator, *, hints: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw a batch: ink [count, 1, size, size], hints [count, 4, …] and colors [count, 3, …].
-
-    With hints, about every second picture has some. A third of those pictures have their hues
-    rotated, so that the network can know the colors only from the hints.
-    """
+    pictures: Pictures, count: int, size: int, random: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Draw a batch: ink [count, 1, size, size] and colors [count, 3, size, size]."""
     pairs = [pictures.sample(size, random) for _ in range(count)]
-    rgb = torch.cat([picture for picture, _ in pairs])
-    tosses = torch.rand((count, 3), generator=random)
-    counts = [int(30 ** toss[1]) if hints and toss[0] < 0.5 else 0 for toss in tosses.tolist()]
-    rotate = [
-        bool(n) and toss < 1 / 3 for n, toss in zip(counts, tosses[:, 2].tolist(), strict=True)
-    ]
-    rotated = rotate_hues(rgb, random)
-    rgb = torch.where(torch.tensor(rotate)[:, None, None, None], rotated, rgb)
-    ink = [
-        random_line_art(picture[None], random) if drawing is None else lines.extract_ink(drawing)
-        for picture, (_, drawing) in zip(rgb, pairs, strict=True)
-    ]
-    return torch.cat(ink), random_hints(rgb, random, counts), rgb
+    ink = [draw(rgb, drawing, random) for rgb, drawing in pairs]
+    return torch.cat(ink), torch.cat([rgb for rgb, _ in pairs])
+
+
+def draw(rgb: Tensor, drawing: Tensor | None, random: torch.Generator) -> Tensor:
+    """Return the ink [1, 1, H, W] of a picture: its drawing's, or line art in a random style."""
+    return random_line_art(rgb, random) if drawing is None else lines.extract_ink(drawing)
 
 
 def is_held_out(path: Path) -> bool:
@@ -147,11 +145,13 @@ def _random_line_art(rgb: Tensor, random: torch.Generator) -> Tensor:
 
     luma, size = images.luma(rgb), images.size_of(rgb)
     kind = uniform(0, 1)
-    if kind < 0.4:
+    if kind < 0.3:
         sigma, k = uniform(0.4, 1.0), uniform(1.6, 2.6)
         ink = lines.xdog(luma, sigma=sigma, k=k, gamma=uniform(0.96, 0.99), phi=uniform(50, 1000))
-    elif kind < 0.8:
+    elif kind < 0.6:
         ink = lines.contour(rgb, sigma=uniform(0.5, 1.2), strength=uniform(5, 20))
+    elif kind < 0.85:
+        ink = _canny(rgb, sigma=uniform(0.6, 1.6), high=uniform(0.05, 0.2))
     else:
         ink = lines.pencil(luma, radius=int(uniform(1, 3))) * uniform(1, 2)
     ink = ink.clamp(0, 1)
@@ -173,22 +173,11 @@ def _random_line_art(rgb: Tensor, random: torch.Generator) -> Tensor:
     return lines.extract_ink(drawing.expand(-1, 3, -1, -1))
 
 
-def random_hints(rgb: Tensor, random: torch.Generator, counts: Sequence[int]) -> Tensor:
-    """Mark random squares of pictures [N, 3, H, W] with their true colors; hints [N, 4, H, W].
-
-    Each picture has its own number of squares; each square has the color of its center pixel.
-    """
-    hints = torch.zeros((len(rgb), 4, *images.size_of(rgb)))
-    height, width = images.size_of(rgb)
-    for picture, hint, count in zip(rgb, hints, counts, strict=True):
-        for down, across, share in torch.rand((count, 3), generator=random).tolist():
-            radius = 1 + int(share * height / 64)
-            y, x = int(down * height), int(across * width)
-            rows = slice(max(0, y - radius), y + radius + 1)
-            columns = slice(max(0, x - radius), x + radius + 1)
-            hint[:3, rows, columns] = picture[:, y, x, None, None]
-            hint[3, rows, columns] = 1
-    return hints
+def _canny(rgb: Tensor, sigma: float, high: float) -> Tensor:
+    """Draw the edges of a picture [1, 3, H, W] that the Canny detector finds in any channel."""
+    channels = rgb[0].numpy()
+    edges = [feature.canny(one, sigma, 0.4 * high, high) for one in channels]
+    return torch.from_numpy(np.logical_or.reduce(edges).astype(np.float32))[None, None]
 
 
 def rotate_hues(rgb: Tensor, random: torch.Generator) -> Tensor:

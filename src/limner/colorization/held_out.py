@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from limner.colorization import dataset
-from limner.nn import images, seeding
+from limner.nn import seeding
 from limner.train.metrics import psnr, ssim
 
-Network = Callable[[Tensor, Tensor], Tensor]  # ink and hints → colors
+Network = Callable[[Tensor], Tensor]  # ink [N, 1, H, W] → colors [N, 3, H, W]
 
 SAMPLES = 8  # drawings on a sample sheet
 _BATCH = 8  # drawings that are colored at once
@@ -70,8 +70,7 @@ class HeldOut:
         made = []
         for start in range(0, len(ink), _BATCH):
             part = ink[start : start + _BATCH]
-            hints = torch.zeros((len(part), 4, *images.size_of(part)), device=self.device)
-            made.append(network(part.to(self.device), hints).cpu())
+            made.append(network(part.to(self.device)).cpu())
         return torch.cat(made).clamp(0, 1)
 
 

@@ -50,8 +50,8 @@ class UNet(nn.Module):
         self.last = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(channels, 3, 4, 2, 1), nn.Tanh())
         _init_normal(self)
 
-    def forward(self, ink: Tensor, hints: Tensor) -> Tensor:
-        """Color ink [N, 1, 256, 256]: sRGB [N, 3, 256, 256] in 0..1. Hints are ignored."""
+    def forward(self, ink: Tensor) -> Tensor:
+        """Color ink [N, 1, 256, 256]: sRGB [N, 3, 256, 256] in 0..1."""
         x = (1 - 2 * ink).expand(-1, 3, -1, -1)
         skips = []
         for layer in self.down:
@@ -113,13 +113,12 @@ class Sketch2ColorStage(Stage[UNet]):
             discriminator_adam=self._discriminator_adam,
         )
 
-    def step(self, ink: Tensor, hints: Tensor, rgb: Tensor, share: float) -> dict[str, float]:
+    def step(self, ink: Tensor, rgb: Tensor, share: float) -> dict[str, float]:
         """Train on ink [N, 1, 256, 256] and colors [N, 3, 256, 256]; return the losses.
 
-        Hints and the share of the learning rate are ignored: the networks take no hints, and the
-        rate is constant.
+        The share of the learning rate is ignored: the rate is constant.
         """
-        made = self.network(ink, hints)
+        made = self.network(ink)
         fake_logits = self._discriminator(ink, made)
         adversarial = F.binary_cross_entropy_with_logits(fake_logits, torch.ones_like(fake_logits))
         pixels = F.l1_loss(2 * made, 2 * rgb)  # in −1..1, as are the differences below

@@ -164,6 +164,8 @@ def join(first: Spots, second: Spots) -> Spots:
     Both are of the same drawing.
     """
     assert first.places.shape == second.places.shape, (first.places.shape, second.places.shape)
+    if not len(first) or not len(second):
+        return second if len(second) else first
     above = np.where(second.places > 0, second.places + len(first), first.places)
     return _compact(
         above.astype(np.int32),
@@ -178,6 +180,8 @@ def _compact(
     centers: npt.NDArray[np.float32],
 ) -> Spots:
     """Drop spots without a pixel, and number the others 1 to n."""
+    if not len(colors):
+        return Spots(places, colors, centers)
     kept = np.bincount(places.ravel(), minlength=len(colors) + 1)[1:] > 0
     numbers = np.concatenate(([0], np.cumsum(kept) * kept)).astype(np.int32)
     return Spots(numbers[places], colors[kept], centers[kept])

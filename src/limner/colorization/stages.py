@@ -1,20 +1,23 @@
-"""The two stages of training the colorizing network: reconstruction, then adversarial."""
+"""The training stage of the colorizing network: guess the hidden colors of regions."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from limner.colorization.network import Colorizer
-from limner.nn import features
-from limner.train.adversarial import Discriminator, relativistic_average
+from limner.color import oklab
+from limner.colorization.network import COLORS, Colorizer
+from limner.colorization.tokens import Tokens
 from limner.train.optim import Stage, muon_and_adam, optimizer_step
 
-TAPS = ("1_2", "2_2", "3_3", "4_3")  # of the compact perceptual network, with equal weights
-FEATURE_WEIGHT, ADVERSARIAL_WEIGHT = 0.3, 0.02  # weights of the losses; the L1 loss has 1
+CLASS_WEIGHT, MEAN_WEIGHT = 1.0, 6.0  # weights of the cross-entropy and of the L1 loss
+_WIDTH = 0.04  # in Oklab: a color also counts as the colors this near to it
+_UNIFORM = 0.5  # share of the uniform distribution in the rebalancing (Zhang et al. 2016, eq. 4)
+_DECAY = 0.99  # of the running frequency of the colors
 
 
-class ReconstructionStage(Stage[Colorizer]):
-    """L1 and feature loss. The colors are safe, and pale where the network cannot know them.
+class RegionStage(Stage[Colorizer]):
+    """Cross-entropy over colors, rebalanced so that rare colors count, and L1 of the mean color.
+
+    Each region counts with the square root of its area.
 
     Parameters
     ----------
@@ -26,77 +29,54 @@ class ReconstructionStage(Stage[Colorizer]):
 
     def __init__(self, network: Colorizer, rate: float) -> None:
         self._muon, self._adam = muon_and_adam(network, rate)
-        self._features = features.load("compact", next(network.parameters()).device)
-        super().__init__(network, muon=self._muon, adam=self._adam)
+        self._frequency = _Frequency(network.colors.device)
+        super().__init__(network, muon=self._muon, adam=self._adam, frequency=self._frequency)
 
-    def step(self, ink: Tensor, hints: Tensor, rgb: Tensor, share: float) -> dict[str, float]:
-        """Train on ink [N, 1, H, W], hints [N, 4, H, W], colors [N, 3, H, W]; return the losses.
-
-        `share` is the share of the learning rate, 0 to 1.
-        """
-        made = self.network(ink, hints)
-        pixels, perceptual = F.l1_loss(made, rgb), feature_loss(self._features, made, rgb)
-        optimizer_step(pixels + FEATURE_WEIGHT * perceptual, share, self._muon, self._adam)
-        self.average.update(self.network)
-        return {"loss": pixels.item(), "features": perceptual.item()}
-
-
-class AdversarialStage(Stage[Colorizer]):
-    """The losses of the first stage, and a discriminator that sees lines and colors.
-
-    It makes the colors as strong as those of the pictures. The adversarial loss is the relativistic
-    average loss (Jolicoeur-Martineau 2018).
-
-    Parameters
-    ----------
-    network : Colorizer
-        The network from the first stage; the stage runs on its device.
-    rate : float
-        The highest learning rate of the first stage. The network gets a tenth of it, the
-        discriminator half of it.
-    """
-
-    def __init__(self, network: Colorizer, rate: float) -> None:
-        device = next(network.parameters()).device
-        discriminator, rate = Discriminator(channels=4).to(device), rate / 10
-        betas = (0.5, 0.99)
-        self._discriminator = discriminator
-        self._adam = torch.optim.Adam(network.parameters(), rate, betas=betas)
-        self._discriminator_adam = torch.optim.Adam(
-            discriminator.parameters(), 5 * rate, betas=betas
-        )
-        self._features = features.load("compact", device)
-        super().__init__(
-            network,
-            adam=self._adam,
-            discriminator=discriminator,
-            discriminator_adam=self._discriminator_adam,
-        )
-
-    def step(self, ink: Tensor, hints: Tensor, rgb: Tensor, share: float) -> dict[str, float]:
-        """Train on ink [N, 1, H, W], hints [N, 4, H, W], colors [N, 3, H, W]; return the losses.
+    def step(
+        self, ink: Tensor, tokens: Tokens, rgb: Tensor, known: Tensor, share: float
+    ) -> dict[str, float]:
+        """Train on a batch (`region_batches.Batch`) and return the losses.
 
         `share` is the share of the learning rate, 0 to 1.
         """
-        made = self.network(ink, hints)
-        real = self._discriminator(torch.cat((rgb, ink), 1))
-        pixels, perceptual = F.l1_loss(made, rgb), feature_loss(self._features, made, rgb)
-        fake = self._discriminator(torch.cat((made, ink), 1))
-        adversarial = relativistic_average(fake, real.detach())
-        total = pixels + FEATURE_WEIGHT * perceptual + ADVERSARIAL_WEIGHT * adversarial
-        optimizer_step(total, share, self._adam)
+        described = self.network.embed(self.network.encode(ink), tokens)
+        logits, mean = self.network.choose(described, tokens, rgb, known)
+        weight = tokens.area.sqrt() * ~known
+        weight = weight / weight.sum(1, keepdim=True).clamp(min=0.1)
+        target = soft_targets(rgb, self.network.colors)
+        rarity = target @ self._frequency.update(target, weight)
+        entropy = -(target * logits.log_softmax(-1)).sum(-1)
+        classes = (entropy * weight * rarity).sum() / len(weight)
+        distance = ((mean - rgb).abs().mean(-1) * weight).sum() / len(weight)
+        total = CLASS_WEIGHT * classes + MEAN_WEIGHT * distance
+        optimizer_step(total, share, self._muon, self._adam)
         self.average.update(self.network)
-        fake = self._discriminator(torch.cat((made.detach(), ink), 1))
-        discriminator = relativistic_average(real, fake)
-        optimizer_step(discriminator, share, self._discriminator_adam)
-        losses = {"loss": pixels, "features": perceptual, "adversarial": adversarial}
-        losses |= {"discriminator": discriminator}
-        return {name: value.item() for name, value in losses.items()}
+        return {"loss": total.item(), "classes": classes.item(), "mean": distance.item()}
 
 
-def feature_loss(network: features.VGG, made: Tensor, real: Tensor) -> Tensor:
-    """Mean distance between the features of pictures [N, 3, H, W], relative to each tap's mean.
+class _Frequency:
+    """The running frequency of the colors, and the weights that balance it."""
 
-    The pictures are halved first: colors show just as well, at a quarter of the cost.
-    """
-    return features.distance(network, F.avg_pool2d(made, 2), F.avg_pool2d(real, 2), TAPS)
+    def __init__(self, device: torch.device) -> None:
+        self.share = torch.full((COLORS,), 1 / COLORS, device=device)
+
+    def update(self, target: Tensor, weight: Tensor) -> Tensor:
+        """Add a batch; return the weights of the colors [COLORS], 1 in the mean."""
+        seen = (target * weight[..., None]).sum((0, 1))
+        self.share.lerp_(seen / seen.sum().clamp(min=1e-6), 1 - _DECAY)
+        weights = 1 / ((1 - _UNIFORM) * self.share + _UNIFORM / COLORS)
+        return weights / (weights @ self.share)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return what a checkpoint holds."""
+        return {"share": self.share}
+
+    def load_state_dict(self, state_dict: dict[str, Tensor]) -> None:
+        """Continue from a checkpoint."""
+        self.share.copy_(state_dict["share"])
+
+
+def soft_targets(rgb: Tensor, colors: Tensor) -> Tensor:
+    """Spread true colors [N, T, 3] over the colors near them: a distribution [N, T, COLORS]."""
+    distance = torch.cdist(oklab.of_colors(rgb), oklab.of_colors(colors)[None])
+    return torch.softmax(-((distance / _WIDTH) ** 2), -1)

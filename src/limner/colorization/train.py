@@ -2,17 +2,19 @@
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
+from torch import Tensor
 
-from limner.checks import check_choice, check_range
-from limner.colorization import dataset, pix2pix
+from limner.checks import check_choice
+from limner.colorization import dataset, pix2pix, proposal, region_batches
 from limner.colorization.held_out import HeldOut
 from limner.colorization.network import SIZE, Colorizer
-from limner.colorization.stages import AdversarialStage, ReconstructionStage
+from limner.colorization.stages import RegionStage
 from limner.errors import OptionError
 from limner.nn import devices, seeding, weights
 from limner.nn.features import load as load_features
@@ -27,19 +29,15 @@ class _Preset(NamedTuple):
     """The defaults of a preset, and whether its network takes hints."""
 
     steps: int | None  # None: a number of epochs
-    adversarial_steps: int
     batch_size: int
     size: int
     learning_rate: float
     features: str | None
-    hints: bool
 
 
 _PRESETS = {
-    "default": _Preset(2000, 300, 16, SIZE, 1.5e-3, None, hints=True),
-    "article": _Preset(
-        None, 0, pix2pix.BATCH_SIZE, pix2pix.SIZE, pix2pix.LEARNING_RATE, "vgg16", hints=False
-    ),
+    "default": _Preset(3000, 32, SIZE, 1.5e-3, None),
+    "article": _Preset(None, pix2pix.BATCH_SIZE, pix2pix.SIZE, pix2pix.LEARNING_RATE, "vgg16"),
 }
 
 
@@ -51,7 +49,6 @@ def train_colorizer(
     drawings: Path | None = None,
     direction: Literal["color-left", "color-right"] | None = None,
     steps: int | None = None,
-    adversarial_steps: int | None = None,
     batch_size: int | None = None,
     size: int | None = None,
     learning_rate: float | None = None,
@@ -82,13 +79,9 @@ def train_colorizer(
         Give this if each file holds a picture and its drawing side by side: ``color-left`` if the
         colored half is on the left, ``color-right`` if it is on the right.
     steps : int
-        Optimizer steps of the first stage, which learns the pixels and features of the pictures.
-        Default: 2000; for the article, 43 epochs.
-    adversarial_steps : int
-        Optimizer steps of the second stage, which makes the colors stronger with the help of a
-        discriminator. Default: 300. The article has no second stage.
+        Optimizer steps. Default: 3000; for the article, 43 epochs.
     batch_size : int
-        Pictures per step. Default: 16; for the article, 8.
+        Pictures per step. Default: 32; for the article, 8.
     size : int
         Side of the pictures in pixels, a multiple of 64. Default: 128, or 256 with --preset
         article, which allows no other.
@@ -130,10 +123,9 @@ def train_colorizer(
     check_choice("preset", preset, _PRESETS)
     check_choice("direction", direction, DIRECTIONS)
     check_training(learning_rate, steps=steps, batch_size=batch_size, save_every=save_every)
-    check_range("adversarial_steps", adversarial_steps, 0)
     defaults = _PRESETS[preset]
     size = defaults.size if size is None else size
-    _check_combination(preset, drawings, direction, adversarial_steps, size, features)
+    _check_combination(preset, drawings, direction, size, features)
     torch_device = devices.pick(device)
     if features is None:
         features = defaults.features
@@ -147,82 +139,95 @@ def train_colorizer(
     rate = learning_rate or defaults.learning_rate
     if steps is None:
         steps = defaults.steps or pix2pix.EPOCHS * math.ceil(len(training_set) / batch_size)
-    if adversarial_steps is None:
-        adversarial_steps = defaults.adversarial_steps
     options: dict[str, object] = {
         "pictures": [folder.name for folder in pictures],
         "preset": preset,
         "drawings": drawings and drawings.name,
         "direction": direction,
         "steps": steps,
-        "adversarial_steps": adversarial_steps,
         "batch_size": batch_size,
         "size": size,
         "learning_rate": rate,
         "features": features,
         "seed": seed,
     }
-    total, note = steps + adversarial_steps, _swapped_note(training_set, drawings)
-    stages = _stages(preset, steps, total, features)
-    logs = [stage.name for stage in stages]
-    with Run("colorizer", run, options, resume=resume, on_step=on_step, logs=logs) as record:
+    recipe = _region_recipe(seed) if preset == "default" else _pixel_recipe(features)
+    note = _swapped_note(training_set, drawings)
+    with (
+        Run("colorizer", run, options, resume=resume, on_step=on_step) as record,
+        ThreadPoolExecutor(1) as executor,
+    ):
         torch.manual_seed(seed)
-        network: Any = Colorizer() if preset == "default" else pix2pix.UNet()
         # channels last is a sixth faster on a CPU
-        network = network.to(torch_device, memory_format=torch.channels_last)
-        saved: dict[str, Any] = record.load() if resume else {"step": 0}
-        for name, build, first, end in stages:
-            torch.manual_seed(seed)  # a resumed run builds the discriminator with the same weights
-            stage = build(network, rate)
-            stage.load_state_dict(saved.get(name, {}))
-            for step in range(max(first, saved["step"]), end):
-                random = seeding.generator(seed, step)
-                torch.manual_seed(seeding.step_seed(seed, step))  # for dropout
-                batch = dataset.sample_batch(
-                    training_set, batch_size, size, random, hints=defaults.hints
-                )
-                share = cosine(step - first, end - first)
-                losses = stage.step(*(part.to(torch_device) for part in batch), share)
-                done = step + 1
-                state = partial(_state, done, name, stage)
-                if done % save_every == 0 or done == end:
-                    averaged = stage.averaged().eval()
-                    _save(record.model, averaged, options)
-                    record.log(done, losses | held_out.scores(averaged), name)
-                    record.write_samples(done, held_out.samples(averaged))
-                    record.save(state())
-                record.report(name, done, total, state, loss=losses["loss"], note=note)
-                note = ""
-            network = stage.averaged()
-        return held_out.scores(network.eval())
+        network = recipe.build(training_set).to(torch_device, memory_format=torch.channels_last)
+        stage = recipe.stage(network, rate)
+        saved: dict[str, Any] = record.load() if resume else {"step": 0, "stage": {}}
+        stage.load_state_dict(saved["stage"])
+
+        def sample(step: int) -> Any:
+            return recipe.sample(training_set, batch_size, size, seeding.generator(seed, step))
+
+        following = executor.submit(sample, saved["step"])  # drawn while the network learns
+        for step in range(saved["step"], steps):
+            batch, following = following.result(), executor.submit(sample, step + 1)
+            torch.manual_seed(seeding.step_seed(seed, step))  # for dropout
+            losses = stage.step(*(part.to(torch_device) for part in batch), cosine(step, steps))
+            done = step + 1
+            state = partial(_state, done, stage)
+            if done % save_every == 0 or done == steps:
+                averaged = stage.averaged().eval()
+                _save(record.model, averaged, options)
+                record.log(done, losses | held_out.scores(recipe.color(averaged)))
+                record.write_samples(done, held_out.samples(recipe.color(averaged)))
+                record.save(state())
+            record.report("train", done, steps, state, loss=losses["loss"], note=note)
+            note = ""
+        return held_out.scores(recipe.color(stage.averaged().eval()))
 
 
-class _Stage(NamedTuple):
-    """One stage of the training: its name, how to build it, and its range of steps."""
+class _Recipe(NamedTuple):
+    """What differs between the presets.
 
-    name: str
-    build: Callable[[Any, float], Any]  # from a network and a learning rate
-    first: int
-    end: int  # one after the last step
+    Attributes
+    ----------
+    build : callable
+        From the training pictures to a new network.
+    stage : callable
+        From a network and a learning rate to the stage that trains it.
+    sample : callable
+        Draws a batch: pictures, batch size, size, random numbers → what ``stage.step`` takes.
+    color : callable
+        From a network to a function that colors ink [N, 1, H, W].
+    """
+
+    build: Callable[[dataset.Pictures], Any]
+    stage: Callable[[Any, float], Any]
+    sample: Callable[[dataset.Pictures, int, int, torch.Generator], Any]
+    color: Callable[[Any], Callable[[Tensor], Tensor]]
 
 
-def _stages(preset: str, steps: int, total: int, features: str | None) -> list[_Stage]:
-    """Return the stages of a preset: two by default, one for the article."""
-    if preset == "article":
-        assert features is not None
-        build = partial(pix2pix.Sketch2ColorStage, features=features)
-        return [_Stage("sketch2color", build, 0, total)]
-    return [
-        _Stage("reconstruction", ReconstructionStage, 0, steps),
-        _Stage("adversarial", AdversarialStage, steps, total),
-    ]
+def _region_recipe(seed: int) -> _Recipe:
+    def build(pictures: dataset.Pictures) -> Colorizer:
+        network = Colorizer()
+        network.colors.copy_(region_batches.choose_colors(pictures, seed))
+        return network
+
+    def color(network: Colorizer) -> Callable[[Tensor], Tensor]:
+        return partial(proposal.fill, network)
+
+    return _Recipe(build, RegionStage, region_batches.sample, color)
+
+
+def _pixel_recipe(features: str | None) -> _Recipe:
+    assert features is not None
+    stage = partial(pix2pix.Sketch2ColorStage, features=features)
+    return _Recipe(lambda _: pix2pix.UNet(), stage, dataset.sample_batch, lambda network: network)
 
 
 def _check_combination(
     preset: str,
     drawings: Path | None,
     direction: str | None,
-    adversarial_steps: int | None,
     size: int,
     features: str | None,
 ) -> None:
@@ -239,11 +244,6 @@ def _check_combination(
                 f"--features {features}: is used only with --preset article; leave it out"
             )
         return
-    if adversarial_steps is not None:
-        raise OptionError(
-            f"--adversarial-steps {adversarial_steps}: is not used with --preset article; "
-            "leave it out"
-        )
     if size != pix2pix.SIZE:
         raise OptionError(f"--size {size}: must be {pix2pix.SIZE} with --preset article")
 
@@ -256,9 +256,9 @@ def _swapped_note(pictures: dataset.Pictures, drawings: Path | None) -> str:
     return f"the drawings are more colorful than the pictures; check {option}"
 
 
-def _state(step: int, name: str, stage: Any) -> dict[str, object]:
-    """Return what a checkpoint holds: the current stage; an earlier one is not needed again."""
-    return {"step": step, name: stage.state_dict()}
+def _state(step: int, stage: Any) -> dict[str, object]:
+    """Return what a checkpoint holds."""
+    return {"step": step, "stage": stage.state_dict()}
 
 
 def _save(path: Path, network: torch.nn.Module, options: dict[str, object]) -> None:

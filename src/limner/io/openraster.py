@@ -1,6 +1,6 @@
 """Layered pictures as OpenRaster files, which GIMP, Krita and MyPaint open."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import BinaryIO, ClassVar, Protocol, runtime_checkable
 from xml.etree import ElementTree
@@ -29,7 +29,7 @@ class Saved(Protocol):
 
 @dataclass(frozen=True)
 class Layers:
-    """Layers of one size.
+    """Layers of one picture.
 
     Attributes
     ----------
@@ -39,11 +39,18 @@ class Layers:
         All visible layers together.
     hidden : tuple of str
         Names of the layers that are not visible.
+    places : dict of str to tuple of int
+        Where the top left corner of a layer lies, x and y. Default: 0, 0.
+    blends : dict of str to str
+        How a layer is laid over those below, as OpenRaster names it: ``svg:multiply``. Default:
+        ``svg:src-over``.
     """
 
     layers: dict[str, Image.Image]
     merged: Image.Image
     hidden: tuple[str, ...] = ()
+    places: dict[str, tuple[int, int]] = field(default_factory=dict)
+    blends: dict[str, str] = field(default_factory=dict)
     ending: ClassVar[str] = ".ora"
 
     def save(self, file: BinaryIO) -> None:
@@ -54,9 +61,12 @@ class Layers:
         for name in self.layers:
             source = f"data/{name}.png"
             shown = "hidden" if name in self.hidden else "visible"
-            ElementTree.SubElement(
-                stack, "layer", name=name, src=source, x="0", y="0", visibility=shown
+            x, y = self.places.get(name, (0, 0))
+            layer = ElementTree.SubElement(
+                stack, "layer", name=name, src=source, x=str(x), y=str(y), visibility=shown
             )
+            if name in self.blends:
+                layer.set("composite-op", self.blends[name])
         thumbnail = self.merged.copy()
         thumbnail.thumbnail((256, 256))
         pictures = {f"data/{name}.png": layer for name, layer in self.layers.items()}

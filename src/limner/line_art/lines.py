@@ -128,6 +128,11 @@ def extract_ink(drawing: Tensor) -> Tensor:
     return ((ink - low) / (high - low).clamp(min=0.05)).clamp(0, 1)
 
 
+def lines_of_size(ink: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize ink [1, 1, H, W]; lines that get thinner than a pixel stay as dark as they were."""
+    return extract_ink(images.resize(1 - ink, size).expand(-1, 3, -1, -1))
+
+
 def _paper(luma: Tensor) -> Tensor:
     """Estimate the luma of the paper under the lines [N, 1, H, W]."""
     height, width = images.size_of(luma)

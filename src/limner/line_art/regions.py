@@ -22,6 +22,7 @@ _UNIT = 512  # lengths below are pixels of a drawing whose longest side is this
 _GAP = 8  # the default
 _THIN = 8  # wider pieces are regions, whatever their shape
 _ACROSS = 3  # a narrower closed piece, or a smaller one than its square, is part of the line
+_DOUBLE = 5  # a wider strip is not the inside of a doubled line
 _LINE = 6  # two thin pieces that are this near to each other are only a line apart
 _WASH = 12  # wider gray areas are shade, not lines
 _HALO = 6  # this near to a strong line ...
@@ -135,6 +136,7 @@ class _Finder:
         self.paper = ~_find_lines(ink, scale)
         self.thin = max(3.0, _THIN * scale)  # pixels
         self.across = max(2.0, _ACROSS * scale)
+        self.double = _DOUBLE * scale
         self.margin = math.ceil(_LINE * scale / 2)
         # a line's soft end is up to a pixel shorter than it looks
         self.radius = gap / 2 + 1 if gap else 0.0
@@ -209,7 +211,7 @@ class _Finder:
         if not small.any():
             return labels
         area, width = self._measure(labels, small)
-        strip = small & (area > _STRIP * width**2)
+        strip = small & (area > _STRIP * width**2) & (width <= self.double)
         stroke = small & (area > _STROKE * width**2)
         tiny = small & ((width < self.across) | (area < self.across**2))
         target = np.arange(len(small), dtype=np.int32)
