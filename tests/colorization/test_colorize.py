@@ -11,7 +11,7 @@ from zipfile import ZIP_STORED, ZipFile
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 from skimage.color import rgb2lab
 from torch import Tensor, nn
 
@@ -475,7 +475,9 @@ def laid(below: np.ndarray, layer: np.ndarray, blend: str | None) -> np.ndarray:
 def test_layers_compose_to_the_result(
     lines: Any, shading: float, tmp_path: Path, model: Path
 ) -> None:
-    made = colorize(boxes(), layers=True, lines=lines, shading=shading, model=model)
+    drawing = boxes().filter(ImageFilter.BoxBlur(1))
+    options: dict[str, Any] = {"lines": lines, "shading": shading, "hint": ["50,50=gold"]}
+    made = colorize(drawing, layers=True, **options, model=model)
     io.write_view(made.info["beside"]["layers"], tmp_path / "a.ora")
     composed, covered = np.zeros((120, 160, 3)), np.zeros((120, 160), int)
     with ZipFile(tmp_path / "a.ora") as archive:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -350,6 +351,24 @@ def test_the_colors_are_those_of_the_pictures_and_white(
     off = np.abs(found[1:, None].numpy() * 255 - np.array(four)).max(2)
     assert off.min(0).max() < 1 and off.min(1).max() < 1
     np.testing.assert_array_equal(found, choose_colors(Pictures([tmp_path]), 0))
+
+
+def test_rare_colors_are_drawn_by_the_square_root_of_their_pixels(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, names: Names
+) -> None:
+    """Of 240 and of 16 sampled pixels: four to one, not fifteen to one."""
+    page = Image.new("RGB", (64, 64), (220, 30, 40))
+    page.paste((30, 60, 200), (60, 0, 64, 64))
+    page.save(tmp_path / names[0][0])
+    seen = []
+
+    def cluster(points: np.ndarray, count: int, **_: Any) -> tuple[np.ndarray, None]:
+        seen.append(points)
+        return points[:count], None
+
+    monkeypatch.setattr(region_batches, "kmeans2", cluster)
+    choose_colors(Pictures([tmp_path]), 0)
+    assert (seen[0][:, 2] > 0.5).mean() == pytest.approx(1 / 5, abs=0.01)
 
 
 def test_there_are_as_many_colors_as_the_network_has(
