@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from limner import io
 from limner.errors import InputError, printable
 from limner.io import Picture
-from limner.line_art.paper import Mask, Plane, enlarge, find_sheet, light_on, shrink
+from limner.line_art.paper import LUMA, Mask, Plane, around, enlarge, find_sheet, light_on, shrink
 from limner.line_art.photo import is_photo
 from limner.line_art.ruling import remove_ruling
 from limner.nn import images
@@ -21,6 +22,7 @@ _SIZE = 1024  # pixels of the longest side at which paper and rulings are looked
 _DARK = 0.35  # a drawing whose median luma is below this is light on dark
 _SAMPLES = 1 << 18  # pixels from which noise and black are measured
 _LIGHT_INK = 0.6  # luma above which visible pixels are light lines
+_BLACK = 0.18, 0.28  # luma on white paper: black line, colored stroke
 _STROKE = 0.12, 0.2  # saturation of the light that a pixel reflects: gray, colored
 
 
@@ -63,6 +65,9 @@ class Drawing:
             away = np.ptp(color, axis=-1)
         low, high = _STROKE
         alpha = np.clip((away - low) / (high - low), 0, 1)
+        if not self._dark:  # a black line under a stroke is a line
+            low, high = _BLACK
+            alpha *= np.clip((color @ LUMA - low) / (high - low), 0, 1)
         if self.paper is not None:
             alpha *= self.paper
         # a line of one or two colored pixels is the fringe of a scanned black line
@@ -71,8 +76,13 @@ class Drawing:
 
     def without_strokes(self) -> Tensor:
         """Return the ink without the colored strokes [1, 1, H, W]."""
-        alpha = torch.from_numpy(ndimage.maximum_filter(self.strokes()[..., 3], 3))
-        return self.ink * (1 - alpha)
+        strokes = self.strokes()
+        near = ndimage.maximum_filter(strokes[..., 3], 3)  # with the pale rim of a stroke
+        if not self._dark:
+            low, high = _BLACK
+            luma = strokes[..., :3] @ LUMA
+            near *= np.clip((luma - low) / (high - low), 0, 1)
+        return self.ink * (1 - torch.from_numpy(near))
 
     def _tint(self) -> NDArray[np.float32]:
         """Return the color of the paper [3], for luma 1."""
@@ -84,7 +94,7 @@ class Drawing:
         if not bare.any():
             return np.ones(3, np.float32)
         color = np.median(rgb[bare], 0)
-        tint: NDArray[np.float32] = color / max(0.05, float(color @ [0.299, 0.587, 0.114]))
+        tint: NDArray[np.float32] = color / max(0.05, float(color @ LUMA))
         return tint
 
 
@@ -122,11 +132,6 @@ def read_drawing(picture: Picture, *, force: bool = False) -> Drawing:
     dark = float(np.median(small if sheet is None else small[sheet])) < _DARK
     if dark:
         luma, small = 1 - luma, 1 - small
-    if not force and is_photo(rgb, sheet, step):
-        raise InputError(
-            f"{name}: is a photo, not a line drawing; make a drawing of it with limner sketch, or "
-            "give --force"
-        )
     light = light_on(small, sheet)
     ink = np.clip(1 - luma / enlarge(light, luma.shape, step), 0, 1)
     paper = None
@@ -135,17 +140,23 @@ def read_drawing(picture: Picture, *, force: bool = False) -> Drawing:
         ink *= paper
         notes = (*notes, f"{name}: only the sheet of paper is used, not what lies around it")
     small_ink = shrink(ink, step)
-    chroma = np.ptp(small_rgb / np.maximum(small_rgb.mean(-1, keepdims=True), 0.05), axis=-1)
+    chroma = _chroma(small_rgb)
     tint = chroma[small_ink < 0.03]
     chroma = chroma - (np.median(tint) if tint.size else 0)
     noise = _noise(ink, paper)
-    near = _around(sheet, small.shape)
+    near = around(np.ones_like(small, bool) if sheet is None else sheet)
     far = tuple(slice(part.start * step, part.stop * step) for part in near)
-    if remove_ruling(ink[far], small_ink[near], chroma[near]):
+    ruled = remove_ruling(ink[far], small_ink[near], chroma[near])
+    if ruled:
         notes = (*notes, f"{name}: the lines of the ruled paper are left out")
     ink = _contrast(ink, noise, light, step)
     if not _has_lines(ink):
         raise InputError(f"{name}: no lines found; use a drawing of dark lines on light paper")
+    if not force and not ruled and is_photo(small_rgb, sheet):
+        raise InputError(
+            f"{name}: is a photo, not a line drawing; make a drawing of it with limner sketch, or "
+            "give --force"
+        )
     return Drawing(torch.from_numpy(ink)[None, None], paper, notes, rgb, light, step, dark)
 
 
@@ -166,12 +177,12 @@ def _opaque(picture: Picture) -> tuple[Tensor, tuple[str, ...]]:
     )
 
 
-def _around(sheet: Mask | None, size: tuple[int, ...]) -> tuple[slice, slice]:
-    """Return the rows and columns of the sheet."""
-    if sheet is None:
-        return slice(0, size[0]), slice(0, size[1])
-    rows, columns = (np.flatnonzero(sheet.any(axis)) for axis in (1, 0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+def _chroma(rgb: Plane) -> Plane:
+    """Return how far colors [h, w, 3] are from gray: the range of the channels by their mean."""
+    red, green, blue = (rgb[..., channel] for channel in range(3))
+    most, least = (reduce(np.maximum, (red, green, blue)), reduce(np.minimum, (red, green, blue)))
+    chroma: Plane = 3 * (most - least) / np.maximum(red + green + blue, 0.15)
+    return chroma
 
 
 def _noise(ink: Plane, paper: Mask | None) -> float:
@@ -206,4 +217,4 @@ def _has_lines(ink: Plane) -> bool:
     parts = (down * down, across * across, down * across)
     a, b, c = (ndimage.gaussian_filter(part, 2.5) for part in parts)
     same = np.sqrt((a - b) ** 2 + 4 * c * c) / np.maximum(a + b, 1e-9)
-    return bool((where & (same > 0.6)).sum() > 0.25 * where.sum())
+    return bool((where & (same > 0.6)).sum() > 0.05 * where.sum())

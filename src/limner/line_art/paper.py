@@ -3,16 +3,17 @@
 import math
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import threshold_otsu
-from skimage.measure import approximate_polygon
 from skimage.morphology import convex_hull_image
 
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _SHEET_SIZE = 384  # pixels of the longest side at which the sheet is looked for
 _LEAST, _MOST = 0.20, 0.97  # share of the picture that a sheet covers
 _SOLID = 0.9  # a sheet fills at least this share of its convex hull
@@ -45,13 +46,13 @@ def find_sheet(rgb: Plane) -> Mask | None:
     """
     height, width, _ = rgb.shape
     step = max(1, math.ceil(max(height, width) / _SHEET_SIZE))
-    small = np.stack([shrink(rgb[..., channel], step) for channel in range(3)], -1)
+    small = shrink(rgb, step)
     longest = max(small.shape)
     if min(small.shape[:2]) < 16:
         return None
     sigma = 0.006 * longest
     color = ndimage.gaussian_filter(small, (sigma, sigma, 0))
-    smooth = color @ np.float32(LUMA)
+    smooth = color @ LUMA
     if np.ptp(smooth) < 0.1:
         return None
     bright = smooth > threshold_otsu(smooth)
@@ -114,6 +115,12 @@ def _border(mask: Mask) -> Mask:
     return np.concatenate((mask[0], mask[-1], mask[:, 0], mask[:, -1]))
 
 
+def around(sheet: Mask) -> tuple[slice, slice]:
+    """Return the rows and the columns that a mask covers."""
+    rows, columns = (np.flatnonzero(sheet.any(axis)) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
 def light_on(luma: Plane, sheet: Mask | None = None) -> Plane:
     """Estimate the luma of bare paper everywhere, through lines and across shadows.
 
@@ -156,15 +163,16 @@ def light_on(luma: Plane, sheet: Mask | None = None) -> Plane:
 
 
 def shrink(plane: Plane, step: int) -> Plane:
-    """Average blocks of ``step`` by ``step`` pixels; blocks at the right and bottom may be cut."""
+    """Average blocks of ``step`` by ``step`` pixels of a plane [H, W] or a picture [H, W, C].
+
+    Blocks at the right and at the bottom may be cut.
+    """
     if step == 1:
         return plane
-    height, width = plane.shape
-    rows, columns = np.arange(0, height, step), np.arange(0, width, step)
-    sums = np.add.reduceat(np.add.reduceat(plane, rows, 0), columns, 1)
-    counts = np.diff(np.append(rows, height))[:, None] * np.diff(np.append(columns, width))
-    mean: Plane = (sums / counts).astype(np.float32)
-    return mean
+    channels = torch.from_numpy(np.atleast_3d(plane)).permute(2, 0, 1)[None]
+    mean = F.avg_pool2d(channels, step, ceil_mode=True, count_include_pad=False)
+    shrunk: Plane = mean[0].permute(1, 2, 0).numpy().reshape(*mean.shape[2:], *plane.shape[2:])
+    return shrunk
 
 
 def enlarge(plane: Plane, size: tuple[int, int], step: int) -> Plane:
@@ -206,4 +214,7 @@ def _corners(hull: Mask) -> int:
     start = int(np.hypot(*(polygon[:-1] - middle).T).argmax())
     polygon = np.roll(polygon[:-1], -start, axis=0)
     polygon = np.append(polygon, polygon[:1], axis=0)
+    # here, because it imports scipy.signal, which takes half a second
+    from skimage.measure import approximate_polygon
+
     return len(approximate_polygon(polygon, 0.02 * max(hull.shape))) - 1
