@@ -179,8 +179,10 @@ def test_an_outlined_cutout_with_a_white_body_is_not_inverted() -> None:
 # --- photographed paper ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("light", ["even", "hard shadow", "soft shadow", "vignette"])
-@pytest.mark.parametrize("contrast", [0.8, 0.4])
+@pytest.mark.parametrize(
+    ("light", "contrast"),
+    [("even", 0.8), ("hard shadow", 0.8), ("soft shadow", 0.8), ("vignette", 0.4)],
+)
 def test_a_sheet_on_a_table(light: str, contrast: float) -> None:
     drawn = figure(frame=True)
     seen, place, view = on_table(paper(drawn, contrast))
@@ -276,21 +278,31 @@ def ruled(size: int, step: int, color: tuple[float, float, float], *, squared: b
     return grid
 
 
-@pytest.mark.parametrize("view", ["scan", "turned", "on a table"])
-@pytest.mark.parametrize("squared", [False, True])
-@pytest.mark.parametrize("color", [(0.62, 0.74, 0.92), (0.76, 0.76, 0.76)])
+BLUE, GRAY = (0.62, 0.74, 0.92), (0.76, 0.76, 0.76)
+
+
+@pytest.mark.parametrize(
+    ("view", "squared", "color"),
+    [
+        ("scan", False, GRAY),
+        ("scan", True, BLUE),
+        ("turned", True, GRAY),
+        ("on a table", False, BLUE),
+        ("on a table", True, BLUE),
+    ],
+)
 def test_ruled_lines_are_left_out(
     view: str, squared: bool, color: tuple[float, float, float]
 ) -> None:
-    size = 768
+    size = 640
     drawn = figure(size)
-    grid = ruled(size, 24, color, squared=squared)
+    grid = ruled(size, 20, color, squared=squared)
     page = paper(drawn) * grid
     if view == "turned":
-        turned = picture(page).rotate(3, Image.Resampling.BILINEAR).crop((40, 40, 728, 728))
+        turned = picture(page).rotate(3, Image.Resampling.BILINEAR).crop((40, 40, 600, 600))
         page = np.asarray(turned) / 255
         still = Image.fromarray(1 - drawn).rotate(3, Image.Resampling.BILINEAR)
-        drawn = 1 - np.asarray(still.crop((40, 40, 728, 728)))
+        drawn = 1 - np.asarray(still.crop((40, 40, 600, 600)))
     elif view == "on a table":
         page, _, seen = on_table(page)
         drawn = 1 - warp(1 - drawn, seen)
@@ -303,11 +315,11 @@ def test_ruled_lines_are_left_out(
 
 
 def test_the_margin_line_is_left_out() -> None:
-    drawn = figure(768)
-    grid = ruled(768, 24, (0.62, 0.74, 0.92), squared=False)
-    grid[:, 80:83] *= [0.98, 0.55, 0.55]
+    drawn = figure()
+    grid = ruled(SIZE, 20, BLUE, squared=False)
+    grid[:, 60:62] *= [0.98, 0.55, 0.55]
     ink = read(paper(drawn) * grid).ink[0, 0]
-    assert ink[:, 76:87].mean() < 0.02
+    assert ink[:, 56:66].mean() < 0.02
 
 
 def drawn_lines(kind: str) -> np.ndarray:
@@ -413,7 +425,7 @@ def test_photos_are_refused_unless_forced(mode: str) -> None:
     skimage = pytest.importorskip("skimage")
     folder = Path(skimage.__file__).parent / "data"
     seen = 0
-    for name in ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg"):
+    for name in ("astronaut.png", "coffee.png"):
         if not (folder / name).is_file():
             continue
         seen += 1
