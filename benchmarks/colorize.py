@@ -208,7 +208,8 @@ def mud(rgb: Floats) -> Mask:
     light, a, b = oklab.from_srgb(planes(rgb))[0].numpy()
     chroma, hue = np.hypot(a, b), np.degrees(np.arctan2(b, a))
     dull = (light > 0.2) & (light < 0.65) & (chroma > 0.03) & (chroma < 0.14)
-    return dull & (hue > 10) & (hue < 130)
+    muddy: Mask = dull & (hue > 10) & (hue < 130)
+    return muddy
 
 
 def unevenness(made: Floats, rgb: Floats, bare: Mask) -> float:

@@ -182,12 +182,14 @@ def test_the_same_random_numbers_give_the_same_colors(build: Build, grid: Grid) 
         np.testing.assert_array_equal(made[3], RED)
 
 
-def test_variations_draw_each_color_as_often_as_it_is_probable(grid: Grid) -> None:
+def test_variations_draw_probable_colors_more_often(grid: Grid) -> None:
+    """At a temperature of 0.6: as often as the probability to the power of 1 / 0.6."""
     shares = torch.tensor([0.6, 0.3, 0.1])
     network = Fixed(CORNERS, shares.log().expand(900, 3))
     made = proposed(network, grid(30, 30), Choices(CORNERS), noise=seeding.generator(0, 0))
     found = (made[:, None] == CORNERS).all(-1).float().mean(0)
-    np.testing.assert_allclose(found, shares, atol=0.06)  # four standard deviations
+    wanted = shares ** (1 / 0.6) / (shares ** (1 / 0.6)).sum()
+    np.testing.assert_allclose(found, wanted, atol=0.06)  # four standard deviations
 
 
 # --- palettes --------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ def test_it_equals_the_verb(session: Session, monkeypatch: pytest.MonkeyPatch) -
         on_step=lambda p: plain.append(p.note),
     )
     assert np.array_equal(rgb(again.pictures[0].path), rgb(ours))
-    assert notes == plain and "regions" in notes[0]
+    assert notes == plain and "regions" in notes[1]
     assert {path.name for path in again.side_files} == {
         f"colorize-2-{name}.png" for name in ours.info["beside"]
     }

@@ -18,7 +18,7 @@ from limner.checks import check_choice, check_range, flag
 from limner.color import oklab
 from limner.color import palette as palettes
 from limner.colorization import pixels, proposal, regions
-from limner.colorization.compose import LINES, lay_lines, shade, to_image, to_layers
+from limner.colorization.compose import LINES, is_background, lay_lines, shade, to_image, to_layers
 from limner.colorization.division import divide, soften
 from limner.colorization.models import MAX_SIZE, MIN_SIZE, load
 from limner.colorization.pix2pix import UNet
@@ -133,7 +133,9 @@ class Coloring:
         check_range("variations", variations, 1, MAX_VARIATIONS)
         if palette is not None and reference is not None:
             raise OptionError("--palette and --reference: both choose the colors; give only one")
-        self._check_network(palette=palette, reference=reference, variations=variations)
+        self._check_network(
+            palette=palette, reference=reference, vivid=vivid, variations=variations
+        )
         spots, hinted, points = self._read_hints(hints, hint)
         entries, example = palettes.read(palette, allow_huge=self._allow_huge)
         model = None if reference is None else io.read(reference, allow_huge=self._allow_huge)
@@ -176,8 +178,10 @@ class Coloring:
             if hint_edges == "soft":
                 flat = soften(flat, whole, parts, spots)
             shades = shade(labels, flat, shading) if shading else None
-            rgb = lay_lines(flat if shades is None else flat * shades, ink, lines)
-            results.append(self._to_picture(rgb, recipe, keep_alpha))
+            shaded = flat if shades is None else (flat * shades).clip(max=1)
+            rgb = lay_lines(shaded, ink, lines)
+            opaque = ~is_background(labels)[labels] if keep_alpha else None
+            results.append(self._to_picture(rgb, recipe, opaque))
             if number == 1 and flats:
                 beside["flats"] = to_image(flat)
             if number == 1 and layers:
@@ -264,12 +268,14 @@ class Coloring:
             choices = proposal.from_palette(network, palette.to(self._device))
         if reference is not None:
             choices = proposal.from_reference(network, described, io.on_white(reference))
-        rgb = torch.from_numpy(np.nan_to_num(hinted))[None].to(self._device)
+        # the network knows white backgrounds: another one would tint all the rest
+        told = np.where(is_background(labels)[1:, None], 1, np.nan_to_num(hinted))
+        rgb = torch.from_numpy(told.astype(np.float32))[None].to(self._device)
         known = torch.from_numpy(~np.isnan(hinted[:, 0]))[None].to(self._device)
 
         def choose(noise: torch.Generator | None) -> Colors:
             made = proposal.propose(network, described, tokens, rgb, known, choices, noise)
-            return made.cpu().numpy()
+            return np.where(np.isnan(hinted), made.cpu().numpy(), hinted)
 
         return choose
 
@@ -280,13 +286,22 @@ class Coloring:
             return np.where(np.isnan(flat), self._features, flat)
         return flat
 
-    def _to_picture(self, rgb: Colors, recipe: dict[str, object], keep_alpha: bool) -> Image.Image:
-        """Return the result: around a sheet of paper the photo stays as it is."""
+    def _to_picture(
+        self, rgb: Colors, recipe: dict[str, object], opaque: NDArray[np.bool_] | None
+    ) -> Image.Image:
+        """Return the result: around a sheet of paper the photo stays as it is.
+
+        With `opaque` [H, W], all else is as transparent as in the drawing.
+        """
         made = torch.from_numpy(rgb).permute(2, 0, 1)[None]
         if self._drawing.paper is not None:
             paper = torch.from_numpy(self._drawing.paper.astype(np.float32))
             made = torch.lerp(self.picture.rgb, made, paper)
-        alpha = self.picture.alpha if keep_alpha else None
+        alpha = self.picture.alpha
+        if opaque is None or alpha is None:
+            alpha = None
+        else:
+            alpha = torch.maximum(alpha, torch.from_numpy(opaque)[None, None].to(alpha))
         return io.to_picture(made, alpha, like=self.picture, recipe=recipe)
 
 

@@ -37,7 +37,8 @@ def shade(labels: Labels, flat: Floats, amount: float) -> Floats:
     """Return soft light and shade for every region, to multiply with its color: [H, W, 1].
 
     A pixel is in the shade if its region ends soon on the side away from the light, and lit if it
-    ends soon on the other side. The mean brightness of a region stays. White paper has no shade.
+    ends soon on the other side. The mean brightness of a region stays. White paper and the
+    background have no shade.
 
     Parameters
     ----------
@@ -57,10 +58,18 @@ def shade(labels: Labels, flat: Floats, amount: float) -> Floats:
         light -= _shifted(padded, labels.shape, -down, -across) == labels
     light = ndimage.gaussian_filter(light / _RAYS, reach / 4)
     light *= flat.min(2) < _PAPER
+    light *= ~is_background(labels)[labels]
     count = np.bincount(labels.ravel()).clip(1)
     mean = np.bincount(labels.ravel(), light.ravel()) / count
     lit: Floats = 1 + amount * _SHADE * (light - mean[labels].astype(np.float32))
     return lit[..., None]
+
+
+def is_background(labels: Labels) -> NDArray[np.bool_]:
+    """Whether a region holds a good part of the drawing's border: [T + 1]."""
+    border = np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))
+    found: NDArray[np.bool_] = np.bincount(border, minlength=labels.max() + 1) > len(border) / 4
+    return found
 
 
 def _shifted(padded: Labels, shape: tuple[int, ...], down: int, across: int) -> Labels:
@@ -89,7 +98,7 @@ def to_layers(
 
     Shading is two layers: a multiplication darkens, a color dodge brightens.
     """
-    shaded = flat if shades is None else flat * shades
+    shaded: Floats = flat if shades is None else (flat * shades).clip(max=1)
     dark = shaded * _SOFT if lines == "soften" else np.zeros_like(flat)
     layers = {"lines": to_image(dark, ink)}
     places = {}

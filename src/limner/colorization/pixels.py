@@ -1,15 +1,13 @@
-"""Colors of pixels, from a network of ``--preset article``: evened out within their regions."""
+"""Colors of pixels, from a network of ``--preset article``, enlarged along the lines."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limner.colorization.edge_aware import propagate, smooth
+from limner.colorization.edge_aware import propagate
 from limner.colorization.pix2pix import UNet
 from limner.line_art.lines import lines_of_size
 from limner.nn import images
-
-_SMOOTHING = 1 / 4  # sigma of the smoothing within a region, as a share of the short side
 
 
 @torch.no_grad()
@@ -23,7 +21,7 @@ def predict(network: UNet, ink: Tensor, scale: float) -> Tensor:
     ink : Tensor
         [1, 1, H, W].
     scale : float
-        The size at which the colors are evened out, as a share of the drawing's, up to 1.
+        The size to which the network's colors are brought, as a share of the drawing's, up to 1.
 
     Returns
     -------
@@ -36,7 +34,6 @@ def predict(network: UNet, ink: Tensor, scale: float) -> Tensor:
         small = lines_of_size(ink, (max(1, round(height * scale)), max(1, round(width * scale))))
     square = network(images.resize(small, (UNet.size, UNet.size)))
     colors = images.resize(square, images.size_of(small))
-    colors = smooth(colors, small, _SMOOTHING * min(images.size_of(small)))
     return _enlarge(colors, small, ink)
 
 

@@ -1,6 +1,6 @@
 """Choose one color per region: the network's distribution, a palette or a reference picture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +18,7 @@ MAX_REGIONS = 1000  # of a drawing: the smallest beyond that belong to their nei
 ROUNDS = 2  # more of them make one color spread over the drawing
 _MEAN_WEIGHT = 20.0  # how much the mean color pulls a choice, per squared distance in sRGB
 _CHROMA, _DULL = 2.0, 1.0  # preference for colorful colors, per unit of chroma; against dull ones
+_NOISE = 0.6  # temperature of variations; at 1 every region gets another hue
 _PALETTE_WIDTH = 0.12  # in Oklab: a color of a palette gathers the votes of colors this near to it
 _WHITE_WIDTH = 0.03  # in Oklab: only what is nearly white stays white beside a palette
 _LIKENESS = 12.0  # weight of the cosine similarity of a region and one of the reference's
@@ -90,8 +91,10 @@ def from_reference(network: Colorizer, described: Tensor, reference: Tensor) -> 
     likeness = F.cosine_similarity(
         (described - center)[:, :, None], (theirs - center)[:, None], dim=-1
     )
-    distance = torch.cdist(oklab.of_colors(network.colors), oklab.of_colors(colors))
-    return Choices(colors, -((distance / _PALETTE_WIDTH) ** 2), _LIKENESS * likeness)
+    bonus = _LIKENESS * likeness
+    # white paper stays white unless a part is very like one of the reference's
+    bonus = torch.cat((bonus, bonus.amax(-1, keepdim=True) / 2), -1)
+    return replace(from_palette(network, colors), bonus=bonus, used=0)
 
 
 @torch.no_grad()
@@ -121,7 +124,7 @@ def propose(
     choices : Choices
         The colors to choose from.
     noise : torch.Generator or None
-        Draw colors at random, each as often as the network finds it probable, for a variation.
+        Draw colors at random, probable ones more often, for a variation.
 
     Returns
     -------
@@ -137,7 +140,7 @@ def propose(
             break
         if turn:
             score = _score(network, described, tokens, rgb, known, choices)
-        drawn = score if noise is None else score + _gumbel(score, noise)
+        drawn = score if noise is None else score + _NOISE * _gumbel(score, noise)
         sure, best = drawn[0].max(-1)
         sure = sure.masked_fill(known[0], -torch.inf)
         now = sure.topk(-(-left // (ROUNDS - turn))).indices
