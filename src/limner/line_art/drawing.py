@@ -191,15 +191,15 @@ def _noise(ink: Plane, paper: Mask | None) -> float:
     sample = ink[::stride, ::stride]
     if paper is not None and paper[::stride, ::stride].any():
         sample = sample[paper[::stride, ::stride]]
-    few, half = np.quantile(sample, (0.16, 0.5))  # at least half of a drawing is paper
-    return float(np.clip(max(2 * half, half + 3 * (half - few)), 0.02, 0.25))
+    # at least half of a drawing is paper
+    return float(np.clip(2.5 * np.median(sample), 0.02, 0.22))
 
 
 def _contrast(ink: Plane, noise: float, light: Plane, step: int) -> Plane:
     """Cut off the noise of the paper and make the darkest lines black, as `extract_ink` does."""
     stride = max(1, int((ink.size / _SAMPLES) ** 0.5))
     black = max(float(np.quantile(ink[::stride, ::stride], 0.995)), 0.25)
-    if noise > 0.03:  # it weighs more in the shade
+    if noise > 0.02:  # it weighs more in the shade
         ink -= noise * enlarge(np.clip(np.median(light) / light, 1, 3), ink.shape, step)
     else:
         ink -= noise

@@ -16,9 +16,10 @@ Mask = NDArray[np.bool_]
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _SHEET_SIZE = 384  # pixels of the longest side at which the sheet is looked for
 _LEAST, _MOST = 0.20, 0.97  # share of the picture that a sheet covers
-_SOLID = 0.9  # a sheet fills at least this share of its convex hull
+_SOLID = 0.97  # a sheet fills at least this share of its convex hull
 _CORNERS = 6  # a sheet has four corners, or up to six where the picture cuts it
 _BARE = 0.65  # at least this share of a sheet is bright
+_BARE_OUTSIDE = 0.05  # at most this share of what is outside looks like lit paper
 _SAME_HUE = 0.03  # largest difference of red, green and blue, as shares of their sum
 _SHADE = 0.33  # of the luma of lit paper: paper in the shade is lighter
 _EDGE = 0.012  # of the longest side: how wide the edge of the sheet is
@@ -75,6 +76,12 @@ def find_sheet(rgb: Plane) -> Mask | None:
             return None
         sheet = lit
     if smooth[sheet].mean() - smooth[~sheet].mean() < 0.08:
+        return None
+    # bare paper between dense strokes outside: it is a part of the drawing
+    outside = ~ndimage.binary_dilation(sheet, iterations=round(0.03 * longest))
+    hue = small / np.maximum(small.sum(-1, keepdims=True), 0.05)
+    lit_paper = (np.abs(hue - paper).max(-1) < _SAME_HUE) & (small @ LUMA > 0.8 * level)
+    if outside.any() and lit_paper[outside].mean() > _BARE_OUTSIDE:
         return None
     edge = max(2, round(_EDGE * longest))
     inside = ndimage.binary_erosion(sheet, iterations=edge, border_value=1)
