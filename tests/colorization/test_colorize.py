@@ -536,6 +536,15 @@ def test_keep_alpha_keeps_the_transparency_of_the_drawing(model: Path) -> None:
     assert colorize(boxes(), model=model, keep_alpha=True).mode == "RGB"
 
 
+def test_keep_alpha_shows_the_fills_of_a_drawing_on_transparency(model: Path) -> None:
+    """A sticker: the figure is opaque, what lies around it is not."""
+    drawing = Image.new("RGBA", (160, 120))
+    drawing.putalpha(Image.eval(boxes().convert("L"), lambda value: 255 - value))
+    made = np.asarray(colorize(drawing, hints=strokes(), model=model, keep_alpha=True))
+    assert (made[LEFT][..., 3] == 255).all() and (made[LEFT][..., :3] == RED).all()
+    assert (made[:17, :, 3] == 0).all()
+
+
 # --- Coloring --------------------------------------------------------------------------------
 
 
