@@ -24,7 +24,7 @@ from limner.colorization.models import MAX_SIZE, MIN_SIZE, load
 from limner.colorization.pix2pix import UNet
 from limner.colorization.spots import Spots, join, parse_spots, read_spots
 from limner.colorization.tokens import Features, describe
-from limner.errors import OptionError
+from limner.errors import OptionError, printable
 from limner.io import Picture, Source
 from limner.io.openraster import Layers
 from limner.line_art.drawing import read_drawing
@@ -162,6 +162,8 @@ class Coloring:
         stage = f"{width}×{height} px"
         report(stage, 0, variations, size=size)  # finding the regions takes a while
         notes = [f"{stage}, {self.regions.max()} regions", *self._drawing.notes]
+        if keep_alpha:  # nobody needs to hear of it
+            notes = [note for note in notes if "--keep-alpha" not in note]
         for note in (*notes, *(note for picture in pictures for note in picture.notes)):
             report(stage, 0, variations, note=note, size=size)
 
@@ -203,6 +205,11 @@ class Coloring:
         texts, read, spots = list(hint), None, parse_spots((), size)
         if hints == "self":
             own = torch.from_numpy(self._drawing.strokes()).permute(2, 0, 1)[None]
+            if not own[:, 3:].any():
+                raise OptionError(
+                    f"--hints self: {printable(self.picture.name)} has no colored strokes; draw "
+                    "some, or give a picture of hints"
+                )
             spots = read_spots(
                 replace(self.picture, rgb=own[:, :3], alpha=own[:, 3:]), self.picture
             )

@@ -120,7 +120,8 @@ def _small(values: NDArray[np.uint8]) -> Plane:
     if scale < 1:
         size = tuple(max(8, round(side * scale)) for side in image.size)
         image = image.resize((size[0], size[1]), Image.Resampling.BOX)
-    return np.asarray(image, np.float32) / 255
+    small: Plane = np.asarray(image, np.float32) / np.float32(255)
+    return small
 
 
 def _highpass(luma: Plane, sigma: float) -> Plane:
