@@ -78,13 +78,13 @@ def find_sheet(rgb: Plane) -> Mask | None:
     if smooth[sheet].mean() - smooth[~sheet].mean() < 0.08:
         return None
     # bare paper between dense strokes outside: it is a part of the drawing
-    outside = ~ndimage.binary_dilation(sheet, iterations=round(0.03 * longest))
+    outside = ~ndimage.maximum_filter(sheet, 2 * round(0.03 * longest) + 1)
     hue = small / np.maximum(small.sum(-1, keepdims=True), 0.05)
     lit_paper = (np.abs(hue - paper).max(-1) < _SAME_HUE) & (small @ LUMA > 0.8 * level)
     if outside.any() and lit_paper[outside].mean() > _BARE_OUTSIDE:
         return None
     edge = max(2, round(_EDGE * longest))
-    inside = ndimage.binary_erosion(sheet, iterations=edge, border_value=1)
+    inside = ndimage.minimum_filter(sheet, 2 * edge + 1, mode="constant", cval=1)
     full: Plane = enlarge(inside.astype(np.float32), (height, width), step)
     found: Mask = full > 0.5
     return found
