@@ -273,7 +273,7 @@ def test_a_result_is_sent_to_another_verb_and_kept_in_the_history(
     studio_page: StudioPage, pictures: Pictures, tmp_path: Path
 ) -> None:
     studio_page.open("sketch")
-    studio_page.add_picture("sketch-picture-0", pictures["photo"])
+    studio_page.add_picture("sketch-picture-0", pictures["drawing"])
     studio_page.run("sketch")
     studio_page.page.click("#sketch-to-colorize")
     studio_page.page.wait_for_selector("#colorize-sketch-0 img[src*='shown-']")
