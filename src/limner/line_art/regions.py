@@ -13,7 +13,7 @@ from torch.nn import functional
 from limner import io
 from limner.checks import check_range
 from limner.io import Source
-from limner.line_art import lines
+from limner.line_art.drawing import read_drawing
 
 MAX_GAP = 64  # pixels
 
@@ -67,13 +67,13 @@ def regions(drawing: Source, *, gap: int | None = None, allow_huge: bool = False
     Raises
     ------
     InputError
-        The drawing cannot be read.
+        The drawing cannot be read, or has no lines.
     OptionError
         The gap is out of its range.
     """
     check_range("gap", gap, 0, MAX_GAP)
     picture = io.read(drawing, allow_huge=allow_huge)
-    ink = lines.extract_ink(io.on_white(picture))
+    ink = read_drawing(picture, force=True).ink
     return find_regions(ink[0, 0].numpy(), gap)
 
 
