@@ -26,8 +26,7 @@ from limner.errors import OptionError
 from limner.nn import images
 from limner.patches.synthesis import Settings
 from limner.progress import Progress
-from limner.style.detail import find_detail
-from limner.style.strokes import remove_foreign_colors, settings_for
+from limner.style.strokes import find_detail, remove_foreign_colors, settings_for
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 GREEN = (0, 255, 0)
