@@ -26,7 +26,7 @@ from limner.errors import OptionError
 from limner.nn import images
 from limner.patches.synthesis import Settings
 from limner.progress import Progress
-from limner.style.strokes import find_detail, remove_foreign_colors, settings_for
+from limner.style.strokes import remove_foreign_colors, settings_for
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 GREEN = (0, 255, 0)
@@ -285,26 +285,6 @@ def test_the_detail_mask_works_in_places(stroke: Paint) -> None:
 def test_a_detail_mask_of_another_aspect_ratio_is_refused(stroke: Paint) -> None:
     with pytest.raises(OptionError, match="crop it to the photo's aspect ratio"):
         stroke(HOUSE, WARM, detail_mask=WARM)
-
-
-@pytest.mark.parametrize("noise", [0.0, 0.005])
-def test_detail_is_found_in_a_busy_square(noise: float) -> None:
-    random = np.random.default_rng(0)
-    photo = np.full((160, 200, 3), 0.5) + random.normal(0, noise, (160, 200, 3))
-    photo[60:100, 80:120] += np.kron(random.choice([-0.3, 0.3], (10, 10)), np.ones((4, 4)))[
-        ..., None
-    ]
-    tensor = torch.from_numpy(photo.transpose(2, 0, 1)[None].astype(np.float32)).clamp(0, 1)
-    detail = find_detail(tensor)
-    assert detail.shape == (1, 1, 160, 200) and detail.min() >= 0 and detail.max() <= 1
-    found = detail[0, 0].numpy()
-    away = np.ones((160, 200), bool)
-    away[50:110, 70:130] = False
-    assert found[65:95, 85:115].mean() > 0.9 and found[away].mean() < 0.1
-
-
-def test_detail_of_a_flat_picture_is_nothing() -> None:
-    assert find_detail(torch.full((1, 3, 60, 80), 0.5)).max() < 0.01
 
 
 # --- foreign colors --------------------------------------------------------------------------

@@ -94,7 +94,7 @@ class Settings:
     """
 
     target_weight: float = 0.26
-    detail_weight: float = 0.75
+    detail_weight: float = 0.96
     uniformity: float = 0.08
     coherence: float = 0.5
     match_colors: float = 0.9

@@ -17,18 +17,15 @@ from limner.nn import images
 from limner.nn.features import VGG
 from limner.patches.sources import resize_guides
 from limner.patches.synthesis import Settings, count_levels, synthesize
+from limner.style.detail import find_detail
 from limner.style.inputs import Inputs
 from limner.style.paint import PaintingState, paint, transfer_palettes
 from limner.style.plan import Plan
 
 _ANCHOR = (12 / 512, 0.8)  # sigma, relative to the longest side, and share at strength 1
-_DETAIL = (3 / 512, 4 / 512)  # sigmas: finer structure is detail, and how far its area reaches
-_MUCH_DETAIL = 1.0  # times the average: there the photo is followed most closely
 _FOREIGN = (4 / 512, 0.15)  # sigma, and the distance in sRGB from which on colors are foreign
 _PATCH_SIGMA = 2.0  # pixels, about a patch: what varies inside a patch is brushwork
-_FINE, _FINE_SHARE = 4 / 512, 0.45  # sigma, and share of the photo's luma that is finer
-_LEAST_DETAIL = 0.05  # contrast that counts as detail even in a flat photo, in logarithms
-_DARK = 0.1  # added to the luma: below, noise would look like detail
+_FINE, _FINE_SHARE = 4 / 512, 0.92  # sigma, and share of the photo's luma that is finer
 
 
 @dataclass(frozen=True)
@@ -210,21 +207,6 @@ def _drift(picture: Tensor, recolored: Tensor, sigma: float, least: float = 0.5)
     """
     drift = resize_guides(recolored - picture, _at_most(images.size_of(picture), 512))
     return images.gaussian_blur(drift, max(least, sigma * max(images.size_of(drift))))
-
-
-def find_detail(photo: Tensor) -> Tensor:
-    """Find where a photo has detail: eyes, mouths, windows, branches. [1, 1, H, W] in 0..1.
-
-    It is the local contrast of the luma, relative to its average. The contrast is that of
-    logarithms, as the eye sees it, so that dark faces count as much as light ones.
-    """
-    luma = images.resize(images.luma(photo), _at_most(images.size_of(photo), 512))
-    luma, longest = (luma + _DARK).log(), max(images.size_of(luma))
-    fine, reach = (max(0.5, sigma * longest) for sigma in _DETAIL)
-    contrast = images.gaussian_blur((luma - images.gaussian_blur(luma, fine)).square(), reach)
-    contrast = contrast.sqrt()
-    detail = contrast / (_MUCH_DETAIL * contrast.mean() + _LEAST_DETAIL)
-    return images.resize(detail.clamp(0, 1), images.size_of(photo))
 
 
 def regions(inputs: Inputs, size: tuple[int, int]) -> Tensor | None:

@@ -120,8 +120,8 @@ def stylize(
         gatys.
     detail_mask : "auto", "none", or a picture
         Where strokes keep the detail of the photo: auto (eyes, mouths, windows, lettering), none
-        (nowhere), or a black-and-white picture with the aspect ratio of the photo, white for
-        detail.
+        (nowhere), or a gray picture with the aspect ratio of the photo, white where detail is
+        kept most.
     crop_style : bool
         Cut off the plain border (mat) around each painting.
     allow_huge : bool
