@@ -101,11 +101,6 @@ class Coloring:
         """The regions: int32 [H, W], 0 on lines, 1 to n. Found on first use."""
         return regions.find(self._ink, proposal.MAX_REGIONS, self._gap)
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Remarks on the drawing for the user."""
-        return (*self.picture.notes, *self._drawing.notes)
-
     def color(
         self,
         *,
@@ -162,7 +157,7 @@ class Coloring:
         stage = f"{width}×{height} px"
         report(stage, 0, variations, size=size)  # finding the regions takes a while
         notes = [f"{stage}, {self.regions.max()} regions", *self._drawing.notes]
-        if keep_alpha:  # nobody needs to hear of it
+        if keep_alpha:  # the remark recommends what is already given
             notes = [note for note in notes if "--keep-alpha" not in note]
         for note in (*notes, *(note for picture in pictures for note in picture.notes)):
             report(stage, 0, variations, note=note, size=size)
@@ -172,6 +167,7 @@ class Coloring:
         hinted_colors = hinted_colors[1:]  # the first is that of the lines
         labels = cover_lines(parts, ink)
         choose = self._chooser(labels, hinted_colors, entries, model)
+        opaque = ~is_background(labels)[labels] if keep_alpha else None
         results: list[Image.Image] = []
         beside: dict[str, Image.Image | Layers] = {}
         for number in range(1, variations + 1):
@@ -182,7 +178,6 @@ class Coloring:
             shades = shade(labels, flat, shading) if shading else None
             shaded = flat if shades is None else (flat * shades).clip(max=1)
             rgb = lay_lines(shaded, ink, lines)
-            opaque = ~is_background(labels)[labels] if keep_alpha else None
             results.append(self._to_picture(rgb, recipe, opaque))
             if number == 1 and flats:
                 beside["flats"] = to_image(flat)

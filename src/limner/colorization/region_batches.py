@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from scipy.cluster.vq import kmeans2
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from limner.colorization import regions
 from limner.colorization.dataset import Pictures, draw, rotate_hues
@@ -66,13 +67,11 @@ def sample(pictures: Pictures, count: int, size: int, random: torch.Generator) -
             known[0, torch.multinomial(tokens.area[0].sqrt(), hints, generator=random)] = True
         parts.append((ink, tokens, colors, known))
     inks, tokens_, colors_, known_ = zip(*parts, strict=True)
-    stacked = stack(tokens_)
-    most = stacked.area.shape[1]
     return Batch(
         torch.cat(inks),
-        stacked,
-        torch.cat([_padded(one, most) for one in colors_]),
-        torch.cat([_padded(one, most) for one in known_]),
+        stack(tokens_),
+        pad_sequence([one[0] for one in colors_], batch_first=True),
+        pad_sequence([one[0] for one in known_], batch_first=True),
     )
 
 
@@ -93,9 +92,3 @@ def choose_colors(pictures: Pictures, seed: int) -> Tensor:
     points = points[points.min(1) < _WHITE]
     centers, _ = kmeans2(points, COLORS - 1, minit="++", seed=seed)
     return torch.from_numpy(np.vstack((np.ones((1, 3)), centers)).astype(np.float32))
-
-
-def _padded(part: Tensor, count: int) -> Tensor:
-    result = part.new_zeros((1, count, *part.shape[2:]))
-    result[:, : part.shape[1]] = part
-    return result

@@ -26,7 +26,7 @@ _MULTIPLE = 64  # pixels: the network halves the picture six times
 
 
 class _Preset(NamedTuple):
-    """The defaults of a preset, and whether its network takes hints."""
+    """The defaults of a preset."""
 
     steps: int | None  # None: a number of epochs
     batch_size: int
