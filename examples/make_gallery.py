@@ -22,7 +22,7 @@ PAIRS = (
     ("lake-sherburne", "watercolor"),
     ("budgie-branch", "oil"),
     ("singaporean-cityscape", "knife"),
-    ("extreme-desert-hike", "woodcut"),
+    ("extreme-desert-hike", "watercolor"),
     ("oakland-zoo-otters", "oil"),
     ("san-francisco-skyline", "painting"),
     ("serene", "watercolor"),
@@ -74,7 +74,7 @@ def main() -> None:
     for photo, painting in PAIRS:
         sheet = page(find(photo, HERE, photos), find(painting, HERE, HERE / "paintings"))
         path = IMAGES / f"gallery-{photo}-{painting}.jpg"
-        sheet.save(path, quality=84, optimize=True, progressive=True)
+        sheet.save(path, quality=81, optimize=True, progressive=True)
 
 
 if __name__ == "__main__":
