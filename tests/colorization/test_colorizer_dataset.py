@@ -288,9 +288,10 @@ def test_a_drawing_without_paper_is_one_region() -> None:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take the two boxes as line art of every picture."""
+    """Take the two boxes as line art of every picture, and draw no scenes."""
     ink = two_boxes()[0][..., :64]
     monkeypatch.setattr(region_batches, "draw", lambda rgb, drawing, random: ink.clone())
+    monkeypatch.setattr(region_batches, "SCENES", 0)
 
 
 def test_a_batch_of_regions_is_padded(pictures: Path) -> None:

@@ -8,12 +8,13 @@ from scipy.cluster.vq import kmeans2
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from limner.colorization import regions
+from limner.colorization import regions, scenes
 from limner.colorization.dataset import Pictures, draw, rotate_hues
 from limner.colorization.network import COLORS
 from limner.colorization.tokens import Tokens, stack
 from limner.nn import seeding
 
+SCENES = 0.35  # share of the drawings that show a scene instead of one picture
 MAX_REGIONS = 128  # of a drawing in training: the largest; the rest count as one of them
 _WHITE = 0.97  # brighter colors count as white, which is a color by itself
 _SAMPLES = 40_000  # pixels that the set of colors is chosen from
@@ -43,6 +44,7 @@ class Batch(NamedTuple):
 def sample(pictures: Pictures, count: int, size: int, random: torch.Generator) -> Batch:
     """Draw a batch of `count` pictures, `size` pixels a side.
 
+    About a third are scenes, unless the pictures come with their own drawings.
     The colors of every second picture are all hidden. Of the others, a few regions are known, as
     with hints, or a random share of them. A third of those pictures have their hues rotated, so
     that the network can know the colors only from the known ones.
@@ -50,6 +52,8 @@ def sample(pictures: Pictures, count: int, size: int, random: torch.Generator) -
     parts = []
     for _ in range(count):
         rgb, drawing = pictures.sample(size, random)
+        if drawing is None and float(torch.rand((), generator=random)) < SCENES:
+            rgb = scenes.draw(pictures, size, random)
         kind, rotate, amount = torch.rand(3, generator=random).tolist()
         if kind > 0.5 and rotate < 1 / 3:
             rgb = rotate_hues(rgb, random)
