@@ -189,6 +189,16 @@ def test_the_loss_is_linear_in_the_weights_of_its_parts(network: VGG) -> None:
     assert whole.gradient(picture, regions)[0] == pytest.approx(total, rel=1e-9)
 
 
+def test_a_caller_may_have_turned_gradients_off(network: VGG) -> None:
+    size = (32, 32)
+    objective, regions = make_objective(network, size), some_regions(network, *size, LAYERS)
+    loss, gradient = objective.gradient(noise(*size), regions)
+    with torch.no_grad():
+        again, same = objective.gradient(noise(*size), regions)
+    assert again == pytest.approx(loss)
+    torch.testing.assert_close(same, gradient)
+
+
 def test_the_content_loss_is_zero_at_the_content(network: VGG) -> None:
     size = (32, 32)
     alone = make_objective(network, size, weights=(0.0, 1.0, 0.0))

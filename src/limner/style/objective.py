@@ -86,6 +86,7 @@ class Objective:
     content_weight: float
     tv_weight: float
 
+    @torch.enable_grad()  # the caller may have turned gradients off
     def gradient(self, picture: Tensor, regions: list[Region]) -> tuple[float, Tensor]:
         """Return the loss of a picture [1, 3, H, W], and its gradient of the same shape.
 
