@@ -32,7 +32,8 @@ LIGHT = 4.5e6  # bytes of all pictures of the documentation; half are the galler
 # Options that make a command of the documentation small enough for a test.
 SMALL = {"stylize": {"--size": "128", "--steps": "4"}, "upscale --print": {"--dpi": "40"}}
 # Files that a page takes for granted, beside those that every page can use.
-OWN_FILES = {"docs/printing.md": ("painted.png",)}
+_FOLDERS = ("album/sub/one.jpg", "album/two.jpg", "cat.jpg", "dog.jpg", "near/a.jpg", "far/a.jpg")
+OWN_FILES = {"docs/printing.md": ("painted.png",), "docs/folders.md": _FOLDERS}
 OTHER_PROGRAMS = {"pip", "pytest", "tensorboard", "for", "done", "scripts/check"}
 
 
@@ -223,6 +224,7 @@ def prepare(folder: Path, own: tuple[str, ...]) -> None:
     dab = Image.new("RGBA", drawing.size)
     dab.paste("#d98b3a", (90, 40, 100, 50))
     save(dab, folder / "hints.png")
+    (folder / "list.txt").write_text("photo.jpg\n")
     for number in range(24):  # enough for some to be held out
         turned = photo.resize((300, 300)).rotate(90 * number)
         save(turned.crop((0, 0, 300 - number, 300)), folder / f"photos/{number}.png")
@@ -232,7 +234,7 @@ def prepare(folder: Path, own: tuple[str, ...]) -> None:
 
 def save(picture: Image.Image, path: Path) -> None:
     """Save a picture, and make its folder."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     picture.save(path)
 
 

@@ -14,7 +14,7 @@ assertions, never one of these.
 
 import os
 
-DONE, FAILED, MISUSED, CUT_SHORT, INTERRUPTED = 0, 1, 2, 4, 130  # exit codes
+DONE, FAILED, MISUSED, PARTLY, CUT_SHORT, INTERRUPTED = 0, 1, 2, 3, 4, 130  # exit codes
 
 
 class LimnerError(Exception):

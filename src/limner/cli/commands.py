@@ -6,17 +6,17 @@ options are options of the command too, beside those of the verb.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from json import dumps, loads
+from json import dumps
 from pathlib import Path
 from typing import Any
 
-from limner.cli import outputs
+from limner import signature
+from limner.batch.plan import NAME, is_many, make_plan
+from limner.cli import outputs, pictures
 from limner.cli.console import Console, say
-from limner.errors import CUT_SHORT, DONE, INTERRUPTED
+from limner.errors import DONE, INTERRUPTED
 from limner.io import check_output, write, write_view
-from limner.progress import Progress, Stop
-
-_EXIT_CODES = {None: DONE, "time budget": CUT_SHORT, "interrupted": INTERRUPTED}
+from limner.progress import Stop
 
 
 def make_picture(
@@ -24,11 +24,15 @@ def make_picture(
     inputs: Sequence[object],
     options: Mapping[str, Any],
     *,
-    output: Path,
+    output: str | Path,
     overwrite: bool = False,
     keep_exif: bool = False,
     json: bool = False,
     dry_run: bool = False,
+    from_: Path | None = None,
+    recursive: bool = False,
+    name: str = NAME,
+    fail_fast: bool = False,
 ) -> int:
     """Make a picture with a verb and write it; return the exit code.
 
@@ -37,84 +41,60 @@ def make_picture(
     verb : callable
         It takes ``on_step`` and returns a PIL image that has its recipe.
     inputs, options
-        The verb's arguments.
+        The verb's arguments. The first input may be a folder or a pattern, and a verb with one
+        input may have several.
     output : path
         The picture to write. The suffix chooses the format: .png, .jpg, .webp, .avif, .tif or .pdf.
+        For several pictures, the folder to write them into.
     overwrite : bool
         Replace files that exist.
     keep_exif : bool
         Keep the camera data that may tell where a photo was taken: GPS and the maker's notes.
     json : bool
-        Print one JSON object instead of the path.
+        Print one JSON object per picture instead of its path.
     dry_run : bool
         Check everything and print the plan, but make no picture.
+    from_ : path
+        A text file that names more pictures, folders or patterns, one per line. With - the list
+        comes from standard input.
+    recursive : bool
+        Search the subfolders of a folder too, and make the same subfolders in the output folder.
+    name : str
+        Names of the results in a folder. {stem} and {ext} are the parts of the picture's name,
+        {verb} is the command.
+    fail_fast : bool
+        Stop at the first of several pictures that cannot be made.
     """
-    every, resume = options.get("save_every") or 0, options.get("resume") or False
-    beside = outputs.side_files(verb, inputs, options, lambda name: outputs.beside(output, name))
-    outputs.check_all(
-        output,
-        beside.values(),
-        overwrite=overwrite,
-        size=options.get("size"),
-        save_every=every,
-        resume=resume,
-    )
-    checkpoint = outputs.checkpoint_of(output)
-    if every or resume:
-        options = {**options, "checkpoint": checkpoint}
-
-    def keep(progress: Progress) -> None:
-        assert progress.preview is not None
-        path = outputs.numbered(output, progress.step)
-        write(progress.preview(), path, overwrite=overwrite or resume)
-
-    with Console(dry_run, every, keep) as console:
-
-        def on_step(progress: Progress) -> None:
-            if progress.size and not progress.step:  # before hours of work
-                check_output(output, overwrite=overwrite, size=progress.size)
-            console(progress)
-
-        try:
-            picture = verb(*inputs, **options, on_step=on_step)
-        except Stop:
-            picture = None
-        done, cut = console.last, console.cut_by
-        if dry_run:
-            if json:
-                print(dumps({"output": str(output), "steps": done.steps, "plan": done.note}))
-            return DONE
-        if picture is None or (cut == "interrupted" and done.step == 0):
-            say("interrupted before the first step; nothing was written")
-            return INTERRUPTED
-        for note in write(picture, output, overwrite=overwrite, keep_exif=keep_exif):
-            say(note)
-        written = [output]
-        for name, view in picture.info.get("beside", {}).items():
-            for note in write_view(view, beside[name], overwrite=overwrite, keep_exif=keep_exif):
-                say(note)
-            written.append(beside[name])
-
-    if cut:
-        message = f"{cut}: {output} is the picture after {done.step} of {done.steps} steps"
-        if "checkpoint" in options and checkpoint.is_file():
-            message += "; to continue, run the same command with --resume --overwrite"
-        say(message)
-    elif "checkpoint" in options:
-        checkpoint.unlink(missing_ok=True)
-    about = {
-        "output": str(output),
-        "width": picture.width,
-        "height": picture.height,
-        "seconds": round(done.seconds, 3),
-        "steps": done.step,
-        "loss": done.loss,
-        "recipe": loads(picture.info["limner"]),
-        "stopped": cut,
-        "beside": [str(path) for path in written[1:]],
-    }
-    print(dumps(about) if json else "\n".join(map(str, written)))
-    return _EXIT_CODES[cut]
+    places = [option for option in signature.of(verb) if option.input]
+    first = len(inputs) if len(places) == 1 else min(1, len(inputs))
+    words, others = list(map(str, inputs[:first])), list(map(str, inputs[first:]))
+    if places and is_many(words, str(output), from_):
+        folder = Path(output)
+        jobs = make_plan(
+            verb.__name__, words, others, folder, listed=from_, recursive=recursive, name=name
+        )
+        return pictures.make_many(
+            verb,
+            options,
+            folder,
+            jobs,
+            overwrite=overwrite,
+            keep_exif=keep_exif,
+            json=json,
+            dry_run=dry_run,
+            fail_fast=fail_fast,
+        )
+    with Console(dry_run) as console:
+        return pictures.make_one(
+            verb,
+            inputs,
+            options,
+            Path(output),
+            console,
+            overwrite=overwrite,
+            keep_exif=keep_exif,
+            json=json,
+        )
 
 
 def make_pictures(

@@ -50,6 +50,8 @@ class Console:
         self.every = every
         self.keep = keep
         self.last = Progress("", "", 0, 0, 0.0)
+        self.done, self.count = 0, 1  # pictures
+        self._notes = {""}
         self.asked_to_stop = False
         self._bar = bars.Progress(
             bars.TextColumn("{task.description}"),
@@ -92,13 +94,15 @@ class Console:
         from limner.progress import Stop
 
         self.last = progress
-        if progress.note:
+        if progress.note not in self._notes:  # many pictures have the same
+            self._notes.add(progress.note)
             say(progress.note)
+        pictures = f", picture {self.done + 1} of {self.count}" if self.count > 1 else ""
         self._bar.update(
             self._task,
             description=progress.stage,
-            completed=progress.share,
-            steps=f"{progress.step}/{progress.steps}",
+            completed=(self.done + progress.share) / self.count,
+            steps=f"{progress.step}/{progress.steps}{pictures}",
             loss="" if progress.loss is None else f"loss {progress.loss:.4g}",
         )
         # a resumed run first reports its checkpoint again, without a loss

@@ -93,7 +93,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 failed, 2 wrong usage, 4 ended early by the time budget, 130 interrupted.
+        0 done, 1 failed, 2 wrong usage, 3 some of several pictures failed, 4 ended early by the
+        time budget, 130 interrupted.
     """
     limit_spinning()
     if hasattr(sys.stdout, "reconfigure"):  # file names need not be Unicode

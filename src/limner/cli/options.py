@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, get_origin
 
@@ -72,11 +73,15 @@ _GROUPS = {
     Group("Files", sort_key=4): (
         "drawings",
         "dry_run",
+        "fail_fast",
+        "from_",
         "json",
         "keep_exif",
         "map_",
+        "name",
         "output",
         "overwrite",
+        "recursive",
         "resume",
         "save_cube",
         "save_every",
@@ -109,6 +114,8 @@ def command(verb: Callable[..., object], run: Callable[..., int]) -> Callable[..
         return run(verb, values, options, **own)
 
     places = [option for option in of_verb if option.input]
+    if len(places) == 1 and any(option.name == "from_" for option in of_run):
+        places = [replace(places[0], several=True)]  # several pictures, one after the other
     others = [option for option in (*of_run, *of_verb) if not option.input]
     others.sort(key=lambda option: option.name != "output")  # first in its group: it is required
     makes_pictures = any(option.name == "overwrite" for option in of_run)
@@ -132,6 +139,10 @@ def _parameter(option: Option, makes_pictures: bool) -> inspect.Parameter:
         show_default=option.default not in (None, False, (), "", 0) or option.default is True,
         negative=None if option.default is True else (),
     )
+    if option.name == "output" and kind is str:  # a path, of which a final slash counts
+        kind = Path
+        text = Parameter(converter=lambda _, tokens: tokens[0].value, n_tokens=1)
+        settings = Parameter.combine(settings, text)
     words = ("COLORS",) if option.colors else option.choices
     if option.picture and words:
         settings = Parameter.combine(settings, Parameter(metavar="|".join((*words, "PATH"))))

@@ -1,0 +1,218 @@
+"""Commands for many pictures: folders, what is skipped, what fails, and runs that are killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from limner import io
+from limner.batch import manifest
+from limner.cli import main, pictures
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder with three photos."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    for seed, name in enumerate(("a.png", "b.jpg", "c.png")):
+        coarse = np.random.default_rng(seed).integers(0, 255, (6, 8, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((64, 48)).save(tmp_path / "photos" / name)
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line: exit code, stdout, stderr."""
+
+    def running(*tokens: str) -> tuple[int, str, str]:
+        code = main.main(tokens)
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return code, out, err
+
+    return running
+
+
+def entries(name: str = "out") -> list[dict[str, object]]:
+    lines = Path(name, manifest.NAME).read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def contents(name: str = "out") -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path(name).glob("*.png")}
+
+
+def test_a_folder_of_photos_becomes_a_folder_of_drawings(run: Run) -> None:
+    code, out, err = run("sketch", "photos", "-o", "out/")
+    assert (code, out) == (0, "".join(f"{Path('out', n)}\n" for n in ("a.png", "b.png", "c.png")))
+    assert err == "limner: 64×48 px\n"  # once, not three times
+    for name in ("a.png", "b.jpg"):
+        run("sketch", f"photos/{name}", "-o", f"{name[0]}.png")
+        assert Path(f"{name[0]}.png").read_bytes() == Path(f"out/{name[0]}.png").read_bytes()
+    assert [entry["output"] for entry in entries()] == [
+        *["a.png"] * 2,
+        *["b.png"] * 2,
+        *["c.png"] * 2,
+    ]
+    last = entries()[-1]
+    assert last["inputs"] == ["../photos/c.png"] and last["error"] is None
+
+
+def test_several_files_and_one_file_into_a_folder(run: Run) -> None:
+    assert run("sketch", "photos/a.png", "photos/c.png", "-o", "out")[0] == 0
+    assert run("sketch", "photos/b.jpg", "-o", "out", "--name", "{stem}-{verb}.{ext}")[0] == 0
+    names = {path.name for path in Path("out").iterdir()}
+    assert names == {"a.png", "c.png", "b-sketch.jpg", manifest.NAME}
+
+
+def test_hybridize_pairs_by_name_and_stylize_keeps_its_paintings(run: Run, folder: Path) -> None:
+    assert run("hybridize", "photos", "photos", "-o", "out", "--align", "none")[0] == 0
+    assert io.recipe_of("out/b.png")["inputs"] == ["photos/b.jpg", "photos/b.jpg"]
+    assert run("stylize", "photos", "photos/a.png:2", "-o", "painted", "--strength", "0")[0] == 0
+    assert len(contents("painted")) == 3
+
+
+def test_a_second_run_makes_what_is_missing_or_changed(run: Run) -> None:
+    run("sketch", "photos", "-o", "out")
+    first = contents()
+    code, out, err = run("sketch", "photos", "-o", "out")
+    assert (code, out, err) == (0, "", "limner: 3 of 3 pictures are done already\n")
+    Path("out/a.png").unlink()
+    Image.open("photos/a.png").save("photos/c.png")
+    code, out, err = run("sketch", "photos", "-o", "out")
+    assert out.splitlines() == [str(Path("out/a.png")), str(Path("out/c.png"))]
+    assert contents()["a.png"] == first["a.png"] and contents()["c.png"] != first["c.png"]
+    assert len(run("sketch", "photos", "-o", "out", "--strength", "2")[1].splitlines()) == 3
+    assert len(run("sketch", "photos", "-o", "out", "--strength", "2")[1].splitlines()) == 0
+    again = run("sketch", "photos", "-o", "out", "--strength", "2", "--overwrite")
+    assert len(again[1].splitlines()) == 3
+
+
+def test_a_foreign_file_is_not_replaced(run: Run) -> None:
+    Path("out").mkdir()
+    Path("out/b.png").write_bytes(b"mine")
+    code, out, err = run("sketch", "photos", "-o", "out")
+    where = Path("out/b.png")
+    told = f"limner: error: {where}: exists; use --overwrite, or name another folder\n"
+    assert (code, out, err) == (1, "", told)
+    assert [path.name for path in Path("out").iterdir()] == ["b.png"]
+    assert run("sketch", "photos", "-o", "out", "--overwrite")[0] == 0
+
+
+def test_one_bad_picture_costs_one_line(run: Run) -> None:
+    Path("photos/b.jpg").write_bytes(b"no picture")
+    code, out, err = run("sketch", "photos", "-o", "out", "--json")
+    lines = list(map(json.loads, out.splitlines()))
+    assert code == 3 and [Path(line["output"]).name for line in lines] == [
+        "a.png",
+        "b.png",
+        "c.png",
+    ]
+    assert "photos/b.jpg: is damaged" in lines[1]["error"].replace("\\", "/")
+    assert err.splitlines()[-1] == (
+        "limner: 1 of 3 pictures could not be made; the same command tries them again"
+    )
+    assert sum("error" in line for line in err.splitlines()) == 1
+    assert set(contents()) == {"a.png", "c.png"}
+    Path("out/c.png").unlink()
+    code, out, _ = run("sketch", "photos", "-o", "out", "--fail-fast")
+    assert code == 3 and out == ""
+    Image.open("photos/a.png").save("photos/b.jpg")
+    assert run("sketch", "photos", "-o", "out")[0] == 0
+    assert set(contents()) == {"a.png", "b.png", "c.png"}
+
+
+def test_a_mistake_in_an_option_ends_the_run_at_once(run: Run) -> None:
+    code, out, err = run("sketch", "photos", "-o", "out", "--strength", "9")
+    assert (code, out) == (2, "") and err.count("\n") == 1 and "--strength 9" in err
+    code, out, err = run("sketch", "photos", "-o", "out", "--name", "{stem}.xyz")
+    assert (code, out) == (2, "") and ".xyz" in err
+    assert run("sketch", "-o", "out")[0] == 2
+
+
+def test_a_dry_run_lists_and_writes_nothing(run: Run) -> None:
+    code, out, _ = run("sketch", "photos", "-o", "out", "--dry-run")
+    rows = [
+        f"{Path('photos', p)} -> {Path('out', p[0] + '.png')}" for p in ("a.png", "b.jpg", "c.png")
+    ]
+    assert (code, out.splitlines()) == (0, rows)
+    assert not Path("out").exists()
+    told = json.loads(run("sketch", "photos/b.jpg", "-o", "out/", "--dry-run", "--json")[1])
+    assert told == {"inputs": [str(Path("photos/b.jpg"))], "output": str(Path("out/b.png"))}
+
+
+def test_ctrl_c_ends_after_a_picture_and_the_next_run_goes_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = io.write
+
+    def writing(picture: Image.Image, path: Path, **options: bool) -> tuple[str, ...]:
+        if path.name == "b.png":
+            signal.raise_signal(signal.SIGINT)
+        return write(picture, path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pictures, "write", writing)
+        code, out, err = run("sketch", "photos", "-o", "out")
+    assert code == 130 and len(out.splitlines()) == 2
+    assert err.endswith("interrupted: 2 of 3 are done; the same command makes the rest\n")
+    assert run("sketch", "photos", "-o", "out")[1].splitlines() == [str(Path("out/c.png"))]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_killed_run_ends_the_same_when_it_is_started_again(run: Run, folder: Path) -> None:
+    for number in range(40):
+        Image.open("photos/a.png").save(f"photos/more-{number:02d}.png")
+    command = [sys.executable, "-m", "limner", "sketch", "photos", "-o", "out"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for _ in range(5):
+            process.stdout.readline()
+        process.kill()
+    assert 4 <= len(contents()) < 43
+    with Path("out", manifest.NAME).open("a") as file:
+        file.write('{"output": "more-3')  # as if a line had been cut off
+    code, out, err = run("sketch", "photos", "-o", "out")
+    assert code == 0 and "pictures are done already" in err
+    assert 1 < len(out.splitlines()) <= 39
+    assert run("sketch", "photos", "-o", "whole")[0] == 0
+    assert contents() == contents("whole")
+    assert not [path for path in Path("out").iterdir() if path.name.startswith(".")]
+    assert all(entry.get("error") is None for entry in manifest.read(Path("out")).values())
+
+
+def test_a_folder_belongs_to_one_run_at_a_time(run: Run) -> None:
+    Path("out").mkdir()
+    with manifest.Manifest(Path("out")):
+        code, out, err = run("sketch", "photos", "-o", "out")
+    assert (code, out) == (1, "") and err.startswith("limner: error: out: another run of limner")
+    assert run("sketch", "photos", "-o", "out")[0] == 0
+
+
+def test_the_key_of_a_result_follows_every_file_and_option(folder: Path) -> None:
+    Path("hints.png").write_bytes(b"1")
+    base = ("colorize", ["photos/a.png"], {"hints": "hints.png", "gap": 3})
+    key = manifest.key_of(*base)
+    assert key == manifest.key_of(*base)
+    assert key == manifest.key_of("colorize", ["./photos/a.png"], {"gap": 3, "hints": "hints.png"})
+    others = [
+        ("sketch", ["photos/a.png"], {"hints": "hints.png", "gap": 3}),
+        ("colorize", ["photos/c.png"], {"hints": "hints.png", "gap": 3}),
+        ("colorize", ["photos/a.png:2"], {"hints": "hints.png", "gap": 3}),
+        ("colorize", ["photos/a.png"], {"hints": "hints.png", "gap": 4}),
+        ("colorize", ["photos/a.png"], {"hints": "hints.png"}),
+    ]
+    keys = {manifest.key_of(*other) for other in others}
+    assert len(keys) == 5 and key not in keys
+    Path("hints.png").write_bytes(b"22")
+    assert manifest.key_of(*base) != key
