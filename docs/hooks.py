@@ -46,6 +46,7 @@ API = {
         "upscale",
         "print_ready",
         "replay",
+        "apply",
     ),
     "Measure, check and convert": ("predictability", "folder", "convert_painter"),
     "Train": (

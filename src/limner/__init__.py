@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from limner._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from limner.batch.replay import replay
+    from limner.batch.replay import apply, replay
     from limner.beauty.beautify import beautify
     from limner.beauty.predictability import predictability
     from limner.beauty.train import train_beautifier
@@ -39,6 +39,7 @@ _MODULES = {
     "Progress": "progress",
     "Stop": "progress",
     "WeightsError": "errors",
+    "apply": "batch.replay",
     "beautify": "beauty.beautify",
     "colorize": "colorization.colorize",
     "convert_painter": "generation.gan.stylegan2_import",
@@ -70,6 +71,7 @@ __all__ = [
     "Progress",
     "Stop",
     "WeightsError",
+    "apply",
     "beautify",
     "colorize",
     "convert_painter",

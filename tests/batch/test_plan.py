@@ -21,6 +21,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def planned(
     *words: str,
+    before: tuple[str, ...] = (),
     others: tuple[str, ...] = (),
     output: str = "out",
     listed: str | None = None,
@@ -31,8 +32,9 @@ def planned(
     jobs = make_plan(
         "sketch",
         words,
-        others,
         Path(output),
+        before=before,
+        after=others,
         listed=None if listed is None else Path(listed),
         recursive=recursive,
         name=name,
@@ -65,6 +67,10 @@ def test_other_inputs_are_the_same_or_go_by_name() -> None:
     assert [row[2] for row in rows] == ["one.jpg", "one.jpg"]
     with pytest.raises(InputError, match=r"^far: has no picture one\.\*; add it$"):
         planned("one.jpg", others=("far",))
+
+
+def test_inputs_may_come_before() -> None:
+    assert planned("photos/b.jpg", before=("x.png",)) == [("x.png", "photos/b.jpg", "out/b.png")]
 
 
 def test_names_have_fields() -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -111,3 +112,33 @@ def test_side_files_of_a_replayed_picture_are_known_beforehand(tmp_path: Path) -
         )
         == {}
     )
+
+
+def test_a_recipe_is_applied_to_another_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, color in (("near.png", "red"), ("far.png", "blue"), ("other.png", "green")):
+        Image.new("RGB", (64, 48), color).save(name)
+    limner.write(limner.hybridize("near.png", "far.png", align="none", sigma=5), "made.png")
+    made = limner.apply(Path("made.png"), "other.png")
+    direct = limner.hybridize("other.png", "far.png", align="none", sigma=5)
+    np.testing.assert_array_equal(made, direct)
+    assert made.info["limner"] == direct.info["limner"]
+    (tmp_path / "elsewhere").mkdir()
+    Path("far.png").rename("elsewhere/renamed.png")
+    with pytest.raises(InputError, match=r"far\.png: is neither in .* with --look-in$"):
+        limner.apply(Path("made.png"), "other.png")
+    found = limner.apply(Path("made.png"), "other.png", look_in=[Path("elsewhere")])
+    np.testing.assert_array_equal(found, direct)
+    Path("near.png").rename("elsewhere/other-name.png")
+    again = limner.replay(Path("made.png"), look_in=[Path("elsewhere")])
+    np.testing.assert_array_equal(again, Image.open("made.png"))
+    with pytest.raises(InputError, match=r"^--look-in nowhere: is not a folder$"):
+        limner.apply(Path("made.png"), "other.png", look_in=[Path("nowhere")])
+
+
+def test_only_what_was_made_from_a_picture_is_applied(tmp_path: Path) -> None:
+    path = rewritten(drawn(tmp_path), tmp_path / "out.png", verb="generate", options={})
+    with pytest.raises(InputError, match=r"out\.png: was not made from a picture; use limner rep"):
+        limner.apply(path, tmp_path / "photo.png")

@@ -82,6 +82,18 @@ def test_hybridize_pairs_by_name_and_stylize_keeps_its_paintings(run: Run, folde
     assert len(contents("painted")) == 3
 
 
+def test_a_finished_picture_is_applied_to_a_folder(run: Run) -> None:
+    run("sketch", "photos/a.png", "-o", "made.png", "--style", "pencil")
+    assert run("apply", "made.png", "photos", "-o", "out")[0] == 0
+    assert run("sketch", "photos", "-o", "direct", "--style", "pencil")[0] == 0
+    assert contents() == contents("direct")
+    assert run("apply", "made.png", "photos/b.jpg", "-o", "b.png")[:2] == (0, "b.png\n")
+    assert run("apply", "made.png", "photos/b.jpg", "photos/c.png", "-o", "two")[0] == 0
+    assert set(contents("two")) == {"b.png", "c.png"}
+    assert run("replay", "direct", "-o", "again")[0] == 0
+    assert contents("again") == contents("direct")
+
+
 def test_a_second_run_makes_what_is_missing_or_changed(run: Run) -> None:
     run("sketch", "photos", "-o", "out")
     first = contents()

@@ -45,9 +45,10 @@ def is_many(words: Sequence[str], output: str, listed: Path | None) -> bool:
 def make_plan(
     verb: str,
     words: Sequence[str],
-    others: Sequence[str],
     output: Path,
     *,
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
     listed: Path | None,
     recursive: bool,
     name: str,
@@ -60,11 +61,11 @@ def make_plan(
         Part of the names, if `name` asks for it.
     words : sequence of str
         Files, folders and patterns such as ``photos/*.jpg``.
-    others : sequence of str
-        The other inputs of the verb, the same for each file. A folder among them gives each file
-        the picture with the same name.
     output : Path
         The folder for the results.
+    before, after : sequence of str
+        The inputs of the verb before and after the file, the same for each. A folder after it
+        gives each file the picture with the same name.
     listed : Path or None
         A text file with one more file, folder or pattern per line; ``-`` is the standard input.
     recursive : bool
@@ -89,7 +90,7 @@ def make_plan(
         raise OptionError("no picture is named; name a file, a folder or --from LIST")
     jobs = [
         Job(
-            (str(path), *(_partner(other, place) for other in others)),
+            (*before, str(path), *(_partner(other, place) for other in after)),
             output / place.parent / _name(name, place, verb),
         )
         for path, place in dict.fromkeys(found)
@@ -99,8 +100,8 @@ def make_plan(
         other = makers.setdefault(str(job.output).casefold(), job)
         if other is not job:
             raise OutputError(
-                f"{printable(job.output)}: {printable(other.inputs[0])} and "
-                f"{printable(job.inputs[0])} would both have this name; use --name "
+                f"{printable(job.output)}: {printable(other.inputs[len(before)])} and "
+                f"{printable(job.inputs[len(before)])} would both have this name; use --name "
                 '"{stem}-{ext}.png", --recursive, or one folder at a time'
             )
     return jobs

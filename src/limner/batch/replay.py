@@ -1,4 +1,4 @@
-"""`replay`: make a picture again from the recipe inside it.
+"""`replay` a picture from the recipe inside it, and `apply` the recipe to another picture.
 
 Anybody may have written the recipe. Only verbs that make pictures are called, only with options
 that describe a picture, and only with input files that have not changed.
@@ -6,7 +6,8 @@ that describe a picture, and only with input files that have not changed.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path, PureWindowsPath
 from typing import Any, get_args, get_origin
@@ -50,7 +51,13 @@ RENAMED_WORDS: dict[str, dict[str, dict[str, str]]] = {
 _OF_THE_CALL = ("device", "time_budget", "save_every", "resume")
 
 
-def replay(picture: Path, *, device: str = "auto", on_step: OnStep = silent) -> Image.Image:
+def replay(
+    picture: Path,
+    *,
+    look_in: Sequence[Path] | None = None,
+    device: str = "auto",
+    on_step: OnStep = silent,
+) -> Image.Image:
     """Make a picture again from the recipe inside it.
 
     Parameters
@@ -58,6 +65,8 @@ def replay(picture: Path, *, device: str = "auto", on_step: OnStep = silent) -> 
     picture : path
         A picture that limner wrote. Its inputs are searched for under their recorded names, from
         the current folder and beside the picture.
+    look_in : sequence of path
+        More folders to look for the inputs, which may have any name there.
     device : str
         Where to compute: cpu, cuda, mps, or auto for the fastest on this machine.
     on_step : callable
@@ -75,19 +84,11 @@ def replay(picture: Path, *, device: str = "auto", on_step: OnStep = silent) -> 
     LimnerError
         What the verb raises.
     """
+    picture = Path(picture)  # a name will do
     verb, version, inputs, options, files = _checked_recipe(picture)
-    if version != __version__:
-        note = f"made with limner {version}; {__version__} may give a different picture"
-        on_step(Progress("replay", "", 0, 0, 0.0, note=f"{printable(picture)}: {note}"))
-    if verb.__name__ == "colorize" and "gap" not in options:
-        note = "was colored by an older network; today's gives other colors"
-        on_step(Progress("replay", "", 0, 0, 0.0, note=f"{printable(picture)}: {note}"))
-    finder = _FileFinder(picture, files)
-    known = _options_of(verb)
-    arguments = {
-        name: finder.option(value, known[name])
-        for name, value in _with_effect(verb.__name__, options).items()
-    }
+    _tell_differences(picture, verb.__name__, version, options, on_step)
+    finder = _FileFinder(picture, files, look_in or ())
+    arguments = finder.arguments(verb, options)
     made_again = verb(*map(finder.input, inputs), **arguments, device=device, on_step=on_step)
     # of a verb that makes several pictures, each has a recipe for itself alone
     result: Image.Image = made_again[0] if isinstance(made_again, list) else made_again
@@ -101,11 +102,75 @@ def replay(picture: Path, *, device: str = "auto", on_step: OnStep = silent) -> 
     return result
 
 
+def apply(
+    example: Path,
+    picture: str | os.PathLike[str] | Image.Image,
+    *,
+    look_in: Sequence[Path] | None = None,
+    device: str = "auto",
+    on_step: OnStep = silent,
+) -> Image.Image:
+    """Make a picture the way another one was made.
+
+    Parameters
+    ----------
+    example : path
+        A picture that limner wrote. Its recipe says what to do; its other inputs, such as the
+        paintings of stylize, are searched for as in replay.
+    picture : path or image
+        The picture to use in place of the example's first input.
+    look_in : sequence of path
+        More folders to look for the other inputs, which may have any name there.
+    device : str
+        Where to compute: cpu, cuda, mps, or auto for the fastest on this machine.
+    on_step : callable
+        Passed to the verb.
+
+    Returns
+    -------
+    PIL.Image.Image
+        The result of the verb, with a recipe of its own.
+
+    Raises
+    ------
+    InputError
+        The example has no limner recipe, or one of its other inputs is missing or has changed.
+    LimnerError
+        What the verb raises.
+    """
+    example = Path(example)  # a name will do
+    verb, version, inputs, options, files = _checked_recipe(example)
+    if not signature.of(verb)[0].picture:
+        raise InputError(
+            f"{printable(example)}: was not made from a picture; use limner replay to make it again"
+        )
+    _tell_differences(example, verb.__name__, version, options, on_step)
+    finder = _FileFinder(example, files, look_in or ())
+    arguments = finder.arguments(verb, options)
+    others = map(finder.input, inputs[1:])
+    made = verb(picture, *others, **arguments, device=device, on_step=on_step)
+    result: Image.Image = made[0] if isinstance(made, list) else made
+    return result
+
+
 def side_files(picture: Path) -> dict[str, str | Path]:
     """Return what the verb that made a picture makes beside it: names, and how the files end."""
     verb, _, _, options, _ = _checked_recipe(picture)
     planned = getattr(import_module(verb.__module__), "side_files", None)
     return dict(planned(options)) if planned else {}
+
+
+def _tell_differences(
+    picture: Path, verb: str, version: str, options: Mapping[str, Any], on_step: OnStep
+) -> None:
+    """Report why a result may differ from the picture that has the recipe."""
+    notes = []
+    if version != __version__:
+        notes.append(f"made with limner {version}; {__version__} may give a different picture")
+    if verb == "colorize" and "gap" not in options:
+        notes.append("was colored by an older network; today's gives other colors")
+    for note in notes:
+        on_step(Progress("replay", "", 0, 0, 0.0, note=f"{printable(picture)}: {note}"))
 
 
 def _options_of(verb: Callable[..., Any]) -> dict[str, Option]:
@@ -185,12 +250,23 @@ class _FileFinder:
         The picture with the recipe; files are looked for beside it too.
     hashes : mapping
         SHA-256 by name, as the recipe states them.
+    folders : sequence of Path
+        More folders to look in; names do not matter there.
     """
 
-    def __init__(self, picture: Path, hashes: Mapping[str, object]) -> None:
+    def __init__(
+        self, picture: Path, hashes: Mapping[str, object], folders: Sequence[Path] = ()
+    ) -> None:
         self.picture = picture
         self.hashes = hashes
+        self.folders = folders
         self.used: list[str] = []
+
+    def arguments(self, verb: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options of a recipe as the verb takes them."""
+        known = _options_of(verb)
+        used = _with_effect(verb.__name__, options)
+        return {name: self.option(value, known[name]) for name, value in used.items()}
 
     def input(self, text: str) -> str:
         """Return where an input is now: a file, or a file with a weight, ``wave.jpg:0.7``."""
@@ -217,7 +293,7 @@ class _FileFinder:
             raise _refusal(self.picture, f"it has no hash of {shown}")
         base = PureWindowsPath(name).name  # splits at / and at \, wherever the recipe was made
         found = [p for p in (Path(name), beside / name, beside / base) if p.is_file()]
-        for path in found:
+        for path in (*found, *self._more()):
             try:
                 with path.open("rb") as file:
                     same = hashlib.file_digest(file, "sha256").hexdigest() == self.hashes[name]
@@ -237,8 +313,15 @@ class _FileFinder:
             )
         raise InputError(
             f"{shown}: is neither in the current folder nor beside {printable(self.picture)}; "
-            "copy it there"
+            "copy it there, or name its folder with --look-in"
         )
+
+    def _more(self) -> Iterator[Path]:
+        """Give every file of the other folders."""
+        for folder in self.folders:
+            if not folder.is_dir():
+                raise InputError(f"--look-in {printable(folder)}: is not a folder")
+            yield from sorted(path for path in folder.iterdir() if path.is_file())
 
 
 def _refusal(picture: Path, why: str) -> InputError:

@@ -14,6 +14,7 @@ from limner import signature
 from limner.batch.plan import NAME, is_many, make_plan
 from limner.cli import outputs, pictures
 from limner.cli.console import Console, say
+from limner.cli.options import place_of_many
 from limner.errors import DONE, INTERRUPTED
 from limner.io import check_output, write, write_view
 from limner.progress import Stop
@@ -41,8 +42,8 @@ def make_picture(
     verb : callable
         It takes ``on_step`` and returns a PIL image that has its recipe.
     inputs, options
-        The verb's arguments. The first input may be a folder or a pattern, and a verb with one
-        input may have several.
+        The verb's arguments. The first input that is a picture may be a folder or a pattern, and
+        several pictures if it is the last one.
     output : path
         The picture to write. The suffix chooses the format: .png, .jpg, .webp, .avif, .tif or .pdf.
         For several pictures, the folder to write them into.
@@ -66,12 +67,22 @@ def make_picture(
         Stop at the first of several pictures that cannot be made.
     """
     places = [option for option in signature.of(verb) if option.input]
-    first = len(inputs) if len(places) == 1 else min(1, len(inputs))
-    words, others = list(map(str, inputs[:first])), list(map(str, inputs[first:]))
+    first = place_of_many(places)
+    end = len(inputs) if first == len(places) - 1 else first + 1
+    words, before, after = (
+        list(map(str, part)) for part in (inputs[first:end], inputs[:first], inputs[end:])
+    )
     if places and is_many(words, str(output), from_):
         folder = Path(output)
         jobs = make_plan(
-            verb.__name__, words, others, folder, listed=from_, recursive=recursive, name=name
+            verb.__name__,
+            words,
+            folder,
+            before=before,
+            after=after,
+            listed=from_,
+            recursive=recursive,
+            name=name,
         )
         return pictures.make_many(
             verb,

@@ -77,6 +77,7 @@ _GROUPS = {
         "from_",
         "json",
         "keep_exif",
+        "look_in",
         "map_",
         "name",
         "output",
@@ -114,8 +115,11 @@ def command(verb: Callable[..., object], run: Callable[..., int]) -> Callable[..
         return run(verb, values, options, **own)
 
     places = [option for option in of_verb if option.input]
-    if len(places) == 1 and any(option.name == "from_" for option in of_run):
-        places = [replace(places[0], several=True)]  # several pictures, one after the other
+    if (
+        any(option.name == "from_" for option in of_run)
+        and place_of_many(places) == len(places) - 1
+    ):
+        places[-1] = replace(places[-1], several=True)  # several pictures, one after the other
     others = [option for option in (*of_run, *of_verb) if not option.input]
     others.sort(key=lambda option: option.name != "output")  # first in its group: it is required
     makes_pictures = any(option.name == "overwrite" for option in of_run)
@@ -124,6 +128,11 @@ def command(verb: Callable[..., object], run: Callable[..., int]) -> Callable[..
     called.__annotations__ = {p.name: p.annotation for p in parameters}
     called.__doc__ = (inspect.getdoc(verb) or "").partition("\n\n")[0]
     return called
+
+
+def place_of_many(places: Sequence[Option]) -> int:
+    """Return which input may be several pictures, one after the other: the first that is one."""
+    return next((index for index, option in enumerate(places) if option.picture), 0)
 
 
 def _parameter(option: Option, makes_pictures: bool) -> inspect.Parameter:

@@ -35,7 +35,7 @@ def side_files(
         The paths by the names in ``picture.info["beside"]``.
     """
     named: dict[str, str | Path] = {}
-    if verb is replay.replay:
+    if verb in (replay.replay, replay.apply):
         named = replay.side_files(Path(str(inputs[0])))
     elif planned := getattr(import_module(verb.__module__), "side_files", None):
         named = planned(options)

@@ -133,6 +133,15 @@ VERBS = {
             "limner replay painted.png -o again.png --dry-run",
         ),
     ),
+    "apply": Command(
+        "make_picture",
+        "limner.batch.replay:apply",
+        "Make a picture the way another one was made.",
+        (
+            "limner apply painted.png photo.jpg -o painted2.png",
+            "limner apply painted.png photos/ -o painted/",
+        ),
+    ),
 }
 TRAININGS = {
     "features": Command(
