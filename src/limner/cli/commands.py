@@ -13,9 +13,10 @@ from typing import Any
 from limner import signature
 from limner.batch.plan import NAME, is_many, make_plan
 from limner.cli import outputs, pictures
+from limner.cli.budget import Budget, State, run_when_done
 from limner.cli.console import Console, say
 from limner.cli.options import place_of_many
-from limner.errors import DONE, INTERRUPTED
+from limner.errors import CUT_SHORT, DONE, INTERRUPTED
 from limner.io import check_output, write, write_view
 from limner.progress import Stop
 
@@ -209,6 +210,10 @@ def train(
     *,
     output: Path,
     json: bool = False,
+    max_hours: float | None = None,
+    budget: float | None = None,
+    price_per_hour: float | None = None,
+    when_done: str | None = None,
 ) -> int:
     """Train a network and print its scores on held-out data; return the exit code.
 
@@ -222,22 +227,43 @@ def train(
         The run folder: logs, samples, checkpoint, and the trained weights as .safetensors.
     json : bool
         Print one JSON object instead of the path of the weights.
+    max_hours : float
+        Stop this run after this many hours, above 0. Use --resume to continue it later.
+    budget : float
+        Stop this run before it costs more than this. Needs --price-per-hour.
+    price_per_hour : float
+        Price of one hour on this machine, in the currency of --budget. After a minute, limner says
+        what the training will cost.
+    when_done : str
+        A command to run at the end, such as one that switches the machine off. It runs after
+        success, failure, an interruption or the end of the budget, and finds LIMNER_STATE (done,
+        failed, interrupted or budget) and LIMNER_RUN (the run folder) in its environment.
     """
     from limner.train.run import check_folder
 
+    limits = Budget(options.get("max_hours", max_hours), budget, price_per_hour)
     check_folder(output, resume=options.get("resume") or False)
-    with Console() as console:
-        try:
-            scores = verb(*inputs, output, **options, on_step=console)
-        except Stop:
-            scores = None
+    state: State = "failed"
+    try:
+        with Console() as console:
+            try:
+                scores = verb(*inputs, output, **options, on_step=limits.watch(console))
+                state = "done"
+            except Stop:
+                scores, state = None, "budget" if limits.is_used_up else "interrupted"
+    except KeyboardInterrupt:
+        state = "interrupted"
+        raise
+    finally:
+        if when_done:
+            run_when_done(when_done, state, output)
     if scores is None:
         message = f"stopped after {console.last.step} of {console.last.steps} steps; "
         if (output / "checkpoint.pt").is_file():
             say(message + "the checkpoint is saved: continue with the same command and --resume")
         else:
             say(message + "there is no checkpoint yet: the same command starts again")
-        return INTERRUPTED
+        return CUT_SHORT if state == "budget" else INTERRUPTED
     for name, score in scores.items():
         say(f"{name}: {score:.4f}")
     model = output / "model.safetensors"

@@ -61,11 +61,13 @@ _GROUPS = {
     Group("Speed and memory", sort_key=3): (
         "allow_huge",
         "batch_size",
+        "budget",
         "device",
         "improver_steps",
         "learning_rate",
         "max_hours",
         "perceptual_steps",
+        "price_per_hour",
         "solver",
         "steps",
         "time_budget",
@@ -87,6 +89,7 @@ _GROUPS = {
         "save_cube",
         "save_every",
         "teacher",
+        "when_done",
     ),
 }
 _GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names}
@@ -103,7 +106,9 @@ def command(verb: Callable[..., object], run: Callable[..., int]) -> Callable[..
         ``run(verb, inputs, options, *, ...) -> exit code``; the command has its keyword options
         too. Options that are not given keep the defaults of both signatures.
     """
-    of_verb, of_run = of(verb), [option for option in of(run) if not option.input]
+    of_verb = of(verb)
+    own_names = {option.name for option in of_verb}
+    of_run = [option for option in of(run) if not option.input and option.name not in own_names]
     pictures = {option.name for option in of_verb if option.picture}
     takes_picture = [option.picture for option in of_verb if option.input]
 
