@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import limner
 from limner.batch import replay as module
 from limner.cli import outputs
 from limner.errors import InputError
+from limner.io import recipe_of
 from limner.signature import of
 
 
@@ -142,3 +144,33 @@ def test_only_what_was_made_from_a_picture_is_applied(tmp_path: Path) -> None:
     path = rewritten(drawn(tmp_path), tmp_path / "out.png", verb="generate", options={})
     with pytest.raises(InputError, match=r"out\.png: was not made from a picture; use limner rep"):
         limner.apply(path, tmp_path / "photo.png")
+
+
+def test_all_steps_of_a_chain_are_applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, seed in (("one.png", 0), ("two.png", 1)):
+        coarse = np.random.default_rng(seed).integers(0, 255, (6, 8, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((48, 36)).save(name)
+    limner.write(limner.beautify("one.png"), "step.jpg")
+    limner.write(limner.sketch("step.jpg", style="pencil"), "step.png")
+    limner.write(limner.upscale("step.png", scale=2), "last.jpg")
+    recipe = recipe_of("last.jpg")
+    verbs = []
+    while isinstance(recipe, dict):
+        verbs.append(recipe["verb"])
+        recipe = recipe.get("made_from")
+    assert verbs == ["upscale", "sketch", "beautify"]
+    made = limner.apply(Path("last.jpg"), "two.png")
+    steps = limner.upscale(limner.sketch(limner.beautify("two.png"), style="pencil"), scale=2)
+    np.testing.assert_array_equal(made, steps)
+    assert json.loads(made.info["limner"])["made_from"]["verb"] == "sketch"
+    alone = limner.replay(Path("last.jpg"))  # only the last step
+    np.testing.assert_array_equal(alone, limner.upscale("step.png", scale=2))
+
+
+def test_a_damaged_recipe_of_an_input_is_left_out(tmp_path: Path) -> None:
+    info = PngInfo()
+    info.add_text("limner", "[" * 5000)
+    Image.linear_gradient("L").resize((40, 30)).save(tmp_path / "photo.png", pnginfo=info)
+    made = limner.sketch(tmp_path / "photo.png")
+    assert "made_from" not in json.loads(made.info["limner"])

@@ -85,7 +85,7 @@ def replay(
         What the verb raises.
     """
     picture = Path(picture)  # a name will do
-    verb, version, inputs, options, files = _checked_recipe(picture)
+    verb, version, inputs, options, files = _checked(recipe_of(picture), picture)
     _tell_differences(picture, verb.__name__, version, options, on_step)
     finder = _FileFinder(picture, files, look_in or ())
     arguments = finder.arguments(verb, options)
@@ -112,13 +112,16 @@ def apply(
 ) -> Image.Image:
     """Make a picture the way another one was made.
 
+    If the example was made in several steps, from a picture that limner had made, all steps are
+    done.
+
     Parameters
     ----------
     example : path
         A picture that limner wrote. Its recipe says what to do; its other inputs, such as the
         paintings of stylize, are searched for as in replay.
     picture : path or image
-        The picture to use in place of the example's first input.
+        The picture to use in place of the first input of the example, or of its first step.
     look_in : sequence of path
         More folders to look for the other inputs, which may have any name there.
     device : str
@@ -139,23 +142,35 @@ def apply(
         What the verb raises.
     """
     example = Path(example)  # a name will do
-    verb, version, inputs, options, files = _checked_recipe(example)
-    if not signature.of(verb)[0].picture:
-        raise InputError(
-            f"{printable(example)}: was not made from a picture; use limner replay to make it again"
-        )
-    _tell_differences(example, verb.__name__, version, options, on_step)
-    finder = _FileFinder(example, files, look_in or ())
-    arguments = finder.arguments(verb, options)
-    others = map(finder.input, inputs[1:])
-    made = verb(picture, *others, **arguments, device=device, on_step=on_step)
-    result: Image.Image = made[0] if isinstance(made, list) else made
+    result = picture
+    for recipe in _steps(recipe_of(example)):
+        verb, version, inputs, options, files = _checked(recipe, example)
+        if not signature.of(verb)[0].picture:
+            raise InputError(
+                f"{printable(example)}: was not made from a picture; use limner replay to make it "
+                "again"
+            )
+        _tell_differences(example, verb.__name__, version, options, on_step)
+        finder = _FileFinder(example, files, look_in or ())
+        arguments = finder.arguments(verb, options)
+        others = map(finder.input, inputs[1:])
+        made = verb(result, *others, **arguments, device=device, on_step=on_step)
+        result = made[0] if isinstance(made, list) else made
+    assert isinstance(result, Image.Image)
     return result
+
+
+def _steps(recipe: dict[str, object]) -> list[dict[str, object]]:
+    """Return a recipe and those of the pictures that it began with, the first step first."""
+    steps = [recipe]
+    while isinstance(earlier := steps[0].get("made_from"), dict):
+        steps.insert(0, earlier)
+    return steps
 
 
 def side_files(picture: Path) -> dict[str, str | Path]:
     """Return what the verb that made a picture makes beside it: names, and how the files end."""
-    verb, _, _, options, _ = _checked_recipe(picture)
+    verb, _, _, options, _ = _checked(recipe_of(picture), picture)
     planned = getattr(import_module(verb.__module__), "side_files", None)
     return dict(planned(options)) if planned else {}
 
@@ -179,11 +194,10 @@ def _options_of(verb: Callable[..., Any]) -> dict[str, Option]:
     return {option.name: option for option in known if option.name not in _OF_THE_CALL}
 
 
-def _checked_recipe(
-    picture: Path,
+def _checked(
+    recipe: Mapping[str, object], picture: Path
 ) -> tuple[Callable[..., Any], str, list[str], dict[str, Any], dict[str, object]]:
     """Return verb, version, inputs, options and files of a recipe, under their names of today."""
-    recipe = recipe_of(picture)
     inputs, given, files = map(recipe.get, ("inputs", "options", "files"))
     name = str(recipe.get("verb"))
     name = RENAMED_VERBS.get(name, name)

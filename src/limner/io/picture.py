@@ -39,6 +39,8 @@ class Picture:
         Whether the file has 16 bits per channel.
     notes : tuple of str
         Remarks for the user: ``"anim.gif: only the first of 12 frames is used"``.
+    recipe : str or None
+        The limner recipe in it, as JSON, if limner wrote it.
     """
 
     rgb: Tensor
@@ -50,6 +52,7 @@ class Picture:
     profile: bytes | None = None
     deep: bool = False
     notes: tuple[str, ...] = ()
+    recipe: str | None = None
 
 
 def to_mask(picture: Picture) -> Tensor:

@@ -15,6 +15,7 @@ from limner.errors import InputError, printable
 from limner.io import formats, png16
 from limner.io.formats import srgb_profile
 from limner.io.picture import Picture, Source
+from limner.io.recipe import text_of
 
 PIXEL_LIMIT = 100_000_000  # larger pictures need --allow-huge
 
@@ -61,7 +62,8 @@ def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> P
             source.load()
             palette = source.getpalette("RGBA")
             content = f"{source.mode} {source.size} {palette} ".encode() + source.tobytes()
-            return _picture(source, "picture", hashlib.sha256(content).hexdigest(), native)
+            picture = _picture(source, "picture", hashlib.sha256(content).hexdigest(), native)
+            return replace(picture, recipe=text_of(source))
     with formats.opened(source) as (image, file):
         _check_size(image, printable(source), allow_huge)
         # also for what a decoder makes on its way, such as the tiles of a TIFF
@@ -76,6 +78,7 @@ def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> P
         lower = png16.lower_half(file) if is_deep else None
         loaded, lower = png16.gray_alpha(file, image) if is_gray_alpha else (image, lower)
         picture = _picture(loaded, os.fspath(source), sha256, native, lower)
+        picture = replace(picture, recipe=text_of(image))
         frames = _count_frames(image)
         note = f"{printable(source)}: only the first of {frames} frames is used"
         return replace(picture, notes=(*picture.notes, note)) if frames > 1 else picture

@@ -26,6 +26,7 @@ _CAMERA_TAGS = (
     Base.Artist,
     Base.Copyright,
 )
+_EARLIER_LIMIT = 20_000  # characters of the recipes of earlier steps; a JPEG holds 65,000 bytes
 _RECIPE_LIMIT = 1_000_000  # characters; ours have hundreds, other files may have any number
 
 
@@ -54,15 +55,22 @@ def make_recipe(
     Returns
     -------
     dict
-        For `to_picture`.
+        For `to_picture`. If limner made the first input, ``made_from`` is the recipe of that.
     """
-    return {
+    pictures = list(pictures)
+    recipe: dict[str, object] = {
         "verb": verb,
         "version": __version__,
         "inputs": list(inputs),
         "options": dict(options),
         "files": {picture.name: picture.sha256 for picture in pictures} | dict(weights or {}),
     }
+    first = pictures[0] if pictures and inputs and pictures[0].name == inputs[0] else None
+    if first is not None and first.recipe is not None and len(first.recipe) <= _EARLIER_LIMIT:
+        earlier = _parsed(first.recipe)
+        if earlier is not None:
+            recipe["made_from"] = earlier
+    return recipe
 
 
 def recipe_of(path: str | os.PathLike[str]) -> dict[str, object]:
@@ -86,18 +94,16 @@ def recipe_of(path: str | os.PathLike[str]) -> dict[str, object]:
     name = printable(path)
     if Path(path).suffix.lower() == ".pdf":
         with binary(path) as file:
-            text: object = pdf.recipe_of(file.read())
+            text = pdf.recipe_of(file.read())
     else:
-        text = _text_in(path)
+        with opened(path) as (image, _):
+            text = text_of(image)
     if not isinstance(text, str):
         raise InputError(
             f"{name}: has no limner recipe; use a file as limner wrote it, not an edited copy"
         )
-    try:
-        recipe = json.loads(text) if len(text) <= _RECIPE_LIMIT else None
-    except (ValueError, RecursionError):
-        recipe = None
-    if not isinstance(recipe, dict):
+    recipe = _parsed(text) if len(text) <= _RECIPE_LIMIT else None
+    if recipe is None:
         raise InputError(
             f"{name}: its limner recipe is damaged; use a file as limner wrote it, not "
             "an edited copy"
@@ -105,15 +111,26 @@ def recipe_of(path: str | os.PathLike[str]) -> dict[str, object]:
     return recipe
 
 
-def _text_in(path: str | os.PathLike[str]) -> object:
+def _parsed(text: str) -> dict[str, object] | None:
+    """Read JSON; return None if it is damaged, or no object."""
+    try:
+        recipe = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return recipe if isinstance(recipe, dict) else None
+
+
+def text_of(image: Image.Image) -> str | None:
     """Return the text in the place of the recipe, if there is any."""
-    with opened(path) as (image, _):
-        text: object = image.info.get("limner")  # PNG
-        if text is None:
+    text = image.info.get("limner")  # PNG, or a picture in memory
+    if text is None:
+        try:
             comment = image.getexif().get_ifd(IFD.Exif).get(Base.UserComment)
-            if _is_recipe(comment):
-                text = comment.removeprefix(COMMENT).decode("ascii", "replace")
-    return text
+        except Exception:  # damaged EXIF data
+            return None
+        if _is_recipe(comment):
+            text = comment.removeprefix(COMMENT).decode("ascii", "replace")
+    return text if isinstance(text, str) else None
 
 
 def pack_exif(
