@@ -12,8 +12,16 @@ from limner.errors import InputError, LimnerError, OptionError, OutputError
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Photos in a folder and a subfolder, and files that are not pictures."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "sixteen.txt").write_text("one.jpg", encoding="utf-16")
     names = ("photos/b.jpg", "photos/a.PNG", "photos/notes.txt", "photos/._b.jpg")
-    for name in (*names, "photos/sub/c.tif", "far/a.jpg", "far/b.webp", "one.jpg"):
+    for name in (
+        *names,
+        "photos/sub/c.tif",
+        "photos/.thumbs/d.jpg",
+        "far/a.jpg",
+        "far/b.webp",
+        "one.jpg",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     return tmp_path
@@ -32,7 +40,7 @@ def planned(
     jobs = make_plan(
         "sketch",
         words,
-        Path(output),
+        output,
         before=before,
         after=others,
         listed=None if listed is None else Path(listed),
@@ -40,13 +48,15 @@ def planned(
         name=name,
     )
     assert all(isinstance(job, Job) for job in jobs)
-    return [(*(Path(i).as_posix() for i in job.inputs), job.output.as_posix()) for job in jobs]
+    return [
+        (*(Path(str(one)).as_posix() for one in job.inputs), job.output.as_posix()) for job in jobs
+    ]
 
 
 def test_a_folder_gives_its_pictures_in_the_order_of_their_names() -> None:
     expected = [("photos/a.PNG", "out/a.png"), ("photos/b.jpg", "out/b.png")]
     assert planned("photos") == planned("photos/") == planned("photos/*.[jP]*") == expected
-    assert planned("photos/b.jpg", "photos", "photos/b.jpg") == expected[::-1]
+    assert planned("photos/b.jpg", "photos", "./photos/../photos/b.jpg") == expected[::-1]
 
 
 def test_subfolders_come_with_recursive() -> None:
@@ -83,7 +93,9 @@ def test_names_have_fields() -> None:
     ("words", "options", "error", "message"),
     [
         (["gone"], {}, InputError, "gone: no such file or folder; check the name"),
-        (["*.gif"], {}, InputError, "*.gif: matches no file; check the pattern"),
+        (["*.gif"], {}, InputError, "*.gif: matches no picture; check the pattern"),
+        (["x" * 300], {}, InputError, "x" * 300 + ": no such file or folder"),
+        (["one.jpg", "photos"], {"output": "out.jpg"}, OptionError, "-o out.jpg: is the name of"),
         (["out"], {}, InputError, "out: no such file"),
         (["photos"], {"output": "photos"}, OutputError, "photos: holds the pictures to read"),
         (
@@ -93,9 +105,12 @@ def test_names_have_fields() -> None:
             "photos/x: is inside photos, which --recursive searches",
         ),
         (["photos"], {"output": "one.jpg"}, OutputError, "one.jpg: is a file; name a folder"),
-        (["photos"], {"name": "x.png"}, OutputError, "out/x.png: photos/a.PNG and photos/b.jpg"),
         (["photos"], {"name": "{date}.png"}, OptionError, "--name {date}.png: may hold {stem}, "),
         (["photos"], {"name": "{stem.x}"}, OptionError, "--name {stem.x}: may hold"),
+        (["photos"], {"name": "{stem:>99}"}, OptionError, "--name {stem:>99}: may hold"),
+        (["photos"], {"name": "{stem"}, OptionError, "--name {stem: may hold"),
+        (["photos"], {"listed": "sixteen.txt"}, InputError, "--from sixteen.txt: is not text"),
+        (["photos"], {"others": ("far",), "output": "far"}, OutputError, "far: holds the pictures"),
         (["photos"], {"name": "x/{stem}.png"}, OptionError, "--name x/{stem}.png: must be the"),
         (["photos"], {"listed": "gone.txt"}, InputError, "--from gone.txt: cannot be read"),
         ([], {}, OptionError, "no picture is named; name a file, a folder or --from LIST"),

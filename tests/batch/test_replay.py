@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 import limner
 from limner.batch import replay as module
 from limner.cli import outputs
-from limner.errors import InputError
+from limner.errors import InputError, OptionError
 from limner.io import recipe_of
 from limner.signature import of
 
@@ -136,7 +136,7 @@ def test_a_recipe_is_applied_to_another_picture(
     Path("near.png").rename("elsewhere/other-name.png")
     again = limner.replay(Path("made.png"), look_in=[Path("elsewhere")])
     np.testing.assert_array_equal(again, Image.open("made.png"))
-    with pytest.raises(InputError, match=r"^--look-in nowhere: is not a folder$"):
+    with pytest.raises(OptionError, match=r"^--look-in nowhere: cannot be read "):
         limner.apply(Path("made.png"), "other.png", look_in=[Path("nowhere")])
 
 
@@ -164,13 +164,28 @@ def test_all_steps_of_a_chain_are_applied(tmp_path: Path, monkeypatch: pytest.Mo
     steps = limner.upscale(limner.sketch(limner.beautify("two.png"), style="pencil"), scale=2)
     np.testing.assert_array_equal(made, steps)
     assert json.loads(made.info["limner"])["made_from"]["verb"] == "sketch"
+    last = limner.apply(Path("last.jpg"), "two.png", last_step=True)
+    np.testing.assert_array_equal(last, limner.upscale("two.png", scale=2))
+    limner.write(made, "made.png")  # its first input was never a file
+    np.testing.assert_array_equal(limner.replay(Path("made.png")), made)
     alone = limner.replay(Path("last.jpg"))  # only the last step
     np.testing.assert_array_equal(alone, limner.upscale("step.png", scale=2))
 
 
 def test_a_damaged_recipe_of_an_input_is_left_out(tmp_path: Path) -> None:
     info = PngInfo()
-    info.add_text("limner", "[" * 5000)
+    info.add_text("limner", '{"verb": "sketch", "version"')
     Image.linear_gradient("L").resize((40, 30)).save(tmp_path / "photo.png", pnginfo=info)
     made = limner.sketch(tmp_path / "photo.png")
     assert "made_from" not in json.loads(made.info["limner"])
+
+
+@pytest.mark.parametrize("verb", ["generate", "another program's"])
+def test_a_chain_begins_with_the_first_step_that_can_be_applied(tmp_path: Path, verb: str) -> None:
+    info = PngInfo()
+    info.add_text("limner", json.dumps({"verb": verb}))
+    Image.linear_gradient("L").resize((40, 30)).save(tmp_path / "photo.png", pnginfo=info)
+    limner.write(limner.sketch(tmp_path / "photo.png", style="pencil"), tmp_path / "made.png")
+    other = Image.linear_gradient("L").rotate(90)
+    made = limner.apply(tmp_path / "made.png", other)
+    np.testing.assert_array_equal(made, limner.sketch(other, style="pencil"))

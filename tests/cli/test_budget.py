@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -109,7 +111,7 @@ def teach(ending: str, run: Path, *, on_step: OnStep = silent) -> dict[str, floa
     ("ending", "state", "expected"),
     [
         ("done", "done", 0),
-        ("failed", "failed", InputError),
+        ("failed", "failed", 1),
         ("interrupted", "interrupted", 130),
         ("killed", "interrupted", KeyboardInterrupt),
         ("budget", "budget", 4),
@@ -140,6 +142,29 @@ def test_the_command_runs_at_every_end(
 def test_a_failing_command_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert commands.train(teach, ["done"], {}, output=tmp_path / "run", when_done="exit 3") == 0
     assert "limner: --when-done exit 3: ended with exit code 3\n" in capsys.readouterr().err
+
+
+def test_the_result_comes_before_the_command_and_alone_on_standard_output(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    options = {"output": tmp_path / "run", "when_done": "echo switched off"}
+    assert commands.train(teach, ["done"], {}, json=True, **options) == 0
+    out, err = capfd.readouterr()
+    assert json.loads(out)["scores"] == {"score": 1.0}
+    assert err.endswith("score: 1.0000\nswitched off\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGHUP")
+def test_a_lost_terminal_ends_the_training_in_order(tmp_path: Path) -> None:
+    def teach(run: Path, *, on_step: OnStep = silent) -> dict[str, float]:
+        signal.raise_signal(signal.SIGHUP)
+        on_step(Progress("train", "", 1, 2, 0.0))
+        raise AssertionError
+
+    told = tmp_path / "told"
+    when_done = f'echo "$LIMNER_STATE" > "{told}"'
+    assert commands.train(teach, [], {}, output=tmp_path / "run", when_done=when_done) == 130
+    assert told.read_text() == "interrupted\n"
 
 
 def test_mistakes_in_the_limits_run_no_command(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from PIL.PngImagePlugin import PngInfo
 
 import limner
 from limner import io
-from limner.cli import commands, main, outputs, pictures
+from limner.cli import commands, main, outputs
+from limner.cli import picture as picture_module
 from limner.colorization.network import Colorizer
 from limner.errors import OptionError, OutputError
 from limner.io import Source
@@ -92,7 +93,7 @@ def interrupt_when_written(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
             signal.raise_signal(signal.SIGINT)
         return notes
 
-    monkeypatch.setattr(pictures, "write", writing)
+    monkeypatch.setattr(picture_module, "write", writing)
 
 
 def test_a_picture_is_written_and_its_path_printed(run: Run) -> None:

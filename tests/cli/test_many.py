@@ -14,7 +14,8 @@ from PIL import Image
 
 from limner import io
 from limner.batch import manifest
-from limner.cli import main, pictures
+from limner.cli import main
+from limner.cli import picture as picture_module
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -115,10 +116,65 @@ def test_a_foreign_file_is_not_replaced(run: Run) -> None:
     Path("out/b.png").write_bytes(b"mine")
     code, out, err = run("sketch", "photos", "-o", "out")
     where = Path("out/b.png")
-    told = f"limner: error: {where}: exists; use --overwrite, or name another folder\n"
-    assert (code, out, err) == (1, "", told)
+    assert (code, out) == (1, "") and err.startswith(f"limner: error: {where}: exists, and ")
     assert [path.name for path in Path("out").iterdir()] == ["b.png"]
     assert run("sketch", "photos", "-o", "out", "--overwrite")[0] == 0
+
+
+def test_only_own_results_are_replaced(run: Run) -> None:
+    Path("other").mkdir()
+    Image.new("RGB", (64, 48), "red").save("other/a.png")
+    assert run("sketch", "photos", "-o", "out")[0] == 0
+    before = contents()
+    for line in (("sketch", "other"), ("beautify", "photos")):  # another picture, another verb
+        code, out, err = run(*line, "-o", "out")
+        assert (code, out) == (1, "") and "a.png: exists, and limner did not make it from" in err
+    Image.new("RGB", (5, 5)).save("out/c.png")  # changed by the user
+    assert run("sketch", "photos", "-o", "out")[0] == 0  # nothing is left to do
+    code, _, err = run("sketch", "photos", "-o", "out", "--strength", "2")
+    assert code == 1 and "c.png: exists, and limner did not make it" in err
+    Path("out/c.png").unlink()
+    assert {**contents(), "c.png": before["c.png"]} == before
+    assert run("sketch", "photos", "-o", "out", "--strength", "2")[0] == 0
+    Path("photos/b.jpg").write_bytes(b"no picture")  # a failure does not forget whose file it is
+    assert run("sketch", "photos", "-o", "out")[0] == 3
+    Image.open("photos/a.png").save("photos/b.jpg")
+    assert run("sketch", "photos", "-o", "out")[0] == 0
+
+
+def test_files_beside_the_results_are_checked_too(run: Run) -> None:
+    Path("out").mkdir()
+    Path("out/a-strip.png").write_bytes(b"mine")
+    line = ("hybridize", "photos", "photos/c.png", "-o", "out", "--align", "none", "--strip")
+    code, _, err = run(*line)
+    assert code == 1 and "a-strip.png: exists, and limner did not make it" in err
+    Path("out/a-strip.png").unlink()
+    Image.new("RGB", (64, 48)).save("photos/a-strip.png")
+    code, _, err = run(*line)
+    assert code == 1 and "would both write it" in err
+    Path("photos/a-strip.png").unlink()
+    assert run(*line)[0] == 0
+    assert set(contents()) == {f"{name}{end}.png" for name in "abc" for end in ("", "-strip")}
+    code, _, err = run("beautify", "photos", "-o", "better", "--save-cube", "look.cube")
+    assert code == 1 and "look.cube: " in err and "would both write it" in err
+    assert not Path("look.cube").exists()
+
+
+def test_results_do_not_replace_the_pictures(run: Run) -> None:
+    before = {path.name: path.read_bytes() for path in Path("photos").iterdir()}
+    line = ("sketch", "photos/a.png", "photos/c.png", "-o", "photos", "--overwrite")
+    code, _, err = run(*line)
+    assert code == 1 and "is one of the pictures to read; name another folder" in err
+    assert {path.name: path.read_bytes() for path in Path("photos").iterdir()} == before
+
+
+def test_the_same_failure_twice_is_a_mistake_in_the_command(run: Run) -> None:
+    Path("bad.png").write_bytes(b"no picture")
+    code, out, err = run("hybridize", "photos", "bad.png", "-o", "out")
+    assert (code, out) == (1, "") and err.count("bad.png: is damaged") == 2
+    assert not Path("out").exists()
+    code, out, err = run("apply", "photos/a.png", "photos", "-o", "out")
+    assert (code, out) == (1, "") and err.count("photos/a.png: has no limner recipe") == 1
 
 
 def test_one_bad_picture_costs_one_line(run: Run) -> None:
@@ -131,14 +187,13 @@ def test_one_bad_picture_costs_one_line(run: Run) -> None:
         "c.png",
     ]
     assert "photos/b.jpg: is damaged" in lines[1]["error"].replace("\\", "/")
-    assert err.splitlines()[-1] == (
-        "limner: 1 of 3 pictures could not be made; the same command tries them again"
-    )
+    assert err.splitlines()[-1] == ("limner: 1 of 3 pictures could not be made")
     assert sum("error" in line for line in err.splitlines()) == 1
     assert set(contents()) == {"a.png", "c.png"}
     Path("out/c.png").unlink()
-    code, out, _ = run("sketch", "photos", "-o", "out", "--fail-fast")
+    code, out, err = run("sketch", "photos", "-o", "out", "--fail-fast")
     assert code == 3 and out == ""
+    assert err.endswith("limner: 1 of 3 pictures could not be made, and 1 were not tried\n")
     Image.open("photos/a.png").save("photos/b.jpg")
     assert run("sketch", "photos", "-o", "out")[0] == 0
     assert set(contents()) == {"a.png", "b.png", "c.png"}
@@ -146,10 +201,15 @@ def test_one_bad_picture_costs_one_line(run: Run) -> None:
 
 def test_a_mistake_in_an_option_ends_the_run_at_once(run: Run) -> None:
     code, out, err = run("sketch", "photos", "-o", "out", "--strength", "9")
-    assert (code, out) == (2, "") and err.count("\n") == 1 and "--strength 9" in err
+    assert (code, out) == (2, "") and "--strength 9" in err.splitlines()[-1]
     code, out, err = run("sketch", "photos", "-o", "out", "--name", "{stem}.xyz")
     assert (code, out) == (2, "") and ".xyz" in err
     assert run("sketch", "-o", "out")[0] == 2
+    assert run("sketch", "photos", "-o", "out", "--name", "{stem}.xyz", "--dry-run")[0] == 2
+    for option in (("--save-every", "2"), ("--resume",)):
+        code, out, err = run("stylize", "photos", "photos/a.png", "-o", "out", *option)
+        assert (code, out) == (2, "") and f"{option[0]}: works for one picture only" in err
+    assert not Path("out").exists()
 
 
 def test_a_dry_run_lists_and_writes_nothing(run: Run) -> None:
@@ -174,10 +234,10 @@ def test_ctrl_c_ends_after_a_picture_and_the_next_run_goes_on(
         return write(picture, path, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pictures, "write", writing)
+        patch.setattr(picture_module, "write", writing)
         code, out, err = run("sketch", "photos", "-o", "out")
     assert code == 130 and len(out.splitlines()) == 2
-    assert err.endswith("interrupted: 2 of 3 are done; the same command makes the rest\n")
+    assert err.endswith("interrupted: 2 of 3 are made; the same command makes the rest\n")
     assert run("sketch", "photos", "-o", "out")[1].splitlines() == [str(Path("out/c.png"))]
 
 
@@ -205,7 +265,7 @@ def test_a_killed_run_ends_the_same_when_it_is_started_again(run: Run, folder: P
 
 def test_a_folder_belongs_to_one_run_at_a_time(run: Run) -> None:
     Path("out").mkdir()
-    with manifest.Manifest(Path("out")):
+    with manifest.Manifest(Path("out"), "sketch"):
         code, out, err = run("sketch", "photos", "-o", "out")
     assert (code, out) == (1, "") and err.startswith("limner: error: out: another run of limner")
     assert run("sketch", "photos", "-o", "out")[0] == 0

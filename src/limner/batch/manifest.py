@@ -4,21 +4,23 @@
 begun: if it is the last one about that picture, the run was killed while it was made.
 """
 
-import hashlib
 import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cache
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
 from limner._version import __version__
 from limner.batch.plan import Job
-from limner.errors import OutputError, printable
+from limner.errors import OutputError, printable, reason
+from limner.io.recipe import hash_of
 
 NAME = "limner.jsonl"
+# Options of the call, not of the picture. `look_in` says where files are; their content counts.
+_WITHOUT_EFFECT = ("device", "look_in")
 
 
 class Manifest:
@@ -27,7 +29,10 @@ class Manifest:
     Parameters
     ----------
     folder : Path
-        The folder of the results. It is made if it is missing.
+        The folder of the results. It is made if it is missing, and removed again if nothing comes
+        into it.
+    verb : str
+        What makes the results.
 
     Raises
     ------
@@ -35,32 +40,39 @@ class Manifest:
         Another run has the folder, or it cannot be written.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, verb: str) -> None:
+        self._folder, self._verb = folder, verb
         self._path = folder / NAME
+        self._is_new = not folder.exists()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file: TextIO = self._path.open("a", encoding="utf-8")
+            if not _lock(self._file):
+                self._file.close()
+                raise OutputError(
+                    f"{printable(folder)}: another run of limner writes here; wait until it ends, "
+                    "or name another folder"
+                )
+            if self._path.stat().st_size and not self._path.read_bytes().endswith(b"\n"):
+                self._file.write("\n")  # the last line was cut off
+            for part in folder.rglob(".limner-*.part"):  # of a run that was killed
+                part.unlink(missing_ok=True)
         except OSError as error:
             raise self._refused(error) from error
-        if not _lock(self._file):
-            self._file.close()
-            raise OutputError(
-                f"{printable(folder)}: another run of limner writes here; wait until it ends, or "
-                "name another folder"
-            )
-        if self._path.stat().st_size and not self._path.read_bytes().endswith(b"\n"):
-            self._file.write("\n")  # the last line was cut off
 
     def __enter__(self) -> Self:
-        """Keep the folder for this run."""
+        """Return the manifest."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        """Give the folder free."""
-        self._file.close()
+        """Release the folder."""
+        with suppress(OSError):  # a full disk, of which the user has been told
+            self._file.close()
+            if self._is_new and {path.name for path in self._folder.iterdir()} == {NAME}:
+                self._path.unlink()
+                self._folder.rmdir()
 
     def begin(self, job: Job, key: str) -> None:
         """Note that a picture is begun."""
@@ -68,46 +80,76 @@ class Manifest:
 
     def end(self, job: Job, key: str, seconds: float, error: str | None) -> None:
         """Note that a picture is written, or why it is not."""
-        self._add(job, {"key": key, "seconds": round(seconds, 2), "error": error})
+        sha256 = None if error else hash_of(job.output)
+        self._add(job, {"key": key, "sha256": sha256, "seconds": round(seconds, 2), "error": error})
 
     def _add(self, job: Job, about: Mapping[str, Any]) -> None:
-        output = job.output.relative_to(self._folder).as_posix()
-        inputs = [_relative(name, self._folder) for name in job.inputs]
-        line = json.dumps({"output": output, "inputs": inputs, **about})
+        names = {
+            "output": job.output.relative_to(self._folder).as_posix(),
+            "inputs": [_relative(str(one), self._folder) for one in job.inputs],
+            "source": _relative(job.source, self._folder),
+            "verb": self._verb,
+        }
         try:
-            self._file.write(f"{line}\n")
+            self._file.write(json.dumps({**names, **about}) + "\n")
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
             raise self._refused(error) from error
 
     def _refused(self, error: OSError) -> OutputError:
-        why = error.strerror or "the disk is full"
-        return OutputError(f"{printable(self._path)}: cannot be written ({why})")
+        return OutputError(f"{printable(self._path)}: cannot be written ({reason(error)})")
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the last entry about each result, by its name in the folder."""
+    """Return the last entry about each result, by its name in the folder.
+
+    After a failure, an entry keeps the hash of the result before, which is still there.
+    """
     last: dict[str, dict[str, Any]] = {}
     try:
-        lines = (folder / NAME).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        lines = (folder / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
         return last
     for line in lines:
         try:
             entry = json.loads(line)
-            last[str(entry["output"])] = entry
+            earlier = last.get(str(entry["output"]), {})
         except (ValueError, TypeError, KeyError):  # cut off
             continue
+        if not entry.get("sha256") and _same_source(entry, earlier):
+            entry["sha256"] = earlier.get("sha256")
+        last[str(entry["output"])] = entry
     return last
 
 
-def key_of(verb: str, inputs: Sequence[str], options: Mapping[str, Any]) -> str:
+def is_finished(entry: Mapping[str, Any], key: str) -> bool:
+    """Whether an entry says that this very result was made."""
+    return entry.get("key") == key and "seconds" in entry and not entry.get("error")
+
+
+def is_own(entry: Mapping[str, Any], verb: str, job: Job, folder: Path) -> bool:
+    """Whether the file of a job is what limner made from the same picture, and nobody changed it.
+
+    A picture that was begun, and not ended, is limner's too: its run was killed.
+    """
+    source = {"verb": verb, "source": _relative(job.source, folder)}
+    if not _same_source(entry, source):
+        return False
+    if "seconds" not in entry or not job.output.is_file():
+        return True
+    return bool(entry.get("sha256") == hash_of(job.output))
+
+
+def _same_source(entry: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(entry.get(name) == other.get(name) for name in ("verb", "source"))
+
+
+def key_of(verb: str, inputs: Sequence[object], options: Mapping[str, Any]) -> str:
     """Return a hash of everything that decides a result: files, options and version."""
-    known = [options[name] for name in sorted(options)]
-    values = [_content(value) for value in (*inputs, *known)]
-    text = json.dumps([__version__, verb, *sorted(options), *values], default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    known = {name: _content(options[name]) for name in sorted(options.keys() - _WITHOUT_EFFECT)}
+    text = json.dumps([__version__, verb, [_content(one) for one in inputs], known], default=str)
+    return hash_of(text.encode())[:32]
 
 
 def _content(value: object) -> object:
@@ -116,25 +158,15 @@ def _content(value: object) -> object:
         return [_content(one) for one in value]
     name = str(value)
     for file in (name, name.rpartition(":")[0]):  # a painting may have a weight: wave.jpg:0.7
-        try:
-            about = Path(file).stat()
-            if file and Path(file).is_file():
-                return [_hash(file, about.st_size, about.st_mtime_ns), name.removeprefix(file)]
-        except (OSError, ValueError):
-            continue
+        if os.path.isfile(file):  # noqa: PTH113 (it takes any text)
+            with suppress(OSError):
+                return [hash_of(Path(file)), name.removeprefix(file)]
     return value
-
-
-@cache
-def _hash(name: str, size: int, changed: int) -> str:
-    """Return the SHA-256 of a file; size and time tell whether it is still the same."""
-    with Path(name).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _relative(name: str, folder: Path) -> str:
     """Return the name of an input seen from the folder, so that both can move together."""
-    if not Path(name).exists():
+    if not os.path.exists(name):  # noqa: PTH110 (it takes any text)
         return name
     try:
         return Path(os.path.relpath(name, folder)).as_posix()
@@ -154,6 +186,8 @@ def _lock(file: TextIO) -> bool:
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):
         return False
+    except OSError:  # a file system without locks
+        return True
     return True

@@ -1,16 +1,19 @@
 """What a command for many pictures will make: one picture for each file it is given."""
 
 import glob
+import os
+import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from limner.errors import InputError, OptionError, OutputError, printable
+from limner.errors import InputError, OptionError, OutputError, printable, reason
 from limner.train.crops import PICTURES
 
 NAME = "{stem}.png"
 _FIELDS = ("stem", "verb", "ext")
+_RESULTS = PICTURES | {".pdf"}
 
 
 class Job(NamedTuple):
@@ -18,13 +21,16 @@ class Job(NamedTuple):
 
     Attributes
     ----------
-    inputs : tuple of str
+    source : str
+        The file that it is made from, one of the inputs.
+    inputs : tuple
         The inputs of the verb.
     output : Path
         The file to write.
     """
 
-    inputs: tuple[str, ...]
+    source: str
+    inputs: tuple[object, ...]
     output: Path
 
 
@@ -37,18 +43,18 @@ class Found(NamedTuple):
 
 def is_many(words: Sequence[str], output: str, listed: Path | None) -> bool:
     """Whether a command makes many pictures, or puts one into a folder."""
-    if listed is not None or len(words) != 1 or output.endswith(("/", "\\")):
+    if listed is not None or len(words) != 1 or output.endswith(("/", os.sep)):
         return True
-    return Path(output).is_dir() or Path(words[0]).is_dir() or _is_pattern(words[0])
+    return os.path.isdir(output) or os.path.isdir(words[0]) or _is_pattern(words[0])  # noqa: PTH112
 
 
 def make_plan(
     verb: str,
     words: Sequence[str],
-    output: Path,
+    output: str,
     *,
-    before: Sequence[str] = (),
-    after: Sequence[str] = (),
+    before: Sequence[object] = (),
+    after: Sequence[object] = (),
     listed: Path | None,
     recursive: bool,
     name: str,
@@ -61,9 +67,9 @@ def make_plan(
         Part of the names, if `name` asks for it.
     words : sequence of str
         Files, folders and patterns such as ``photos/*.jpg``.
-    output : Path
+    output : str
         The folder for the results.
-    before, after : sequence of str
+    before, after : sequence
         The inputs of the verb before and after the file, the same for each. A folder after it
         gives each file the picture with the same name.
     listed : Path or None
@@ -78,37 +84,37 @@ def make_plan(
     InputError
         A file is missing, or nothing is found.
     OptionError
-        The name has another field, or no field that tells files apart.
+        The name has another field, or the output is the name of a picture.
     OutputError
-        Two files would have one output, or the outputs would be among the inputs.
+        The output is a file, or the folder of the inputs.
     """
-    if output.exists() and not output.is_dir():
+    folder = Path(output)
+    if folder.exists() and not folder.is_dir():
         raise OutputError(f"{printable(output)}: is a file; name a folder for the pictures")
+    if folder.suffix.lower() in _RESULTS and not (folder.is_dir() or output.endswith("/")):
+        raise OptionError(
+            f"-o {printable(output)}: is the name of one picture; name a folder for several, such "
+            f"as {printable(folder.stem)}/"
+        )
     named = [*words, *(_lines(listed) if listed is not None else ())]
-    found = [one for word in named for one in _find(word, output, recursive)]
+    found = [one for word in named for one in _find(word, folder, recursive)]
     if not found:
         raise OptionError("no picture is named; name a file, a folder or --from LIST")
-    jobs = [
+    once: dict[Path, Found] = {}
+    for one in found:
+        once.setdefault(one.path.resolve(), one)
+    return [
         Job(
-            (*before, str(path), *(_partner(other, place) for other in after)),
-            output / place.parent / _name(name, place, verb),
+            str(path),
+            (*before, str(path), *(_partner(other, place, folder) for other in after)),
+            folder / place.parent / _name(name, place, verb),
         )
-        for path, place in dict.fromkeys(found)
+        for path, place in once.values()
     ]
-    makers: dict[str, Job] = {}
-    for job in jobs:
-        other = makers.setdefault(str(job.output).casefold(), job)
-        if other is not job:
-            raise OutputError(
-                f"{printable(job.output)}: {printable(other.inputs[len(before)])} and "
-                f"{printable(job.inputs[len(before)])} would both have this name; use --name "
-                '"{stem}-{ext}.png", --recursive, or one folder at a time'
-            )
-    return jobs
 
 
 def _is_pattern(word: str) -> bool:
-    return glob.has_magic(word) and not Path(word).exists()
+    return glob.has_magic(word) and not os.path.exists(word)  # noqa: PTH110 (it takes any text)
 
 
 def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
@@ -117,20 +123,18 @@ def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
     if _is_pattern(word):
         # a pattern may begin anywhere, which pathlib does not allow
         paths = [Path(path) for path in sorted(glob.glob(word, recursive=True))]  # noqa: PTH207
-        paths = [path for path in paths if path.is_file()]
+        paths = [path for path in paths if _is_picture(path)]
         if not paths:
-            raise InputError(f"{shown}: matches no file; check the pattern")
+            raise InputError(f"{shown}: matches no picture; check the pattern")
         yield from (Found(path, Path(path.name)) for path in paths)
         return
-    if not folder.is_dir():
-        if not folder.exists():
+    if not os.path.isdir(word):  # noqa: PTH112
+        if not os.path.exists(word):  # noqa: PTH110
             raise InputError(f"{shown}: no such file or folder; check the name")
         yield Found(folder, Path(folder.name))
         return
     if output.resolve() == folder.resolve():
-        raise OutputError(
-            f"{printable(output)}: holds the pictures to read; name another folder for the results"
-        )
+        raise _among_inputs(output)
     if recursive and output.resolve().is_relative_to(folder.resolve()):
         raise OutputError(
             f"{printable(output)}: is inside {shown}, which --recursive searches; name a folder "
@@ -139,12 +143,13 @@ def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
     try:
         inside = sorted(folder.rglob("*") if recursive else folder.iterdir())
     except OSError as error:
-        raise InputError(f"{shown}: cannot be read ({error.strerror})") from error
-    paths = [path for path in inside if _is_picture(path)]
-    if not paths:
-        deeper = "" if recursive else "; --recursive searches its subfolders too"
-        raise InputError(f"{shown}: has no picture{deeper or '; name another folder'}")
-    yield from (Found(path, path.relative_to(folder)) for path in paths)
+        raise InputError(f"{shown}: cannot be read ({reason(error)})") from error
+    places = [path.relative_to(folder) for path in inside if _is_picture(path)]
+    places = [place for place in places if not any(part[0] == "." for part in place.parts)]
+    if not places:
+        remedy = "name another folder" if recursive else "--recursive searches its subfolders too"
+        raise InputError(f"{shown}: has no picture; {remedy}")
+    yield from (Found(folder / place, place) for place in places)
 
 
 def _is_picture(path: Path) -> bool:
@@ -152,34 +157,48 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURES and not path.name.startswith(".") and path.is_file()
 
 
-def _lines(listed: Path) -> Iterable[str]:
+def _among_inputs(output: Path) -> OutputError:
+    return OutputError(
+        f"{printable(output)}: holds the pictures to read; name another folder for the results"
+    )
+
+
+def _lines(listed: Path) -> list[str]:
     """Read a list of names, one per line; empty lines do not count."""
+    shown = printable(listed)
     try:
-        text = sys.stdin.read() if str(listed) == "-" else listed.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise InputError(f"--from {printable(listed)}: cannot be read ({why})") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+        data = sys.stdin.buffer.read() if str(listed) == "-" else listed.read_bytes()
+    except OSError as error:
+        raise InputError(f"--from {shown}: cannot be read ({reason(error)})") from error
+    if b"\0" in data:
+        raise InputError(f"--from {shown}: is not text; save it as UTF-8")
+    text = os.fsdecode(data.removeprefix(b"\xef\xbb\xbf"))  # file names need not be UTF-8
+    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
-def _partner(other: str, place: Path) -> str:
+def _partner(other: object, place: Path, output: Path) -> object:
     """Return the file that goes with a picture: of a folder, the one with the same name."""
-    folder = Path(other) / place.parent
-    if not Path(other).is_dir():
+    folder = Path(str(other))
+    if not os.path.isdir(folder):  # noqa: PTH112
         return other
-    same = sorted(p for p in folder.glob("*") if p.stem == place.stem and _is_picture(p))
+    if output.resolve() == folder.resolve():
+        raise _among_inputs(output)
+    stem = glob.escape(place.stem)
+    same = [path for path in sorted((folder / place.parent).glob(f"{stem}.*")) if _is_picture(path)]
     if not same:
-        raise InputError(f"{printable(other)}: has no picture {printable(place.stem)}.*; add it")
+        missing = printable(place.with_suffix(""))
+        raise InputError(f"{printable(folder)}: has no picture {missing}.*; add it")
     return str(same[0])
 
 
 def _name(name: str, place: Path, verb: str) -> str:
     """Fill in a name."""
-    try:
-        filled = name.format(stem=place.stem, verb=verb, ext=place.suffix[1:].lower())
-    except (KeyError, IndexError, ValueError, AttributeError):
+    known = {"stem": place.stem, "verb": verb, "ext": place.suffix[1:].lower()}
+    rest = re.sub(r"\{(stem|verb|ext)\}", "", name)
+    if "{" in rest or "}" in rest:
         fields = ", ".join(f"{{{field}}}" for field in _FIELDS)
-        raise OptionError(f"--name {name}: may hold {fields}") from None
+        raise OptionError(f"--name {printable(name)}: may hold {fields}, and no other braces")
+    filled = re.sub(r"\{(stem|verb|ext)\}", lambda found: known[found[1]], name)
     if Path(filled).name != filled:
-        raise OptionError(f"--name {name}: must be the name of a file, without a folder")
+        raise OptionError(f"--name {printable(name)}: must be the name of a file, without a folder")
     return filled

@@ -4,10 +4,9 @@ Anybody may have written the recipe. Only verbs that make pictures are called, o
 that describe a picture, and only with input files that have not changed.
 """
 
-import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path, PureWindowsPath
 from typing import Any, get_args, get_origin
@@ -18,8 +17,9 @@ import limner
 from limner import signature
 from limner._version import __version__
 from limner.color.palette import are_colors
-from limner.errors import InputError, printable
+from limner.errors import InputError, OptionError, printable, reason
 from limner.io import recipe_of
+from limner.io.recipe import hash_of
 from limner.nn import weights
 from limner.progress import OnStep, Progress, silent
 from limner.signature import Option
@@ -85,11 +85,31 @@ def replay(
         What the verb raises.
     """
     picture = Path(picture)  # a name will do
-    verb, version, inputs, options, files = _checked(recipe_of(picture), picture)
+    _check_folders(look_in)
+    return _again(recipe_of(picture), picture, look_in or (), device, on_step)
+
+
+def _again(
+    recipe: Mapping[str, object],
+    picture: Path,
+    look_in: Sequence[Path],
+    device: str,
+    on_step: OnStep,
+) -> Image.Image:
+    """Make the picture of a recipe again; ``picture`` is the file that the recipe is in."""
+    verb, version, inputs, options, files = _checked(recipe, picture)
     _tell_differences(picture, verb.__name__, version, options, on_step)
-    finder = _FileFinder(picture, files, look_in or ())
+    finder = _FileFinder(picture, files, look_in)
     arguments = finder.arguments(verb, options)
-    made_again = verb(*map(finder.input, inputs), **arguments, device=device, on_step=on_step)
+    given: list[Any] = []
+    earlier = recipe.get("made_from")
+    for number, name in enumerate(inputs):
+        if number == 0 and name == "picture" and isinstance(earlier, dict):
+            given.append(_again(earlier, picture, look_in, device, on_step))
+            finder.used.append(name)
+        else:
+            given.append(finder.input(name))
+    made_again = verb(*given, **arguments, device=device, on_step=on_step)
     # of a verb that makes several pictures, each has a recipe for itself alone
     result: Image.Image = made_again[0] if isinstance(made_again, list) else made_again
 
@@ -106,6 +126,7 @@ def apply(
     example: Path,
     picture: str | os.PathLike[str] | Image.Image,
     *,
+    last_step: bool = False,
     look_in: Sequence[Path] | None = None,
     device: str = "auto",
     on_step: OnStep = silent,
@@ -122,6 +143,8 @@ def apply(
         paintings of stylize, are searched for as in replay.
     picture : path or image
         The picture to use in place of the first input of the example, or of its first step.
+    last_step : bool
+        Do only the last step.
     look_in : sequence of path
         More folders to look for the other inputs, which may have any name there.
     device : str
@@ -142,14 +165,16 @@ def apply(
         What the verb raises.
     """
     example = Path(example)  # a name will do
+    _check_folders(look_in)
+    steps = _steps(recipe_of(example), example)
+    if last_step:
+        steps = steps[-1:]
+    if len(steps) > 1:
+        note = f"{len(steps)} steps: {', '.join(str(step['verb']) for step in steps)}"
+        on_step(Progress("apply", "", 0, 0, 0.0, note=f"{printable(example)}: {note}"))
     result = picture
-    for recipe in _steps(recipe_of(example)):
+    for recipe in steps:
         verb, version, inputs, options, files = _checked(recipe, example)
-        if not signature.of(verb)[0].picture:
-            raise InputError(
-                f"{printable(example)}: was not made from a picture; use limner replay to make it "
-                "again"
-            )
         _tell_differences(example, verb.__name__, version, options, on_step)
         finder = _FileFinder(example, files, look_in or ())
         arguments = finder.arguments(verb, options)
@@ -160,12 +185,40 @@ def apply(
     return result
 
 
-def _steps(recipe: dict[str, object]) -> list[dict[str, object]]:
-    """Return a recipe and those of the pictures that it began with, the first step first."""
+def _steps(recipe: dict[str, object], example: Path) -> list[dict[str, object]]:
+    """Return a recipe, and before it those of the pictures that it was made from.
+
+    They begin with the first that can be applied: pictures of `generate` are made from no picture.
+    """
+    if not _begins_with_picture(recipe, example):
+        raise InputError(
+            f"{printable(example)}: was not made from a picture; use limner replay to make it again"
+        )
     steps = [recipe]
     while isinstance(earlier := steps[0].get("made_from"), dict):
+        try:
+            if not _begins_with_picture(earlier, example):
+                break
+        except InputError:  # of another program, or of a version to come
+            break
         steps.insert(0, earlier)
     return steps
+
+
+def _begins_with_picture(recipe: Mapping[str, object], example: Path) -> bool:
+    verb, *_ = _checked(recipe, example)
+    return signature.of(verb)[0].picture
+
+
+def _check_folders(look_in: Sequence[Path] | None) -> None:
+    for folder in look_in or ():
+        try:
+            next(folder.iterdir(), None)
+        except OSError as error:
+            raise OptionError(
+                f"--look-in {printable(folder)}: cannot be read ({reason(error)}); name the folder "
+                "that has the files"
+            ) from error
 
 
 def side_files(picture: Path) -> dict[str, str | Path]:
@@ -307,10 +360,10 @@ class _FileFinder:
             raise _refusal(self.picture, f"it has no hash of {shown}")
         base = PureWindowsPath(name).name  # splits at / and at \, wherever the recipe was made
         found = [p for p in (Path(name), beside / name, beside / base) if p.is_file()]
-        for path in (*found, *self._more()):
+        more = (path for folder in self.folders for path in sorted(folder.iterdir()))
+        for path in (*found, *more):
             try:
-                with path.open("rb") as file:
-                    same = hashlib.file_digest(file, "sha256").hexdigest() == self.hashes[name]
+                same = path.is_file() and hash_of(path) == self.hashes[name]
             except OSError:
                 continue
             if same:
@@ -329,13 +382,6 @@ class _FileFinder:
             f"{shown}: is neither in the current folder nor beside {printable(self.picture)}; "
             "copy it there, or name its folder with --look-in"
         )
-
-    def _more(self) -> Iterator[Path]:
-        """Give every file of the other folders."""
-        for folder in self.folders:
-            if not folder.is_dir():
-                raise InputError(f"--look-in {printable(folder)}: is not a folder")
-            yield from sorted(path for path in folder.iterdir() if path.is_file())
 
 
 def _refusal(picture: Path, why: str) -> InputError:

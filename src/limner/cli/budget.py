@@ -96,6 +96,7 @@ def run_when_done(command: str, state: State, run: Path) -> None:
     It finds ``LIMNER_STATE`` and ``LIMNER_RUN`` in its environment.
     """
     environment = {**os.environ, "LIMNER_STATE": state, "LIMNER_RUN": str(run.absolute())}
-    code = subprocess.run(command, shell=True, env=environment, check=False).returncode
-    if code:
-        say(f"--when-done {command}: ended with exit code {code}")
+    # what it prints goes to standard error: standard output has the result
+    done = subprocess.run(command, shell=True, env=environment, check=False, stdout=2)
+    if done.returncode:
+        say(f"--when-done {command}: ended with exit code {done.returncode}")

@@ -12,13 +12,15 @@ from typing import Any
 
 from limner import signature
 from limner.batch.plan import NAME, is_many, make_plan
-from limner.cli import outputs, pictures
+from limner.cli import outputs
 from limner.cli.budget import Budget, State, run_when_done
 from limner.cli.console import Console, say
+from limner.cli.many import make_many
 from limner.cli.options import place_of_many
-from limner.errors import CUT_SHORT, DONE, INTERRUPTED
+from limner.cli.picture import make_one
+from limner.errors import CUT_SHORT, DONE, FAILED, INTERRUPTED, LimnerError, OptionError
 from limner.io import check_output, write, write_view
-from limner.progress import Stop
+from limner.progress import Progress, Stop
 
 
 def make_picture(
@@ -55,7 +57,7 @@ def make_picture(
     json : bool
         Print one JSON object per picture instead of its path.
     dry_run : bool
-        Check everything and print the plan, but make no picture.
+        Check the files and print the plan, but make no picture.
     from_ : path
         A text file that names more pictures, folders or patterns, one per line. With - the list
         comes from standard input.
@@ -70,25 +72,24 @@ def make_picture(
     places = [option for option in signature.of(verb) if option.input]
     first = place_of_many(places)
     end = len(inputs) if first == len(places) - 1 else first + 1
-    words, before, after = (
-        list(map(str, part)) for part in (inputs[first:end], inputs[:first], inputs[end:])
-    )
+    if from_ is not None and len(inputs) < len(places):  # the list has all the pictures
+        end = first
+    words = list(map(str, inputs[first:end]))
     if places and is_many(words, str(output), from_):
-        folder = Path(output)
         jobs = make_plan(
             verb.__name__,
             words,
-            folder,
-            before=before,
-            after=after,
+            str(output),
+            before=inputs[:first],
+            after=inputs[end:],
             listed=from_,
             recursive=recursive,
             name=name,
         )
-        return pictures.make_many(
+        return make_many(
             verb,
             options,
-            folder,
+            Path(output),
             jobs,
             overwrite=overwrite,
             keep_exif=keep_exif,
@@ -97,7 +98,7 @@ def make_picture(
             fail_fast=fail_fast,
         )
     with Console(dry_run) as console:
-        return pictures.make_one(
+        return make_one(
             verb,
             inputs,
             options,
@@ -241,9 +242,9 @@ def train(
     """
     from limner.train.run import check_folder
 
-    limits = Budget(options.get("max_hours", max_hours), budget, price_per_hour)
+    limits = Budget(max_hours, budget, price_per_hour)
     check_folder(output, resume=options.get("resume") or False)
-    state: State = "failed"
+    state: State | None = "failed"
     try:
         with Console() as console:
             try:
@@ -251,26 +252,37 @@ def train(
                 state = "done"
             except Stop:
                 scores, state = None, "budget" if limits.is_used_up else "interrupted"
+        if scores is None:
+            _tell_end(console.last, output)
+            return CUT_SHORT if state == "budget" else INTERRUPTED
+        for name, score in scores.items():
+            say(f"{name}: {score:.4f}")
+        model = output / "model.safetensors"
+        others = sorted({*output.glob("*.safetensors")} - {model})
+        about = {"output": str(model), "beside": list(map(str, others)), "scores": dict(scores)}
+        print(dumps(about) if json else "\n".join(map(str, (model, *others))), flush=True)
+        return DONE
+    except OptionError:  # a mistake in the command, which the user will correct at once
+        state = None
+        raise
+    except LimnerError as error:
+        say(f"error: {error}")  # before a command that may switch the machine off
+        return FAILED
     except KeyboardInterrupt:
         state = "interrupted"
         raise
     finally:
-        if when_done:
+        if when_done and state is not None:
             run_when_done(when_done, state, output)
-    if scores is None:
-        message = f"stopped after {console.last.step} of {console.last.steps} steps; "
-        if (output / "checkpoint.pt").is_file():
-            say(message + "the checkpoint is saved: continue with the same command and --resume")
-        else:
-            say(message + "there is no checkpoint yet: the same command starts again")
-        return CUT_SHORT if state == "budget" else INTERRUPTED
-    for name, score in scores.items():
-        say(f"{name}: {score:.4f}")
-    model = output / "model.safetensors"
-    others = sorted({*output.glob("*.safetensors")} - {model})
-    about = {"output": str(model), "beside": list(map(str, others)), "scores": dict(scores)}
-    print(dumps(about) if json else "\n".join(map(str, (model, *others))))
-    return DONE
+
+
+def _tell_end(last: Progress, run: Path) -> None:
+    """Say where a training ended, and how to continue it."""
+    message = f"stopped after {last.step} of {last.steps} steps; "
+    if (run / "checkpoint.pt").is_file():
+        say(message + "the checkpoint is saved: continue with the same command and --resume")
+    else:
+        say(message + "there is no checkpoint yet: the same command starts again")
 
 
 def measure(

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -20,7 +21,8 @@ _STDERR = rich.console.Console(
 
 def say(text: str) -> None:
     """Print one line for the user, on stderr."""
-    _STDERR.print(f"limner: {' '.join(text.split())}")
+    with suppress(OSError):  # the terminal may be gone
+        _STDERR.print(f"limner: {' '.join(text.split())}")
 
 
 class Console:
@@ -68,7 +70,7 @@ class Console:
     def __enter__(self) -> Self:
         """Handle Ctrl-C and show the bar."""
         # SIGBREAK is Ctrl-Break on Windows, where SIGTERM never comes
-        names = ("SIGINT", "SIGTERM", "SIGBREAK")
+        names = ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP")  # the last: the terminal is gone
         signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
         self._handlers = {number: signal.signal(number, self._ask_to_stop) for number in signals}
         self._bar.start()
@@ -87,7 +89,8 @@ class Console:
             raise KeyboardInterrupt
         self.asked_to_stop = True
         # not through Python's stderr, which the signal may have interrupted
-        os.write(2, b"\nlimner: stopping after this step; press Ctrl-C again to stop at once\n")
+        with suppress(OSError):
+            os.write(2, b"\nlimner: stopping after this step; press Ctrl-C again to stop at once\n")
 
     def __call__(self, progress: "Progress") -> None:
         """Show the progress of one step."""

@@ -79,6 +79,7 @@ _GROUPS = {
         "from_",
         "json",
         "keep_exif",
+        "last_step",
         "look_in",
         "map_",
         "name",

@@ -1,8 +1,10 @@
 """Recipes: how a picture was made, as JSON inside its file. `limner replay` makes it again."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TypeGuard
 
@@ -71,6 +73,27 @@ def make_recipe(
         if earlier is not None:
             recipe["made_from"] = earlier
     return recipe
+
+
+def hash_of(content: Path | bytes) -> str:
+    """Return the SHA-256 of a file, or of bytes, in hexadecimal.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    about = content.stat()
+    return _hash_of_file(content, about.st_size, about.st_mtime_ns)
+
+
+@cache
+def _hash_of_file(path: Path, size: int, changed: int) -> str:
+    """Hash a file once, as long as its size and its time of change stay the same."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def recipe_of(path: str | os.PathLike[str]) -> dict[str, object]:
