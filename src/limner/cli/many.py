@@ -83,8 +83,9 @@ def make_many(
             if made != INTERRUPTED:
                 record.end(job, key, time.monotonic() - began, failure and failure.text)
             if failure is not None:
-                if failures and failure.error and str(failure.error) == str(failures[-1].error):
-                    raise failure.error  # of the same file, or of an option
+                if _is_of_the_command(failure, failures, console):
+                    assert failure.error is not None
+                    raise failure.error
                 failures.append(failure)
                 say(f"error: {failure.text}")
                 if json:
@@ -99,12 +100,17 @@ def make_many(
                 break
     if not failures:
         return max(codes)
-    if len(left) == 1 and isinstance(failures[0].error, OptionError):
-        raise failures[0].error
     rest = len(left) - console.done - 1
     not_tried = f", and {rest} were not tried" if rest else ""
     say(f"{len(failures)} of {len(jobs)} pictures could not be made{not_tried}")
     return FAILED if len(failures) == len(jobs) else PARTLY
+
+
+def _is_of_the_command(failure: _Failure, before: Sequence[_Failure], console: Console) -> bool:
+    """Whether the command is wrong, not a picture: the first two fail for one reason."""
+    if console.count == 1:
+        return isinstance(failure.error, OptionError)
+    return len(before) == console.done == 1 and str(failure.error) == str(before[0].error)
 
 
 def _left(
