@@ -83,8 +83,7 @@ def make_many(
             if made != INTERRUPTED:
                 record.end(job, key, time.monotonic() - began, failure and failure.text)
             if failure is not None:
-                if _is_of_the_command(failure, failures, console):
-                    assert failure.error is not None
+                if failure.error and _is_of_the_command(failure, failures, console):
                     raise failure.error
                 failures.append(failure)
                 say(f"error: {failure.text}")
