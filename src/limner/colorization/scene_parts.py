@@ -158,33 +158,49 @@ def sun(paint: Painter, x: float, y: float, size: float) -> None:
 
 
 def house(paint: Painter, x: float, y: float, size: float) -> None:
-    """Draw a house from the front."""
+    """Draw a house, from the front or from a corner."""
     uniform, pick = paint.random.uniform, paint.pick
-    half, eaves = size * uniform(0.3, 0.6), y - size * uniform(0.5, 0.65)
-
-    def box(left: float, top: float, right: float, bottom: float, color: Color) -> None:
-        paint.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], color)
-
     roof = pick((178, 70, 55), (200, 95, 60), (120, 75, 60), (90, 90, 105), (160, 50, 50))
+    cream, white, rose, blue = (245, 225, 180), (245, 242, 235), (230, 170, 140), (170, 200, 225)
+    wall = pick(cream, white, rose, blue, (240, 205, 110))
+    half, eaves = size * uniform(0.3, 0.6), y - size * uniform(0.5, 0.65)
     if uniform(0, 1) < 0.6:
         chimney = x + half * uniform(0.2, 0.6)
-        box(chimney, y - size, chimney + 0.15 * size, eaves, pick((165, 80, 65), (140, 110, 100)))
-    cream, white, rose, blue = (245, 225, 180), (245, 242, 235), (230, 170, 140), (170, 200, 225)
-    box(x - half, eaves, x + half, y, pick(cream, white, rose, blue, (240, 205, 110)))
-    ridge = half * uniform(0, 0.7)
-    over = half * 1.15
-    paint.polygon(
-        [(x - over, eaves), (x + over, eaves), (x + ridge, y - size), (x - ridge, y - size)], roof
-    )
-    door = x + half * uniform(-0.4, 0.4)
+        color = pick((165, 80, 65), (140, 110, 100))
+        _box(paint, chimney, y - size, 0.15 * size, size / 2, color)
+    ridge, over = half * uniform(0, 0.7), 1.15 * half
+    if uniform(0, 1) < 0.5:  # a gable on the left, and a long side that recedes to the right
+        rise, gable = 0.07 * size, x - half * uniform(0.1, 0.5)
+        left, right = x - half, x + 1.2 * half
+        peak = (left + gable) / 2
+        corner = [(gable, y), (gable, eaves)]
+        paint.polygon([(left, y - rise), *corner, (peak, y - size), (left, eaves - rise)], wall)
+        paint.polygon([*corner[::-1], (right, y - rise), (right, eaves - rise)], wall)
+        top = right - (gable - peak)
+        roof_line = [(peak, y - size), (top, y - size - rise), (right, eaves - rise)]
+        paint.polygon([*roof_line, (gable, eaves)], roof)
+        left = gable
+    else:
+        left, right = x - half, x + half
+        _box(paint, left, eaves, right - left, y - eaves, wall)
+        peaks = [(x + ridge, y - size), (x - ridge, y - size)]
+        paint.polygon([(x - over, eaves), (x + over, eaves), *peaks], roof)
     leaf = pick(*BROWNS, (170, 60, 50), (60, 100, 150))
-    box(door - 0.08 * size, y - 0.3 * size, door + 0.08 * size, y, leaf)
-    glass = pick((175, 215, 240), (250, 225, 130), (140, 190, 225))
-    for place in (-0.65, 0.65):
-        left, top = x + place * half - 0.08 * size, eaves + 0.12 * size
-        box(left, top, left + 0.16 * size, top + 0.16 * size, glass)
+    middle = (left + right) / 2
+    _box(paint, middle - 0.08 * size, y - 0.33 * size, 0.16 * size, 0.28 * size, leaf)
+    glass, side = pick((175, 215, 240), (250, 225, 130), (140, 190, 225)), 0.15 * size
+    for place in (0.2, 0.8):
+        corner_x, top_y = left + place * (right - left) - side / 2, eaves + 0.1 * size
+        _box(paint, corner_x, top_y, side, side, glass)
         if size > 60:
-            paint.line([(left + 0.08 * size, top), (left + 0.08 * size, top + 0.16 * size)])
+            paint.line([(corner_x + side / 2, top_y), (corner_x + side / 2, top_y + side)])
+
+
+def _box(
+    paint: Painter, left: float, top: float, width: float, height: float, color: Color
+) -> None:
+    right, bottom = left + width, top + height
+    paint.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], color)
 
 
 def mountain(paint: Painter, x: float, y: float, size: float) -> None:

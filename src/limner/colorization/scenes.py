@@ -22,8 +22,9 @@ _FINE = 2  # scenes are drawn so many times larger
 _WHITE = 240  # of 255: paler pixels that touch the border of a picture are its paper
 _SKIES = ((150, 208, 240), (185, 222, 246), (110, 180, 232), (205, 230, 248))
 _DUSK = ((255, 214, 165), (250, 180, 150), (60, 70, 120))
+_FIELDS = (*GREENS, (160, 205, 105), (235, 210, 130), (225, 190, 140), (240, 244, 248))
 _BARE = 0.12  # share of the landscapes without a background
-_LAKE, _SEA = 0.3, 0.45  # share with a lake; share with a lake or a sea
+_LAKE, _SEA = 0.35, 0.6  # share with a lake; share with a lake or a sea
 _WATER = ((90, 165, 215), (110, 185, 225), (70, 140, 195))
 _TABLES = ((200, 155, 105), (165, 115, 75), (120, 85, 60), (240, 232, 220), (150, 185, 195))
 _PALE = ((250, 235, 205), (225, 235, 215), (215, 225, 240), (245, 220, 215), (235, 225, 240))
@@ -87,7 +88,7 @@ class _Scene:
                 horizon * uniform(0.2, 0.7),
                 height * uniform(0.12, 0.3),
             )
-        if uniform(0, 1) < 0.35:
+        if uniform(0, 1) < 0.5:
             for _ in range(random.randint(1, 4)):
                 parts.mountain(
                     paint, width * uniform(0, 1), horizon + 9, height * uniform(0.15, 0.45)
@@ -110,7 +111,7 @@ class _Scene:
             near = 0.35 + (y - horizon) / (height - horizon)
             share = {parts.bush: 0.12, parts.flower: 0.2}.get(part, 0.3)
             part(paint, width * uniform(0, 1), y, share * near * height * uniform(0.7, 1.2))
-        self._paste(paint, 0.25, 0.5, random.randint(0, 3))
+        self._paste(paint, 0.25, 0.5, random.randint(0, 4))
         self._ticks(paint, horizon)
         return paint.picture
 
@@ -121,7 +122,7 @@ class _Scene:
         middle = (horizon + height) / 2
         for layer in range(random.randint(1, 3)):
             ridge = horizon + layer * (height - horizon) * uniform(0.2, 0.5)
-            paint.polygon(self._hill(paint, ridge), paint.pick(*GREENS, (160, 205, 105)))
+            paint.polygon(self._hill(paint, ridge), paint.pick(*_FIELDS))
         if water < _LAKE:
             x, y = width * uniform(0.2, 0.8), middle + 0.1 * height
             paint.ellipse(x, y, width * uniform(0.2, 0.5), 0.12 * height, paint.pick(*_WATER))
