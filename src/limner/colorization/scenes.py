@@ -49,9 +49,17 @@ class _Scene:
 
     def page(self, side: int) -> Image.Image:
         """Draw a page of any kind."""
-        kinds = (self._landscape, self._table, self._garden, self._things_only, self._map)
-        kind = self._random.choices((*kinds, None), (45, 13, 10, 10, 5, 17))[0]
-        return kind(side, side) if kind else self._comic(side)
+        shares = {
+            self._landscape: 36,
+            self._table: 12,
+            self._garden: 10,
+            self._things_only: 10,
+            self._map: 5,
+            self._close_up: 10,
+            self._comic: 17,
+        }
+        kind = self._random.choices(list(shares), list(shares.values()))[0]
+        return kind(side, side)
 
     def _paint(self, width: int, height: int, *colors: parts.Color) -> Painter:
         """Begin a page with one of the colors, or white if none is given."""
@@ -127,7 +135,10 @@ class _Scene:
             x, y = width * uniform(0.2, 0.8), middle + 0.1 * height
             paint.ellipse(x, y, width * uniform(0.2, 0.5), 0.12 * height, paint.pick(*_WATER))
         elif water < _SEA:
-            paint.polygon(self._hill(paint, horizon, 0), paint.pick(*_WATER))
+            top = horizon + height * max(
+                0, uniform(-0.1, 0.12)
+            )  # some sea, some a lake behind land
+            paint.polygon(self._hill(paint, top, 0.01), paint.pick(*_WATER))
             shore = self._hill(paint, height * uniform(0.8, 0.95))
             paint.polygon(shore, paint.pick((235, 215, 160), GREENS[2]))
         if water < _SEA and uniform(0, 1) < 0.6:
@@ -155,6 +166,16 @@ class _Scene:
         table = paint.pick(*_TABLES)
         paint.polygon([(0, top), (width, top), (width, height), (0, height)], table)
         self._paste(paint, 0.3, 0.65, self._random.randint(2, 5))
+        return paint.picture
+
+    def _close_up(self, width: int, height: int) -> Image.Image:
+        """Draw one or two large things in front of hills."""
+        paint = self._paint(width, height, *_SKIES)
+        horizon = height * self._random.uniform(0.2, 0.8)
+        for layer in range(self._random.randint(0, 3)):
+            ridge = self._hill(paint, horizon + layer * 0.15 * height)
+            paint.polygon(ridge, paint.pick(*_FIELDS))
+        self._paste(paint, 0.65, 1.1, self._random.randint(1, 2))
         return paint.picture
 
     def _garden(self, width: int, height: int) -> Image.Image:
@@ -196,17 +217,18 @@ class _Scene:
             )
         return paint.picture
 
-    def _comic(self, side: int) -> Image.Image:
+    def _comic(self, page_width: int, page_height: int) -> Image.Image:
         """Draw panels with speech bubbles."""
         random = self._random
-        page = Image.new("RGB", (side, side), "white")
-        rows, gap = random.randint(1, 3), round(0.02 * side)
-        height = (side - gap) // rows - gap
+        page = Image.new("RGB", (page_width, page_height), "white")
+        rows, gap = random.randint(1, 3), round(0.02 * page_height)
+        height = (page_height - gap) // rows - gap
         for row in range(rows):
             columns = random.randint(1 if rows > 1 else 2, 2)
-            width = (side - gap) // columns - gap
+            width = (page_width - gap) // columns - gap
             for column in range(columns):
-                panel = random.choices((self._landscape, self._table), (3, 1))[0](width, height)
+                kinds = (self._landscape, self._close_up, self._table)
+                panel = random.choices(kinds, (5, 3, 2))[0](width, height)
                 paint = Painter(panel, random, max(2, self._outline))
                 if random.random() < 0.6:
                     self._bubble(paint)
