@@ -429,14 +429,14 @@ def test_shading_is_0_by_default(model: Path) -> None:
 
 
 def test_variations_differ_and_are_repeatable(model: Path) -> None:
-    made = colorize(boxes(), variations=3, model=model, seed=5)
+    made = colorize(boxes(), variations=3, model=model, seed=11)
     assert list(made.info["beside"]) == ["2", "3"]
     first, *others = all_variations(made)
     np.testing.assert_array_equal(first, rgb(colorize(boxes(), model=model)))
     for one, other in ((0, 1), (0, 2), (1, 2)):
         off = np.abs([first, *others][one] - [first, *others][other])
         assert max(off[part].mean() for part in (LEFT, RIGHT, OUTSIDE)) > 0.1
-    again = all_variations(colorize(boxes(), variations=4, model=model, seed=5))
+    again = all_variations(colorize(boxes(), variations=4, model=model, seed=11))
     np.testing.assert_array_equal(again[:3], [first, *others])
     seeds = all_variations(colorize(boxes(), variations=3, model=model, seed=6))
     assert min(np.abs(a - b).mean() for a, b in zip(seeds[1:], others, strict=True)) > 0.01

@@ -101,14 +101,13 @@ def _again(
     _tell_differences(picture, verb.__name__, version, options, on_step)
     finder = _FileFinder(picture, files, look_in)
     arguments = finder.arguments(verb, options)
-    given: list[Any] = []
     earlier = recipe.get("made_from")
-    for number, name in enumerate(inputs):
-        if number == 0 and name == "picture" and isinstance(earlier, dict):
-            given.append(_again(earlier, picture, look_in, device, on_step))
-            finder.used.append(name)
-        else:
-            given.append(finder.input(name))
+    if inputs[:1] == ["picture"] and isinstance(earlier, dict):  # it was never a file
+        finder.used.append("picture")
+        first: list[Any] = [_again(earlier, picture, look_in, device, on_step)]
+    else:
+        first = [finder.input(name) for name in inputs[:1]]
+    given = [*first, *map(finder.input, inputs[1:])]
     made_again = verb(*given, **arguments, device=device, on_step=on_step)
     # of a verb that makes several pictures, each has a recipe for itself alone
     result: Image.Image = made_again[0] if isinstance(made_again, list) else made_again
@@ -131,10 +130,7 @@ def apply(
     device: str = "auto",
     on_step: OnStep = silent,
 ) -> Image.Image:
-    """Make a picture the way another one was made.
-
-    If the example was made in several steps, from a picture that limner had made, all steps are
-    done.
+    """Make a picture the way another one was made, in as many steps.
 
     Parameters
     ----------
@@ -186,10 +182,7 @@ def apply(
 
 
 def _steps(recipe: dict[str, object], example: Path) -> list[dict[str, object]]:
-    """Return a recipe, and before it those of the pictures that it was made from.
-
-    They begin with the first that can be applied: pictures of `generate` are made from no picture.
-    """
+    """Return a recipe, and before it those of its earlier steps, from the first that applies."""
     if not _begins_with_picture(recipe, example):
         raise InputError(
             f"{printable(example)}: was not made from a picture; use limner replay to make it again"

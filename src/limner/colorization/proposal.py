@@ -16,8 +16,8 @@ from limner.nn import images
 
 MAX_REGIONS = 1000  # of a drawing: the smallest beyond that belong to their neighbors
 ROUNDS = 2  # more of them make one color spread over the drawing
-_MEAN_WEIGHT = 20.0  # how much the mean color pulls a choice, per squared distance in sRGB
-_CHROMA, _DULL = 2.0, 1.0  # preference for colorful colors, per unit of chroma; against dull ones
+_MEAN_WEIGHT = 8.0  # how much the mean color pulls a choice, per squared distance in sRGB
+_CHROMA, _DULL = 2.0, 1.0  # preference for colors, per unit of chroma; against dull ones
 _NOISE = 0.6  # temperature of variations; at 1 every region gets another hue
 _PALETTE_WIDTH = 0.12  # in Oklab: a color of a palette gathers the votes of colors this near to it
 _WHITE_WIDTH = 0.03  # in Oklab: only what is nearly white stays white beside a palette
@@ -177,7 +177,7 @@ def _taste(colors: Tensor) -> Tensor:
     """
     lightness, *axes = oklab.of_colors(colors).unbind(-1)
     chroma = torch.hypot(*axes)
-    dull = (lightness > 0.25) & (lightness < 0.8) & (chroma > 0.015) & (chroma < 0.09)
+    dull = (lightness < 0.8) & (chroma < 0.09)
     return _CHROMA * chroma - _DULL * dull
 
 
