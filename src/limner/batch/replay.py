@@ -130,13 +130,13 @@ def apply(
     device: str = "auto",
     on_step: OnStep = silent,
 ) -> Image.Image:
-    """Make a picture the way another one was made, in as many steps.
+    """Make a picture the way another one was made.
 
     Parameters
     ----------
     example : path
-        A picture that limner wrote. Its recipe says what to do; its other inputs, such as the
-        paintings of stylize, are searched for as in replay.
+        A picture that limner wrote. Its recipe says what to do, in one step or several. Its other
+        inputs, such as the paintings of stylize, are searched for as in replay.
     picture : path or image
         The picture to use in place of the first input of the example, or of its first step.
     last_step : bool
