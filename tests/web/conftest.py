@@ -57,5 +57,5 @@ def pictures(tmp_path: Path) -> dict[str, Path]:
     made["drawing"] = tmp_path / "drawing.png"
     Image.fromarray(sheet).save(made["drawing"])
     made["large drawing"] = tmp_path / "large-drawing.png"
-    Image.fromarray(sheet.repeat(12, 0).repeat(12, 1)).save(made["large drawing"])
+    Image.fromarray(sheet.repeat(24, 0).repeat(24, 1)).save(made["large drawing"])
     return made
