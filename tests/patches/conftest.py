@@ -7,6 +7,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from limner.patches import index
+
+
+@pytest.fixture(autouse=True)
+def forget() -> Callable[[], None]:
+    """Forget the indices of earlier calls, now and when called."""
+    index._kept.clear()
+    return index._kept.clear
+
 
 @pytest.fixture(scope="session")
 def drawn() -> Callable[..., Tensor]:

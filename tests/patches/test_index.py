@@ -284,6 +284,7 @@ def test_places_are_found_without_float64(
     target: Target,
     drawn: Drawn,
     without_float64: Callable[[Tensor], Tensor],
+    forget: Callable[[], None],
 ) -> None:
     def convert(tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else without_float64(tensor)
@@ -291,6 +292,7 @@ def test_places_are_found_without_float64(
     def results(
         sources: Sources, target: Target, device: Callable[[Tensor], Tensor]
     ) -> Iterator[Tensor]:
+        forget()
         index = PatchIndex.of(sources)
         field = device(random_field(index, 16, 24))
         yield index.exact(target)
@@ -308,3 +310,29 @@ def test_places_are_found_without_float64(
         found, results(combine(pictures, 1.0, SIZE), target, lambda tensor: tensor), strict=True
     ):
         assert torch.equal(one.cpu(), other)
+
+
+def test_an_index_is_kept_for_the_same_sources(
+    texture: Drawn, pictures: list[SourcePicture], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of(seed: int, height: int = 40) -> PatchIndex:
+        return PatchIndex.of(combine([SourcePicture(texture(height, 44, seed=seed))], 1.0, SIZE))
+
+    first = of(1)
+    assert of(1) is first and of(2) is not first
+    masked = SourcePicture(texture(40, 44, seed=1), texture(40, 44, channels=1))
+    assert PatchIndex.of(combine([masked], 1.0, SIZE)) is not first
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)  # other bits
+    other = of(1)
+    torch.set_num_threads(threads)
+    assert other is not first and of(1) is first
+    assert first.bytes > first.keys.nbytes > 0
+
+    monkeypatch.setattr(module, "_KEPT_BYTES", 2.5 * first.bytes)
+    assert of(3) is of(3) and of(1) is first  # used last, so seed 3 is forgotten before it
+    third = of(3)
+    of(4)
+    assert of(3) is third and of(1) is not first
+    large = of(1, height=80)
+    assert of(1, height=80) is not large  # too large to be kept

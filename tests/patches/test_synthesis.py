@@ -327,7 +327,7 @@ def test_resumed_after_any_level_it_gives_the_same_bytes(given: str, texture: Dr
 
 
 def test_it_works_without_float64(
-    texture: Drawn, without_float64: Callable[[Tensor], Tensor]
+    texture: Drawn, without_float64: Callable[[Tensor], Tensor], forget: Callable[[], None]
 ) -> None:
     target, mask = texture(*LEVELED, seed=1), torch.ones(1, 1, 60, 50)
     mask[..., :20, :20] = 0
@@ -337,6 +337,7 @@ def test_it_works_without_float64(
         SourcePicture(without_float64(first), without_float64(mask)),
         SourcePicture(without_float64(second)),
     ]
+    forget()
     made = last(without_float64(target), fakes)
     assert type(made.field) is type(fakes[0].rgb)
     for name in ("field", "labels", "color_maps", "picture"):

@@ -78,10 +78,15 @@ class Manifest:
         """Note that a picture is begun."""
         self._add(job, {"key": key})
 
-    def end(self, job: Job, key: str, seconds: float, error: str | None) -> None:
-        """Note that a picture is written, or why it is not."""
-        sha256 = None if error else hash_of(job.output)
-        self._add(job, {"key": key, "sha256": sha256, "seconds": round(seconds, 2), "error": error})
+    def end(self, job: Job, key: str, *, worker: str, seconds: float, error: str | None) -> None:
+        """Note that a picture is written, by whom and in what time, or why it is not."""
+        about = {
+            "sha256": None if error else hash_of(job.output),
+            "worker": worker,
+            "seconds": round(seconds, 2),
+            "error": error,
+        }
+        self._add(job, {"key": key, **about})
 
     def _add(self, job: Job, about: Mapping[str, Any]) -> None:
         names = {

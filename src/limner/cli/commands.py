@@ -12,6 +12,7 @@ from typing import Any
 
 from limner import signature
 from limner.batch.plan import NAME, is_many, make_plan
+from limner.checks import check_range
 from limner.cli import outputs
 from limner.cli.budget import Budget, State, run_when_done
 from limner.cli.console import Console, say
@@ -37,6 +38,7 @@ def make_picture(
     recursive: bool = False,
     name: str = NAME,
     fail_fast: bool = False,
+    jobs: int | None = None,
 ) -> int:
     """Make a picture with a verb and write it; return the exit code.
 
@@ -68,7 +70,11 @@ def make_picture(
         {verb} is the command.
     fail_fast : bool
         Stop at the first of several pictures that cannot be made.
+    jobs : int
+        How many of several pictures to make at the same time, from 1 to 64. Default: as many as
+        the cores and the memory of this machine allow.
     """
+    check_range("jobs", jobs, 1, 64)
     places = [option for option in signature.of(verb) if option.input]
     first = place_of_many(places)
     end = len(inputs) if first == len(places) - 1 else first + 1
@@ -76,7 +82,7 @@ def make_picture(
         end = first
     words = list(map(str, inputs[first:end]))
     if places and is_many(words, str(output), from_):
-        jobs = make_plan(
+        plan = make_plan(
             verb.__name__,
             words,
             str(output),
@@ -90,12 +96,13 @@ def make_picture(
             verb,
             options,
             Path(output),
-            jobs,
+            plan,
             overwrite=overwrite,
             keep_exif=keep_exif,
             json=json,
             dry_run=dry_run,
             fail_fast=fail_fast,
+            workers=jobs,
         )
     with Console(dry_run) as console:
         return make_one(

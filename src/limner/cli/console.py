@@ -97,9 +97,7 @@ class Console:
         from limner.progress import Stop
 
         self.last = progress
-        if progress.note not in self._notes:  # many pictures have the same
-            self._notes.add(progress.note)
-            say(progress.note)
+        self.say_once(progress.note)
         pictures = f", picture {self.done + 1} of {self.count}" if self.count > 1 else ""
         self._bar.update(
             self._task,
@@ -115,6 +113,18 @@ class Console:
         is_planned = self.dry_run and progress.stage  # without a stage there is no plan yet
         if is_planned or (self.asked_to_stop and progress.step < progress.steps):
             raise Stop
+
+    def say_once(self, note: str) -> None:
+        """Say what was not said before: many pictures have the same remarks."""
+        if note not in self._notes:
+            self._notes.add(note)
+            say(note)
+
+    def count_one(self) -> None:
+        """Show that one more of several pictures is done."""
+        self.done += 1
+        steps = f"picture {self.done} of {self.count}"
+        self._bar.update(self._task, completed=self.done / self.count, steps=steps)
 
     @property
     def cut_by(self) -> str | None:

@@ -1,40 +1,33 @@
 """Make one picture for each file of folders and lists; a second run makes only the rest."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from json import dumps
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from limner.batch import manifest
+import torch
+
+from limner.batch import forecast, manifest
+from limner.batch.forecast import Share
 from limner.batch.manifest import Manifest
 from limner.batch.plan import Job
 from limner.checks import flag
 from limner.cli import outputs
 from limner.cli.console import Console, say
-from limner.cli.picture import make_one
+from limner.cli.picture import Made, Task, make
+from limner.cli.workers import Processes, make_all
 from limner.errors import (
     DONE,
     FAILED,
     INTERRUPTED,
     PARTLY,
-    LimnerError,
     OptionError,
     OutputError,
     printable,
-    reason,
 )
 from limner.io import check_output
-from limner.nn.devices import is_out_of_memory
 
 _FOR_ONE = ("resume", "save_every")  # options that continue or follow a single picture
-
-
-class _Failure(NamedTuple):
-    """Why a picture could not be made, and the error if it can be the fault of the command."""
-
-    text: str
-    error: LimnerError | None
 
 
 def make_many(
@@ -48,6 +41,7 @@ def make_many(
     json: bool,
     dry_run: bool,
     fail_fast: bool,
+    workers: int | None,
 ) -> int:
     """Make every picture of a plan; return the exit code.
 
@@ -71,45 +65,85 @@ def make_many(
             about = {"inputs": list(map(str, job.inputs)), "output": str(job.output)}
             print(dumps(about) if json else f"{job.source} -> {job.output}")
         return DONE
-    failures: list[_Failure] = []
+    sizes = {job: forecast.pixels(job.source) for job in jobs}
+    left_sizes = [sizes[job] for job, _ in left]
+    forecast.check_disk(_existing(folder), [job for job, _ in left], options, left_sizes)
+    share = forecast.share(jobs, options, list(sizes.values()))
+    if workers is None:
+        workers = 1 if forecast.is_soon_done(left_sizes) else share.workers
+    tasks = [Task(verb, options, job, key, keep_exif, json) for job, key in left]
+    failures: list[Made] = []
     codes = {DONE}
     with Manifest(folder, verb.__name__) as record, Console() as console:
-        console.count = len(left)
-        for console.done, (job, key) in enumerate(left):
-            began = time.monotonic()
-            record.begin(job, key)
-            made = _make(verb, options, job, console, keep_exif=keep_exif, json=json)
-            failure = made if isinstance(made, _Failure) else None
-            if made != INTERRUPTED:
-                record.end(job, key, time.monotonic() - began, failure and failure.text)
-            if failure is not None:
-                if failure.error and _is_of_the_command(failure, failures, console):
-                    raise failure.error
-                failures.append(failure)
-                say(f"error: {failure.text}")
+        console.count = len(tasks)
+        results = _make_all(tasks, Share(min(workers, len(tasks)), share.threads), console, record)
+        for task, made in results:
+            if made.code != INTERRUPTED:
+                record.end(
+                    task.job,
+                    task.key,
+                    worker=made.worker,
+                    seconds=made.seconds,
+                    error=made.failure or None,
+                )
+                console.count_one()
+            if made.failure:
+                if made.error and _is_of_the_command(made, failures, console):
+                    raise made.error
+                failures.append(made)
+                say(f"error: {made.failure}")
                 if json:
-                    print(dumps({"output": str(job.output), "error": failure.text}), flush=True)
-            elif isinstance(made, int):
-                codes.add(made)
-            if console.asked_to_stop:
-                done = console.done + (made != INTERRUPTED) - len(failures)
-                say(f"interrupted: {done} of {len(left)} are made; the same command makes the rest")
-                return INTERRUPTED
-            if failure and fail_fast:
-                break
+                    about = {"output": str(task.job.output), "error": made.failure}
+                    print(dumps(about), flush=True)
+                if fail_fast:
+                    results.close()
+            else:
+                codes.add(made.code)
+    if console.asked_to_stop:
+        done = console.done - len(failures)
+        say(f"interrupted: {done} of {len(tasks)} are made; the same command makes the rest")
+        return INTERRUPTED
     if not failures:
         return max(codes)
-    rest = len(left) - console.done - 1
+    rest = len(tasks) - console.done
     not_tried = f", and {rest} were not tried" if rest else ""
     say(f"{len(failures)} of {len(jobs)} pictures could not be made{not_tried}")
     return FAILED if len(failures) == len(jobs) else PARTLY
 
 
-def _is_of_the_command(failure: _Failure, before: Sequence[_Failure], console: Console) -> bool:
+def _make_all(
+    tasks: Sequence[Task], share: Share, console: Console, record: Manifest
+) -> Generator[tuple[Task, Made]]:
+    """Make pictures, here or in workers; yield each when it is done, until Ctrl-C."""
+
+    def begin(task: Task) -> None:
+        record.begin(task.job, task.key)
+
+    if share.workers > 1:
+        with Processes(*share) as processes:
+            for task, made in make_all(tasks, processes, console, begin):
+                print(made.printed, end="", flush=True)
+                for line in made.said.splitlines():
+                    console.say_once(line.removeprefix("limner: "))
+                yield task, made
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(share.threads)
+    try:
+        for task in tasks:
+            begin(task)
+            yield task, make(task, console)
+            if console.asked_to_stop:
+                return
+    finally:
+        torch.set_num_threads(before)
+
+
+def _is_of_the_command(failure: Made, before: Sequence[Made], console: Console) -> bool:
     """Whether the command is wrong, not a picture: the first two fail for one reason."""
     if console.count == 1:
         return isinstance(failure.error, OptionError)
-    return len(before) == console.done == 1 and str(failure.error) == str(before[0].error)
+    return len(before) == 1 and console.done == 2 and str(failure.error) == str(before[0].error)
 
 
 def _left(
@@ -167,39 +201,3 @@ def _left(
 def _existing(folder: Path) -> Path:
     """Return the folder, or the nearest one above it that exists."""
     return next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
-
-
-def _make(
-    verb: Callable[..., Any],
-    options: Mapping[str, Any],
-    job: Job,
-    console: Console,
-    *,
-    keep_exif: bool,
-    json: bool,
-) -> int | _Failure:
-    """Make one picture; return the exit code, or what went wrong."""
-    name = printable(job.source)
-    try:
-        try:
-            job.output.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            where = printable(job.output.parent)
-            raise OutputError(f"{where}: cannot be made ({reason(error)})") from error
-        return make_one(
-            verb,
-            job.inputs,
-            options,
-            job.output,
-            console,
-            overwrite=True,
-            keep_exif=keep_exif,
-            json=json,
-        )
-    except LimnerError as error:
-        text = str(error)
-        return _Failure(text if name in text or text.startswith("-") else f"{name}: {text}", error)
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        return _Failure(f"{name}: there is not enough memory; use a smaller picture", None)

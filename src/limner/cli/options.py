@@ -64,6 +64,7 @@ _GROUPS = {
         "budget",
         "device",
         "improver_steps",
+        "jobs",
         "learning_rate",
         "max_hours",
         "perceptual_steps",

@@ -1,21 +1,113 @@
-"""Make one picture with a verb and write it."""
+"""Make one picture with a verb and write it; of several pictures, say what came of it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from json import dumps, loads
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from typing import Any, NamedTuple
 
+from limner.batch.plan import Job
 from limner.cli import outputs
 from limner.cli.console import Console, say
 from limner.errors import (
     CUT_SHORT,
     DONE,
+    FAILED,
     INTERRUPTED,
+    LimnerError,
+    OutputError,
+    printable,
+    reason,
 )
 from limner.io import check_output, write, write_view
+from limner.nn.devices import is_out_of_memory
 from limner.progress import Progress, Stop
 
 _EXIT_CODES = {None: DONE, "time budget": CUT_SHORT, "interrupted": INTERRUPTED}
+
+
+class Task(NamedTuple):
+    """One of several pictures to make.
+
+    Attributes
+    ----------
+    verb : callable
+    options : mapping
+        Those of the verb.
+    job : Job
+    key : str
+        Identifies the result in the manifest.
+    keep_exif, json : bool
+        As in `make_one`.
+    """
+
+    verb: Callable[..., Any]
+    options: Mapping[str, Any]
+    job: Job
+    key: str
+    keep_exif: bool
+    json: bool
+
+
+class Made(NamedTuple):
+    """What came of a task.
+
+    Attributes
+    ----------
+    code : int
+        The exit code that a command for this picture alone would have.
+    failure : str
+        Why there is no picture, or empty.
+    error : LimnerError or None
+        The error, if it may be the fault of the command and not of this picture.
+    seconds : float
+        How long it took.
+    worker : str
+        The process that made it.
+    printed, said : str
+        What is still to be printed on standard output, and to be said to the user.
+    """
+
+    code: int
+    failure: str = ""
+    error: LimnerError | None = None
+    seconds: float = 0.0
+    worker: str = "1"
+    printed: str = ""
+    said: str = ""
+
+
+def make(task: Task, console: Console) -> Made:
+    """Make one of several pictures. What the user or the picture is to blame for is not raised."""
+    began = monotonic()
+    output, name = task.job.output, printable(task.job.source)
+    error: LimnerError | None = None
+    try:
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as refused:
+            where = printable(output.parent)
+            raise OutputError(f"{where}: cannot be made ({reason(refused)})") from refused
+        code = make_one(
+            task.verb,
+            task.job.inputs,
+            task.options,
+            output,
+            console,
+            overwrite=True,
+            keep_exif=task.keep_exif,
+            json=task.json,
+        )
+        text = ""
+    except LimnerError as raised:
+        code, text, error = FAILED, str(raised), raised
+        if name not in text and not text.startswith("-"):
+            text = f"{name}: {text}"
+    except Exception as raised:
+        if not is_out_of_memory(raised):
+            raise
+        code, text = FAILED, f"{name}: there is not enough memory; use a smaller picture"
+    return Made(code, text, error, monotonic() - began)
 
 
 def make_one(

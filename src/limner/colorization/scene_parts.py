@@ -167,7 +167,7 @@ def house(paint: Painter, x: float, y: float, size: float) -> None:
     if uniform(0, 1) < 0.6:
         chimney = x + half * uniform(0.2, 0.6)
         color = pick((165, 80, 65), (140, 110, 100))
-        _box(paint, chimney, y - size, 0.15 * size, size / 2, color)
+        box(paint, chimney, y - size, 0.15 * size, size / 2, color)
     ridge, over = half * uniform(0, 0.7), 1.15 * half
     if uniform(0, 1) < 0.5:  # a gable on the left, and a long side that recedes to the right
         rise, gable = 0.07 * size, x - half * uniform(0.1, 0.5)
@@ -182,23 +182,22 @@ def house(paint: Painter, x: float, y: float, size: float) -> None:
         left = gable
     else:
         left, right = x - half, x + half
-        _box(paint, left, eaves, right - left, y - eaves, wall)
+        box(paint, left, eaves, right - left, y - eaves, wall)
         peaks = [(x + ridge, y - size), (x - ridge, y - size)]
         paint.polygon([(x - over, eaves), (x + over, eaves), *peaks], roof)
     leaf = pick(*BROWNS, (170, 60, 50), (60, 100, 150))
     middle = (left + right) / 2
-    _box(paint, middle - 0.08 * size, y - 0.33 * size, 0.16 * size, 0.28 * size, leaf)
+    box(paint, middle - 0.08 * size, y - 0.33 * size, 0.16 * size, 0.28 * size, leaf)
     glass, side = pick((175, 215, 240), (250, 225, 130), (140, 190, 225)), 0.15 * size
     for place in (0.2, 0.8):
         corner_x, top_y = left + place * (right - left) - side / 2, eaves + 0.1 * size
-        _box(paint, corner_x, top_y, side, side, glass)
+        box(paint, corner_x, top_y, side, side, glass)
         if size > 60:
             paint.line([(corner_x + side / 2, top_y), (corner_x + side / 2, top_y + side)])
 
 
-def _box(
-    paint: Painter, left: float, top: float, width: float, height: float, color: Color
-) -> None:
+def box(paint: Painter, left: float, top: float, width: float, height: float, color: Color) -> None:
+    """Draw a rectangle with its top left corner at (left, top)."""
     right, bottom = left + width, top + height
     paint.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], color)
 

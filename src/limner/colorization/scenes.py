@@ -15,6 +15,7 @@ from skimage import measure
 from torch import Tensor
 
 from limner.colorization import scene_parts as parts
+from limner.colorization import scene_people as people
 from limner.colorization.dataset import Pictures
 from limner.colorization.scene_parts import GREENS, Painter
 
@@ -82,6 +83,14 @@ class _Scene:
                 small, (x, y), small.getchannel("A").point(lambda a: 255 * (a > 127))
             )
 
+    def _stand(self, paint: Painter, low: float, high: float, count: int) -> None:
+        """Draw people, animals and fruit that stand below the middle, as `_paste` does."""
+        width, height = paint.picture.size
+        for _ in range(count):
+            part = self._random.choice((people.figure, people.animal, people.bust, people.fruit))
+            y = height * self._random.uniform(0.6, 1)
+            part(paint, width * self._random.random(), y, height * self._random.uniform(low, high))
+
     def _landscape(self, width: int, height: int) -> Image.Image:
         """Draw hills, water, trees and houses below a sky; some only as things on white paper."""
         random, uniform = self._random, self._random.uniform
@@ -119,7 +128,11 @@ class _Scene:
             near = 0.35 + (y - horizon) / (height - horizon)
             share = {parts.bush: 0.12, parts.flower: 0.2}.get(part, 0.3)
             part(paint, width * uniform(0, 1), y, share * near * height * uniform(0.7, 1.2))
-        self._paste(paint, 0.25, 0.5, random.randint(0, 4))
+        self._paste(paint, 0.25, 0.5, random.randint(0, 3))
+        for _ in range(random.choice((0, 0, 1, 2))):
+            part, high = random.choice(((people.figure, 0.55), (people.animal, 0.35)))
+            y = height * uniform(0.75, 0.98)
+            part(paint, width * uniform(0, 1), y, height * high * uniform(0.6, 1.2))
         self._ticks(paint, horizon)
         return paint.picture
 
@@ -165,7 +178,10 @@ class _Scene:
         top = height * self._random.uniform(0.5, 0.8)
         table = paint.pick(*_TABLES)
         paint.polygon([(0, top), (width, top), (width, height), (0, height)], table)
-        self._paste(paint, 0.3, 0.65, self._random.randint(2, 5))
+        self._paste(paint, 0.3, 0.65, self._random.randint(1, 3))
+        for _ in range(self._random.randint(0, 5)):
+            x, y = width * self._random.random(), height * self._random.uniform(0.7, 0.98)
+            people.fruit(paint, x, y, height * self._random.uniform(0.12, 0.3))
         return paint.picture
 
     def _close_up(self, width: int, height: int) -> Image.Image:
@@ -175,7 +191,8 @@ class _Scene:
         for layer in range(self._random.randint(0, 3)):
             ridge = self._hill(paint, horizon + layer * 0.15 * height)
             paint.polygon(ridge, paint.pick(*_FIELDS))
-        self._paste(paint, 0.65, 1.1, self._random.randint(1, 2))
+        self._paste(paint, 0.65, 1.1, self._random.randint(0, 1))
+        self._stand(paint, 0.5, 1.0, self._random.randint(1, 2))
         return paint.picture
 
     def _garden(self, width: int, height: int) -> Image.Image:
@@ -189,9 +206,10 @@ class _Scene:
         return paint.picture
 
     def _things_only(self, width: int, height: int) -> Image.Image:
-        """Paste several pictures on white paper."""
+        """Draw and paste several things on white paper."""
         paint = self._paint(width, height)
-        self._paste(paint, 0.25, 0.6, self._random.randint(2, 6))
+        self._paste(paint, 0.25, 0.6, self._random.randint(0, 4))
+        self._stand(paint, 0.3, 0.8, self._random.randint(1, 4))
         return paint.picture
 
     def _map(self, width: int, height: int) -> Image.Image:

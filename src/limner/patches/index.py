@@ -1,5 +1,7 @@
 """The patches of the sources on one level, described for the search, and the search itself."""
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -17,6 +19,7 @@ MAX_SIMILAR = 1_500_000  # source patches; larger sources go without similar pat
 _BAND = 200_000  # patches of the picture searched at once
 _SPREAD = 4096  # patches of a source that are tried where no other place may be used
 _BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
+_KEPT_BYTES = 256 * 2**20  # of the indices that are kept for the next picture
 _FAR = (4, 2, 1)  # distances of the neighbors in successive rounds, beside those at distance 1
 
 
@@ -79,7 +82,20 @@ class PatchIndex:
 
     @classmethod
     def of(cls, sources: Sources, tick: Tick = do_nothing) -> "PatchIndex":
-        """Describe the patches of sources. See `similar_patches` for `tick`."""
+        """Describe the patches of sources, or return the index of the same ones from before.
+
+        Many photos are painted after one painting. See `similar_patches` for `tick`.
+        """
+        key = _fingerprint(sources)
+        found = _kept.pop(key, None) or cls._made(sources, tick)
+        if found.bytes < _KEPT_BYTES / 2:  # then those of all levels fit
+            _kept[key] = found
+            while sum(index.bytes for index in list(_kept.values())) > _KEPT_BYTES:
+                _kept.popitem(last=False)
+        return found
+
+    @classmethod
+    def _made(cls, sources: Sources, tick: Tick) -> "PatchIndex":
         patch_size = sources.patch_size
         filters = search.pca_filters(sources.rgb, _COMPONENTS, patch_size, sources.usable)
         keys = _describe(sources.rgb, sources.guides, filters)
@@ -90,6 +106,12 @@ class PatchIndex:
             similar[usable] = usable[similar_patches(keys[usable], _SIMILAR, tick)]
         variance = float(keys[usable].var(0, correction=0).sum()) + 1e-6
         return cls(sources, filters, keys, usable, similar, variance)
+
+    @property
+    def bytes(self) -> int:
+        """The memory that it takes."""
+        parts = (self.sources.rgb, self.keys, self.usable, self.similar)
+        return sum(part.nbytes for part in parts)
 
     def describe(self, target: Target) -> Tensor:
         """Describe the patches of a target, row by row: [h · w, D + G]."""
@@ -282,3 +304,16 @@ def _bands(height: int, width: int) -> Iterator[tuple[int, int]]:
     rows = max(1, _BAND // width)
     for first in range(0, height, rows):
         yield first, min(height, first + rows)
+
+
+_kept: OrderedDict[str, PatchIndex] = OrderedDict()  # the last used is the last
+
+
+def _fingerprint(sources: Sources) -> str:
+    """Identify sources by their content, and by what else decides the bits of their index."""
+    digest = hashlib.sha256(str((sources.rgb.device, torch.get_num_threads())).encode())
+    for part in (sources.rgb, sources.guides, sources.usable, sources.owner):
+        if part is not None:
+            digest.update(str(part.shape).encode())
+            digest.update(part.contiguous().cpu().numpy().tobytes())
+    return digest.hexdigest()
