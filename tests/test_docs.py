@@ -225,6 +225,8 @@ def prepare(folder: Path, own: tuple[str, ...]) -> None:
     dab.paste("#d98b3a", (90, 40, 100, 50))
     save(dab, folder / "hints.png")
     (folder / "list.txt").write_text("photo.jpg\n")
+    walk = [photo.rotate(turn) for turn in (0, 10, 20)]
+    walk[0].save(folder / "walk.gif", save_all=True, append_images=walk[1:])
     for number in range(24):  # enough for some to be held out
         turned = photo.resize((300, 300)).rotate(90 * number)
         save(turned.crop((0, 0, 300 - number, 300)), folder / f"photos/{number}.png")

@@ -288,3 +288,48 @@ def test_the_key_of_a_result_follows_every_file_and_option(folder: Path) -> None
     assert len(keys) == 5 and key not in keys
     Path("hints.png").write_bytes(b"22")
     assert manifest.key_of(*base) != key
+
+
+def frames_of(count: int) -> list[Image.Image]:
+    return [Image.new("RGB", (40, 30), (20 * index, 90, 200)) for index in range(count)]
+
+
+def test_all_frames_of_animations_and_pages(run: Run) -> None:
+    for name, count in (("walk.gif", 11), ("pages.tif", 2)):
+        first, *others = frames_of(count)
+        first.save(name, save_all=True, append_images=others)
+    line = ("sketch", "walk.gif", "pages.tif", "photos/a.png", "-o", "out", "--frames", "all")
+    code, out, _ = run(*line)
+    names = [f"walk-{number:04d}.png" for number in range(1, 12)]
+    names += ["pages-0001.png", "pages-0002.png", "a.png"]
+    assert code == 0 and [Path(line).name for line in out.splitlines()] == names
+    assert run(*line)[1] == ""
+    sources = {str(entry["source"]) for entry in entries()}
+    assert "../walk.gif#11" in sources and "../pages.tif#2" in sources
+    assert run("sketch", "walk.gif#3", "-o", "third.png")[0] == 0
+    assert Path("third.png").read_bytes() == Path("out/walk-0003.png").read_bytes()
+    Path("walk.gif").rename("photos/walk.gif")
+    code, _, err = run("replay", "third.png", "-o", "again.png", "--look-in", "photos")
+    assert code == 0 and Path("again.png").read_bytes() == Path("third.png").read_bytes()
+    assert run("sketch", "photos/walk.gif", "-o", "first/")[2].count("only the first of 11") == 1
+    code, _, err = run("sketch", "photos/walk.gif#12", "-o", "no.png")
+    assert code == 1 and "walk.gif#12: the last frame is 11" in err
+    Image.open("photos/a.png").save("odd#3.png")  # a name is not taken for a frame
+    assert run("sketch", "odd#3.png", "-o", "odd.png")[0] == 0
+    frames_of(1)[0].save("photos/walk.gif")  # another content
+    assert run("replay", "third.png", "-o", "x.png")[0] == 1
+
+
+def test_a_contact_sheet_shows_all_pictures(run: Run) -> None:
+    code, out, _ = run("sketch", "photos", "-o", "out", "--sheet")
+    sheet = Path("out", "limner-sheet.png")
+    assert code == 0 and out.splitlines()[-1] == str(sheet)
+    first = sheet.read_bytes()
+    sheet.unlink()
+    assert run("sketch", "photos", "-o", "out", "--sheet")[1] == f"{sheet}\n"
+    assert sheet.read_bytes() == first
+    told = run("sketch", "photos", "-o", "out", "--sheet", "--json")[1]
+    assert json.loads(told) == {"sheet": str(sheet)}
+    assert len(run("sketch", "out", "-o", "again")[1].splitlines()) == 3  # it is none of them
+    code, _, err = run("sketch", "photos/a.png", "-o", "a.png", "--sheet")
+    assert code == 2 and "--sheet: " in err

@@ -11,6 +11,7 @@ from PIL import Image
 
 from limner.batch.plan import Job
 from limner.errors import OutputError, printable
+from limner.io import frames
 from limner.nn import devices
 
 # Memory of one picture, above what most commands need (docs/performance.md).
@@ -33,7 +34,7 @@ class Share(NamedTuple):
 def pixels(name: object) -> int:
     """Return the number of pixels of a file, read from its header; 0 if it is not a picture."""
     try:
-        with Image.open(str(name)) as image:
+        with Image.open(frames.split(str(name))[0]) as image:
             return image.width * image.height
     except (OSError, ValueError, Image.DecompressionBombError):
         return 0

@@ -16,6 +16,7 @@ from typing import Any, Self, TextIO
 from limner._version import __version__
 from limner.batch.plan import Job
 from limner.errors import OutputError, printable, reason
+from limner.io import frames
 from limner.io.recipe import hash_of
 
 NAME = "limner.jsonl"
@@ -78,13 +79,13 @@ class Manifest:
         """Note that a picture is begun."""
         self._add(job, {"key": key})
 
-    def end(self, job: Job, key: str, *, worker: str, seconds: float, error: str | None) -> None:
+    def end(self, job: Job, key: str, worker: str, seconds: float, error: str) -> None:
         """Note that a picture is written, by whom and in what time, or why it is not."""
         about = {
             "sha256": None if error else hash_of(job.output),
             "worker": worker,
             "seconds": round(seconds, 2),
-            "error": error,
+            "error": error or None,
         }
         self._add(job, {"key": key, **about})
 
@@ -162,7 +163,8 @@ def _content(value: object) -> object:
     if isinstance(value, list):
         return [_content(one) for one in value]
     name = str(value)
-    for file in (name, name.rpartition(":")[0]):  # a painting may have a weight: wave.jpg:0.7
+    # a painting may have a weight, wave.jpg:0.7, and a picture a frame, walk.gif#3
+    for file in (name, name.rpartition(":")[0], frames.split(name)[0]):
         if os.path.isfile(file):  # noqa: PTH113 (it takes any text)
             with suppress(OSError):
                 return [hash_of(Path(file)), name.removeprefix(file)]
@@ -171,10 +173,11 @@ def _content(value: object) -> object:
 
 def _relative(name: str, folder: Path) -> str:
     """Return the name of an input seen from the folder, so that both can move together."""
-    if not os.path.exists(name):  # noqa: PTH110 (it takes any text)
+    file, number = frames.split(name)
+    if not os.path.exists(file):  # noqa: PTH110 (it takes any text)
         return name
     try:
-        return Path(os.path.relpath(name, folder)).as_posix()
+        return frames.join(Path(os.path.relpath(file, folder)).as_posix(), number)
     except ValueError:  # another drive
         return Path(name).as_posix()
 

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from limner.errors import InputError, OptionError, OutputError, printable, reason
+from limner.io import frames as frames_of
 from limner.train.crops import PICTURES
 
 NAME = "{stem}.png"
+SHEET = "limner-sheet.png"  # the contact sheet of a folder, which is no picture of it
 _FIELDS = ("stem", "verb", "ext")
 _RESULTS = PICTURES | {".pdf"}
+_READABLE = PICTURES | {".gif"}
 
 
 class Job(NamedTuple):
@@ -58,6 +61,7 @@ def make_plan(
     listed: Path | None,
     recursive: bool,
     name: str,
+    all_frames: bool = False,
 ) -> list[Job]:
     """Find the files and give each its output.
 
@@ -78,6 +82,9 @@ def make_plan(
         Search subfolders too, and make the same subfolders in the output folder.
     name : str
         Names of the results, with the fields ``{stem}``, ``{verb}`` and ``{ext}``.
+    all_frames : bool
+        Make one picture of each frame of an animation and each page of a TIFF. Their stems end in
+        the number: ``walk-0003``.
 
     Raises
     ------
@@ -98,6 +105,8 @@ def make_plan(
         )
     named = [*words, *(_lines(listed) if listed is not None else ())]
     found = [one for word in named for one in _find(word, folder, recursive)]
+    if all_frames:
+        found = [frame for one in found for frame in _frames(one)]
     if not found:
         raise OptionError("no picture is named; name a file, a folder or --from LIST")
     once: dict[Path, Found] = {}
@@ -154,7 +163,18 @@ def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
 
 def _is_picture(path: Path) -> bool:
     """Whether a file of a folder is meant: macOS adds hidden ones that begin with a dot."""
-    return path.suffix.lower() in PICTURES and not path.name.startswith(".") and path.is_file()
+    is_other = path.name.startswith(".") or path.name == SHEET
+    return path.suffix.lower() in _READABLE and not is_other and path.is_file()
+
+
+def _frames(found: Found) -> Iterator[Found]:
+    count = frames_of.count_in(found.path)
+    if count == 1:
+        yield found
+        return
+    for number in range(1, count + 1):
+        place = found.place.with_stem(f"{found.place.stem}-{number:0{max(4, len(str(count)))}d}")
+        yield Found(Path(frames_of.join(str(found.path), number)), place)
 
 
 def _among_inputs(output: Path) -> OutputError:

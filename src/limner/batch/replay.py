@@ -18,7 +18,7 @@ from limner import signature
 from limner._version import __version__
 from limner.color.palette import are_colors
 from limner.errors import InputError, OptionError, printable, reason
-from limner.io import recipe_of
+from limner.io import frames, recipe_of
 from limner.io.recipe import hash_of
 from limner.nn import weights
 from limner.progress import OnStep, Progress, silent
@@ -351,8 +351,9 @@ class _FileFinder:
         shown, beside = printable(name), self.picture.parent
         if not isinstance(self.hashes.get(name), str):
             raise _refusal(self.picture, f"it has no hash of {shown}")
-        base = PureWindowsPath(name).name  # splits at / and at \, wherever the recipe was made
-        found = [p for p in (Path(name), beside / name, beside / base) if p.is_file()]
+        file, frame = frames.split(name)
+        base = PureWindowsPath(file).name  # splits at / and at \, wherever the recipe was made
+        found = [p for p in (Path(file), beside / file, beside / base) if p.is_file()]
         more = (path for folder in self.folders for path in sorted(folder.iterdir()))
         for path in (*found, *more):
             try:
@@ -361,7 +362,7 @@ class _FileFinder:
                 continue
             if same:
                 self.used.append(name)
-                return str(path)
+                return frames.join(str(path), frame)
         if found:
             raise InputError(
                 f"{shown}: has changed since {printable(self.picture)} was made; use the old file"

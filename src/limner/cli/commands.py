@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from json import dumps
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from limner import signature
 from limner.batch.plan import NAME, is_many, make_plan
@@ -37,6 +37,8 @@ def make_picture(
     from_: Path | None = None,
     recursive: bool = False,
     name: str = NAME,
+    frames: Literal["first", "all"] = "first",
+    sheet: bool = False,
     fail_fast: bool = False,
     jobs: int | None = None,
 ) -> int:
@@ -68,6 +70,11 @@ def make_picture(
     name : str
         Names of the results in a folder. {stem} and {ext} are the parts of the picture's name,
         {verb} is the command.
+    frames : {"first", "all"}
+        Which frames of an animation or pages of a TIFF to use: the first, or all of them, each as a
+        picture of its own in a folder.
+    sheet : bool
+        Also write a contact sheet of all pictures of the folder: limner-sheet.png.
     fail_fast : bool
         Stop at the first of several pictures that cannot be made.
     jobs : int
@@ -81,7 +88,7 @@ def make_picture(
     if from_ is not None and len(inputs) < len(places):  # the list has all the pictures
         end = first
     words = list(map(str, inputs[first:end]))
-    if places and is_many(words, str(output), from_):
+    if places and (frames == "all" or is_many(words, str(output), from_)):
         plan = make_plan(
             verb.__name__,
             words,
@@ -91,6 +98,7 @@ def make_picture(
             listed=from_,
             recursive=recursive,
             name=name,
+            all_frames=frames == "all",
         )
         return make_many(
             verb,
@@ -101,9 +109,12 @@ def make_picture(
             keep_exif=keep_exif,
             json=json,
             dry_run=dry_run,
+            sheet=sheet,
             fail_fast=fail_fast,
             workers=jobs,
         )
+    if sheet:
+        raise OptionError("--sheet: shows the pictures of a folder; leave it out for one picture")
     with Console(dry_run) as console:
         return make_one(
             verb,

@@ -1,6 +1,7 @@
 """Make one picture for each file of folders and lists; a second run makes only the rest."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import torch
 from limner.batch import forecast, manifest
 from limner.batch.forecast import Share
 from limner.batch.manifest import Manifest
-from limner.batch.plan import Job
+from limner.batch.plan import SHEET, Job
+from limner.batch.sheet import contact_sheet
 from limner.checks import flag
 from limner.cli import outputs
 from limner.cli.console import Console, say
@@ -25,7 +27,7 @@ from limner.errors import (
     OutputError,
     printable,
 )
-from limner.io import check_output
+from limner.io import check_output, write
 
 _FOR_ONE = ("resume", "save_every")  # options that continue or follow a single picture
 
@@ -40,6 +42,7 @@ def make_many(
     keep_exif: bool,
     json: bool,
     dry_run: bool,
+    sheet: bool,
     fail_fast: bool,
     workers: int | None,
 ) -> int:
@@ -60,55 +63,66 @@ def make_many(
         say(f"{len(jobs) - len(left)} of {len(jobs)} pictures are done already")
     for job, _ in left:
         check_output(_existing(folder) / job.output.name, overwrite=True)
+    sizes = {job: forecast.pixels(job.source) for job in jobs}
+    left_sizes = [sizes[job] for job, _ in left]
+    forecast.check_disk(_existing(folder), [job for job, _ in left], options, left_sizes)
     if dry_run:
         for job, _ in left:
             about = {"inputs": list(map(str, job.inputs)), "output": str(job.output)}
             print(dumps(about) if json else f"{job.source} -> {job.output}")
         return DONE
-    sizes = {job: forecast.pixels(job.source) for job in jobs}
-    left_sizes = [sizes[job] for job, _ in left]
-    forecast.check_disk(_existing(folder), [job for job, _ in left], options, left_sizes)
     share = forecast.share(jobs, options, list(sizes.values()))
     if workers is None:
         workers = 1 if forecast.is_soon_done(left_sizes) else share.workers
     tasks = [Task(verb, options, job, key, keep_exif, json) for job, key in left]
-    failures: list[Made] = []
-    codes = {DONE}
     with Manifest(folder, verb.__name__) as record, Console() as console:
         console.count = len(tasks)
-        results = _make_all(tasks, Share(min(workers, len(tasks)), share.threads), console, record)
-        for task, made in results:
-            if made.code != INTERRUPTED:
-                record.end(
-                    task.job,
-                    task.key,
-                    worker=made.worker,
-                    seconds=made.seconds,
-                    error=made.failure or None,
-                )
-                console.count_one()
-            if made.failure:
-                if made.error and _is_of_the_command(made, failures, console):
-                    raise made.error
-                failures.append(made)
-                say(f"error: {made.failure}")
-                if json:
-                    about = {"output": str(task.job.output), "error": made.failure}
-                    print(dumps(about), flush=True)
-                if fail_fast:
-                    results.close()
-            else:
-                codes.add(made.code)
+        share = Share(min(workers, len(tasks)), share.threads)
+        with closing(_make_all(tasks, share, console, record)) as results:
+            codes, failures = _follow(results, console, record, fail_fast=fail_fast)
+        if sheet and not console.asked_to_stop:
+            _write_sheet(folder, [job.output for job in jobs if job.output.is_file()], json=json)
     if console.asked_to_stop:
-        done = console.done - len(failures)
+        done = console.done - failures
         say(f"interrupted: {done} of {len(tasks)} are made; the same command makes the rest")
         return INTERRUPTED
     if not failures:
         return max(codes)
     rest = len(tasks) - console.done
     not_tried = f", and {rest} were not tried" if rest else ""
-    say(f"{len(failures)} of {len(jobs)} pictures could not be made{not_tried}")
-    return FAILED if len(failures) == len(jobs) else PARTLY
+    say(f"{failures} of {len(jobs)} pictures could not be made{not_tried}")
+    return FAILED if failures == len(jobs) else PARTLY
+
+
+def _follow(
+    results: Iterator[tuple[Task, Made]], console: Console, record: Manifest, *, fail_fast: bool
+) -> tuple[set[int], int]:
+    """Take note of every picture; return the exit codes of those made, and how many failed."""
+    codes, failures = {DONE}, list[Made]()
+    for task, made in results:
+        if made.code != INTERRUPTED:
+            record.end(task.job, task.key, made.worker, made.seconds, made.failure)
+            console.count_one()
+        if not made.failure:
+            codes.add(made.code)
+            continue
+        if made.error and _is_of_the_command(made, failures, console):
+            raise made.error
+        failures.append(made)
+        say(f"error: {made.failure}")
+        if task.json:
+            about = {"output": str(task.job.output), "error": made.failure}
+            print(dumps(about), flush=True)
+        if fail_fast:
+            break
+    return codes, len(failures)
+
+
+def _write_sheet(folder: Path, pictures: Sequence[Path], *, json: bool) -> None:
+    path = folder / SHEET
+    if pictures:
+        write(contact_sheet(pictures), path, overwrite=True)
+        print(dumps({"sheet": str(path)}) if json else path, flush=True)
 
 
 def _make_all(

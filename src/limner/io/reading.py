@@ -7,12 +7,12 @@ from io import BytesIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageCms, ImageFile
+from PIL import Image, ImageCms
 from PIL.ExifTags import IFD, Base
 from torch import Tensor
 
 from limner.errors import InputError, printable
-from limner.io import formats, png16
+from limner.io import formats, frames, png16
 from limner.io.formats import srgb_profile
 from limner.io.picture import Picture, Source
 from limner.io.recipe import text_of
@@ -31,7 +31,7 @@ _UPRIGHT = {
 
 
 def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> Picture:
-    """Read a picture: upright, in sRGB, the first frame of an animation.
+    """Read a picture: upright, in sRGB; the first frame of an animation.
 
     An embedded color profile is converted to sRGB (relative colorimetric, with black point
     compensation). The conversion has 8 bits, so 16-bit color is read at 8 bits. 16-bit gray keeps
@@ -40,8 +40,8 @@ def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> P
     Parameters
     ----------
     source : str, path or PIL image
-        A file in one of the formats of `limner.io.formats.READABLE`, or a PIL image (its current
-        frame).
+        A file in one of the formats of `limner.io.formats.READABLE`; ``walk.gif#3`` is its third
+        frame. Or a PIL image (its current frame).
     allow_huge : bool
         Read pictures of more than `PIXEL_LIMIT` pixels too.
     native : bool
@@ -64,11 +64,17 @@ def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> P
             content = f"{source.mode} {source.size} {palette} ".encode() + source.tobytes()
             picture = _picture(source, "picture", hashlib.sha256(content).hexdigest(), native)
             return replace(picture, recipe=text_of(source))
-    with formats.opened(source) as (image, file):
+    path, number = frames.split(source)
+    with formats.opened(path) as (image, file):
+        count = frames.count(image)
+        if number is not None:
+            if number > count:
+                raise InputError(f"{printable(source)}: the last frame is {count}; name that one")
+            image.seek(number - 1)
         _check_size(image, printable(source), allow_huge)
         # also for what a decoder makes on its way, such as the tiles of a TIFF
         Image.MAX_IMAGE_PIXELS = None if allow_huge else PIXEL_LIMIT
-        is_deep = native and png16.is_deep(image)
+        is_deep = native and number is None and png16.is_deep(image)
         is_gray_alpha = png16.is_gray_alpha(image)
         image.load()
         if image.format == "PNG":
@@ -79,9 +85,10 @@ def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> P
         loaded, lower = png16.gray_alpha(file, image) if is_gray_alpha else (image, lower)
         picture = _picture(loaded, os.fspath(source), sha256, native, lower)
         picture = replace(picture, recipe=text_of(image))
-        frames = _count_frames(image)
-        note = f"{printable(source)}: only the first of {frames} frames is used"
-        return replace(picture, notes=(*picture.notes, note)) if frames > 1 else picture
+        if number is not None or count == 1:
+            return picture
+        note = f"{printable(source)}: only the first of {count} frames is used"
+        return replace(picture, notes=(*picture.notes, note))
 
 
 def _check_size(image: Image.Image, name: str, allow_huge: bool) -> None:
@@ -93,15 +100,6 @@ def _check_size(image: Image.Image, name: str, allow_huge: bool) -> None:
             f"{name}: is {width} × {height} = {width * height / 1e6:.0f} megapixels, more than "
             f"{PIXEL_LIMIT / 1e6:.0f}; make it smaller, or pass --allow-huge"
         )
-
-
-def _count_frames(image: ImageFile.ImageFile) -> int:
-    if image.format == "MPO":
-        return 1  # the later frames of a camera's MPO are previews and gain maps
-    try:
-        return int(getattr(image, "n_frames", 1))
-    except Exception:  # a later frame is damaged; the first was read
-        return 1
 
 
 def _picture(
