@@ -225,11 +225,11 @@ def test_the_machine_is_shared_by_cores_and_memory(monkeypatch: pytest.MonkeyPat
         (2, [12_000_000], {}, (1, 8)),
     ):
         monkeypatch.setattr(devices, "memory", lambda _, m=memory: m * 2**30)
-        assert forecast.share(jobs, {**options, "device": "cpu"}, sizes) == expected
-    assert forecast.share(jobs[:1], {"device": "cpu"}, [100]) == (1, 8)
+        assert forecast.need(jobs, {**options, "device": "cpu"}, sizes)[:2] == expected
+    assert forecast.need(jobs[:1], {"device": "cpu"}, [100])[:2] == (1, 8)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     monkeypatch.setattr(devices, "memory", lambda _: 64 * 2**30)
-    assert forecast.share(jobs, {"device": "cpu"}, [100]) == (2, 1)
+    assert forecast.need(jobs, {"device": "cpu"}, [100])[:2] == (2, 1)
 
 
 def test_results_that_cannot_fit_on_the_disk_are_refused(

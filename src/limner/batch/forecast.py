@@ -24,11 +24,22 @@ _SMALL_FILES = (".jpg", ".jpeg", ".webp", ".avif", ".pdf")
 _SOON = 2_000_000  # pixels: so few are done before workers have started
 
 
-class Share(NamedTuple):
-    """How many pictures are made at once, and the threads for each."""
+class Need(NamedTuple):
+    """What one of many pictures needs, and how many can be made at once on this machine.
+
+    Attributes
+    ----------
+    workers : int
+        How many can be made at once.
+    threads : int
+        For each picture.
+    memory : float
+        Bytes for each picture, a rough forecast.
+    """
 
     workers: int
     threads: int
+    memory: float
 
 
 def pixels(name: object) -> int:
@@ -40,8 +51,8 @@ def pixels(name: object) -> int:
         return 0
 
 
-def share(jobs: Sequence[Job], options: Mapping[str, Any], sizes: Sequence[int]) -> Share:
-    """Decide how the machine is shared, from its cores, its memory and its device.
+def need(jobs: Sequence[Job], options: Mapping[str, Any], sizes: Sequence[int]) -> Need:
+    """Decide how the machine is shared among pictures, from its cores, memory and device.
 
     The threads of a picture do not depend on how many are made at once, nor on how many are done
     already. So the results are the same bytes.
@@ -57,14 +68,14 @@ def share(jobs: Sequence[Job], options: Mapping[str, Any], sizes: Sequence[int])
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cores = cores or 1
+    memory = _BASE + _PER_PIXEL * max(_longest(options) ** 2, *sizes)
     device = devices.pick(options.get("device") or "auto")
     if device.type != "cpu" or len(jobs) < 2:
-        return Share(1, cores)
-    need = _BASE + _PER_PIXEL * max(*sizes, _longest(options) ** 2)
-    fitting = int(_SHARE * devices.memory(torch.device("cpu")) / need)
+        return Need(1, cores, memory)
+    fitting = int(_SHARE * devices.memory(torch.device("cpu")) / memory)
     most = cores if cores < 2 * _MIN_THREADS else cores // _MIN_THREADS
     workers = max(1, min(len(jobs), most, fitting))
-    return Share(workers, max(1, cores // workers))
+    return Need(workers, max(1, cores // workers), memory)
 
 
 def is_soon_done(sizes: Sequence[int]) -> bool:
@@ -84,7 +95,7 @@ def check_disk(
     jobs : sequence of Job
         Those that are left.
     options, sizes
-        As in `share`.
+        As in `need`.
 
     Raises
     ------
@@ -93,15 +104,15 @@ def check_disk(
     """
     longest = _longest(options)
     enlarged = float(options.get("scale") or 1) ** 2
-    need = 0.0
+    total = 0.0
     for job, size in zip(jobs, sizes, strict=True):
         small = job.output.suffix.lower() in _SMALL_FILES
         result = min(size, longest**2) if longest else size * enlarged
-        need += result * (_SMALL_FILE_BYTES if small else _FILE_BYTES)
+        total += result * (_SMALL_FILE_BYTES if small else _FILE_BYTES)
     free = shutil.disk_usage(folder).free
-    if need > free:
+    if total > free:
         raise OutputError(
-            f"{printable(folder)}: {len(jobs)} pictures need about {need / 1e9:.1f} GB, and "
+            f"{printable(folder)}: {len(jobs)} pictures need about {total / 1e9:.1f} GB, and "
             f"{free / 1e9:.1f} GB are free; name a folder on another disk, or fewer pictures"
         )
 

@@ -41,6 +41,7 @@ def make_picture(
     sheet: bool = False,
     fail_fast: bool = False,
     jobs: int | None = None,
+    cluster: str | None = None,
 ) -> int:
     """Make a picture with a verb and write it; return the exit code.
 
@@ -79,7 +80,10 @@ def make_picture(
         Stop at the first of several pictures that cannot be made.
     jobs : int
         How many of several pictures to make at the same time, from 1 to 64. Default: as many as
-        the cores and the memory of this machine allow.
+        the cores and the memory of this machine allow, or all of a cluster.
+    cluster : str
+        Make the pictures of a folder on a Ray cluster: ray://HOST:10001, or auto for the cluster
+        that RAY_ADDRESS names, or if there is none, one on this machine. Needs limner[ray].
     """
     check_range("jobs", jobs, 1, 64)
     places = [option for option in signature.of(verb) if option.input]
@@ -112,9 +116,11 @@ def make_picture(
             sheet=sheet,
             fail_fast=fail_fast,
             workers=jobs,
+            cluster=cluster,
         )
-    if sheet:
-        raise OptionError("--sheet: shows the pictures of a folder; leave it out for one picture")
+    for option, given in (("--sheet", sheet), ("--cluster", cluster)):
+        if given:
+            raise OptionError(f"{option}: is for the pictures of a folder; leave it out for one")
     with Console(dry_run) as console:
         return make_one(
             verb,

@@ -4,12 +4,12 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from json import dumps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from limner.batch import forecast, manifest
-from limner.batch.forecast import Share
+from limner.batch.forecast import Need
 from limner.batch.manifest import Manifest
 from limner.batch.plan import SHEET, Job
 from limner.batch.sheet import contact_sheet
@@ -29,6 +29,9 @@ from limner.errors import (
 )
 from limner.io import check_output, write
 
+if TYPE_CHECKING:
+    from limner.cli.cluster import Cluster
+
 _FOR_ONE = ("resume", "save_every")  # options that continue or follow a single picture
 
 
@@ -45,6 +48,7 @@ def make_many(
     sheet: bool,
     fail_fast: bool,
     workers: int | None,
+    cluster: str | None,
 ) -> int:
     """Make every picture of a plan; return the exit code.
 
@@ -71,14 +75,14 @@ def make_many(
             about = {"inputs": list(map(str, job.inputs)), "output": str(job.output)}
             print(dumps(about) if json else f"{job.source} -> {job.output}")
         return DONE
-    share = forecast.share(jobs, options, list(sizes.values()))
-    if workers is None:
-        workers = 1 if forecast.is_soon_done(left_sizes) else share.workers
+    need = forecast.need(jobs, options, list(sizes.values()))
+    if workers is None and cluster is None:
+        workers = 1 if forecast.is_soon_done(left_sizes) else need.workers
     tasks = [Task(verb, options, job, key, keep_exif, json) for job, key in left]
     with Manifest(folder, verb.__name__) as record, Console() as console:
         console.count = len(tasks)
-        share = Share(min(workers, len(tasks)), share.threads)
-        with closing(_make_all(tasks, share, console, record)) as results:
+        made = _make_all(tasks, need, workers, cluster, console, record)
+        with closing(made) as results:
             codes, failures = _follow(results, console, record, fail_fast=fail_fast)
         if sheet and not console.asked_to_stop:
             _write_sheet(folder, [job.output for job in jobs if job.output.is_file()], json=json)
@@ -126,23 +130,28 @@ def _write_sheet(folder: Path, pictures: Sequence[Path], *, json: bool) -> None:
 
 
 def _make_all(
-    tasks: Sequence[Task], share: Share, console: Console, record: Manifest
+    tasks: Sequence[Task],
+    need: Need,
+    count: int | None,
+    cluster: str | None,
+    console: Console,
+    record: Manifest,
 ) -> Generator[tuple[Task, Made]]:
-    """Make pictures, here or in workers; yield each when it is done, until Ctrl-C."""
+    """Make pictures here, in processes or on a cluster; yield each when it is done."""
 
     def begin(task: Task) -> None:
         record.begin(task.job, task.key)
 
-    if share.workers > 1:
-        with Processes(*share) as processes:
-            for task, made in make_all(tasks, processes, console, begin):
+    if tasks and (cluster or min(len(tasks), count or 1) > 1):
+        with _workers(cluster, need, count, len(tasks)) as workers:
+            for task, made in make_all(tasks, workers, console, begin):
                 print(made.printed, end="", flush=True)
                 for line in made.said.splitlines():
                     console.say_once(line.removeprefix("limner: "))
                 yield task, made
         return
     before = torch.get_num_threads()
-    torch.set_num_threads(share.threads)
+    torch.set_num_threads(need.threads)
     try:
         for task in tasks:
             begin(task)
@@ -151,6 +160,16 @@ def _make_all(
                 return
     finally:
         torch.set_num_threads(before)
+
+
+def _workers(
+    cluster: str | None, need: Need, count: int | None, tasks: int
+) -> "Processes | Cluster":
+    if cluster is None:
+        return Processes(min(count or 1, tasks), need.threads)
+    from limner.cli.cluster import Cluster
+
+    return Cluster(cluster, need, count)
 
 
 def _is_of_the_command(failure: Made, before: Sequence[Made], console: Console) -> bool:

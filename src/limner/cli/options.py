@@ -62,6 +62,7 @@ _GROUPS = {
         "allow_huge",
         "batch_size",
         "budget",
+        "cluster",
         "device",
         "improver_steps",
         "jobs",

@@ -15,7 +15,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from multiprocessing import connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import torch
 
@@ -65,8 +65,9 @@ class Processes:
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             return self._pool.submit(_make, task)
-        except BrokenExecutor:  # one has died while it had nothing to do
-            self.restart()
+        except BrokenExecutor:  # one has died, and then the pool ends them all
+            self._pool.shutdown()
+            self._pool = self._start()
             return self._pool.submit(_make, task)
         finally:
             signal.signal(signal.SIGINT, handler)
@@ -75,24 +76,33 @@ class Processes:
         """Let each process stop after its current step."""
         self._stop.set()
 
-    def restart(self) -> None:
-        """Start new processes after one has died."""
-        self._pool.shutdown()
-        self._pool = self._start()
+
+class Workers(Protocol):
+    """What makes several pictures at the same time: `Processes`, or the machines of a cluster."""
+
+    @property
+    def count(self) -> int:
+        """How many pictures they make at the same time."""
+
+    def submit(self, task: Task) -> "Future[Made]":
+        """Let a worker make a picture. `BrokenExecutor` says that the worker has died."""
+
+    def ask_to_stop(self) -> None:
+        """Let every worker stop soon."""
 
 
 def make_all(
-    tasks: Sequence[Task], processes: Processes, console: Console, begin: Callable[[Task], None]
+    tasks: Sequence[Task], workers: Workers, console: Console, begin: Callable[[Task], None]
 ) -> Iterator[tuple[Task, Made]]:
-    """Make pictures in processes; yield each when it is done.
+    """Make pictures with workers; yield each when it is done.
 
-    If a process dies, the pictures that were being made are made again, one at a time. One whose
-    process dies again is a failure.
+    If a worker dies, the pictures that were lost are made again, one at a time. One whose worker
+    dies again is a failure.
 
     Parameters
     ----------
     tasks : sequence of Task
-    processes : Processes
+    workers : Workers
     console : Console
         Knows whether the user has pressed Ctrl-C.
     begin : callable
@@ -103,31 +113,24 @@ def make_all(
     running: dict[Future[Made], Task] = {}
     while waiting or lost or running:
         if console.asked_to_stop:
-            processes.ask_to_stop()
+            workers.ask_to_stop()
             waiting.clear()
             lost.clear()
         alone = bool(lost) or any(task.job.output in again for task in running.values())
-        while (lost or waiting) and len(running) < (1 if alone else processes.count):
+        while (lost or waiting) and len(running) < (1 if alone else workers.count):
             task = (lost or waiting).popleft()
             begin(task)
-            running[processes.submit(task)] = task
+            running[workers.submit(task)] = task
         done, _ = wait(running, _LOOK_EVERY, FIRST_COMPLETED)
-        if any(_is_lost(future) for future in done):
-            done, _ = wait(running)  # if one process dies, the pool ends them all
-            processes.restart()
         for future in done:
             task = running.pop(future)
-            if not _is_lost(future):
+            if not isinstance(future.exception(), BrokenExecutor):
                 yield task, future.result()
             elif task.job.output in again:
                 yield task, Made(FAILED, _death(task))
             else:
                 again.add(task.job.output)
                 lost.append(task)
-
-
-def _is_lost(future: "Future[Made]") -> bool:
-    return isinstance(future.exception(), BrokenExecutor)
 
 
 def _death(task: Task) -> str:
@@ -172,9 +175,14 @@ def _end_with_parent() -> None:
 
 
 def _make(task: Task) -> Made:
-    """Make a picture in this process; keep what it prints for the main process."""
+    """Make a picture in this process."""
     assert _console is not None
-    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
-        made = make(task, _console)
     worker = multiprocessing.current_process().name.rpartition("-")[2]
+    return make_unseen(task, _console, worker)
+
+
+def make_unseen(task: Task, console: Console, worker: str) -> Made:
+    """Make a picture; keep what is printed and said for the main process."""
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        made = make(task, console)
     return made._replace(worker=worker, printed=out.getvalue(), said=err.getvalue())
