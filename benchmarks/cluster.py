@@ -15,9 +15,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from many import LIMNER, crops, seconds
-
 import limner
+from many import LIMNER, crops, seconds
 
 
 def main() -> None:
