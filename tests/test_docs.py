@@ -131,8 +131,8 @@ def test_every_verb_is_in_the_readme() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_option_exists(name: str) -> None:
     known = set(re.findall(r"--[a-z][a-z-]+", reference())) | {"--help", "--version"}
-    others = {"--index-url", "--logdir"}  # of pip and tensorboard, and of Ray:
-    others |= {"--head", "--port", "--ray-client-server-port", "--address"}
+    others = {"--index-url", "--logdir"}  # of pip, tensorboard, torchrun, Ray:
+    others |= {"--nproc-per-node", "--head", "--port", "--ray-client-server-port", "--address"}
     assert len(known) > 60
     text = (ROOT / name).read_text()
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - others <= known

@@ -18,8 +18,9 @@ from limner.beauty.beautifier import Beautifier, load
 from limner.beauty.train import train_beautifier
 from limner.cli.main import main
 from limner.errors import InputError, OptionError, OutputError, WeightsError
-from limner.nn import seeding, weights
+from limner.nn import weights
 from limner.progress import Progress, Stop
+from limner.train import parallel
 from stopping import same, until
 
 Scene = Callable[..., Image.Image]
@@ -58,6 +59,9 @@ def learn(run: Path, folder: Path, **options: Any) -> dict[str, float]:
     return train_beautifier([folder], run, **few | options)
 
 
+PROCESSES = ("processes", "batch_per_process")  # the last columns of a log
+
+
 def stopped(run: Path, folder: Path, step: int, **options: Any) -> list[Progress]:
     told: list[Progress] = []
     with pytest.raises(Stop):
@@ -81,7 +85,7 @@ def runs(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ru
 
 def crops(photos: Path, count: int, side: int, seed: int, step: int) -> Tensor:
     known = dataset.Photos([photos], held_out=False)
-    return known.crops(count, side, seeding.generator(seed, step))
+    return known.crops(side, parallel.generators(seed, step, count))
 
 
 def found_in(view: np.ndarray, crop: np.ndarray) -> bool:
@@ -145,13 +149,18 @@ def test_improvers_start_with_the_loss_of_their_method(
 
 
 @pytest.mark.parametrize("preset", ["default", "article"])
-def test_the_loss_falls(preset: str, tmp_path: Path, photos: Path) -> None:
+def test_the_loss_falls(
+    preset: str, tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If every step draws the same crops."""
+    draw = parallel.generators
+    monkeypatch.setattr(parallel, "generators", lambda seed, _, count: draw(seed, 0, count))
     # the rate rises over 50 steps, and the small networks can bear a high one
-    rate = 0.02 if preset == "default" else 0.1
+    rate = 0.04 if preset == "default" else 0.1
     options = {"steps": 45, "save_every": 999, "learning_rate": rate, "preset": preset}
     told = stopped(tmp_path, photos, 45, **options)
     losses = np.array([progress.loss for progress in told if progress.stage == "good"])
-    assert losses[-10:].mean() < 0.85 * losses[:10].mean()
+    assert losses[-4:].mean() < 0.75 * losses[:4].mean()  # there are four phases of holes
 
 
 def test_every_weight_has_one_optimizer() -> None:
@@ -211,10 +220,10 @@ def test_each_part_has_a_log(preset: str, runs: dict[str, Run], photos: Path) ->
         assert last["loss"] == pytest.approx(told[steps[-1] - 1].loss, rel=1e-4)
         improver = made.improver(name)
         if name in beautifier.PREDICTORS or improver is None:
-            assert rows[0] == ["step", "loss", "error", "harmonic"]
+            assert rows[0] == ["step", "loss", "error", "harmonic", *PROCESSES]
             assert last["harmonic"] == pytest.approx(scores["harmonic"], rel=1e-4)
             continue
-        assert rows[0] == ["step", "loss", "relative", "energy"]
+        assert rows[0] == ["step", "loss", "relative", "energy", *PROCESSES]
         with torch.no_grad():
             pairs = [(one, improver(one)) for one in middles(photos)]
         shares = [[float(made.predictors.errors(one).relative) for one in pair] for pair in pairs]

@@ -229,7 +229,7 @@ def test_the_loss_falls(tmp_path: Path, pictures: Path, monkeypatch: pytest.Monk
     """If every step draws the same batch."""
     batch = region_batches.sample(dataset.Pictures([pictures]), 2, 64, seeding.generator(0, 0))
     batch = batch._replace(known=torch.zeros_like(batch.known))
-    monkeypatch.setattr(region_batches, "sample", lambda *given: batch)
+    monkeypatch.setattr(region_batches, "join", lambda _: batch)
     # the rate warms up over 200 steps: a high one has an effect within 20
     reports = stopped(tmp_path / "run", pictures, 20, steps=20, learning_rate=0.05)
     losses = np.array([progress.loss for progress in reports])
@@ -243,7 +243,8 @@ def first_loss(known: dataset.Pictures, seed: int) -> float:
     torch.manual_seed(seed)
     network = small()
     network.colors.copy_(choose_colors(known, seed))
-    batch = region_batches.sample(known, 2, 64, seeding.generator(seed, 0))
+    items = [region_batches.sample(known, 1, 64, seeding.generator(seed, n)) for n in (0, 1)]
+    batch = region_batches.join(items)
     return RegionStage(network, 1e-3).step(*batch, 0)["loss"]
 
 
@@ -325,7 +326,10 @@ def test_there_are_samples_at_every_checkpoint(
 def test_a_run_has_a_log(whole: tuple[Path, dict[str, float]]) -> None:
     run, scores = whole
     heads, *rows = (line.split(",") for line in (run / "log.csv").read_text().splitlines())
-    assert heads == ["step", "loss", "classes", "mean", *scores]
+    assert heads == [
+        *("step", "loss", "classes", "mean", *scores),
+        *("processes", "batch_per_process"),
+    ]
     assert [int(row[0]) for row in rows] == [4, 6]
     last = dict(zip(heads, map(float, rows[-1]), strict=True))
     assert {key: last[key] for key in scores} == pytest.approx(scores, rel=1e-4)
@@ -548,7 +552,9 @@ def test_runs_of_the_article_resume_with_the_same_bits(
     assert learn(tmp_path / "broken", pictures, **ARTICLE, resume=True) == scores
     alike(tmp_path / "whole", tmp_path / "broken")
     heads = (tmp_path / "whole" / "log.csv").read_text().splitlines()[0]
-    assert heads == "step,loss,features,adversarial,discriminator,psnr,ssim,colorfulness"
+    losses = "loss,features,adversarial,discriminator"
+    scored = "psnr,ssim,colorfulness"
+    assert heads == f"step,{losses},{scored},processes,batch_per_process"
     # the result colors drawings of any size, though it works at 256 pixels
     assert weights.describe(tmp_path / "whole" / "model.safetensors")["architecture"] == "article"
     path = tmp_path / "whole" / "model.safetensors"

@@ -67,7 +67,8 @@ def test_there_are_a_log_samples_a_checkpoint_and_a_painter(auto_run: Run) -> No
     assert list(scores) == measured
     assert np.isfinite(list(scores.values())).all()
     first, last = rows(run)
-    assert list(last) == ["step", "loss", "discriminator", "augmented", *measured]
+    processes = ["processes", "batch_per_process"]
+    assert list(last) == ["step", "loss", "discriminator", "augmented", *measured, *processes]
     assert (first["step"], last["step"]) == (2, 4)
     assert last["loss"] == pytest.approx(told[-1].loss, rel=1e-4)
     assert [last[key] for key in measured] == pytest.approx([scores[k] for k in measured], rel=1e-4)

@@ -37,12 +37,13 @@ class Photos:
         )
         self._photos = list(chain.from_iterable(found))
 
-    def crops(self, count: int, size: int, random: torch.Generator) -> Tensor:
-        """Draw square crops [count, 3, size, size] in 0..1 at random places, half of them mirrored.
+    def crops(self, size: int, randoms: Sequence[torch.Generator]) -> Tensor:
+        """Draw square crops [N, 3, size, size] in 0..1 at random places, half of them mirrored.
 
-        They are smaller if one of the drawn photos is.
+        Each is drawn with random numbers of its own. They are smaller if one of the drawn photos
+        is.
         """
-        draws = torch.rand((count, 4), generator=random).tolist()
+        draws = [torch.rand(4, generator=random).tolist() for random in randoms]
         photos = [self._photos[int(draw[0] * len(self._photos))] for draw in draws]
         size = min(size, *(min(images.size_of(photo)) for photo in photos))
         crops = []

@@ -15,8 +15,9 @@ from limner.beauty.objective import LOSSES
 from limner.beauty.predictor import ContextEncoder
 from limner.beauty.stages import ContextEncoderStage, ImproverStage, UNetStage
 from limner.checks import check_choice, check_range
-from limner.nn import devices, seeding
+from limner.nn import devices
 from limner.progress import OnStep, silent
+from limner.train import parallel
 from limner.train.run import Run, check_training, cosine
 
 BAD_SHARE = 0.1  # share of the steps after which the article's bad predictor stops
@@ -129,16 +130,19 @@ def train_beautifier(
                 continue
             stage = _stage(name, network, trained, preset, learning_rate)
             stage.load_state_dict(state.get(name, {}))
-            count = max(1, round(batch_size * stage.batch_share))
+            wanted = round(batch_size * stage.batch_share)
+            count = max(1, wanted // parallel.count()) * parallel.count()
             for step in range(max(first, state["step"]), last):
-                crops = training_set.crops(count, stage.crop_size, seeding.generator(seed, step))
+                randoms = parallel.generators(seed, step, count)
+                crops = training_set.crops(stage.crop_size, randoms)
                 share = cosine(step - first, last - first, warmup=_WARMUP)
-                losses = stage.step(crops.to(torch_device), share)
+                losses = parallel.mean_of(stage.step(crops.to(torch_device), share))
                 done = step + 1
                 checkpoint = partial(_checkpoint, done, trained, name, stage)
                 if done % save_every == 0 or done == last:
                     current = Beautifier(trained.parts | {name: stage.averaged().eval()})
-                    save(record.model, current, options)
+                    if record.writes:
+                        save(record.model, current, options)
                     record.log(done, losses | held_out.scores(current, name), name)
                     if name not in PREDICTORS:
                         record.write_samples(done, held_out.samples(current, name))

@@ -264,8 +264,11 @@ def train(
         success, failure, an interruption or the end of the budget, and finds LIMNER_STATE (done,
         failed, interrupted or budget) and LIMNER_RUN (the run folder) in its environment.
     """
+    from limner.train import parallel
     from limner.train.run import check_folder
 
+    if parallel.rank():  # torchrun started several processes, of which the first speaks
+        return _help_training(verb, inputs, output, options)
     limits = Budget(max_hours, budget, price_per_hour)
     check_folder(output, resume=options.get("resume") or False)
     state: State | None = "failed"
@@ -298,6 +301,22 @@ def train(
     finally:
         if when_done and state is not None:
             run_when_done(when_done, state, output)
+
+
+def _help_training(
+    verb: Callable[..., Any], inputs: Sequence[object], run: Path, options: Mapping[str, Any]
+) -> int:
+    """Train as one of several processes, but not the first; return the exit code."""
+    from limner.train import parallel
+
+    with Console(is_quiet=True) as console:
+        try:
+            verb(*inputs, run, **options, on_step=console)
+        except Stop:
+            return DONE
+        except parallel.PeerError:  # whose process tells why
+            return FAILED
+    return DONE
 
 
 def _tell_end(last: Progress, run: Path) -> None:

@@ -38,6 +38,8 @@ class Console:
         Call ``keep`` each time this many steps are done; 0 for never.
     keep : callable or None
         Saves the picture so far.
+    is_quiet : bool
+        Show nothing, for a process beside the one that speaks.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Console:
         dry_run: bool = False,
         every: int = 0,
         keep: Callable[["Progress"], None] | None = None,
+        is_quiet: bool = False,
     ) -> None:
         from limner.progress import Progress
 
@@ -54,6 +57,7 @@ class Console:
         self.last = Progress("", "", 0, 0, 0.0)
         self.done, self.count = 0, 1  # pictures
         self._notes = {""}
+        self._is_quiet = is_quiet
         self.asked_to_stop = False
         self._bar = bars.Progress(
             bars.TextColumn("{task.description}"),
@@ -63,7 +67,7 @@ class Console:
             bars.TimeRemainingColumn(),
             console=_STDERR,
             transient=True,
-            disable=not sys.stderr.isatty(),
+            disable=is_quiet or not sys.stderr.isatty(),
         )
         self._task = self._bar.add_task("", total=1.0, steps="", loss="")
 
@@ -88,6 +92,8 @@ class Console:
         if self.asked_to_stop:
             raise KeyboardInterrupt
         self.asked_to_stop = True
+        if self._is_quiet:
+            return
         # not through Python's stderr, which the signal may have interrupted
         with suppress(OSError):
             os.write(2, b"\nlimner: stopping after this step; press Ctrl-C again to stop at once\n")
@@ -116,7 +122,7 @@ class Console:
 
     def say_once(self, note: str) -> None:
         """Say what was not said before: many pictures have the same remarks."""
-        if note not in self._notes:
+        if note not in self._notes and not self._is_quiet:
             self._notes.add(note)
             say(note)
 

@@ -1,5 +1,6 @@
 """Training batches of the colorizing network: drawings, their regions, and the true colors."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -49,34 +50,40 @@ def sample(pictures: Pictures, count: int, size: int, random: torch.Generator) -
     with hints, or a random share of them. A third of those pictures have their hues rotated, so
     that the network can know the colors only from the known ones.
     """
-    parts = []
-    for _ in range(count):
-        rgb, drawing = pictures.sample(size, random)
-        if drawing is None and float(torch.rand((), generator=random)) < SCENES:
-            rgb = scenes.draw(pictures, size, random)
-        kind, rotate, amount = torch.rand(3, generator=random).tolist()
-        if kind > 0.5 and rotate < 1 / 3:
-            rgb = rotate_hues(rgb, random)
-        ink = draw(rgb, drawing, random)
-        tokens, colors = regions.colored(ink, rgb, MAX_REGIONS)
-        number = len(colors[0])
-        if kind < 0.5:
-            hints = 0
-        elif kind < 0.8:
-            hints = min(number, int(min(20, number) ** amount))
-        else:
-            hints = round(amount * number)
-        known = torch.zeros(1, number, dtype=torch.bool)
-        if hints:  # large regions are hinted more often
-            known[0, torch.multinomial(tokens.area[0].sqrt(), hints, generator=random)] = True
-        parts.append((ink, tokens, colors, known))
-    inks, tokens_, colors_, known_ = zip(*parts, strict=True)
+    return join([_draw(pictures, size, random) for _ in range(count)])
+
+
+def join(batches: Sequence[Batch]) -> Batch:
+    """Make one batch of several with one drawing each."""
     return Batch(
-        torch.cat(inks),
-        stack(tokens_),
-        pad_sequence([one[0] for one in colors_], batch_first=True),
-        pad_sequence([one[0] for one in known_], batch_first=True),
+        torch.cat([one.ink for one in batches]),
+        stack([one.tokens for one in batches]),
+        pad_sequence([one.rgb[0] for one in batches], batch_first=True),
+        pad_sequence([one.known[0] for one in batches], batch_first=True),
     )
+
+
+def _draw(pictures: Pictures, size: int, random: torch.Generator) -> Batch:
+    """Draw one picture."""
+    rgb, drawing = pictures.sample(size, random)
+    if drawing is None and float(torch.rand((), generator=random)) < SCENES:
+        rgb = scenes.draw(pictures, size, random)
+    kind, rotate, amount = torch.rand(3, generator=random).tolist()
+    if kind > 0.5 and rotate < 1 / 3:
+        rgb = rotate_hues(rgb, random)
+    ink = draw(rgb, drawing, random)
+    tokens, colors = regions.colored(ink, rgb, MAX_REGIONS)
+    number = len(colors[0])
+    if kind < 0.5:
+        hints = 0
+    elif kind < 0.8:
+        hints = min(number, int(min(20, number) ** amount))
+    else:
+        hints = round(amount * number)
+    known = torch.zeros(1, number, dtype=torch.bool)
+    if hints:  # large regions are hinted more often
+        known[0, torch.multinomial(tokens.area[0].sqrt(), hints, generator=random)] = True
+    return Batch(ink, tokens, colors, known)
 
 
 def choose_colors(pictures: Pictures, seed: int) -> Tensor:

@@ -6,6 +6,7 @@ from torch import Tensor
 from limner.color import oklab
 from limner.colorization.network import COLORS, Colorizer
 from limner.colorization.tokens import Tokens
+from limner.train import parallel
 from limner.train.optim import Stage, muon_and_adam, optimizer_step
 
 CLASS_WEIGHT, MEAN_WEIGHT = 1.0, 6.0  # weights of the cross-entropy and of the L1 loss
@@ -62,7 +63,7 @@ class _Frequency:
 
     def update(self, target: Tensor, weight: Tensor) -> Tensor:
         """Add a batch; return the weights of the colors [COLORS], 1 in the mean."""
-        seen = (target * weight[..., None]).sum((0, 1))
+        seen = parallel.mean((target * weight[..., None]).sum((0, 1)))
         self.share.lerp_(seen / seen.sum().clamp(min=1e-6), 1 - _DECAY)
         weights = 1 / ((1 - _UNIFORM) * self.share + _UNIFORM / COLORS)
         return weights / (weights @ self.share)

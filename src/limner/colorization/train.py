@@ -19,6 +19,7 @@ from limner.errors import OptionError
 from limner.nn import devices, seeding, weights
 from limner.nn.features import load as load_features
 from limner.progress import OnStep, silent
+from limner.train import parallel
 from limner.train.run import Run, check_training, cosine
 
 DIRECTIONS = ("color-left", "color-right")
@@ -165,18 +166,22 @@ def train_colorizer(
         stage.load_state_dict(saved["stage"])
 
         def sample(step: int) -> Any:
-            return recipe.sample(training_set, batch_size, size, seeding.generator(seed, step))
+            randoms = parallel.generators(seed, step, batch_size)
+            return recipe.join([recipe.sample(training_set, 1, size, one) for one in randoms])
 
         following = executor.submit(sample, saved["step"])  # drawn while the network learns
         for step in range(saved["step"], steps):
             batch, following = following.result(), executor.submit(sample, step + 1)
             torch.manual_seed(seeding.step_seed(seed, step))  # for dropout
-            losses = stage.step(*(part.to(torch_device) for part in batch), cosine(step, steps))
+            shared = cosine(step, steps)
+            losses = stage.step(*(part.to(torch_device) for part in batch), shared)
+            losses = parallel.mean_of(losses)
             done = step + 1
             state = partial(_state, done, stage)
             if done % save_every == 0 or done == steps:
                 averaged = stage.averaged().eval()
-                _save(record.model, averaged, options)
+                if record.writes:
+                    _save(record.model, averaged, options)
                 record.log(done, losses | held_out.scores(recipe.color(averaged)))
                 record.write_samples(done, held_out.samples(recipe.color(averaged)))
                 record.save(state())
@@ -196,6 +201,8 @@ class _Recipe(NamedTuple):
         From a network and a learning rate to the stage that trains it.
     sample : callable
         Draws a batch: pictures, batch size, size, random numbers → what ``stage.step`` takes.
+    join : callable
+        From batches of one to one batch.
     color : callable
         From a network to a function that colors ink [N, 1, H, W].
     """
@@ -203,6 +210,7 @@ class _Recipe(NamedTuple):
     build: Callable[[dataset.Pictures], Any]
     stage: Callable[[Any, float], Any]
     sample: Callable[[dataset.Pictures, int, int, torch.Generator], Any]
+    join: Callable[[list[Any]], Any]
     color: Callable[[Any], Callable[[Tensor], Tensor]]
 
 
@@ -215,13 +223,19 @@ def _region_recipe(seed: int) -> _Recipe:
     def color(network: Colorizer) -> Callable[[Tensor], Tensor]:
         return partial(proposal.fill, network)
 
-    return _Recipe(build, RegionStage, region_batches.sample, color)
+    return _Recipe(build, RegionStage, region_batches.sample, region_batches.join, color)
 
 
 def _pixel_recipe(features: str | None) -> _Recipe:
     assert features is not None
     stage = partial(pix2pix.Sketch2ColorStage, features=features)
-    return _Recipe(lambda _: pix2pix.UNet(), stage, dataset.sample_batch, lambda network: network)
+    return _Recipe(
+        lambda _: pix2pix.UNet(),
+        stage,
+        dataset.sample_batch,
+        lambda batches: tuple(map(torch.cat, zip(*batches, strict=True))),
+        lambda network: network,
+    )
 
 
 def _check_combination(

@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from limner.checks import check_range
-from limner.errors import WeightsError
+from limner.errors import OptionError, WeightsError
 from limner.nn import devices, features, seeding, weights
 from limner.progress import OnStep, silent
+from limner.train import parallel
 from limner.train.crops import Crops
 from limner.train.run import Run, check_training, cosine
 
@@ -208,6 +209,8 @@ def train_features(
     """
     check_range("size", size, 32)
     check_training(learning_rate, steps=steps, batch_size=batch_size, save_every=save_every)
+    if parallel.count() > 1:
+        raise OptionError("train features: runs in one process; start it without torchrun")
     torch_device = devices.pick(device)
     with seeding.preserved():
         teachers = [Teacher(weights.read(path), path.name).to(torch_device) for path in teacher]

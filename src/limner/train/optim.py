@@ -7,6 +7,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from limner.train import parallel
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -153,7 +155,7 @@ def optimizer_step(loss: Tensor, share: float, *optimizers: torch.optim.Optimize
     Parameters
     ----------
     loss : Tensor
-        The loss to reduce; its gradient is computed here.
+        The loss to reduce; its gradient is computed here, and averaged over the processes.
     share : float
         Share of the learning rate that each optimizer was made with: 0 to 1.
     optimizers : Optimizer
@@ -162,6 +164,8 @@ def optimizer_step(loss: Tensor, share: float, *optimizers: torch.optim.Optimize
     for optimizer in optimizers:
         optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    parallel.average_gradients(weight for group in groups for weight in group["params"])
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = optimizer.defaults["lr"] * share

@@ -23,6 +23,7 @@ from limner.errors import InputError, OptionError, OutputError
 from limner.io.atomic import whole_file
 from limner.nn import seeding
 from limner.progress import OnStep, Reporter, Stop
+from limner.train import parallel
 
 FORMAT = 2  # of checkpoints; raised when their keys change. Those of version 0.1 have none: 1
 
@@ -81,6 +82,8 @@ class Run:
         run/model.safetensors  the result
         run/samples/*.png      the same samples at every checkpoint
 
+    Of several processes that train together, only the first writes (`limner.train.parallel`).
+
     While it is open, torch's global random state belongs to the training; it is put back at the
     end.
 
@@ -135,6 +138,19 @@ class Run:
         self._saved_step = -1
         self._note = ""
         check_folder(folder, resume=resume)
+        self._shares: dict[str, float] = {}
+        if isinstance(batch_size := self._options.get("batch_size"), int):
+            parallel.check_batch(batch_size)
+            processes = parallel.count()
+            self._shares = {"processes": processes, "batch_per_process": batch_size // processes}
+        if parallel.join():
+            self._on_exit.callback(parallel.leave)
+        self.writes = parallel.rank() == 0
+        if self.writes:
+            self._prepare(resume=resume)
+        parallel.wait_for_first()
+
+    def _prepare(self, *, resume: bool) -> None:
         if resume:
             self._check_resumable()
             if not self.checkpoint.is_file():
@@ -225,6 +241,8 @@ class Run:
         OutputError
             The disk is full; the previous checkpoint is still there.
         """
+        if not self.writes:
+            return
         try:
             with whole_file(self.checkpoint) as file:
                 torch.save({"format": FORMAT, **state}, file)
@@ -258,7 +276,7 @@ class Run:
                 f"{self.checkpoint}: was written by another version of limner (checkpoint format "
                 f"{form}, this one reads {FORMAT}); use that version, or start a new run"
             )
-        for log in filter(Path.exists, self._logs):
+        for log in filter(Path.exists, self._logs if self.writes else ()):
             lines = log.read_text().splitlines(keepends=True)
             kept = [line for line in lines if _is_up_to(line.partition(",")[0], step)]
             log.write_text("".join(kept), newline="\n")
@@ -269,8 +287,12 @@ class Run:
     def log(self, step: int, numbers: Mapping[str, float], name: str = "log") -> None:
         """Add one row to ``log.csv``, and the same to TensorBoard where it is installed.
 
-        A stage with numbers of its own has a log of another `name`.
+        A stage with numbers of its own has a log of another `name`. Each row also has the number of
+        processes, and what each has of a batch.
         """
+        if not self.writes:
+            return
+        numbers = {**numbers, **self._shares}
         log = self.folder / f"{name}.csv"
         new = not log.exists()
         try:
@@ -292,6 +314,8 @@ class Run:
 
     def write_samples(self, step: int, sheet: Tensor) -> None:
         """Write ``samples/<step>.png``, a sheet [1, 3, H, W] of pictures, whole or not at all."""
+        if not self.writes:
+            return
         path = self.folder / "samples" / f"{step:06d}.png"
         path.parent.mkdir(exist_ok=True)
         io.write(io.to_picture(sheet), path, overwrite=True)
@@ -308,6 +332,8 @@ class Run:
         share: float | None = None,
     ) -> None:
         """Tell the caller of one step. If the caller stops the training here, save a checkpoint.
+
+        If one of several processes is stopped, all of them are.
 
         Parameters
         ----------
@@ -331,12 +357,15 @@ class Run:
         """
         note = "; ".join(filter(None, (self._note, note)))
         self._note = ""
+        stopped = False
         try:
             self._reporter(stage, step, steps, loss=loss, note=note, share=share)
         except Stop:
+            stopped = True
+        if parallel.any_of(stopped):
             if step != self._saved_step:
                 self.save(state())
-            raise
+            raise Stop
 
 
 def _is_up_to(cell: str, last: int) -> bool:

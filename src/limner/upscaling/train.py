@@ -13,6 +13,7 @@ from limner.checks import check_choice, check_range
 from limner.errors import OptionError
 from limner.nn import devices, images, seeding, weights
 from limner.progress import OnStep, silent
+from limner.train import parallel
 from limner.train.crops import load_pictures
 from limner.train.metrics import psnr, ssim
 from limner.train.run import Run, check_training, cosine
@@ -134,7 +135,7 @@ def train_upscaler(
         patches = Patches(photos, size, scale, DEGRADATIONS[for_])
         held_out = HeldOut(photos, scale, DEGRADATIONS[for_])
         total = steps + perceptual_steps
-        if not steps:
+        if not steps and record.writes:
             _save(record.model, network, options)
         for name, make_stage, result, first, last in (
             (STAGES[0], PixelStage, record.model, 0, steps),
@@ -152,13 +153,17 @@ def train_upscaler(
                 return {"step": done, name: stage.state_dict()}  # noqa: B023
 
             for step in range(done, last):
-                small, large = patches.batch(batch_size, seeding.generator(seed, step))
+                randoms = parallel.generators(seed, step, batch_size)
+                pairs = [patches.batch(1, random) for random in randoms]
+                small, large = map(torch.cat, zip(*pairs, strict=True))
                 share = cosine(step - first, last - first)
                 losses = stage.step(small.to(torch_device), large.to(torch_device), share)
+                losses = parallel.mean_of(losses)
                 done = step + 1
                 if done % save_every == 0 or done == last:
                     averaged = stage.averaged()
-                    _save(result, averaged, options)
+                    if record.writes:
+                        _save(result, averaged, options)
                     record.log(done, losses | held_out.scores(averaged.cpu()), name)
                     record.save(state())
                 record.report(name, done, total, state, loss=losses["loss"])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from limner.generation.gan import stylegan2
 from limner.generation.gan.augment import AugmentationShare, augment
 from limner.generation.gan.presets import Preset
+from limner.train import parallel
 from limner.train.adversarial import LOSSES, gradient_penalty
 from limner.train.optim import Stage, optimizer_step
 
@@ -138,7 +139,7 @@ class AdversarialStep(Stage[nn.Module]):
         noise = torch.randn_like(pictures) / math.prod(network.size) ** 0.5
         (gradient,) = torch.autograd.grad((pictures * noise).sum(), styles, create_graph=True)
         lengths = gradient.square().sum(2).mean(1).sqrt()
-        mean = self._path_mean.update(lengths.detach().mean().item())
+        mean = self._path_mean.update(parallel.mean(lengths.detach().mean()).item())
         return (lengths - mean).square().mean() * PATH_WEIGHT * PATH_EVERY
 
     def _augment(self, pictures: Tensor) -> Tensor:

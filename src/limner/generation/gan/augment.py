@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from limner.train import parallel
+
 KINDS = ("none", "diffaugment", "adaptive")
 TARGET = 0.6  # of the overfitting measure: the mean sign of the logits of real pictures
 FULL_RANGE = 20_000  # real pictures in which the share goes from 0 to 1, at the fastest
@@ -100,10 +102,10 @@ class AugmentationShare:
         """Adapt the share to the logits of real and of fake pictures, [N] or [N, patches]."""
         if self.kind != "adaptive":
             return
-        middle = (real.mean() + fake.mean()) / 2
-        sign = torch.sign(real - middle).mean().item()
+        middle = parallel.mean((real.mean() + fake.mean()) / 2)
+        sign = parallel.mean(torch.sign(real - middle).mean()).item()
         self._overfitting = 0.9 * self._overfitting + 0.1 * sign
-        step = len(real) / FULL_RANGE * (1 if self._overfitting > TARGET else -1)
+        step = len(real) * parallel.count() / FULL_RANGE * (1 if self._overfitting > TARGET else -1)
         self.share = min(1.0, max(0.0, self.share + step))
 
     def state_dict(self) -> dict[str, float]:

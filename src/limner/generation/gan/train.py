@@ -22,6 +22,7 @@ from limner.generation.gan.sizes import SIZES
 from limner.generation.gan.training_state import TrainingState
 from limner.nn import devices, seeding
 from limner.progress import OnStep, silent
+from limner.train import parallel
 from limner.train.adversarial import LOSSES
 from limner.train.run import Run, check_folder, check_training
 from limner.units import to_seconds
@@ -177,16 +178,18 @@ def train_painter(
         evaluation = _evaluation(dataset, seed)
         notes: list[str] = []
         while state.step < plan.steps and spent <= budget:
-            torch.manual_seed(seeding.step_seed(seed, state.step))
-            batch = dataset.batch(plan.batch_size, seeding.generator(seed, state.step)).to(
-                torch_device
-            )
+            # every process draws other latents
+            number = state.step * parallel.count() + parallel.rank()
+            torch.manual_seed(seeding.step_seed(seed, number))
+            randoms = parallel.generators(seed, state.step, plan.batch_size)
+            batch = torch.cat([dataset.batch(1, random) for random in randoms]).to(torch_device)
             decay = plan.decay_after / max(state.step, plan.decay_after) if plan.decay_after else 1
             losses = state.stage.step(batch, state.step, decay * state.rate_share)
+            losses = parallel.mean_of(losses)
             state.step += 1
             state.seconds = spent + record.seconds
-            is_done = state.step == plan.steps or state.seconds > budget
-            is_out_of_time = record.seconds > call_budget
+            is_done = state.step == plan.steps or parallel.any_of(state.seconds > budget)
+            is_out_of_time = parallel.any_of(record.seconds > call_budget)
             is_due = is_done or is_out_of_time or state.step % save_every == 0
             if _has_diverged(losses, state, check_weights=is_due):
                 notes.append(_fall_back(state, plan.learning_rate))
@@ -288,13 +291,15 @@ def _save_checkpoint(
         "recipe": "recipes/painting.md",
         "training": options | {"steps": state.step},
     }
-    painter.save(record.model, network, about)
+    if record.writes:
+        painter.save(record.model, network, about)
     samples, generated = _generate(network, evaluation.seed)
     score = evaluation.evaluator.score(generated, seeding.generator(evaluation.seed, 0))
     state.scores = asdict(score) | {"real_kid": real.kid, "real_spread": real.spread}
     if score.kid < state.best:  # later pictures can be worse again
         state.best = score.kid
-        painter.save(record.folder / "best.safetensors", network, about)
+        if record.writes:
+            painter.save(record.folder / "best.safetensors", network, about)
     record.log(state.step, losses | state.scores)
     record.write_samples(state.step, contact_sheet(samples))
     record.save(state.state_dict())
