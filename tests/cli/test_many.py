@@ -201,7 +201,10 @@ def test_one_bad_picture_costs_one_line(run: Run) -> None:
 
 def test_a_mistake_in_an_option_ends_the_run_at_once(run: Run) -> None:
     code, out, err = run("sketch", "photos", "-o", "out", "--strength", "9")
-    assert (code, out) == (2, "") and "--strength 9" in err.splitlines()[-1]
+    assert (code, out) == (2, "") and err.splitlines()[-1].startswith("limner: error: --strength 9")
+    assert err.count("--strength 9") == 1
+    code, out, err = run("stylize", "photos", "-o", "out")
+    assert (code, out) == (2, "") and err.count("no painting: give at least one") == 1
     code, out, err = run("sketch", "photos", "-o", "out", "--name", "{stem}.xyz")
     assert (code, out) == (2, "") and ".xyz" in err
     assert run("sketch", "-o", "out")[0] == 2

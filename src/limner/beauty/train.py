@@ -68,7 +68,7 @@ def train_beautifier(
         Number of steps of each improver. 0 trains only the predictor.
     batch_size : int
         Crops per step: of 224 pixels for the predictor, or 128 with ``--preset article``. Improvers
-        get a twelfth as many, of 416 pixels.
+        get a twelfth as many, at least one per process, of 416 pixels.
     learning_rate : float
         The highest learning rate, above 0 and below 1. It rises for 50 steps, then falls to zero
         along a cosine.

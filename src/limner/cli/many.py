@@ -102,23 +102,33 @@ def _follow(
     results: Iterator[tuple[Task, Made]], console: Console, record: Manifest, *, fail_fast: bool
 ) -> tuple[set[int], int]:
     """Take note of every picture; return the exit codes of those made, and how many failed."""
-    codes, failures = {DONE}, list[Made]()
+    codes, failures, untold = {DONE}, list[Made](), list[tuple[Task, Made]]()
+
+    def tell() -> None:
+        for task, made in untold:
+            say(f"error: {made.failure}")
+            if task.json:
+                about = {"output": str(task.job.output), "error": made.failure}
+                print(dumps(about), flush=True)
+        untold.clear()
+
     for task, made in results:
         if made.code != INTERRUPTED:
             record.end(task.job, task.key, made.worker, made.seconds, made.failure)
             console.count_one()
-        if not made.failure:
+        if made.failure:
+            if made.error and _is_of_the_command(made, failures, console):
+                raise made.error
+            failures.append(made)
+            untold.append((task, made))
+            if fail_fast:
+                break
+        else:
             codes.add(made.code)
-            continue
-        if made.error and _is_of_the_command(made, failures, console):
-            raise made.error
-        failures.append(made)
-        say(f"error: {made.failure}")
-        if task.json:
-            about = {"output": str(task.job.output), "error": made.failure}
-            print(dumps(about), flush=True)
-        if fail_fast:
-            break
+        # the first mistake in an option waits: with the second it is one of the command, told once
+        if console.done > 1 or not isinstance(made.error, OptionError):
+            tell()
+    tell()
     return codes, len(failures)
 
 
