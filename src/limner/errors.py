@@ -6,7 +6,8 @@
     ├── InputError      a file is missing, damaged, too large, or not a picture
     ├── OptionError     an option is out of range, or does not fit another (exit code 2)
     ├── OutputError     a file cannot be written, or would be replaced
-    └── WeightsError    a weights file is missing, damaged, or for another network
+    ├── WeightsError    a weights file is missing, damaged, or for another network
+    └── PeerError       another process of a training has ended
 
 The message is one line with the value, the limit and the remedy. Mistakes of a programmer are
 assertions, never one of these.
@@ -35,6 +36,10 @@ class OutputError(LimnerError):
 
 class WeightsError(LimnerError):
     """A weights file is missing, damaged, or for another network."""
+
+
+class PeerError(LimnerError):
+    """Another process of the same training has ended, or cannot be reached."""
 
 
 def printable(path: str | os.PathLike[str]) -> str:

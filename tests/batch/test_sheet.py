@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from limner.batch import sheet
 from limner.batch.sheet import contact_sheet
@@ -50,8 +50,20 @@ def test_a_large_sheet_and_files_that_are_no_pictures(
     paths.append(tmp_path / "print.pdf")
     paths[-1].write_bytes(b"%PDF")
     made = contact_sheet(paths)
-    assert made.width <= 212 and made.info["icc_profile"]
+    assert made.width <= 200 and made.info["icc_profile"]
     half = Image.new("RGBA", (64, 64), (255, 0, 0, 128))
     half.save(tmp_path / "half.png")
     pixel = np.asarray(contact_sheet([tmp_path / "half.png"]))[40, 12 + 94]
     np.testing.assert_allclose(pixel, (255, 127, 127), atol=1)
+
+
+def test_colors_are_those_of_the_profile(tmp_path: Path) -> None:
+    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    # the same primaries, but linear: a gray of 55 looks like 128
+    linear = plain.replace(b"para\0\0\0\0\0\x03", b"para\0\0\0\0\0\0", 1)
+    assert linear != plain
+    paths = [tmp_path / "plain.png", tmp_path / "linear.png"]
+    for path, profile in zip(paths, (plain, linear), strict=True):
+        Image.new("RGB", (64, 64), (55, 55, 55)).save(path, icc_profile=profile)
+    made = np.asarray(contact_sheet(paths))
+    assert made[44, 172].tolist() == [55, 55, 55] and made[44, 504].tolist() != [55, 55, 55]

@@ -85,7 +85,7 @@ def test_all_pictures_are_made_though_a_worker_and_a_machine_are_lost(machines: 
     text = Path("out", manifest.NAME).read_text(encoding="utf-8").splitlines()
     done = [entry for entry in map(json.loads, text) if "seconds" in entry]
     assert len(done) == COUNT == len({entry["output"] for entry in done})
-    assert len({entry["worker"].partition("-")[0] for entry in done}) == 2  # machines
+    assert len({entry["worker"] for entry in done}) >= 3  # one was replaced
     assert main.main([*command[3:], "--jobs", "1"]) == 0  # nothing is left
     assert main.main(["sketch", "photos", "-o", "here", "--jobs", "1"]) == 0
     assert contents("out") == contents("here")

@@ -315,6 +315,8 @@ def test_all_frames_of_animations_and_pages(run: Run) -> None:
     code, _, err = run("replay", "third.png", "-o", "again.png", "--look-in", "photos")
     assert code == 0 and Path("again.png").read_bytes() == Path("third.png").read_bytes()
     assert run("sketch", "photos/walk.gif", "-o", "first/")[2].count("only the first of 11") == 1
+    code, out, _ = run("sketch", "photos/walk.gif#2", "photos/walk.gif#3", "-o", "two")
+    assert (code, set(contents("two"))) == (0, {"walk-0002.png", "walk-0003.png"})
     code, _, err = run("sketch", "photos/walk.gif#12", "-o", "no.png")
     assert code == 1 and "walk.gif#12: the last frame is 11" in err
     Image.open("photos/a.png").save("odd#3.png")  # a name is not taken for a frame
@@ -336,3 +338,9 @@ def test_a_contact_sheet_shows_all_pictures(run: Run) -> None:
     assert len(run("sketch", "out", "-o", "again")[1].splitlines()) == 3  # it is none of them
     code, _, err = run("sketch", "photos/a.png", "-o", "a.png", "--sheet")
     assert code == 2 and "--sheet: " in err
+    Path("mine").mkdir()
+    Path("mine/limner-sheet.png").write_bytes(b"mine")
+    code, _, err = run("sketch", "photos", "-o", "mine", "--sheet")
+    assert code == 1 and "limner-sheet.png: already exists" in err and len(contents("mine")) == 1
+    code, _, err = run("sketch", "photos/a.png", "-o", "b/", "--sheet", "--name", sheet.name)
+    assert code == 1 and "would be the contact sheet; use another --name" in err

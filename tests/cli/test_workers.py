@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from limner.batch import forecast, manifest
@@ -139,7 +140,7 @@ def test_the_picture_of_a_worker_that_dies_is_made_again(processes: Processes) -
     begun, made = made_by(processes, given)
     assert len(made) == 7
     failed = {name: one.failure for name, one in made.items() if one.failure}
-    assert list(failed) == ["always.x"] and "its process was ended" in failed["always.x"]
+    assert list(failed) == ["always.x"] and "its worker was ended" in failed["always.x"]
     assert begun.count("once.x") >= 2 and begun.count("always.x") >= 2
     assert len(contents("out")) == 6
 
@@ -215,43 +216,62 @@ def test_ctrl_c_reaches_the_workers_through_their_parent() -> None:
 
 
 def test_the_machine_is_shared_by_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs = [Job(str(n), (str(n),), Path(f"{n}.png")) for n in range(20)]
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    for memory, sizes, options, expected in (
-        (64, [10**6], {}, (4, 2)),
-        (64, [10**6], {"size": 8192}, (4, 2)),
-        (8, [12_000_000], {}, (2, 4)),
-        (8, [10**6], {"size": 4096}, (2, 4)),
-        (2, [12_000_000], {}, (1, 8)),
+    def shared(verb: str, count: int, pixels: int, **options: object) -> tuple[int, int]:
+        sizes = {Job(str(n), (str(n),), Path(f"{n}.png")): pixels for n in range(count)}
+        return forecast.need(verb, sizes, {"device": "cpu", **options})[:2]
+
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    for memory, pixels, options, expected in (
+        (64, 10**6, {}, (4, 2)),
+        (64, 10**6, {"size": 8192}, (4, 2)),
+        (8, 12_000_000, {}, (2, 4)),
+        (8, 10**6, {"size": 4096}, (2, 4)),
+        (2, 12_000_000, {}, (1, 8)),
     ):
         monkeypatch.setattr(devices, "memory", lambda _, m=memory: m * 2**30)
-        assert forecast.need(jobs, {**options, "device": "cpu"}, sizes)[:2] == expected
-    assert forecast.need(jobs[:1], {"device": "cpu"}, [100])[:2] == (1, 8)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
-    monkeypatch.setattr(devices, "memory", lambda _: 64 * 2**30)
-    assert forecast.need(jobs, {"device": "cpu"}, [100])[:2] == (2, 1)
+        assert shared("stylize", 20, pixels, **options) == expected
+    monkeypatch.setattr(devices, "memory", lambda _: 500 * 2**30)
+    assert shared("colorize", 20, 10**6, size=8192) == (4, 2)  # a size that the network sees
+    assert shared("sketch", 1, 100) == (1, 8) and shared("sketch", 3, 100) == (3, 2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert shared("sketch", 20, 100) == (2, 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 256)
+    assert shared("sketch", 200, 100) == (60, 4)
+
+
+def test_workers_start_only_where_they_save_time() -> None:
+    assert forecast.is_soon_done("sketch", [10**6]) and not forecast.is_soon_done("stylize", [10])
+    assert not forecast.is_soon_done("sketch", [10**6, 10**6])
 
 
 def test_results_that_cannot_fit_on_the_disk_are_refused(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = 8 * 256 * 192 // 2
+    free = 8 * 256 * 192 // 10
     usage = SimpleNamespace(free=free - 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     code, out, err = run("sketch", "photos", "-o", "out")
-    assert (code, out) == (1, "") and "8 pictures need about 0.0 GB, and 0.0 GB are free" in err
+    assert (code, out) == (1, "") and "8 pictures need at least 0.0 GB, and 0.0 GB are" in err
     assert not Path("out").exists()
-    usage.free = free
+    usage.free = free + 1
     assert run("sketch", "photos", "-o", "out", "--jobs", "1")[0] == 0
-    jobs = [Job("a", ("a",), Path("a.jpg"))]
+    sizes = {Job("a", ("a",), Path("a.jpg")): 10 * 10**6}
     usage.free = 10**6
-    forecast.check_disk(Path(), jobs, {}, [10 * 10**6])
-    with pytest.raises(OutputError, match=r"1 pictures need about 0\.0 GB"):
-        forecast.check_disk(Path(), jobs, {"scale": 2}, [10 * 10**6])
+    forecast.check_disk("upscale", Path(), sizes, {})
+    forecast.check_disk("stylize", Path(), sizes, {"scale": 4})
+    for verb, options in (("upscale", {"scale": 3}), ("stylize", {"size": 10**4})):
+        with pytest.raises(OutputError, match=r"1 pictures need at least 0\.0 GB"):
+            forecast.check_disk(verb, Path(), sizes, options)
+
+
+def test_the_pixels_of_a_damaged_picture_are_none() -> None:
+    Path("bad.avif").write_bytes(b"\0\0\0\x20ftypavif" + bytes(40))
+    assert forecast.pixels("bad.avif") == forecast.pixels("missing.png") == 0
+    assert forecast.pixels("photos/0.png") == 256 * 192
 
 
 def test_a_wrong_number_of_jobs_is_refused(run: Run) -> None:
-    for number in ("0", "65", "-1"):
+    for number in ("0", "61", "-1"):
         code, _, err = run("sketch", "photos", "-o", "out", "--jobs", number)
         assert code == 2 and f"--jobs {number}: must be" in err
     assert not Path("out").exists()

@@ -185,11 +185,14 @@ def test_half_are_mirrored(tmp_path: Path, names: Names) -> None:
     assert 0.3 < rising < 0.7
 
 
+def randoms(count: int, seed: int) -> list[torch.Generator]:
+    """Random numbers for each item of a batch."""
+    return [seeding.generator(seed, item) for item in range(count)]
+
+
 def test_a_batch_depends_only_on_its_random_numbers(pictures: Path) -> None:
     known = Pictures([pictures])
-    first, again, other = (
-        sample_batch(known, 3, 32, seeding.generator(0, step)) for step in (5, 5, 6)
-    )
+    first, again, other = (sample_batch(known, 32, randoms(3, step)) for step in (5, 5, 6))
     assert [part.shape[1] for part in first] == [1, 3]
     for part, same, different in zip(first, again, other, strict=True):
         assert part.shape[0] == 3 and part.shape[2:] == (32, 32)
@@ -296,7 +299,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_batch_of_regions_is_padded(pictures: Path) -> None:
     known = Pictures([pictures])
-    first, again, other = (sample(known, 3, 64, seeding.generator(0, step)) for step in (5, 5, 6))
+    first, again, other = (sample(known, 64, randoms(3, step)) for step in (5, 5, 6))
     count, most = first.tokens.area.shape
     assert count == 3 and first.ink.shape == (3, 1, 64, 64)
     assert first.rgb.shape == (3, most, 3) and first.known.shape == (3, most)
@@ -314,7 +317,7 @@ def test_half_of_a_batch_has_known_colors_and_a_third_of_these_rotated_hues(
     tmp_path: Path, names: Names
 ) -> None:
     Image.new("RGB", (64, 64), (200, 60, 30)).save(tmp_path / names[0][0])
-    batch = sample(Pictures([tmp_path]), 160, 64, seeding.generator(0, 0))
+    batch = sample(Pictures([tmp_path]), 64, randoms(160, 0))
     given = batch.known.any(1)
     # a few are meant to be known in a fifth of the batch, of a share that may round to none
     assert 0.3 < given.float().mean() < 0.6
@@ -327,7 +330,7 @@ def test_half_of_a_batch_has_known_colors_and_a_third_of_these_rotated_hues(
 
 @pytest.mark.usefixtures("quick")
 def test_large_regions_are_known_more_often(pictures: Path) -> None:
-    batch = sample(Pictures([pictures]), 160, 64, seeding.generator(1, 0))
+    batch = sample(Pictures([pictures]), 64, randoms(480, 1))
     area, single = batch.tokens.area, batch.known.sum(1) == 1
     assert single.sum() > 30
     shares = batch.known[single].float().mean(0)

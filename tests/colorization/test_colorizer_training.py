@@ -225,11 +225,16 @@ def whole(
     return run, learn(run, pictures, **SIX)
 
 
+def two_of(seed: int) -> list[torch.Generator]:
+    """The random numbers of the first batch of two."""
+    return [seeding.generator(seed, item) for item in (0, 1)]
+
+
 def test_the_loss_falls(tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If every step draws the same batch."""
-    batch = region_batches.sample(dataset.Pictures([pictures]), 2, 64, seeding.generator(0, 0))
+    batch = region_batches.sample(dataset.Pictures([pictures]), 64, two_of(0))
     batch = batch._replace(known=torch.zeros_like(batch.known))
-    monkeypatch.setattr(region_batches, "join", lambda _: batch)
+    monkeypatch.setattr(region_batches, "sample", lambda *given: batch)
     # the rate warms up over 200 steps: a high one has an effect within 20
     reports = stopped(tmp_path / "run", pictures, 20, steps=20, learning_rate=0.05)
     losses = np.array([progress.loss for progress in reports])
@@ -243,8 +248,7 @@ def first_loss(known: dataset.Pictures, seed: int) -> float:
     torch.manual_seed(seed)
     network = small()
     network.colors.copy_(choose_colors(known, seed))
-    items = [region_batches.sample(known, 1, 64, seeding.generator(seed, n)) for n in (0, 1)]
-    batch = region_batches.join(items)
+    batch = region_batches.sample(known, 64, two_of(seed))
     return RegionStage(network, 1e-3).step(*batch, 0)["loss"]
 
 

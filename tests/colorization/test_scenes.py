@@ -105,7 +105,7 @@ def test_a_share_of_a_batch_are_scenes(known: Pictures, monkeypatch: pytest.Monk
         return pictures.sample(size, random)[0]
 
     monkeypatch.setattr(scenes, "draw", draw)
-    region_batches.sample(known, 60, 64, seeding.generator(0, 0))
+    region_batches.sample(known, 64, [seeding.generator(0, item) for item in range(60)])
     assert 10 < len(calls) < 33 and set(calls) == {64}
 
 
@@ -118,5 +118,5 @@ def test_pictures_with_their_own_drawings_make_no_scenes(
     monkeypatch.setattr(region_batches, "SCENES", 1)
     monkeypatch.setattr(scenes, "draw", None)
     pairs = Pictures([tmp_path / "pictures"], tmp_path / "drawings")
-    batch = region_batches.sample(pairs, 4, 64, seeding.generator(0, 0))
+    batch = region_batches.sample(pairs, 64, [seeding.generator(0, item) for item in range(4)])
     assert batch.ink.shape[0] == 4

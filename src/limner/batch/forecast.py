@@ -1,27 +1,27 @@
 """What many pictures will need: memory for each, room on the disk, workers and their threads."""
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from PIL import Image
 
 from limner.batch.plan import Job
-from limner.errors import OutputError, printable
-from limner.io import frames
+from limner.errors import LimnerError, OutputError, printable
+from limner.io import formats, frames
 from limner.nn import devices
 
 # Memory of one picture, above what most commands need (docs/performance.md).
-_BASE, _PER_PIXEL = 0.6 * 2**30, 150
+_BASE, _PER_PIXEL = 0.8 * 2**30, 150
 _SHARE = 0.8  # of the memory of the machine
 _MIN_THREADS = 2  # of a worker, on a machine with at least twice as many cores
-# Bytes of a file per pixel: low, so that what is refused cannot fit.
-_FILE_BYTES, _SMALL_FILE_BYTES = 0.5, 0.05
+_MOST = 60  # workers; Windows allows 61
+# Bytes of a file per pixel: low, so that what is refused hardly fits.
+_FILE_BYTES, _SMALL_FILE_BYTES = 0.1, 0.02
+_PAINTED = 1024  # pixels of the longest side that `stylize` gives a picture
 _SMALL_FILES = (".jpg", ".jpeg", ".webp", ".avif", ".pdf")
-_SOON = 2_000_000  # pixels: so few are done before workers have started
+_SOON = 2_000_000  # pixels: so few are done before workers have started; not by `stylize`
 
 
 class Need(NamedTuple):
@@ -42,16 +42,16 @@ class Need(NamedTuple):
     memory: float
 
 
-def pixels(name: object) -> int:
+def pixels(name: str) -> int:
     """Return the number of pixels of a file, read from its header; 0 if it is not a picture."""
     try:
-        with Image.open(frames.split(str(name))[0]) as image:
+        with formats.opened(frames.split(name)[0]) as (image, _):
             return image.width * image.height
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except LimnerError:
         return 0
 
 
-def need(jobs: Sequence[Job], options: Mapping[str, Any], sizes: Sequence[int]) -> Need:
+def need(verb: str, sizes: Mapping[Job, int], options: Mapping[str, Any]) -> Need:
     """Decide how the machine is shared among pictures, from its cores, memory and device.
 
     The threads of a picture do not depend on how many are made at once, nor on how many are done
@@ -59,65 +59,65 @@ def need(jobs: Sequence[Job], options: Mapping[str, Any], sizes: Sequence[int]) 
 
     Parameters
     ----------
-    jobs : sequence of Job
-        All of the plan.
+    verb : str
+    sizes : mapping
+        All jobs of the plan, with the pixels of their pictures.
     options : mapping
         Those of the verb.
-    sizes : sequence of int
-        The number of pixels of each picture.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    cores = cores or 1
-    memory = _BASE + _PER_PIXEL * max(_longest(options) ** 2, *sizes)
+    cores = torch.get_num_threads()
+    largest = max(sizes.values(), default=0)
+    memory = _BASE + _PER_PIXEL * max(largest, _result_pixels(verb, largest, options))
     device = devices.pick(options.get("device") or "auto")
-    if device.type != "cpu" or len(jobs) < 2:
+    if device.type != "cpu" or len(sizes) < 2:
         return Need(1, cores, memory)
     fitting = int(_SHARE * devices.memory(torch.device("cpu")) / memory)
     most = cores if cores < 2 * _MIN_THREADS else cores // _MIN_THREADS
-    workers = max(1, min(len(jobs), most, fitting))
+    workers = max(1, min(len(sizes), most, fitting, _MOST))
     return Need(workers, max(1, cores // workers), memory)
 
 
-def is_soon_done(sizes: Sequence[int]) -> bool:
+def is_soon_done(verb: str, sizes: Sequence[int]) -> bool:
     """Whether the pictures are so few and so small that workers would only cost time."""
-    return sum(sizes) < _SOON
+    return verb != "stylize" and sum(sizes) < _SOON
 
 
 def check_disk(
-    folder: Path, jobs: Sequence[Job], options: Mapping[str, Any], sizes: Sequence[int]
+    verb: str, folder: Path, sizes: Mapping[Job, int], options: Mapping[str, Any]
 ) -> None:
     """Refuse results for which there is no room.
 
     Parameters
     ----------
+    verb : str
     folder : Path
         It exists.
-    jobs : sequence of Job
-        Those that are left.
-    options, sizes
-        As in `need`.
+    sizes : mapping
+        The jobs that are left, with the pixels of their pictures.
+    options : mapping
+        Those of the verb.
 
     Raises
     ------
     OutputError
         Less is free than the files need at least.
     """
-    longest = _longest(options)
-    enlarged = float(options.get("scale") or 1) ** 2
     total = 0.0
-    for job, size in zip(jobs, sizes, strict=True):
-        small = job.output.suffix.lower() in _SMALL_FILES
-        result = min(size, longest**2) if longest else size * enlarged
-        total += result * (_SMALL_FILE_BYTES if small else _FILE_BYTES)
+    for job, size in sizes.items():
+        is_small = job.output.suffix.lower() in _SMALL_FILES
+        per_pixel = _SMALL_FILE_BYTES if is_small else _FILE_BYTES
+        total += _result_pixels(verb, size, options) * per_pixel
     free = shutil.disk_usage(folder).free
     if total > free:
         raise OutputError(
-            f"{printable(folder)}: {len(jobs)} pictures need about {total / 1e9:.1f} GB, and "
+            f"{printable(folder)}: {len(sizes)} pictures need at least {total / 1e9:.1f} GB, and "
             f"{free / 1e9:.1f} GB are free; name a folder on another disk, or fewer pictures"
         )
 
 
-def _longest(options: Mapping[str, Any]) -> int:
-    """Return the longest side that the options ask for, or 0."""
-    size = options.get("size")
-    return size if isinstance(size, int) else 0
+def _result_pixels(verb: str, size: int, options: Mapping[str, Any]) -> float:
+    """Return about how many pixels the result of a picture has."""
+    if verb == "stylize":
+        return float(options.get("size") or _PAINTED) ** 2 * 0.75
+    enlarged = options.get("scale") if verb == "upscale" else None
+    return size * float(enlarged or 1) ** 2

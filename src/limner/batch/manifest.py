@@ -56,8 +56,7 @@ class Manifest:
                 )
             if self._path.stat().st_size and not self._path.read_bytes().endswith(b"\n"):
                 self._file.write("\n")  # the last line was cut off
-            for part in folder.rglob(".limner-*.part"):  # of a run that was killed
-                part.unlink(missing_ok=True)
+            self._remove_parts()  # of a run that was killed
         except OSError as error:
             raise self._refused(error) from error
 
@@ -71,22 +70,31 @@ class Manifest:
         """Release the folder."""
         with suppress(OSError):  # a full disk, of which the user has been told
             self._file.close()
+            self._remove_parts()  # of a worker that was ended
             if self._is_new and {path.name for path in self._folder.iterdir()} == {NAME}:
                 self._path.unlink()
                 self._folder.rmdir()
+
+    def _remove_parts(self) -> None:
+        for part in self._folder.rglob(".limner-*.part"):
+            part.unlink(missing_ok=True)
 
     def begin(self, job: Job, key: str) -> None:
         """Note that a picture is begun."""
         self._add(job, {"key": key})
 
-    def end(self, job: Job, key: str, worker: str, seconds: float, error: str) -> None:
+    def end(
+        self,
+        job: Job,
+        key: str,
+        *,
+        sha256: str | None,
+        worker: str,
+        seconds: float,
+        error: str | None,
+    ) -> None:
         """Note that a picture is written, by whom and in what time, or why it is not."""
-        about = {
-            "sha256": None if error else hash_of(job.output),
-            "worker": worker,
-            "seconds": round(seconds, 2),
-            "error": error or None,
-        }
+        about = {"sha256": sha256, "worker": worker, "seconds": round(seconds, 2), "error": error}
         self._add(job, {"key": key, **about})
 
     def _add(self, job: Job, about: Mapping[str, Any]) -> None:

@@ -129,6 +129,10 @@ def _is_pattern(word: str) -> bool:
 def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
     """Find the pictures of a file, a folder or a pattern, in the order of their names."""
     shown, folder = printable(word), Path(word)
+    file, frame = frames_of.split(word)
+    if frame is not None and os.path.exists(file):  # noqa: PTH110
+        yield Found(folder, _place_of_frame(Path(Path(file).name), frame))
+        return
     if _is_pattern(word):
         # a pattern may begin anywhere, which pathlib does not allow
         paths = [Path(path) for path in sorted(glob.glob(word, recursive=True))]  # noqa: PTH207
@@ -173,8 +177,12 @@ def _frames(found: Found) -> Iterator[Found]:
         yield found
         return
     for number in range(1, count + 1):
-        place = found.place.with_stem(f"{found.place.stem}-{number:0{max(4, len(str(count)))}d}")
-        yield Found(Path(frames_of.join(str(found.path), number)), place)
+        path = Path(frames_of.join(str(found.path), number))
+        yield Found(path, _place_of_frame(found.place, number))
+
+
+def _place_of_frame(place: Path, number: int) -> Path:
+    return place.with_stem(f"{place.stem}-{number:04d}")
 
 
 def _among_inputs(output: Path) -> OutputError:

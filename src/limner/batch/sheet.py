@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageCms, ImageDraw, ImageFont
 
 from limner.errors import LimnerError, printable
 from limner.io import formats
@@ -25,11 +26,11 @@ def contact_sheet(pictures: Sequence[Path]) -> Image.Image:
     Returns
     -------
     PIL.Image.Image
-        RGB, at most 6000 pixels wide.
+        RGB, at most 6000 pixels wide for up to 45,000 pictures.
     """
     columns = math.ceil(len(pictures) ** 0.5)
     rows = math.ceil(len(pictures) / columns)
-    width = max(16, min(_CELL, _SHEET // columns - _GAP))
+    width = max(16, min(_CELL, (_SHEET - _GAP) // columns - _GAP))
     small = [_thumbnail(path, width) for path in pictures]
     height = max(one.height for one in small)
     across, down = width + _GAP, height + _GAP + _TEXT
@@ -45,16 +46,27 @@ def contact_sheet(pictures: Sequence[Path]) -> Image.Image:
 
 
 def _thumbnail(path: Path, side: int) -> Image.Image:
-    """Return a small picture on white; white if the file is none."""
+    """Return a small picture on white; white if the file cannot be read."""
     try:
         with formats.opened(path) as (image, _):
+            profile = image.info.get("icc_profile")
             image.draft("RGB", (side, side))  # JPEG can be read at a smaller size
             small = image.convert("RGBA")
             small.thumbnail((side, side))
+            if profile not in (None, srgb_profile()):
+                small = _in_srgb(small, profile)
     except LimnerError:
         return Image.new("RGB", (side, 1), "white")
     white = Image.new("RGBA", small.size, "white")
     return Image.alpha_composite(white, small).convert("RGB")
+
+
+def _in_srgb(rgba: Image.Image, profile: bytes) -> Image.Image:
+    theirs, ours = (ImageCms.ImageCmsProfile(BytesIO(one)) for one in (profile, srgb_profile()))
+    rgb = ImageCms.profileToProfile(rgba.convert("RGB"), theirs, ours)
+    assert rgb is not None
+    rgb.putalpha(rgba.getchannel("A"))
+    return rgb
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:

@@ -131,7 +131,7 @@ def train_beautifier(
             stage = _stage(name, network, trained, preset, learning_rate)
             stage.load_state_dict(state.get(name, {}))
             wanted = round(batch_size * stage.batch_share)
-            count = max(1, wanted // parallel.count()) * parallel.count()
+            count = max(1, wanted // parallel.world_size()) * parallel.world_size()
             for step in range(max(first, state["step"]), last):
                 randoms = parallel.generators(seed, step, count)
                 crops = training_set.crops(stage.crop_size, randoms)
@@ -139,10 +139,9 @@ def train_beautifier(
                 losses = parallel.mean_of(stage.step(crops.to(torch_device), share))
                 done = step + 1
                 checkpoint = partial(_checkpoint, done, trained, name, stage)
-                if done % save_every == 0 or done == last:
+                if record.writes and (done % save_every == 0 or done == last):
                     current = Beautifier(trained.parts | {name: stage.averaged().eval()})
-                    if record.writes:
-                        save(record.model, current, options)
+                    save(record.model, current, options)
                     record.log(done, losses | held_out.scores(current, name), name)
                     if name not in PREDICTORS:
                         record.write_samples(done, held_out.samples(current, name))

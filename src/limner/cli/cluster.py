@@ -6,6 +6,7 @@ must see the same files under the same names, for example on a network drive.
 
 import logging
 import os
+import signal
 import socket
 from concurrent.futures import BrokenExecutor, Future
 from functools import partial
@@ -22,7 +23,8 @@ from limner.cli.picture import Made, Task
 from limner.cli.workers import make_unseen
 from limner.errors import INTERRUPTED, LimnerError, OptionError, printable, reason
 
-_ANSWER = 10.0  # seconds that a cluster may take to answer
+_ANSWER_SECONDS = 10.0  # for a connection
+_CHECK_SECONDS = 120.0  # for a first process on a machine, which imports limner
 _RETRIES = 3  # for a picture whose worker or machine was lost
 
 
@@ -42,7 +44,7 @@ class Cluster:
     Raises
     ------
     OptionError
-        Ray is not installed, or the address is none.
+        Ray is not installed, or the address is not valid.
     LimnerError
         The cluster does not answer, has another version of limner, or does not see the files.
     """
@@ -57,9 +59,9 @@ class Cluster:
         except BaseException:
             self._ray.shutdown()
             raise
-        # a machine that has less would never be given a picture
-        self._threads = min(need.threads, max(map(_cores, machines)))
-        memory = min(need.memory, 0.9 * max(one["Resources"]["memory"] for one in machines))
+        # so that each machine can have a picture
+        self._threads = min(need.threads, *map(_cores, machines))
+        memory = min(need.memory, *(0.9 * one["Resources"]["memory"] for one in machines))
         self._make = self._ray.remote(_make).options(
             num_cpus=self._threads,
             num_gpus=1 if self._ray.cluster_resources().get("GPU") else 0,
@@ -125,7 +127,7 @@ class Cluster:
         }
         for name, answer in answers.items():
             try:
-                version, sees_folder = self._ray.get(answer, timeout=12 * _ANSWER)
+                version, sees_folder = self._ray.get(answer, timeout=_CHECK_SECONDS)
             except Exception as error:
                 raise LimnerError(
                     f"--cluster: {name} cannot run limner ({reason(error)[:200]}); install limner "
@@ -159,6 +161,9 @@ def _connect(address: str) -> Any:
     where = os.environ.get("RAY_ADDRESS") if address == "auto" else address
     if where is not None and where not in ("local", "auto"):
         _check_answer(where)
+    names = ("SIGTERM", "SIGBREAK")  # for which Ray has handlers of its own
+    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    handlers = {number: signal.getsignal(number) for number in signals}
     try:
         ray.init(
             address=where or "local",
@@ -171,6 +176,9 @@ def _connect(address: str) -> Any:
             f"--cluster {printable(address)}: cannot be joined ({reason(error)[:200]}); it must "
             "have the same versions of Ray and Python, and the same token"
         ) from error
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     return ray
 
 
@@ -185,7 +193,7 @@ def _check_answer(address: str) -> None:
     if not host or not port:
         raise OptionError(f"--cluster {shown}: must be auto, ray://HOST:PORT or HOST:PORT")
     try:
-        socket.create_connection((host, port), _ANSWER).close()
+        socket.create_connection((host, port), _ANSWER_SECONDS).close()
     except OSError as error:
         raise LimnerError(
             f"--cluster {shown}: does not answer ({reason(error)}); check the address, or start a "
@@ -204,11 +212,8 @@ def _look(folder: str) -> tuple[str, bool]:
 
 def _make(task: Task, folder: str, threads: int) -> Made:
     """On a machine of the cluster: make a picture."""
-    import ray
-
     os.chdir(folder)
     torch.set_num_threads(threads)
     console = Console()
     console.count = 2  # of several pictures, one that is interrupted is not written
-    about = ray.get_runtime_context()
-    return make_unseen(task, console, f"{about.get_node_id()[:6]}-{about.get_worker_id()[:6]}")
+    return make_unseen(task, console, f"{socket.gethostname()}-{os.getpid()}")

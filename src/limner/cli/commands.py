@@ -19,7 +19,7 @@ from limner.cli.console import Console, say
 from limner.cli.many import make_many
 from limner.cli.options import place_of_many
 from limner.cli.picture import make_one
-from limner.errors import CUT_SHORT, DONE, FAILED, INTERRUPTED, LimnerError, OptionError
+from limner.errors import CUT_SHORT, DONE, FAILED, INTERRUPTED, LimnerError, OptionError, PeerError
 from limner.io import check_output, write, write_view
 from limner.progress import Progress, Stop
 
@@ -79,13 +79,13 @@ def make_picture(
     fail_fast : bool
         Stop at the first of several pictures that cannot be made.
     jobs : int
-        How many of several pictures to make at the same time, from 1 to 64. Default: as many as
+        How many of several pictures to make at the same time, from 1 to 60. Default: as many as
         the cores and the memory of this machine allow, or all of a cluster.
     cluster : str
         Make the pictures of a folder on a Ray cluster: ray://HOST:10001, or auto for the cluster
         that RAY_ADDRESS names, or if there is none, one on this machine. Needs limner[ray].
     """
-    check_range("jobs", jobs, 1, 64)
+    check_range("jobs", jobs, 1, 60)
     places = [option for option in signature.of(verb) if option.input]
     first = place_of_many(places)
     end = len(inputs) if first == len(places) - 1 else first + 1
@@ -307,14 +307,18 @@ def _help_training(
     verb: Callable[..., Any], inputs: Sequence[object], run: Path, options: Mapping[str, Any]
 ) -> int:
     """Train as one of several processes, but not the first; return the exit code."""
-    from limner.train import parallel
+    from limner.train.parallel import local_rank
 
     with Console(is_quiet=True) as console:
         try:
             verb(*inputs, run, **options, on_step=console)
         except Stop:
             return DONE
-        except parallel.PeerError:  # whose process tells why
+        except PeerError:  # whose process tells why
+            return FAILED
+        except LimnerError:
+            if local_rank() == 0:  # the first process may be on another machine
+                raise
             return FAILED
     return DONE
 

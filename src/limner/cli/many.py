@@ -27,7 +27,7 @@ from limner.errors import (
     OutputError,
     printable,
 )
-from limner.io import check_output, write
+from limner.io import check_output, check_place, write
 
 if TYPE_CHECKING:
     from limner.cli.cluster import Cluster
@@ -62,22 +62,26 @@ def make_many(
                 f"{flag(name)}: works for one picture only; leave it out, limner keeps those that "
                 "are finished"
             )
+    if sheet:
+        _check_sheet(folder, jobs, overwrite=overwrite)
     left = _left(verb, options, folder, jobs, overwrite=overwrite)
     if len(left) < len(jobs):
         say(f"{len(jobs) - len(left)} of {len(jobs)} pictures are done already")
     for job, _ in left:
         check_output(_existing(folder) / job.output.name, overwrite=True)
     sizes = {job: forecast.pixels(job.source) for job in jobs}
-    left_sizes = [sizes[job] for job, _ in left]
-    forecast.check_disk(_existing(folder), [job for job, _ in left], options, left_sizes)
+    left_sizes = {job: sizes[job] for job, _ in left}
+    forecast.check_disk(verb.__name__, _existing(folder), left_sizes, options)
     if dry_run:
         for job, _ in left:
             about = {"inputs": list(map(str, job.inputs)), "output": str(job.output)}
             print(dumps(about) if json else f"{job.source} -> {job.output}")
         return DONE
-    need = forecast.need(jobs, options, list(sizes.values()))
+    # a cluster has devices of its own
+    need = forecast.need(verb.__name__, sizes, {**options, "device": "cpu"} if cluster else options)
     if workers is None and cluster is None:
-        workers = 1 if forecast.is_soon_done(left_sizes) else need.workers
+        is_soon_done = forecast.is_soon_done(verb.__name__, list(left_sizes.values()))
+        workers = 1 if is_soon_done else need.workers
     tasks = [Task(verb, options, job, key, keep_exif, json) for job, key in left]
     with Manifest(folder, verb.__name__) as record, Console() as console:
         console.count = len(tasks)
@@ -114,7 +118,14 @@ def _follow(
 
     for task, made in results:
         if made.code != INTERRUPTED:
-            record.end(task.job, task.key, made.worker, made.seconds, made.failure)
+            record.end(
+                task.job,
+                task.key,
+                sha256=made.sha256,
+                worker=made.worker,
+                seconds=made.seconds,
+                error=made.failure or None,
+            )
             console.count_one()
         if made.failure:
             if made.error and _is_of_the_command(made, failures, console):
@@ -125,11 +136,21 @@ def _follow(
                 break
         else:
             codes.add(made.code)
-        # the first mistake in an option waits: with the second it is one of the command, told once
+        # hold back a first OptionError: if the second picture fails the same way, it is told once
         if console.done > 1 or not isinstance(made.error, OptionError):
             tell()
     tell()
     return codes, len(failures)
+
+
+def _check_sheet(folder: Path, jobs: Sequence[Job], *, overwrite: bool) -> None:
+    """Refuse, before any work, a contact sheet that would replace another picture."""
+    path = folder / SHEET
+    if any(job.output == path for job in jobs):
+        raise OutputError(f"{printable(path)}: would be the contact sheet; use another --name")
+    is_own = (folder / manifest.NAME).is_file()
+    if folder.is_dir():
+        check_place(path, overwrite=overwrite or is_own)
 
 
 def _write_sheet(folder: Path, pictures: Sequence[Path], *, json: bool) -> None:

@@ -20,6 +20,7 @@ from limner.errors import (
     reason,
 )
 from limner.io import check_output, write, write_view
+from limner.io.recipe import hash_of
 from limner.nn.devices import is_out_of_memory
 from limner.progress import Progress, Stop
 
@@ -56,6 +57,8 @@ class Made(NamedTuple):
     ----------
     code : int
         The exit code that a command for this picture alone would have.
+    sha256 : str or None
+        Of the file, if there is one.
     failure : str
         Why there is no picture, or empty.
     error : LimnerError or None
@@ -69,6 +72,7 @@ class Made(NamedTuple):
     """
 
     code: int
+    sha256: str | None = None
     failure: str = ""
     error: LimnerError | None = None
     seconds: float = 0.0
@@ -78,7 +82,7 @@ class Made(NamedTuple):
 
 
 def make(task: Task, console: Console) -> Made:
-    """Make one of several pictures. What the user or the picture is to blame for is not raised."""
+    """Make one of several pictures. Errors of the user or the picture are returned, not raised."""
     began = monotonic()
     output, name = task.job.output, printable(task.job.source)
     error: LimnerError | None = None
@@ -106,8 +110,9 @@ def make(task: Task, console: Console) -> Made:
     except Exception as raised:
         if not is_out_of_memory(raised):
             raise
-        code, text = FAILED, f"{name}: there is not enough memory; use a smaller picture"
-    return Made(code, text, error, monotonic() - began)
+        code, text = FAILED, f"{name}: there is not enough memory; use fewer --jobs"
+    sha256 = hash_of(output) if not text and output.is_file() else None
+    return Made(code, sha256, text, error, monotonic() - began)
 
 
 def make_one(

@@ -24,7 +24,7 @@ from limner.cli.picture import Made, Task, make
 from limner.errors import FAILED, printable
 from limner.progress import Progress
 
-_LOOK_EVERY = 0.2  # seconds between two looks at whether the user has pressed Ctrl-C
+_POLL_SECONDS = 0.2  # how often Ctrl-C is looked for
 
 
 class Processes:
@@ -61,7 +61,8 @@ class Processes:
 
     def submit(self, task: Task) -> "Future[Made]":
         """Let a process make a picture."""
-        # Processes ignore Ctrl-C from their first moment, because the terminal sends it to all.
+        # The terminal sends Ctrl-C to all. Processes ignore it from their first moment; on Windows,
+        # from the moment they are prepared.
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             return self._pool.submit(_make, task)
@@ -121,13 +122,13 @@ def make_all(
             task = (lost or waiting).popleft()
             begin(task)
             running[workers.submit(task)] = task
-        done, _ = wait(running, _LOOK_EVERY, FIRST_COMPLETED)
+        done, _ = wait(running, _POLL_SECONDS, FIRST_COMPLETED)
         for future in done:
             task = running.pop(future)
             if not isinstance(future.exception(), BrokenExecutor):
                 yield task, future.result()
             elif task.job.output in again:
-                yield task, Made(FAILED, _death(task))
+                yield task, Made(FAILED, failure=_death(task))
             else:
                 again.add(task.job.output)
                 lost.append(task)
@@ -135,7 +136,7 @@ def make_all(
 
 def _death(task: Task) -> str:
     name = printable(task.job.source)
-    return f"{name}: its process was ended, perhaps for lack of memory; use --jobs 1"
+    return f"{name}: its worker was ended, perhaps for lack of memory; use a smaller picture"
 
 
 class _WorkerConsole(Console):

@@ -116,11 +116,11 @@ class Pictures:
 
 
 def sample_batch(
-    pictures: Pictures, count: int, size: int, random: torch.Generator
+    pictures: Pictures, size: int, randoms: Sequence[torch.Generator]
 ) -> tuple[Tensor, Tensor]:
-    """Draw a batch: ink [count, 1, size, size] and colors [count, 3, size, size]."""
-    pairs = [pictures.sample(size, random) for _ in range(count)]
-    ink = [draw(rgb, drawing, random) for rgb, drawing in pairs]
+    """Draw a batch of N: ink [N, 1, size, size] and colors [N, 3, size, size]."""
+    pairs = [pictures.sample(size, random) for random in randoms]
+    ink = [draw(*pair, random) for pair, random in zip(pairs, randoms, strict=True)]
     return torch.cat(ink), torch.cat([rgb for rgb, _ in pairs])
 
 

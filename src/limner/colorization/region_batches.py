@@ -42,24 +42,20 @@ class Batch(NamedTuple):
     known: Tensor
 
 
-def sample(pictures: Pictures, count: int, size: int, random: torch.Generator) -> Batch:
-    """Draw a batch of `count` pictures, `size` pixels a side.
+def sample(pictures: Pictures, size: int, randoms: Sequence[torch.Generator]) -> Batch:
+    """Draw a batch of pictures, `size` pixels a side, each with random numbers of its own.
 
     About a third are scenes, unless the pictures come with their own drawings.
     The colors of every second picture are all hidden. Of the others, a few regions are known, as
     with hints, or a random share of them. A third of those pictures have their hues rotated, so
     that the network can know the colors only from the known ones.
     """
-    return join([_draw(pictures, size, random) for _ in range(count)])
-
-
-def join(batches: Sequence[Batch]) -> Batch:
-    """Make one batch of several with one drawing each."""
+    drawn = [_draw(pictures, size, random) for random in randoms]
     return Batch(
-        torch.cat([one.ink for one in batches]),
-        stack([one.tokens for one in batches]),
-        pad_sequence([one.rgb[0] for one in batches], batch_first=True),
-        pad_sequence([one.known[0] for one in batches], batch_first=True),
+        torch.cat([one.ink for one in drawn]),
+        stack([one.tokens for one in drawn]),
+        pad_sequence([one.rgb[0] for one in drawn], batch_first=True),
+        pad_sequence([one.known[0] for one in drawn], batch_first=True),
     )
 
 

@@ -167,21 +167,20 @@ def train_colorizer(
 
         def sample(step: int) -> Any:
             randoms = parallel.generators(seed, step, batch_size)
-            return recipe.join([recipe.sample(training_set, 1, size, one) for one in randoms])
+            return recipe.sample(training_set, size, randoms)
 
         following = executor.submit(sample, saved["step"])  # drawn while the network learns
         for step in range(saved["step"], steps):
             batch, following = following.result(), executor.submit(sample, step + 1)
             torch.manual_seed(seeding.step_seed(seed, step))  # for dropout
-            shared = cosine(step, steps)
-            losses = stage.step(*(part.to(torch_device) for part in batch), shared)
+            share = cosine(step, steps)
+            losses = stage.step(*(part.to(torch_device) for part in batch), share)
             losses = parallel.mean_of(losses)
             done = step + 1
             state = partial(_state, done, stage)
-            if done % save_every == 0 or done == steps:
+            if record.writes and (done % save_every == 0 or done == steps):
                 averaged = stage.averaged().eval()
-                if record.writes:
-                    _save(record.model, averaged, options)
+                _save(record.model, averaged, options)
                 record.log(done, losses | held_out.scores(recipe.color(averaged)))
                 record.write_samples(done, held_out.samples(recipe.color(averaged)))
                 record.save(state())
@@ -200,17 +199,14 @@ class _Recipe(NamedTuple):
     stage : callable
         From a network and a learning rate to the stage that trains it.
     sample : callable
-        Draws a batch: pictures, batch size, size, random numbers → what ``stage.step`` takes.
-    join : callable
-        From batches of one to one batch.
+        Draws a batch: pictures, size, random numbers for each → what ``stage.step`` takes.
     color : callable
         From a network to a function that colors ink [N, 1, H, W].
     """
 
     build: Callable[[dataset.Pictures], Any]
     stage: Callable[[Any, float], Any]
-    sample: Callable[[dataset.Pictures, int, int, torch.Generator], Any]
-    join: Callable[[list[Any]], Any]
+    sample: Callable[[dataset.Pictures, int, list[torch.Generator]], Any]
     color: Callable[[Any], Callable[[Tensor], Tensor]]
 
 
@@ -223,19 +219,13 @@ def _region_recipe(seed: int) -> _Recipe:
     def color(network: Colorizer) -> Callable[[Tensor], Tensor]:
         return partial(proposal.fill, network)
 
-    return _Recipe(build, RegionStage, region_batches.sample, region_batches.join, color)
+    return _Recipe(build, RegionStage, region_batches.sample, color)
 
 
 def _pixel_recipe(features: str | None) -> _Recipe:
     assert features is not None
     stage = partial(pix2pix.Sketch2ColorStage, features=features)
-    return _Recipe(
-        lambda _: pix2pix.UNet(),
-        stage,
-        dataset.sample_batch,
-        lambda batches: tuple(map(torch.cat, zip(*batches, strict=True))),
-        lambda network: network,
-    )
+    return _Recipe(lambda _: pix2pix.UNet(), stage, dataset.sample_batch, lambda network: network)
 
 
 def _check_combination(

@@ -66,10 +66,10 @@ def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> P
             return replace(picture, recipe=text_of(source))
     path, number = frames.split(source)
     with formats.opened(path) as (image, file):
-        count = frames.count(image)
         if number is not None:
-            if number > count:
-                raise InputError(f"{printable(source)}: the last frame is {count}; name that one")
+            last = frames.count(image)
+            if number > last:
+                raise InputError(f"{printable(source)}: the last frame is {last}; name that one")
             image.seek(number - 1)
         _check_size(image, printable(source), allow_huge)
         # also for what a decoder makes on its way, such as the tiles of a TIFF
@@ -85,7 +85,7 @@ def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> P
         loaded, lower = png16.gray_alpha(file, image) if is_gray_alpha else (image, lower)
         picture = _picture(loaded, os.fspath(source), sha256, native, lower)
         picture = replace(picture, recipe=text_of(image))
-        if number is not None or count == 1:
+        if number is not None or (count := frames.count(image)) == 1:
             return picture
         note = f"{printable(source)}: only the first of {count} frames is used"
         return replace(picture, notes=(*picture.notes, note))

@@ -84,13 +84,14 @@ class PatchIndex:
     def of(cls, sources: Sources, tick: Tick = do_nothing) -> "PatchIndex":
         """Describe the patches of sources, or return the index of the same ones from before.
 
-        Many photos are painted after one painting. See `similar_patches` for `tick`.
+        Many photos are painted after one painting: up to 256 MB of indices are kept for the next
+        one. See `similar_patches` for `tick`.
         """
         key = _fingerprint(sources)
         found = _kept.pop(key, None) or cls._made(sources, tick)
-        if found.bytes < _KEPT_BYTES / 2:  # then those of all levels fit
+        if found.nbytes < _KEPT_BYTES / 2:  # then those of all levels fit
             _kept[key] = found
-            while sum(index.bytes for index in list(_kept.values())) > _KEPT_BYTES:
+            while sum(index.nbytes for index in list(_kept.values())) > _KEPT_BYTES:
                 _kept.popitem(last=False)
         return found
 
@@ -108,10 +109,16 @@ class PatchIndex:
         return cls(sources, filters, keys, usable, similar, variance)
 
     @property
-    def bytes(self) -> int:
+    def nbytes(self) -> int:
         """The memory that it takes."""
-        parts = (self.sources.rgb, self.keys, self.usable, self.similar)
-        return sum(part.nbytes for part in parts)
+        of_sources = (
+            self.sources.rgb,
+            self.sources.guides,
+            self.sources.usable,
+            self.sources.owner,
+        )
+        parts = (*of_sources, self.filters, self.keys, self.usable, self.similar)
+        return sum(part.nbytes for part in parts if part is not None)
 
     def describe(self, target: Target) -> Tensor:
         """Describe the patches of a target, row by row: [h · w, D + G]."""

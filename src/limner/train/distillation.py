@@ -209,7 +209,7 @@ def train_features(
     """
     check_range("size", size, 32)
     check_training(learning_rate, steps=steps, batch_size=batch_size, save_every=save_every)
-    if parallel.count() > 1:
+    if parallel.world_size() > 1:
         raise OptionError("train features: runs in one process; start it without torchrun")
     torch_device = devices.pick(device)
     with seeding.preserved():

@@ -14,14 +14,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from limner.errors import LimnerError, OptionError
+from limner.errors import OptionError, PeerError, reason
 from limner.nn import seeding
+from limner.nn.devices import is_out_of_memory
 
-_PATIENCE = timedelta(minutes=30)  # the first process also measures and saves
-
-
-class PeerError(LimnerError):
-    """Another process of the training has ended."""
+_TIMEOUT = timedelta(minutes=30)  # the first process also measures and saves; the others wait
 
 
 def rank() -> int:
@@ -29,23 +26,33 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
-def count() -> int:
+def local_rank() -> int:
+    """Return the number of this process on its machine, from 0."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def world_size() -> int:
     """Return the number of processes."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def join() -> bool:
     """Wait for the other processes; return whether this call has joined them."""
-    if count() == 1 or dist.is_initialized():
+    if world_size() == 1 or dist.is_initialized():
         return False
-    backend = "gloo"
-    if torch.cuda.is_available():
+    backend, local, gpus = "gloo", local_rank(), torch.cuda.device_count()
+    if gpus:
+        if local >= gpus:
+            raise OptionError(f"--nproc-per-node: there are only {gpus} GPUs; start one for each")
         backend = "cpu:gloo,cuda:nccl"
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(local)
     try:
-        dist.init_process_group(backend, timeout=_PATIENCE)
+        dist.init_process_group(backend, timeout=_TIMEOUT)
     except (RuntimeError, ValueError) as error:
-        raise PeerError(f"the processes cannot reach each other ({error})") from error
+        raise PeerError(
+            f"the processes cannot reach each other ({reason(error)}); start them with torchrun, "
+            "or unset WORLD_SIZE for one process"
+        ) from error
     return True
 
 
@@ -62,9 +69,10 @@ def check_batch(batch_size: int) -> None:
     ------
     OptionError
     """
-    if batch_size % count():
+    if batch_size % world_size():
         raise OptionError(
-            f"--batch-size {batch_size}: must be a multiple of the number of processes, {count()}"
+            f"--batch-size {batch_size}: must be a multiple of {world_size()}, the number of "
+            "processes"
         )
 
 
@@ -73,13 +81,13 @@ def generators(seed: int, step: int, batch_size: int) -> list[torch.Generator]:
 
     An item is the same for any number of processes.
     """
-    items = range(rank(), batch_size, count())
+    items = range(rank(), batch_size, world_size())
     return [seeding.generator(seed, step * batch_size + item) for item in items]
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Give every process the mean of all their gradients."""
-    if count() == 1:
+    if world_size() == 1:
         return
     gradients = [one.grad for one in parameters if one.grad is not None]
     flat = mean(torch.cat([gradient.flatten() for gradient in gradients]))
@@ -90,11 +98,12 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 def mean(values: Tensor) -> Tensor:
     """Return the mean of a tensor over the processes."""
-    if count() == 1:
+    if world_size() == 1:
         return values
-    total = values.clone()
+    # neither gloo nor NCCL reduces on MPS
+    total = values.cpu() if values.device.type == "mps" else values.clone()
     _reduce(total)
-    return total / count()
+    return (total / world_size()).to(values.device)
 
 
 def mean_of(numbers: Mapping[str, float]) -> dict[str, float]:
@@ -105,10 +114,10 @@ def mean_of(numbers: Mapping[str, float]) -> dict[str, float]:
 
 def any_of(flag: bool) -> bool:
     """Whether a flag is true in any process."""
-    return flag if count() == 1 else bool(mean(torch.tensor(float(flag))) > 0)
+    return flag if world_size() == 1 else bool(mean(torch.tensor(float(flag))) > 0)
 
 
-def wait_for_first() -> None:
+def barrier() -> None:
     """Wait until every process is here."""
     any_of(False)
 
@@ -117,7 +126,9 @@ def _reduce(values: Tensor) -> None:
     try:
         dist.all_reduce(values)
     except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
         raise PeerError(
-            f"another of the {count()} processes has ended; start the same command with --resume "
-            "to continue from the last checkpoint"
+            f"another of the {world_size()} processes has ended; start the same command with "
+            "--resume to continue from the last checkpoint"
         ) from error

@@ -82,7 +82,8 @@ class Run:
         run/model.safetensors  the result
         run/samples/*.png      the same samples at every checkpoint
 
-    Of several processes that train together, only the first writes (`limner.train.parallel`).
+    Of several processes that train together (`limner.train.parallel`), only the first, for which
+    ``writes`` is true, may write.
 
     While it is open, torch's global random state belongs to the training; it is put back at the
     end.
@@ -141,14 +142,14 @@ class Run:
         self._shares: dict[str, float] = {}
         if isinstance(batch_size := self._options.get("batch_size"), int):
             parallel.check_batch(batch_size)
-            processes = parallel.count()
+            processes = parallel.world_size()
             self._shares = {"processes": processes, "batch_per_process": batch_size // processes}
         if parallel.join():
             self._on_exit.callback(parallel.leave)
         self.writes = parallel.rank() == 0
         if self.writes:
             self._prepare(resume=resume)
-        parallel.wait_for_first()
+        parallel.barrier()
 
     def _prepare(self, *, resume: bool) -> None:
         if resume:
@@ -290,8 +291,6 @@ class Run:
         A stage with numbers of its own has a log of another `name`. Each row also has the number of
         processes, and what each has of a batch.
         """
-        if not self.writes:
-            return
         numbers = {**numbers, **self._shares}
         log = self.folder / f"{name}.csv"
         new = not log.exists()
@@ -314,8 +313,6 @@ class Run:
 
     def write_samples(self, step: int, sheet: Tensor) -> None:
         """Write ``samples/<step>.png``, a sheet [1, 3, H, W] of pictures, whole or not at all."""
-        if not self.writes:
-            return
         path = self.folder / "samples" / f"{step:06d}.png"
         path.parent.mkdir(exist_ok=True)
         io.write(io.to_picture(sheet), path, overwrite=True)

@@ -160,14 +160,14 @@ def train_upscaler(
                 losses = stage.step(small.to(torch_device), large.to(torch_device), share)
                 losses = parallel.mean_of(losses)
                 done = step + 1
-                if done % save_every == 0 or done == last:
+                if record.writes and (done % save_every == 0 or done == last):
                     averaged = stage.averaged()
-                    if record.writes:
-                        _save(result, averaged, options)
+                    _save(result, averaged, options)
                     record.log(done, losses | held_out.scores(averaged.cpu()), name)
                     record.save(state())
                 record.report(name, done, total, state, loss=losses["loss"])
             network = stage.averaged()
+        parallel.barrier()  # until the files are written
         others = [record.folder / PERCEPTUAL_MODEL] if perceptual_steps else []
         return held_out.compare(record.model, *others)
 

@@ -105,7 +105,8 @@ class AugmentationShare:
         middle = parallel.mean((real.mean() + fake.mean()) / 2)
         sign = parallel.mean(torch.sign(real - middle).mean()).item()
         self._overfitting = 0.9 * self._overfitting + 0.1 * sign
-        step = len(real) * parallel.count() / FULL_RANGE * (1 if self._overfitting > TARGET else -1)
+        step = len(real) * parallel.world_size() / FULL_RANGE
+        step = step if self._overfitting > TARGET else -step
         self.share = min(1.0, max(0.0, self.share + step))
 
     def state_dict(self) -> dict[str, float]:

@@ -179,7 +179,7 @@ def train_painter(
         notes: list[str] = []
         while state.step < plan.steps and spent <= budget:
             # every process draws other latents
-            number = state.step * parallel.count() + parallel.rank()
+            number = state.step * parallel.world_size() + parallel.rank()
             torch.manual_seed(seeding.step_seed(seed, number))
             randoms = parallel.generators(seed, state.step, plan.batch_size)
             batch = torch.cat([dataset.batch(1, random) for random in randoms]).to(torch_device)
@@ -196,9 +196,10 @@ def train_painter(
                 continue
             if state.step % save_every == 0:
                 state.mark_good()
-            if is_due:
+            if is_due and record.writes:
                 notes += _save_checkpoint(record, state, evaluation, options, losses)
-                is_done |= stop_on_copies and state.scores["copies"] > COPIES
+            if is_due and stop_on_copies:
+                is_done |= parallel.any_of(state.scores.get("copies", 0.0) > COPIES)
             report("; ".join(notes), losses["loss"])
             notes = []
             if is_done or is_out_of_time:
@@ -291,15 +292,13 @@ def _save_checkpoint(
         "recipe": "recipes/painting.md",
         "training": options | {"steps": state.step},
     }
-    if record.writes:
-        painter.save(record.model, network, about)
+    painter.save(record.model, network, about)
     samples, generated = _generate(network, evaluation.seed)
     score = evaluation.evaluator.score(generated, seeding.generator(evaluation.seed, 0))
     state.scores = asdict(score) | {"real_kid": real.kid, "real_spread": real.spread}
     if score.kid < state.best:  # later pictures can be worse again
         state.best = score.kid
-        if record.writes:
-            painter.save(record.folder / "best.safetensors", network, about)
+        painter.save(record.folder / "best.safetensors", network, about)
     record.log(state.step, losses | state.scores)
     record.write_samples(state.step, contact_sheet(samples))
     record.save(state.state_dict())
