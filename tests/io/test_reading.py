@@ -179,6 +179,19 @@ def test_an_animation_gives_its_first_frame_and_says_so(tmp_path: Path) -> None:
     assert read.notes == (f"{tmp_path / 'a.gif'}: only the first of 3 frames is used",)
 
 
+def test_damage_to_later_pages_does_not_matter(tmp_path: Path) -> None:
+    pages = [Image.new("RGB", (8, 8), color) for color in ("red", "lime", "blue")]
+    path = tmp_path / "pages.tif"
+    pages[0].save(path)
+    first = path.stat().st_size
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    whole = path.read_bytes()
+    assert io.read(f"{path}#2").rgb[0, :, 0, 0].tolist() == [0, 1, 0]
+    for place in range(first, len(whole), 3):
+        path.write_bytes(whole[:place] + b"\xff" + whole[place + 1 :])
+        assert io.read(path).rgb[0, :, 0, 0].tolist() == [1, 0, 0]
+
+
 def test_a_mask_counts_transparent_parts_as_black() -> None:
     mask = io.to_mask(io.read(Image.new("RGBA", (2, 2), (0, 255, 0, 51))))
     assert mask.shape == (1, 1, 2, 2)
