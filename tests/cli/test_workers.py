@@ -234,7 +234,7 @@ def test_the_machine_is_shared_by_cores_and_memory(monkeypatch: pytest.MonkeyPat
     assert shared("colorize", 20, 10**6, size=8192) == (4, 2)  # a size that the network sees
     assert shared("sketch", 1, 100) == (1, 8) and shared("sketch", 3, 100) == (3, 2)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    assert shared("sketch", 20, 100) == (1, 2)
+    assert shared("sketch", 20, 100) == (2, 1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 256)
     assert shared("sketch", 200, 100) == (60, 4)
 

@@ -15,7 +15,7 @@ from limner.nn import devices
 # Memory of one picture, above what most commands need (docs/performance.md).
 _BASE, _PER_PIXEL = 0.8 * 2**30, 150
 _SHARE = 0.8  # of the memory of the machine
-_MIN_THREADS = 2  # for a picture: two make it nearly twice as fast (benchmarks/many.py)
+_MIN_THREADS = 2  # of a worker, on a machine with at least twice as many cores
 _MOST = 60  # workers; Windows allows 61
 # Bytes of a file per pixel: low, so that what is refused hardly fits.
 _FILE_BYTES, _SMALL_FILE_BYTES = 0.1, 0.02
@@ -72,7 +72,8 @@ def need(verb: str, sizes: Mapping[Job, int], options: Mapping[str, Any]) -> Nee
     if device.type != "cpu" or len(sizes) < 2:
         return Need(1, cores, memory)
     fitting = int(_SHARE * devices.memory(torch.device("cpu")) / memory)
-    workers = max(1, min(len(sizes), cores // _MIN_THREADS, fitting, _MOST))
+    most = cores if cores < 2 * _MIN_THREADS else cores // _MIN_THREADS
+    workers = max(1, min(len(sizes), most, fitting, _MOST))
     return Need(workers, max(1, cores // workers), memory)
 
 
