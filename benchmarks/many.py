@@ -32,9 +32,8 @@ def main() -> None:
         for name, (verb, rest, size) in COMMANDS.items():
             photos = crops(Path(folder, name, "photos"), count, size)
             out = Path(folder, name, "out")
-            loop = sum(
-                seconds([*verb, str(photo), *rest, "-o", f"{photo}.png"]) for photo in photos
-            )
+            line = [*rest, "-o", str(Path(folder, name, "alone.png")), "--overwrite"]
+            loop = sum(seconds([*verb, str(photo), *line]) for photo in photos)
             print(f"{name}, {count} pictures: a loop of commands {60 * count / loop:.1f} a minute")
             for jobs in (1, 2):
                 shutil.rmtree(out, ignore_errors=True)
