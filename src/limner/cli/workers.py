@@ -1,6 +1,6 @@
 """Processes that make pictures, each with its share of the cores.
 
-A process loads the networks once, and then makes one picture after the other.
+A process imports torch once, and then makes one picture after the other.
 """
 
 import io
