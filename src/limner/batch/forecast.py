@@ -16,10 +16,9 @@ from limner.nn import devices
 _BASE, _PER_PIXEL = 0.8 * 2**30, 150
 _SHARE = 0.8  # of the memory of the machine
 _MIN_THREADS = 2  # of a worker, on a machine with at least twice as many cores
-_MOST = 60  # workers; Windows allows 61
+MAX_WORKERS = 60  # Windows allows 61
 # Bytes of a file per pixel: low, so that what is refused hardly fits.
 _FILE_BYTES, _SMALL_FILE_BYTES = 0.1, 0.02
-_PAINTED = 1024  # pixels of the longest side that `stylize` gives a picture
 _SMALL_FILES = (".jpg", ".jpeg", ".webp", ".avif", ".pdf")
 _SOON = 2_000_000  # pixels: so few are done before workers have started; not by `stylize`
 
@@ -73,7 +72,7 @@ def need(verb: str, sizes: Mapping[Job, int], options: Mapping[str, Any]) -> Nee
         return Need(1, cores, memory)
     fitting = int(_SHARE * devices.memory(torch.device("cpu")) / memory)
     most = cores if cores < 2 * _MIN_THREADS else cores // _MIN_THREADS
-    workers = max(1, min(len(sizes), most, fitting, _MOST))
+    workers = max(1, min(len(sizes), most, fitting, MAX_WORKERS))
     return Need(workers, max(1, cores // workers), memory)
 
 
@@ -118,6 +117,8 @@ def check_disk(
 def _result_pixels(verb: str, size: int, options: Mapping[str, Any]) -> float:
     """Return about how many pixels the result of a picture has."""
     if verb == "stylize":
-        return float(options.get("size") or _PAINTED) ** 2 * 0.75
+        from limner.style.method import METHODS  # imported with the verb
+
+        return float(options.get("size") or METHODS["patches"].size) ** 2 * 0.75
     enlarged = options.get("scale") if verb == "upscale" else None
     return size * float(enlarged or 1) ** 2

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from limner import signature
+from limner.batch.forecast import MAX_WORKERS
 from limner.batch.plan import NAME, is_many, make_plan
 from limner.checks import check_range
 from limner.cli import outputs
@@ -85,7 +86,7 @@ def make_picture(
         Make the pictures of a folder on a Ray cluster: ray://HOST:10001, or auto for the cluster
         that RAY_ADDRESS names, or if there is none, one on this machine. Needs limner[ray].
     """
-    check_range("jobs", jobs, 1, 60)
+    check_range("jobs", jobs, 1, MAX_WORKERS)
     places = [option for option in signature.of(verb) if option.input]
     first = place_of_many(places)
     end = len(inputs) if first == len(places) - 1 else first + 1
@@ -120,7 +121,7 @@ def make_picture(
         )
     for option, given in (("--sheet", sheet), ("--cluster", cluster)):
         if given:
-            raise OptionError(f"{option}: is for the pictures of a folder; leave it out for one")
+            raise OptionError(f"{option}: is for the pictures of a folder; leave it out here")
     with Console(dry_run) as console:
         return make_one(
             verb,
