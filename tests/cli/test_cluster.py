@@ -64,6 +64,7 @@ def contents(name: str) -> dict[str, bytes]:
 def test_all_pictures_are_made_though_a_worker_and_a_machine_are_lost(machines: Any) -> None:
     save_photos(COUNT)
     command = [sys.executable, "-m", "limner", "sketch", "photos", "-o", "out"]
+    command += ["--upload", Path("there").absolute().as_uri()]
     with subprocess.Popen(
         [*command, "--cluster", "auto"],
         stdout=subprocess.PIPE,
@@ -87,7 +88,8 @@ def test_all_pictures_are_made_though_a_worker_and_a_machine_are_lost(machines: 
     assert len(set(workers())) >= 2
     assert main.main([*command[3:], "--jobs", "1"]) == 0  # nothing is left
     assert main.main(["sketch", "photos", "-o", "here", "--jobs", "1"]) == 0
-    assert contents("out") == contents("here")
+    assert contents("out") == contents("here") == contents("there")
+    assert not [path for path in Path("there").iterdir() if path.suffix != ".png"]
     assert not [path for path in Path("out").iterdir() if path.name.startswith(".")]
 
 
@@ -134,8 +136,9 @@ def test_without_ray_its_package_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (("0.0.1", True), rf"^--cluster: box has limner 0.0.1, and this machine {__version__}"),
-        ((__version__, False), "^--cluster: box does not see .*; mount it there"),
+        (("0.0.1", True, ""), rf"^--cluster: box has limner 0.0.1, and this machine {__version__}"),
+        ((__version__, False, ""), "^--cluster: box does not see .*; mount it there"),
+        ((__version__, True, "--upload s3://b: no"), r"^--cluster: on box: --upload s3://b: no$"),
         (ModuleNotFoundError("No module named 'limner'"), r"box cannot run limner \(No module"),
     ],
 )
@@ -151,7 +154,7 @@ def test_a_machine_that_does_not_fit_is_refused(
 
     closed = []
     box = {"Alive": True, "NodeID": "0" * 56, "NodeManagerAddress": "box", "Resources": {"CPU": 2}}
-    remote = SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda _: None))
+    remote = SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda *_: None))
     fake = SimpleNamespace(
         nodes=lambda: [{**box, "Alive": False}, box],
         remote=lambda _: remote,

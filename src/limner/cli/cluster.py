@@ -18,6 +18,7 @@ import torch
 
 from limner._version import __version__
 from limner.batch.forecast import Need
+from limner.batch.upload import Upload
 from limner.cli.console import Console
 from limner.cli.picture import Made, Task
 from limner.cli.workers import make_unseen
@@ -40,6 +41,8 @@ class Cluster:
         What one picture needs.
     most : int or None
         Most pictures at the same time; None for no limit.
+    upload : Upload or None
+        Where the machines copy the results.
 
     Raises
     ------
@@ -49,13 +52,15 @@ class Cluster:
         The cluster does not answer, has another version of limner, or does not see the files.
     """
 
-    def __init__(self, address: str, need: Need, most: int | None) -> None:
+    def __init__(
+        self, address: str, need: Need, most: int | None, upload: Upload | None = None
+    ) -> None:
         self._ray = _connect(address)
         self._most = most
         self._running: dict[Future[Made], Any] = {}
         try:
             machines = [one for one in self._ray.nodes() if one["Alive"] and _cores(one)]
-            self._check(machines)
+            self._check(machines, upload)
         except BaseException:
             self._ray.shutdown()
             raise
@@ -110,8 +115,8 @@ class Cluster:
         else:
             future.set_exception(BrokenExecutor(str(error)))
 
-    def _check(self, machines: list[Any]) -> None:
-        """Refuse machines that have another limner, or do not see our folder."""
+    def _check(self, machines: list[Any], upload: Upload | None) -> None:
+        """Refuse machines that have another limner, or do not reach our files."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         if not machines:
@@ -122,12 +127,12 @@ class Cluster:
             one["NodeManagerAddress"]: look.options(
                 num_cpus=0,
                 scheduling_strategy=NodeAffinitySchedulingStrategy(one["NodeID"], soft=False),
-            ).remote(folder)
+            ).remote(folder, upload)
             for one in machines
         }
         for name, answer in answers.items():
             try:
-                version, sees_folder = self._ray.get(answer, timeout=_CHECK_SECONDS)
+                version, sees_folder, refusal = self._ray.get(answer, timeout=_CHECK_SECONDS)
             except Exception as error:
                 raise LimnerError(
                     f"--cluster: {name} cannot run limner ({reason(error)[:200]}); install limner "
@@ -143,6 +148,8 @@ class Cluster:
                     f"--cluster: {name} does not see {printable(folder)}; mount it there under the "
                     "same name, or start limner in a folder that all machines share"
                 )
+            if refusal:
+                raise LimnerError(f"--cluster: on {name}: {refusal}")
 
 
 def _connect(address: str) -> Any:
@@ -205,9 +212,18 @@ def _cores(machine: Any) -> int:
     return int(machine["Resources"].get("CPU", 0))
 
 
-def _look(folder: str) -> tuple[str, bool]:
-    """On a machine of the cluster: return its version of limner, and whether it sees a folder."""
-    return __version__, Path(folder).is_dir()
+def _look(folder: str, upload: Upload | None) -> tuple[str, bool, str]:
+    """On a machine of the cluster: return its version of limner, and what it reaches.
+
+    That is whether it sees a folder, and why results cannot be uploaded, or an empty string.
+    """
+    refusal = ""
+    try:
+        if upload:
+            upload.check()
+    except LimnerError as error:
+        refusal = str(error)
+    return __version__, Path(folder).is_dir(), refusal
 
 
 def _make(task: Task, folder: str, threads: int) -> Made:

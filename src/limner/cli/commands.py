@@ -43,6 +43,7 @@ def make_picture(
     fail_fast: bool = False,
     jobs: int | None = None,
     cluster: str | None = None,
+    upload: str | None = None,
 ) -> int:
     """Make a picture with a verb and write it; return the exit code.
 
@@ -85,13 +86,20 @@ def make_picture(
     cluster : str
         Make the pictures of a folder on a Ray cluster: ray://HOST:10001, or auto for the cluster
         that RAY_ADDRESS names, or if there is none, one on this machine. Needs limner[ray].
+    upload : str
+        Also copy the results of a folder to a URL, such as s3://bucket/folder. Each picture is
+        copied as soon as it is made, by the process that made it.
     """
     check_range("jobs", jobs, 1, MAX_WORKERS)
+    if "://" in str(output):
+        raise OptionError(f"-o {output}: is a URL; name a folder here, and add --upload {output}")
     places = [option for option in signature.of(verb) if option.input]
     first = place_of_many(places)
     end = len(inputs) if first == len(places) - 1 else first + 1
     if from_ is not None and len(inputs) < len(places):  # the list has all the pictures
         end = first
+    elif first < len(inputs) < len(places) and not places[-1].several:
+        raise OptionError(f"{places[-1].name.upper()}: is missing; without --from, it is needed")
     words = list(map(str, inputs[first:end]))
     if places and (frames == "all" or is_many(words, str(output), from_)):
         plan = make_plan(
@@ -118,8 +126,9 @@ def make_picture(
             fail_fast=fail_fast,
             workers=jobs,
             cluster=cluster,
+            upload=upload,
         )
-    for option, given in (("--sheet", sheet), ("--cluster", cluster)):
+    for option, given in (("--sheet", sheet), ("--cluster", cluster), ("--upload", upload)):
         if given:
             raise OptionError(f"{option}: is for the pictures of a folder; leave it out here")
     with Console(dry_run) as console:

@@ -13,6 +13,7 @@ from limner.batch.forecast import Need
 from limner.batch.manifest import Manifest
 from limner.batch.plan import SHEET, Job
 from limner.batch.sheet import contact_sheet
+from limner.batch.upload import Upload
 from limner.checks import flag
 from limner.cli import outputs
 from limner.cli.console import Console, say
@@ -49,6 +50,7 @@ def make_many(
     fail_fast: bool,
     workers: int | None,
     cluster: str | None,
+    upload: str | None,
 ) -> int:
     """Make every picture of a plan; return the exit code.
 
@@ -64,7 +66,8 @@ def make_many(
             )
     if sheet:
         _check_sheet(folder, jobs, overwrite=overwrite)
-    left = _left(verb, options, folder, jobs, overwrite=overwrite)
+    target = None if upload is None else Upload(folder, upload)
+    left = _left(verb, options, folder, jobs, overwrite=overwrite, upload=upload)
     if len(left) < len(jobs):
         say(f"{len(jobs) - len(left)} of {len(jobs)} pictures are done already")
     for job, _ in left:
@@ -77,19 +80,22 @@ def make_many(
             about = {"inputs": list(map(str, job.inputs)), "output": str(job.output)}
             print(dumps(about) if json else f"{job.source} -> {job.output}")
         return DONE
+    if target and (left or sheet):
+        target.check()
     # a cluster has devices of its own
     need = forecast.need(verb.__name__, sizes, {**options, "device": "cpu"} if cluster else options)
     if workers is None and cluster is None:
         is_soon_done = forecast.is_soon_done(verb.__name__, list(left_sizes.values()))
         workers = 1 if is_soon_done else need.workers
-    tasks = [Task(verb, options, job, key, keep_exif, json) for job, key in left]
+    tasks = [Task(verb, options, job, key, keep_exif, json, target) for job, key in left]
     with Manifest(folder, verb.__name__) as record, Console() as console:
         console.count = len(tasks)
         made = _make_all(tasks, need, workers, cluster, console, record)
         with closing(made) as results:
             codes, failures = _follow(results, console, record, fail_fast=fail_fast)
         if sheet and not console.asked_to_stop:
-            _write_sheet(folder, [job.output for job in jobs if job.output.is_file()], json=json)
+            finished = [job.output for job in jobs if job.output.is_file()]
+            _write_sheet(folder, finished, target, json=json)
     if console.asked_to_stop:
         done = console.done - failures
         say(f"interrupted: {done} of {len(tasks)} are made; the same command makes the rest")
@@ -153,10 +159,14 @@ def _check_sheet(folder: Path, jobs: Sequence[Job], *, overwrite: bool) -> None:
         check_place(path, overwrite=overwrite or is_own)
 
 
-def _write_sheet(folder: Path, pictures: Sequence[Path], *, json: bool) -> None:
+def _write_sheet(
+    folder: Path, pictures: Sequence[Path], target: Upload | None, *, json: bool
+) -> None:
     path = folder / SHEET
     if pictures:
         write(contact_sheet(pictures), path, overwrite=True)
+        if target:
+            target.copy([path])
         print(dumps({"sheet": str(path)}) if json else path, flush=True)
 
 
@@ -174,7 +184,7 @@ def _make_all(
         record.begin(task.job, task.key)
 
     if tasks and (cluster or min(len(tasks), count or 1) > 1):
-        with _workers(cluster, need, count, len(tasks)) as workers:
+        with _workers(cluster, need, count, tasks) as workers:
             for task, made in make_all(tasks, workers, console, begin):
                 print(made.printed, end="", flush=True)
                 for line in made.said.splitlines():
@@ -194,13 +204,13 @@ def _make_all(
 
 
 def _workers(
-    cluster: str | None, need: Need, count: int | None, tasks: int
+    cluster: str | None, need: Need, count: int | None, tasks: Sequence[Task]
 ) -> "Processes | Cluster":
     if cluster is None:
-        return Processes(min(count or 1, tasks), need.threads)
+        return Processes(min(count or 1, len(tasks)), need.threads)
     from limner.cli.cluster import Cluster
 
-    return Cluster(cluster, need, count)
+    return Cluster(cluster, need, count, tasks[0].upload)
 
 
 def _is_of_the_command(failure: Made, before: Sequence[Made], console: Console) -> bool:
@@ -217,6 +227,7 @@ def _left(
     jobs: Sequence[Job],
     *,
     overwrite: bool,
+    upload: str | None,
 ) -> list[tuple[Job, str]]:
     """Return the jobs that are not done, with the keys of their results.
 
@@ -247,7 +258,8 @@ def _left(
                 raise OutputError(
                     f"{printable(path)}: is one of the pictures to read; name another folder"
                 )
-        key = manifest.key_of(verb.__name__, job.inputs, options)
+        decisive = options if upload is None else {**options, "upload": upload}
+        key = manifest.key_of(verb.__name__, job.inputs, decisive)
         entry = made.get(job.output.relative_to(folder).as_posix(), {})
         if not overwrite and job.output.is_file() and manifest.is_finished(entry, key):
             continue

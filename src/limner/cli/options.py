@@ -94,6 +94,7 @@ _GROUPS = {
         "save_every",
         "sheet",
         "teacher",
+        "upload",
         "when_done",
     ),
 }
@@ -119,17 +120,18 @@ def command(verb: Callable[..., object], run: Callable[..., int]) -> Callable[..
 
     def called(*inputs: object, **given: object) -> int:
         own = {option.name: given.pop(option.name) for option in of_run if option.name in given}
+        inputs = tuple(one for one in inputs if one is not None)
         which = [*takes_picture, *takes_picture[-1:] * len(inputs)]  # the last may be repeated
         values = [_text(one) if path else one for one, path in zip(inputs, which, strict=False)]
         options = {n: _text(value) if n in pictures else value for n, value in given.items()}
         return run(verb, values, options, **own)
 
     places = [option for option in of_verb if option.input]
-    if (
-        any(option.name == "from_" for option in of_run)
-        and place_of_many(places) == len(places) - 1
-    ):
-        places[-1] = replace(places[-1], several=True)  # several pictures, one after the other
+    if any(option.name == "from_" for option in of_run) and not places[-1].several:
+        if place_of_many(places) == len(places) - 1:  # several pictures, one after the other
+            places[-1] = replace(places[-1], several=True)
+        else:  # with --from, the list has the pictures
+            places[-1] = replace(places[-1], default=None)
     others = [option for option in (*of_run, *of_verb) if not option.input]
     others.sort(key=lambda option: option.name != "output")  # first in its group: it is required
     makes_pictures = any(option.name == "overwrite" for option in of_run)

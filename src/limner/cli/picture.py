@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from limner.batch.plan import Job
+from limner.batch.upload import Upload
 from limner.cli import outputs
 from limner.cli.console import Console, say
 from limner.errors import (
@@ -40,6 +41,8 @@ class Task(NamedTuple):
         Identifies the result in the manifest.
     keep_exif, json : bool
         As in `make_one`.
+    upload : Upload or None
+        Where to copy the result.
     """
 
     verb: Callable[..., Any]
@@ -48,6 +51,7 @@ class Task(NamedTuple):
     key: str
     keep_exif: bool
     json: bool
+    upload: Upload | None = None
 
 
 class Made(NamedTuple):
@@ -86,6 +90,7 @@ def make(task: Task, console: Console) -> Made:
     began = monotonic()
     output, name = task.job.output, printable(task.job.source)
     error: LimnerError | None = None
+    sha256: str | None = None
     try:
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
@@ -103,6 +108,10 @@ def make(task: Task, console: Console) -> Made:
             json=task.json,
         )
         text = ""
+        if output.is_file():
+            sha256 = hash_of(output)
+            if task.upload:
+                task.upload.copy(_written(task, task.upload.folder))
     except LimnerError as raised:
         code, text, error = FAILED, str(raised), raised
         if name not in text and not text.startswith("-"):
@@ -111,8 +120,18 @@ def make(task: Task, console: Console) -> Made:
         if not is_out_of_memory(raised):
             raise
         code, text = FAILED, f"{name}: there is not enough memory; use fewer --jobs"
-    sha256 = hash_of(output) if not text and output.is_file() else None
     return Made(code, sha256, text, error, monotonic() - began)
+
+
+def _written(task: Task, folder: Path) -> list[Path]:
+    """Return the files of a task in a folder: the picture, and those beside it."""
+    job = task.job
+
+    def place(name: str) -> Path:
+        return outputs.beside(job.output, name)
+
+    beside = outputs.side_files(task.verb, job.inputs, task.options, place).values()
+    return [one for one in (job.output, *beside) if one.is_relative_to(folder) and one.is_file()]
 
 
 def make_one(
