@@ -48,7 +48,6 @@ def train_painter(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     time_budget: str | None = None,
-    max_hours: float | None = None,
     stop_on_copies: bool = False,
     seed: int = 0,
     device: str = "auto",
@@ -100,9 +99,6 @@ def train_painter(
     time_budget : str
         Finish after this total time, such as ``30m`` or ``2h``. Time before ``--resume`` counts
         too. Default: no limit.
-    max_hours : float
-        Stop this run after this many hours, above 0. Use ``--resume`` to continue it later.
-        Default: no limit.
     stop_on_copies : bool
         Stop as soon as the pictures become copies of the training pictures. Otherwise a warning is
         printed.
@@ -137,10 +133,7 @@ def train_painter(
     plan = _plan(preset, loss, penalty, augment, steps, batch_size, learning_rate)
     check_choice("resolution", str(resolution), map(str, SIZES))
     check_training(save_every=save_every)
-    if max_hours is not None and not 0 < max_hours < math.inf:
-        raise OptionError(f"--max-hours {max_hours:g}: must be above 0")
     budget = math.inf if time_budget is None else to_seconds("time_budget", time_budget)
-    call_budget = math.inf if max_hours is None else 3600 * max_hours
     torch_device = devices.pick(device)
     check_folder(run, resume=resume)
     size = training_size(folder, resolution, aspect)
@@ -189,8 +182,7 @@ def train_painter(
             state.step += 1
             state.seconds = spent + record.seconds
             is_done = state.step == plan.steps or parallel.any_of(state.seconds > budget)
-            is_out_of_time = parallel.any_of(record.seconds > call_budget)
-            is_due = is_done or is_out_of_time or state.step % save_every == 0
+            is_due = is_done or state.step % save_every == 0
             if _has_diverged(losses, state, check_weights=is_due):
                 notes.append(_fall_back(state, plan.learning_rate))
                 continue
@@ -202,7 +194,7 @@ def train_painter(
                 is_done |= parallel.any_of(state.scores.get("copies", 0.0) > COPIES)
             report("; ".join(notes), losses["loss"])
             notes = []
-            if is_done or is_out_of_time:
+            if is_done:
                 break
         return state.scores
 
