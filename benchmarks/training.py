@@ -9,7 +9,6 @@ the times of steps relative to those in float32 without any of it, in one run.
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from statistics import median
 from typing import TypeVar
 
@@ -23,7 +22,7 @@ from limner.train.optim import muon_and_adam, optimizer_step
 from limner.upscaling.compact import SHAPES, Compact
 from limner.upscaling.stages import PixelStage
 
-STEPS = 5  # timed, after two that do not count
+STEPS = 9  # timed, after two that do not count
 Step = Callable[[], object]
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -36,15 +35,18 @@ def main() -> None:
         ("upscaler, fast", upscaler),
         ("beautifier, its predictor", predictor),
     ):
-        plain = seconds(make, device)
-        print(f"{name}: {1000 * plain:.0f} ms", end="", flush=True)
-        shares = {
-            "channels_last": seconds(make, device, last=True) / plain,
-            "torch.compile": seconds(make, device, compiled=True) / plain,
+        torch.manual_seed(0)
+        steps = {
+            "plain": make(device, last=False, compiled=False),
+            "channels_last": make(device, last=True, compiled=False),
+            "torch.compile": make(device, last=False, compiled=True),
         }
         if make is not predictor:  # its fill of the squares is not written for mixed types
-            shares["bfloat16"] = seconds(make, device, half=True) / plain
-        print("".join(f", {what} {share:.2f}" for what, share in shares.items()))
+            steps["bfloat16"] = in_bfloat16(make(device, last=False, compiled=False), device)
+        taken = seconds(steps, device)
+        plain = taken.pop("plain")
+        shares = "".join(f", {what} {taken_by / plain:.2f}" for what, taken_by in taken.items())
+        print(f"{name}: {1000 * plain:.0f} ms{shares}", flush=True)
 
 
 def colorizer(device: torch.device, last: bool, compiled: bool) -> Step:
@@ -84,25 +86,27 @@ def placed(network: Network, device: torch.device, last: bool) -> Network:
     return network
 
 
-def seconds(
-    make: Callable[[torch.device, bool, bool], Step],
-    device: torch.device,
-    *,
-    last: bool = False,
-    half: bool = False,
-    compiled: bool = False,
-) -> float:
-    """Return the median time of a step."""
-    torch.manual_seed(0)
-    step, times = make(device, last, compiled), []
-    for _ in range(STEPS + 2):
-        began = time.perf_counter()
-        with torch.autocast(device.type, torch.bfloat16) if half else nullcontext():
+def in_bfloat16(step: Step, device: torch.device) -> Step:
+    """Let a step compute in mixed precision."""
+
+    def called() -> None:
+        with torch.autocast(device.type, torch.bfloat16):
             step()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - began)
-    return median(times[2:])
+
+    return called
+
+
+def seconds(steps: dict[str, Step], device: torch.device) -> dict[str, float]:
+    """Return the median time of each step; they take turns, so that all see the same machine."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(STEPS + 2):
+        for name, step in steps.items():
+            began = time.perf_counter()
+            step()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            times[name].append(time.perf_counter() - began)
+    return {name: median(taken[2:]) for name, taken in times.items()}
 
 
 if __name__ == "__main__":
