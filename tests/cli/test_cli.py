@@ -31,6 +31,7 @@ from limner.io import Source
 from limner.io.openraster import Layers, Saved
 from limner.nn import features, weights
 from limner.progress import OnStep, Progress, silent
+from limner.upscaling import realesrgan
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -326,7 +327,7 @@ def test_models(run: Run, compact: Path, monkeypatch: pytest.MonkeyPatch, folder
     code, out, _ = run("models")
     assert code == 0 and "not downloaded" in out
     names = [line.split()[0] for line in out.splitlines() if not line.startswith(" ")]
-    assert names == ["name", "compact", "vgg16", "vgg19"]
+    assert names == ["name", "compact", "vgg16", "vgg19", *realesrgan.FILES]
     found = {one["name"]: one for one in json.loads(run("models --json")[1])}
     assert found["compact"]["kind"] == "features" and found["compact"]["megabytes"] > 1
     assert found["vgg19"]["megabytes"] is None

@@ -184,7 +184,8 @@ def models(*, json: bool = False) -> int:
     table = Table("name", "kind", "license", "MB", box=None, pad_edge=False)
     table.add_column("recipe, or file", overflow="fold")
     for one in weights:
-        size = f"{one['megabytes']:.1f}" if one["megabytes"] else "not downloaded"
+        missing = "not installed" if one["kind"] == "upscaler" else "not downloaded"
+        size = f"{one['megabytes']:.1f}" if one["megabytes"] else missing
         columns = [one[column] for column in ("name", "kind", "license")]
         table.add_row(*columns, size, one["recipe"] or one["path"])
     Console(markup=False, highlight=False).print(table)
@@ -192,10 +193,11 @@ def models(*, json: bool = False) -> int:
 
 
 def _weights() -> list[dict[str, Any]]:
-    """Describe every weights file: shipped ones by their metadata, VGG by its name."""
+    """Describe every weights file: shipped ones by their metadata, others by their names."""
     import torch
 
     from limner.nn import features, weights
+    from limner.upscaling import realesrgan
 
     cache = Path(torch.hub.get_dir(), "checkpoints")
     paths = {path.stem: path for path in sorted(weights.SHIPPED.glob("*.safetensors"))}
@@ -208,4 +210,10 @@ def _weights() -> list[dict[str, Any]]:
         columns = {key: about.get(key, "") for key in ("kind", "license", "recipe")}
         size = path.stat().st_size / 1e6 if path.is_file() else None
         found.append({"name": name, **columns, "path": str(path), "megabytes": size})
+    columns = {"kind": "upscaler", "license": realesrgan.LICENSE, "recipe": ""}
+    for name in realesrgan.FILES:
+        file = realesrgan.locate(name)
+        size = file.with_suffix(".bin").stat().st_size / 1e6 if file else None
+        where = str(file or realesrgan.INSTALL)
+        found.append({"name": name, **columns, "path": where, "megabytes": size})
     return found

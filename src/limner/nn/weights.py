@@ -30,6 +30,8 @@ WRAPPERS = ("params_ema", "params", "state_dict")
 
 # What safetensors and torch raise on files that are cut off or of another kind.
 _DAMAGED = (SafetensorError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError)
+_POINTER = b"version https://git-lfs"
+_PICKLED = (b"PK", b"\x80")  # how files of torch begin: a zip archive, or a pickle
 _RENAMED = {"licence": "license"}  # metadata keys of files written before 0.2
 
 
@@ -55,10 +57,18 @@ def read(path: Path) -> dict[str, Tensor]:
     if not os.path.isfile(path):  # noqa: PTH113 - never raises, however odd the name
         raise WeightsError(f"{path}: there is no such weights file; check its name and folder")
     try:
+        with path.open("rb") as opened:
+            begin = opened.read(len(_POINTER))
+        if begin == _POINTER:
+            raise WeightsError(
+                f"{path}: is a pointer of Git LFS, not the weights; get them with git lfs pull"
+            )
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
                 # copies: a tensor that is mapped to the file keeps Windows from replacing it
                 state = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        elif not begin.startswith(_PICKLED):
+            raise ValueError("not a pickle")
         else:
             with warnings.catch_warnings():  # about old pickles: we have our own message
                 warnings.simplefilter("ignore")
@@ -68,7 +78,9 @@ def read(path: Path) -> dict[str, Tensor]:
             f"{path}: holds more than tensors and could run code, so limner does not open it; "
             "check that it is a weights file, or use a .safetensors file"
         ) from error
-    except (OSError, *_DAMAGED) as error:
+    except WeightsError:
+        raise
+    except Exception as error:  # a damaged pickle can raise anything
         raise WeightsError(
             f"{path}: is damaged, or not a weights file; download or copy it again"
         ) from error

