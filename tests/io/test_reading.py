@@ -282,7 +282,7 @@ def test_native_is_as_ever_without_an_rgb_profile_of_its_own(tmp_path: Path) -> 
 def test_it_is_what_littlecms_says(tmp_path: Path) -> None:
     swapped = reading.srgb_profile().replace(b"rXYZ", b"tXYZ", 1)
     swapped = swapped.replace(b"gXYZ", b"rXYZ", 1).replace(b"tXYZ", b"gXYZ", 1)
-    rgba = np.dstack((noise(), noise(channels=1)))
+    rgba = np.dstack((noise(), noise(channels=1) | 1))  # visible everywhere
     Image.fromarray(rgba).save(tmp_path / "a.png", icc_profile=swapped)
     read = io.read(tmp_path / "a.png")
     np.testing.assert_allclose(pixels(read), noise()[..., [1, 0, 2]] / 255, atol=1.5 / 255)
@@ -383,7 +383,9 @@ def test_rounding_is_to_the_nearest() -> None:
 def test_a_picture_survives_the_whole_way(
     tmp_path_factory: pytest.TempPathFactory, array: np.ndarray
 ) -> None:
-    read = io.read(Image.fromarray(array))
+    if array.shape[-1] == 4:
+        array = array | [0, 0, 0, 1]  # visible everywhere
+    read = io.read(Image.fromarray(array.astype(np.uint8)))
     made = io.to_picture(read.rgb, read.alpha)
     np.testing.assert_array_equal(np.asarray(made), array)
     path = tmp_path_factory.getbasetemp() / "whole.png"

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from limner.errors import InputError, printable
 from limner.io import formats, frames, png16
+from limner.io.bleeding import bleed
 from limner.io.formats import srgb_profile
 from limner.io.picture import Picture, Source
 from limner.io.recipe import text_of
@@ -35,7 +36,8 @@ def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> P
 
     An embedded color profile is converted to sRGB (relative colorimetric, with black point
     compensation). The conversion has 8 bits, so 16-bit color is read at 8 bits. 16-bit gray keeps
-    its depth. 32-bit gray is divided by 65535, and larger values are clipped to white.
+    its depth. 32-bit gray is divided by 65535, and larger values are clipped to white. Fully
+    transparent pixels get the colors around them.
 
     Parameters
     ----------
@@ -122,6 +124,7 @@ def _picture(
         rgb, alpha = _deep_gray(image, profile, shown, notes)
         if lower is not None:
             alpha = torch.from_numpy(np.array(lower, np.float32) / 65535)[None, None]
+        rgb = rgb if alpha is None else bleed(rgb, alpha)
         return Picture(rgb, alpha, name, sha256, dpi, exif, None, True, tuple(notes))
     if image.mode in ("La", "RGBa"):  # premultiplied alpha
         image = image.convert(image.mode.upper())
@@ -136,6 +139,7 @@ def _picture(
             alpha = (alpha * 256 + _tensor(lower.getchannel("A"))) / 257
     own = profile if native and profile != srgb_profile() else None
     deep = native and lower is not None
+    rgb = rgb if alpha is None else bleed(rgb, alpha)
     return Picture(rgb, alpha, name, sha256, dpi, exif, own, deep, tuple(notes))
 
 
