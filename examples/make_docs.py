@@ -273,12 +273,17 @@ def upscale() -> None:
             "--quality best --detail 1",
             kept("upscale-detail", limner.upscale, small, quality="best", detail=1),
         ),
+        (
+            "--model realesrgan",
+            kept("upscale-realesrgan", limner.upscale, small, model="realesrgan"),
+        ),
+        ("the photo itself", photo),
     )
     parts = []
     for text, picture in shown:
         part = picture.crop((784, 336, 1008, 484))
         parts.append((text, part.resize((672, 444), Image.Resampling.NEAREST)))
-    sheet("upscale", parts[:2], parts[2:])
+    sheet("upscale", parts[:3], parts[3:])
     placed = []
     for fit in ("fit", "fill", "pad"):
         made = kept(f"print-{fit}", limner.upscale, photo, print_="20x20cm", dpi=100, fit=fit)

@@ -30,7 +30,11 @@ MANY = 600  # words that a guide has at least
 LIGHT = 4.5e6  # bytes of all pictures of the documentation; half are the gallery, at 1024 px
 
 # Options that make a command of the documentation small enough for a test.
-SMALL = {"stylize": {"--size": "128", "--steps": "4"}, "upscale --print": {"--dpi": "40"}}
+SMALL = {
+    "stylize": {"--size": "128", "--steps": "4"},
+    "upscale --print": {"--dpi": "40"},
+    "upscale --width": {"--width": "90"},
+}
 # Files that a page takes for granted, beside those that every page can use.
 _FOLDERS = ("album/sub/one.jpg", "album/two.jpg", "cat.jpg", "dog.jpg", "near/a.jpg", "far/a.jpg")
 OWN_FILES = {"docs/printing.md": ("painted.png",), "docs/folders.md": _FOLDERS}

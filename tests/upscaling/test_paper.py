@@ -110,6 +110,22 @@ def test_size_without_paper(options: dict[str, Any], size: tuple[int, int]) -> N
     assert found == Size(size[0] / 10, size, size, 0)
 
 
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ({"width": 15}, (21, 15)),  # of 21.4
+        ({"height": 15}, (15, 10)),  # of 10.5, rounded to even
+        ({"width": 28, "height": 15}, (15, 10)),
+        ({"width": 14, "height": 40}, (20, 14)),
+        ({"width": 3}, (4, 3)),  # smaller, too
+        ({"width": 28}, (40, 28)),
+    ],
+)
+def test_size_in_pixels(options: dict[str, Any], size: tuple[int, int]) -> None:
+    found = planned((10, 7), **options)
+    assert found.picture == found.sheet == size and found.bleed == 0
+
+
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize("depth", [torch.uint8, torch.uint16])
 def test_a_picture_is_centered(depth: torch.dtype, turned: bool) -> None:
@@ -196,6 +212,19 @@ def test_suggestions_work_for_a_fractional_scale() -> None:
         ({"fit": "fill"}, "--fit fill: has no effect without --print"),
         ({"bleed": "3mm"}, "--bleed 3mm: has no effect without --print"),
         ({"scale": 2, "print_": "1x1in"}, "--scale and --print: both set the size"),
+        ({"scale": 2, "width": 90}, "--scale and --width: both set the size; give only one"),
+        ({"height": 9, "print_": "1x1in"}, "--print and --height: both set the size"),
+        ({"width": 0}, "--width 0: must be at least 1"),
+        (
+            {"width": 300},
+            "--width 300: the picture would become 5.0 times larger, more than 4; use --width 240, "
+            "or --max-scale 5",
+        ),
+        (
+            {"height": 2000, "width": 3000},
+            "--height 2000: the picture would become 50.0 times larger, more than 4; use --height "
+            "160",
+        ),
         ({"print_": "1x1in", "bleed": "-3mm"}, "--bleed '-3mm': must be a length above 0"),
     ],
 )

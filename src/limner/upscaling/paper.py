@@ -27,6 +27,8 @@ class SizeOptions:
     fit: str
     bleed: float | str | None
     max_scale: float
+    width: int | None = None
+    height: int | None = None
 
     @property
     def bleed_meters(self) -> float:
@@ -47,13 +49,18 @@ class SizeOptions:
                 f"--scale {self.scale:.10g}: must be above 1 and at most {self.max_scale:.10g}, "
                 "the limit that --max-scale sets"
             )
+        check_range("width", self.width, 1)
+        check_range("height", self.height, 1)
+        own = {"--scale": self.scale, "--print": self.print_}
+        own |= {"--width": self.width, "--height": self.height}
+        given = [name for name, value in own.items() if value is not None]
+        if len(given) > 1 and given != ["--width", "--height"]:
+            raise OptionError(f"{given[0]} and {given[1]}: both set the size; give only one")
         check_range("dpi", self.dpi, MIN_DPI, MAX_DPI)
         check_choice("fit", self.fit, FITS)
         if self.print_ is None:
             self._check_without_paper()
             return
-        if self.scale is not None:
-            raise OptionError("--scale and --print: both set the size; give only one")
         to_paper("print", self.print_)
         if self.bleed_meters > MAX_BLEED:
             raise OptionError(f"--bleed {self.bleed}: must be at most {MAX_BLEED * 100:g}cm")
@@ -99,8 +106,11 @@ def plan(size: tuple[int, int], options: SizeOptions) -> Size:
     Raises
     ------
     OptionError
-        The picture is too small for the paper, or the bleed would cut off all of it.
+        The picture is too small for the paper, the width or the height, or the bleed would cut off
+        all of it.
     """
+    if options.width is not None or options.height is not None:
+        return _of_pixels(size, options)
     if options.print_ is None:
         scale = options.scale
         factor = min(DEFAULT_SCALE, options.max_scale) if scale is None else scale
@@ -121,6 +131,26 @@ def plan(size: tuple[int, int], options: SizeOptions) -> Size:
             "--fit fill or pad"
         )
     return Size(factor, picture, picture if options.fit == "fit" else sheet, bleed)
+
+
+def _of_pixels(size: tuple[int, int], options: SizeOptions) -> Size:
+    """Compute the size of a result that has a width or a height, or fits into both."""
+    wanted = {"--height": options.height, "--width": options.width}
+    ratios = {
+        name: (pixels / side, pixels, side)
+        for (name, pixels), side in zip(wanted.items(), size, strict=True)
+        if pixels is not None
+    }
+    name, (factor, pixels, side) = min(ratios.items(), key=lambda one: one[1])
+    if factor > options.max_scale:
+        remedy = f"use {name} {math.floor(side * options.max_scale)}"
+        remedy += f", or --max-scale {math.ceil(factor)}" if factor <= MAX_SCALE else ""
+        raise OptionError(
+            f"{name} {pixels}: the picture would become {factor:.1f} times larger, more than "
+            f"{options.max_scale:g}; {remedy}"
+        )
+    height, width = (max(1, round(length * factor)) for length in size)
+    return Size(factor, (height, width), (height, width))
 
 
 def _on_paper(

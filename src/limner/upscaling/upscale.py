@@ -32,6 +32,8 @@ def upscale(
     picture: Source,
     *,
     scale: float | None = None,
+    width: int | None = None,
+    height: int | None = None,
     print_: str | None = None,
     dpi: float = DEFAULT_DPI,
     fit: Literal["fit", "fill", "pad"] = "fit",
@@ -57,6 +59,11 @@ def upscale(
     scale : float
         How many times larger each side becomes, above 1. Default: 4, or the value of
         ``--max-scale`` if that is lower.
+    width : int
+        Width of the result in pixels, instead of ``--scale``. With ``--height`` too, the result
+        fits into both, and keeps its shape.
+    height : int
+        Height of the result in pixels, instead of ``--scale``.
     print_ : str
         Make the picture as large as this paper instead: width x height, as in 60x40cm or 24x16in.
         Default: no paper.
@@ -121,7 +128,7 @@ def upscale(
     check_choice("quality", quality, QUALITIES)
     check_range("detail", detail, 0, 1)
     _check_networks(quality, detail, model, inventive)
-    size_options = SizeOptions(scale, print_, dpi, fit, bleed, max_scale)
+    size_options = SizeOptions(scale, print_, dpi, fit, bleed, max_scale, width, height)
     size_options.check()
     torch_device = devices.pick(device)
 
@@ -143,6 +150,7 @@ def upscale(
         "inventive": inventive,
         "color_lock": color_lock,
         "allow_huge": allow_huge,
+        **{name: value for name, value in (("width", width), ("height", height)) if value},
     }
     own_weights = {name for name in (model, inventive) if name and networks} - {*realesrgan.FILES}
     hashes = {name: weights.sha256(Path(name)) for name in own_weights}
