@@ -372,6 +372,7 @@ def test_another_profile_and_its_values_are_kept(tmp_path: Path, model: str) -> 
 def test_16_bits_are_kept(tmp_path: Path, doubling: str, channels: int, lock: bool) -> None:
     """Of gray, color, and color with alpha, through two passes."""
     values = np.random.default_rng(1).integers(0, 65536, (9, 7, channels), dtype=np.uint16)
+    values[..., 3:] |= 2**15  # visible everywhere
     large = upscale(from_disk(tmp_path, values), model=doubling, scale=4, color_lock=lock)
     expected = (values.repeat(3, 2) if channels == 1 else values[..., :3]).repeat(4, 0).repeat(4, 1)
     deep = deep_of(large)
