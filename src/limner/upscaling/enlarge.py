@@ -15,6 +15,7 @@ MIN_TILE = 32  # pixels
 DEFAULT_TILE = 256  # pixels; tiles that fit into the CPU's caches are fastest
 _LOCK_RADIUS = 2  # pixels of the input on each side over which color differences are averaged
 _LOCK_PASSES = 3
+LOCK_MARGIN = (_LOCK_RADIUS + 1) * _LOCK_PASSES  # pixels of the input that it looks at on each side
 
 # Called with the tiles done, their total, a note for the user (or ""), and the picture so far.
 OnTile = Callable[[int, int, str, TileBlender | None], None]
@@ -74,7 +75,7 @@ def _enlarge_once(
     height, width = images.size_of(rgb)
     scale, feather = network.scale, network.feather
     device = next(network.parameters(), rgb).device
-    margin = network.radius + feather + ((_LOCK_RADIUS + 1) * _LOCK_PASSES if color_lock else 0)
+    margin = network.radius + feather + (LOCK_MARGIN if color_lock else 0)
     tiles = cover(height, width, side=side, margin=margin, multiple=1)
     parts = f"in {len(tiles)} tiles" if len(tiles) > 1 else "in one piece"
     on_tile(0, len(tiles), f"{width * scale}×{height * scale} px, {parts}", None)

@@ -1,10 +1,14 @@
 """Convert pictures between floats and integers, and resize integers without a float copy."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from limner.nn import images
+
+_TILE_MARGIN = 16  # pixels that reach over the edge of a tile when it is resized
 
 
 def to_float(picture: Tensor) -> Tensor:
@@ -25,6 +29,34 @@ def resize_integer(picture: Tensor, size: tuple[int, int]) -> Tensor:
     if picture.dtype == torch.uint8 and size != (1, 1):
         return functional.interpolate(picture, size, mode="bicubic", antialias=True)
     return to_integer(images.resize(to_float(picture), size), picture.dtype)
+
+
+def wrap(picture: Tensor, margin: tuple[int, int]) -> Tensor:
+    """Continue a picture [1, C, H, W] that is a tile by so many rows and columns on every side."""
+    rows, columns = (
+        torch.arange(-more, side + more) % side
+        for more, side in zip(margin, images.size_of(picture), strict=True)
+    )
+    return picture[..., rows[:, None], columns]
+
+
+def crop(picture: Tensor, margin: tuple[int, int]) -> Tensor:
+    """Cut so many rows and columns off on every side of a picture [1, C, H, W]."""
+    height, width = images.size_of(picture)
+    down, across = margin
+    return picture[..., down : height - down, across : width - across]
+
+
+def resize_tile(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize a tile as `resize_integer` does, without a seam between its copies."""
+    before, after = [], []
+    for old, new in zip(images.size_of(picture), size, strict=True):
+        unit = old // math.gcd(old, new)  # so many pixels become a whole number of them
+        before.append(min(old, unit * math.ceil(_TILE_MARGIN / unit)))
+        after.append(before[-1] * new // old)
+    larger = size[0] + 2 * after[0], size[1] + 2 * after[1]
+    resized = resize_integer(wrap(picture, (before[0], before[1])), larger)
+    return crop(resized, (after[0], after[1]))
 
 
 def is_gray(rgb: Tensor) -> bool:

@@ -17,10 +17,18 @@ from limner.io import Source
 from limner.nn import devices, images, weights
 from limner.progress import OnStep, Reporter, silent
 from limner.upscaling import models, realesrgan
-from limner.upscaling.enlarge import DEFAULT_TILE, MIN_TILE, enlarge
+from limner.upscaling.enlarge import DEFAULT_TILE, LOCK_MARGIN, MIN_TILE, enlarge
 from limner.upscaling.models import Upscaler
 from limner.upscaling.paper import DEFAULT_DPI, Size, SizeOptions, place_on_paper, plan
-from limner.upscaling.pixels import is_gray, resize_integer, to_float, to_integer
+from limner.upscaling.pixels import (
+    crop,
+    is_gray,
+    resize_integer,
+    resize_tile,
+    to_float,
+    to_integer,
+    wrap,
+)
 from limner.upscaling.tile_blending import TileBlender
 
 MAX_PIXELS = 400e6
@@ -44,6 +52,7 @@ def upscale(
     model: str | None = None,
     inventive: str | None = None,
     color_lock: bool = True,
+    tileable: bool = False,
     tile: int | None = None,
     device: str = "auto",
     allow_huge: bool = False,
@@ -96,6 +105,8 @@ def upscale(
         ``--detail`` asks for. Default: none.
     color_lock : bool
         Keep the mean color of every small area as in the original.
+    tileable : bool
+        The picture is a texture that repeats: keep its edges seamless. Not with ``--print``.
     tile : int
         Side of the tiles in which the picture is computed, in pixels of the original, at least 32.
         Smaller tiles need less memory. Default: 256, or less if memory runs out.
@@ -130,6 +141,8 @@ def upscale(
     _check_networks(quality, detail, model, inventive)
     size_options = SizeOptions(scale, print_, dpi, fit, bleed, max_scale, width, height)
     size_options.check()
+    if tileable and print_ is not None:
+        raise OptionError("--tileable: has no effect with --print; leave one of them out")
     torch_device = devices.pick(device)
 
     source = io.read(picture, allow_huge=allow_huge, native=True)
@@ -150,7 +163,9 @@ def upscale(
         "inventive": inventive,
         "color_lock": color_lock,
         "allow_huge": allow_huge,
-        **{name: value for name, value in (("width", width), ("height", height)) if value},
+        "width": width,
+        "height": height,
+        "tileable": tileable,
     }
     own_weights = {name for name in (model, inventive) if name and networks} - {*realesrgan.FILES}
     hashes = {name: weights.sha256(Path(name)) for name in own_weights}
@@ -160,7 +175,7 @@ def upscale(
     on_tile = _PassReporter(report, size, len(networks), source.notes)
     if networks:
         side = DEFAULT_TILE if tile is None else tile
-        rgb = _apply(networks, source.rgb, size.picture, color_lock, side, depth, on_tile)
+        rgb = _apply(networks, source.rgb, size.picture, color_lock, tileable, side, depth, on_tile)
     else:
         on_tile(0, 1, f"{on_tile.stage}, shrunk to {size.factor:.0%} of each side")
         on_tile(1, 1)
@@ -168,9 +183,11 @@ def upscale(
     if is_gray(source.rgb):  # the networks can add a little color
         rgb = to_integer(images.luma(to_float(rgb)).expand(-1, 3, -1, -1), depth)
     if images.size_of(rgb) != size.picture:
-        rgb = resize_integer(rgb, size.picture)
+        rgb = (resize_tile if tileable else resize_integer)(rgb, size.picture)
     alpha = source.alpha
-    if alpha is not None:
+    if alpha is not None and tileable:
+        alpha = resize_tile(to_integer(alpha, depth), size.picture)
+    elif alpha is not None:
         alpha = to_integer(images.resize(alpha, size.picture), depth)
     if print_ is not None:
         source = replace(source, dpi=(dpi, dpi))
@@ -247,6 +264,7 @@ def _apply(
     rgb: Tensor,
     size: tuple[int, int],
     color_lock: bool,
+    tileable: bool,
     tile: int,
     depth: torch.dtype,
     on_tile: "_PassReporter",
@@ -259,15 +277,17 @@ def _apply(
         remaining = math.prod(later.scale for later in networks[index:])
         needed = -(-size[0] // remaining), -(-size[1] // remaining)
         if index and images.size_of(large)[0] > needed[0]:
-            large = resize_integer(large, needed)
+            large = (resize_tile if tileable else resize_integer)(large, needed)
+        margin = (network.radius + LOCK_MARGIN,) * 2 if tileable else (0, 0)
         large = enlarge(
             network,
-            to_float(large),
+            wrap(to_float(large), margin) if tileable else to_float(large),
             color_lock=color_lock,
             tile=tile,
             on_tile=on_tile,
             depth=depth,
         )
+        large = crop(large, (network.scale * margin[0], network.scale * margin[1]))
     return large
 
 
