@@ -26,6 +26,13 @@ def test_visible_colors_stay_and_spread() -> None:
     assert (hole[0, 0, :, 0] > 0.8).all() and (hole[0, 2, :, -1] > 0.6).all()  # like its neighbor
 
 
+def test_a_single_faint_pixel_colors_a_large_picture() -> None:
+    rgb, alpha = torch.zeros((1, 3, 700, 600)), torch.zeros((1, 1, 700, 600))
+    rgb[..., 3, 5], alpha[..., 3, 5] = torch.tensor([0.2, 0.5, 1.0]), 1 / 65535
+    filled = bleed(rgb, alpha)
+    assert (filled - torch.tensor([0.2, 0.5, 1.0]).reshape(3, 1, 1)).abs().max() < 1e-4
+
+
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_without_an_edge_nothing_changes(value: float) -> None:
     rgb = torch.rand((1, 3, 5, 4))

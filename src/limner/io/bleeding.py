@@ -33,7 +33,7 @@ def bleed(rgb: Tensor, alpha: Tensor) -> Tensor:
 
 def _filled(color: Tensor, weight: Tensor) -> Tensor:
     """Divide sums of colors by their weights; where those are 0, use larger and larger means."""
-    own = color / weight.clamp(min=1e-6)
+    own = color / weight.masked_fill(weight == 0, 1)
     size = images.size_of(color)
     if max(size) == 1 or bool((weight > 0).all()):
         return own
