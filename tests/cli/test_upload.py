@@ -136,4 +136,4 @@ def test_a_single_picture_is_not_uploaded_and_no_folder_is_a_url(
     assert "--upload: is for the pictures of a folder" in capsys.readouterr().err
     assert main.main(["sketch", "photos", "-o", "s3://bucket/out"]) == 2
     err = capsys.readouterr().err
-    assert err.endswith("is a URL; name a folder here, and add --upload s3://bucket/out\n")
+    assert err.endswith("is a URL; name a folder, and add --upload URL\n")

@@ -611,7 +611,7 @@ def test_the_suggested_dpi_works() -> None:
 
 def test_too_large_a_result_is_refused_before_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upscale_module, "MAX_PIXELS", 30_000)
-    with pytest.raises(OptionError, match="240×160 = 0 megapixels: more than 0; use a smaller"):
+    with pytest.raises(OptionError, match="240×160 = 0 megapixels: more than 0; ask for a"):
         upscale(PICTURE)
     assert upscale(PICTURE, allow_huge=True).size == (240, 160)
 
@@ -688,7 +688,7 @@ def test_too_large_a_target_is_refused_in_one_line(
     Image.new("RGB", (1300, 1300)).save("large.png")
     code, said = failure("upscale large.png -o a.png --scale 16 --max-scale 16", capsys)
     assert code == 2 and said == (
-        "20800×20800 = 433 megapixels: more than 400; use a smaller --scale or --dpi, "
+        "20800×20800 = 433 megapixels: more than 400; ask for a smaller size, "
         "or pass --allow-huge"
     )
     code, said = failure("upscale large.png -o a.png --print 3x3m", capsys)

@@ -175,7 +175,10 @@ def _content(value: object) -> object:
     for file in (name, name.rpartition(":")[0], frames.split(name)[0]):
         if os.path.isfile(file):  # noqa: PTH113 (it takes any text)
             with suppress(OSError):
-                return [hash_of(Path(file)), name.removeprefix(file)]
+                found = [hash_of(Path(file)), name.removeprefix(file)]
+                binary = Path(file).with_suffix(".bin")  # the other half of a network of ncnn
+                is_pair = file.endswith(".param") and binary.is_file()
+                return [*found, hash_of(binary)] if is_pair else found
     return value
 
 

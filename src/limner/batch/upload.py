@@ -3,13 +3,19 @@
 fsspec comes with torch. Most places need a package of their own, such as s3fs.
 """
 
+import re
 import secrets
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from limner.errors import LimnerError, OptionError, printable, reason
+
+# elsewhere names need no folder, and making one could make a bucket after a typing error
+_WITH_FOLDERS = {"file", "local", "ftp", "sftp", "ssh", "smb", "hdfs", "webhdfs", "memory"}
 
 
 class Upload(NamedTuple):
@@ -39,14 +45,14 @@ class Upload(NamedTuple):
         try:
             fs, there = self._open()
             probe = f"{there}/.limner-{secrets.token_hex(8)}.part"
-            fs.makedirs(there, exist_ok=True)
-            fs.pipe_file(probe, b"limner")
-            fs.rm_file(probe)
+            _copy(BytesIO(b"limner"), fs, probe)
+            with suppress(Exception):  # who may write may not always remove
+                fs.rm_file(probe)
         except OptionError:
             raise
         except Exception as error:  # each kind of place has errors of its own
             raise LimnerError(
-                f"--upload {printable(self.url)}: cannot be written ({reason(error)[:200]}); check "
+                f"--upload {self._shown}: cannot be written ({reason(error)[:200]}); check "
                 "the address and your rights"
             ) from error
 
@@ -62,25 +68,36 @@ class Upload(NamedTuple):
             try:
                 fs, there = self._open()
                 name = f"{there}/{path.relative_to(self.folder).as_posix()}"
-                fs.makedirs(name.rpartition("/")[0], exist_ok=True)
-                # a file gets its name when the transaction ends
-                with fs.transaction, path.open("rb") as ours, fs.open(name, "wb") as theirs:
-                    shutil.copyfileobj(ours, theirs, 2**20)
+                with path.open("rb") as file:
+                    _copy(file, fs, name)
             except Exception as error:
                 raise LimnerError(
-                    f"{printable(path)}: is made, but cannot be copied to {printable(self.url)} "
+                    f"{printable(path)}: is made, but cannot be copied to {self._shown} "
                     f"({reason(error)[:200]}); run the command again"
                 ) from error
 
+    @property
+    def _shown(self) -> str:
+        """The place as it is shown to the user: without a password."""
+        return printable(re.sub(r"//[^/@]*@", "//", self.url))
+
     def _open(self) -> tuple[Any, str]:
         """Return the file system, and the path in it."""
-        shown = printable(self.url)
-        if "://" not in self.url:
-            raise OptionError(f"--upload {shown}: must be a URL, such as s3://bucket/folder")
+        if not re.match(r"[a-z][a-z0-9+.-]*://", self.url, re.IGNORECASE):
+            raise OptionError(f"--upload {self._shown}: must be a URL, such as s3://bucket/folder")
         from fsspec.core import url_to_fs
 
         try:
             fs, there = url_to_fs(self.url)
         except (ImportError, ValueError) as error:  # a package is missing, or the kind is unknown
-            raise OptionError(f"--upload {shown}: {reason(error)}") from error
+            raise OptionError(f"--upload {self._shown}: {reason(error)}") from error
         return fs, there.rstrip("/")
+
+
+def _copy(file: BinaryIO, fs: Any, name: str) -> None:
+    """Write a file there; it gets its name when the transaction ends."""
+    names = {fs.protocol} if isinstance(fs.protocol, str) else {*fs.protocol}
+    if names & _WITH_FOLDERS:
+        fs.makedirs(name.rpartition("/")[0], exist_ok=True)
+    with fs.transaction, fs.open(name, "wb") as there:
+        shutil.copyfileobj(file, there, 2**20)

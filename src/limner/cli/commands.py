@@ -20,7 +20,16 @@ from limner.cli.console import Console, say
 from limner.cli.many import make_many
 from limner.cli.options import place_of_many
 from limner.cli.picture import make_one
-from limner.errors import CUT_SHORT, DONE, FAILED, INTERRUPTED, LimnerError, OptionError, PeerError
+from limner.errors import (
+    CUT_SHORT,
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    LimnerError,
+    OptionError,
+    PeerError,
+    printable,
+)
 from limner.io import check_output, write, write_view
 from limner.progress import Progress, Stop
 
@@ -67,7 +76,7 @@ def make_picture(
         Check the files and print the plan, but make no picture.
     from_ : path
         A text file that names more pictures, folders or patterns, one per line. With - the list
-        comes from standard input.
+        comes from standard input. `hybridize` then takes only the far photo in the command.
     recursive : bool
         Search the subfolders of a folder too, and make the same subfolders in the output folder.
     name : str
@@ -92,14 +101,14 @@ def make_picture(
     """
     check_range("jobs", jobs, 1, MAX_WORKERS)
     if "://" in str(output):
-        raise OptionError(f"-o {output}: is a URL; name a folder here, and add --upload {output}")
+        raise OptionError(f"-o {printable(output)}: is a URL; name a folder, and add --upload URL")
     places = [option for option in signature.of(verb) if option.input]
     first = place_of_many(places)
     end = len(inputs) if first == len(places) - 1 else first + 1
     if from_ is not None and len(inputs) < len(places):  # the list has all the pictures
         end = first
     elif first < len(inputs) < len(places) and not places[-1].several:
-        raise OptionError(f"{places[-1].name.upper()}: is missing; without --from, it is needed")
+        raise OptionError(f"{places[-1].name.upper()}: is missing; name it, or use --from LIST")
     words = list(map(str, inputs[first:end]))
     if places and (frames == "all" or is_many(words, str(output), from_)):
         plan = make_plan(

@@ -62,7 +62,7 @@ def read(path: Path) -> dict[str, Tensor]:
             begin = opened.read(len(_POINTER))
         if begin == _POINTER:
             raise WeightsError(
-                f"{path}: is a pointer of Git LFS, not the weights; get them with git lfs pull"
+                f"{path}: is a Git LFS pointer, not the weights; get them with git lfs pull"
             )
         if path.suffix == ".safetensors":
             # not `safe_open`: each tensor that it gives leaves 100 bytes behind
@@ -78,7 +78,7 @@ def read(path: Path) -> dict[str, Tensor]:
             f"{path}: holds more than tensors and could run code, so limner does not open it; "
             "check that it is a weights file, or use a .safetensors file"
         ) from error
-    except WeightsError:
+    except (WeightsError, MemoryError):
         raise
     except Exception as error:  # a damaged pickle can raise anything
         raise WeightsError(

