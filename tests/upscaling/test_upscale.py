@@ -688,8 +688,7 @@ def test_too_large_a_target_is_refused_in_one_line(
     Image.new("RGB", (1300, 1300)).save("large.png")
     code, said = failure("upscale large.png -o a.png --scale 16 --max-scale 16", capsys)
     assert code == 2 and said == (
-        "20800×20800 = 433 megapixels: more than 400; ask for a smaller size, "
-        "or pass --allow-huge"
+        "20800×20800 = 433 megapixels: more than 400; ask for a smaller size, or pass --allow-huge"
     )
     code, said = failure("upscale large.png -o a.png --print 3x3m", capsys)
     assert code == 2 and said == (
