@@ -114,10 +114,9 @@ def by_onnx(path: Path) -> Run:
             modes = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
             made = add("Resize", [inputs[0], "", scales], **modes)
         elif layer.kind in ("BinaryOp", "Eltwise"):
-            weights = layer.numbers.get(1, [1.0, 1.0]) if layer.kind == "Eltwise" else [1.0, 1.0]
             inputs = [
-                one if weight == 1 else add("Mul", [one, constant(np.array(weight, np.float32))])
-                for weight, one in zip(weights, inputs, strict=True)
+                one if factor == 1 else add("Mul", [one, constant(np.array(factor, np.float32))])
+                for factor, one in zip(layer.factors, inputs, strict=True)
             ]
             made = add("Add", inputs)
         else:

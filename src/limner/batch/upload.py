@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from limner.errors import LimnerError, OptionError, printable, reason
 
-# elsewhere names need no folder, and making one could make a bucket after a typing error
+# In other places names need no folder, and makedirs could create a bucket for a mistyped name.
 _WITH_FOLDERS = {"file", "local", "ftp", "sftp", "ssh", "smb", "hdfs", "webhdfs", "memory"}
 
 
@@ -53,7 +53,7 @@ class Upload(NamedTuple):
         except Exception as error:  # each kind of place has errors of its own
             raise LimnerError(
                 f"--upload {self._shown}: cannot be written ({reason(error)[:200]}); check "
-                "the address and your rights"
+                "the address and your permissions"
             ) from error
 
     def copy(self, paths: Iterable[Path]) -> None:

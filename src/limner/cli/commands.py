@@ -76,7 +76,7 @@ def make_picture(
         Check the files and print the plan, but make no picture.
     from_ : path
         A text file that names more pictures, folders or patterns, one per line. With - the list
-        comes from standard input. `hybridize` then takes only the far photo in the command.
+        comes from standard input. `hybridize` with a list takes only the far photo.
     recursive : bool
         Search the subfolders of a folder too, and make the same subfolders in the output folder.
     name : str

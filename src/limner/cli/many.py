@@ -240,12 +240,9 @@ def _left(
     sources = {Path(job.source).resolve() for job in jobs}
     taken: dict[str, Job] = {}
     left = []
+    decisive = options if upload is None else {**options, "upload": upload}
     for job in jobs:
-
-        def place(name: str, job: Job = job) -> Path:
-            return outputs.beside(job.output, name)
-
-        beside = outputs.side_files(verb, job.inputs, options, place)
+        beside = outputs.files_beside(verb, job.inputs, options, job.output)
         for path in (job.output, *beside.values()):
             other = taken.setdefault(str(path.resolve()).casefold(), job)
             if other is not job:
@@ -258,7 +255,6 @@ def _left(
                 raise OutputError(
                     f"{printable(path)}: is one of the pictures to read; name another folder"
                 )
-        decisive = options if upload is None else {**options, "upload": upload}
         key = manifest.key_of(verb.__name__, job.inputs, decisive)
         entry = made.get(job.output.relative_to(folder).as_posix(), {})
         if not overwrite and job.output.is_file() and manifest.is_finished(entry, key):

@@ -50,6 +50,13 @@ def beside(output: Path, name: str) -> Path:
     return output.with_name(f"{output.stem}-{name}{'' if Path(name).suffix else output.suffix}")
 
 
+def files_beside(
+    verb: Callable[..., Any], inputs: Sequence[object], options: Mapping[str, Any], output: Path
+) -> dict[str, Path]:
+    """Return the paths of `side_files` for a picture that is written to `output`."""
+    return side_files(verb, inputs, options, lambda name: beside(output, name))
+
+
 def numbered(output: Path, step: int) -> Path:
     """Return where the picture of a step goes: ``out-000300.png`` for ``out.png``."""
     return output.with_name(f"{output.stem}-{step:06d}{output.suffix}")

@@ -125,13 +125,9 @@ def make(task: Task, console: Console) -> Made:
 
 def _written(task: Task, folder: Path) -> list[Path]:
     """Return the files of a task in a folder: the picture, and those beside it."""
-    job = task.job
-
-    def place(name: str) -> Path:
-        return outputs.beside(job.output, name)
-
-    beside = outputs.side_files(task.verb, job.inputs, task.options, place).values()
-    return [one for one in (job.output, *beside) if one.is_relative_to(folder) and one.is_file()]
+    output = task.job.output
+    beside = outputs.files_beside(task.verb, task.job.inputs, task.options, output).values()
+    return [one for one in (output, *beside) if one.is_relative_to(folder) and one.is_file()]
 
 
 def make_one(
@@ -150,7 +146,7 @@ def make_one(
     Of several pictures, one that Ctrl-C interrupts is not written.
     """
     every, resume = options.get("save_every") or 0, options.get("resume") or False
-    beside = outputs.side_files(verb, inputs, options, lambda name: outputs.beside(output, name))
+    beside = outputs.files_beside(verb, inputs, options, output)
     outputs.check_all(
         output,
         beside.values(),

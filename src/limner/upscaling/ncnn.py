@@ -6,6 +6,7 @@ describe that network, their layers are run on a small picture.
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +44,11 @@ class Layer(NamedTuple):
     def number(self, key: int, default: float = 0) -> float:
         """Return one of the layer's numbers."""
         return self.numbers.get(key, [default])[0]
+
+    @property
+    def factors(self) -> list[float]:
+        """What the two inputs of a sum are multiplied by; only ``Eltwise`` says it."""
+        return self.numbers.get(1, [1.0, 1.0]) if self.kind == "Eltwise" else [1.0, 1.0]
 
 
 class Graph:
@@ -190,9 +196,7 @@ def _named(layers: Sequence[Layer]) -> dict[str, Tensor]:
     else:
         doublings = sum(layer.kind == "Interp" for layer in layers)
         blocks = (len(weighted) - _BEFORE - _AFTER - doublings) // (3 * _INNER)
-        places = [
-            (block, part, index) for block in range(blocks) for part in "123" for index in "12345"
-        ]
+        places = product(range(blocks), "123", "12345")
         names = ["conv_first"]
         names += [f"body.{block}.rdb{part}.conv{index}" for block, part, index in places]
         names += ["conv_body", *(f"conv_up{1 + index}" for index in range(doublings))]
@@ -233,12 +237,9 @@ def _enlarged(layer: Layer, inputs: Sequence[Tensor]) -> Tensor:
 
 
 def _sum(layer: Layer, inputs: Sequence[Tensor]) -> Tensor:
-    """Add two tensors; ``Eltwise`` may weight them."""
-    operation = 1 if layer.kind == "Eltwise" else 0
-    weights = layer.numbers.get(1, [1.0, 1.0]) if operation else [1.0, 1.0]
-    if layer.number(0) != operation:
+    if layer.number(0) != (1 if layer.kind == "Eltwise" else 0):
         raise ValueError(f"another {layer.kind}")
-    one, other = (weight * tensor for weight, tensor in zip(weights, inputs, strict=True))
+    one, other = (factor * tensor for factor, tensor in zip(layer.factors, inputs, strict=True))
     return one + other
 
 

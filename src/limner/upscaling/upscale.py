@@ -168,7 +168,9 @@ def upscale(
         "tileable": tileable,
     }
     own_weights = {name for name in (model, inventive) if name and networks} - {*realesrgan.FILES}
-    own_weights |= {f"{name[:-6]}.bin" for name in own_weights if name.endswith(".param")}
+    own_weights |= {
+        name.removesuffix("param") + "bin" for name in own_weights if name.endswith(".param")
+    }
     hashes = {name: weights.sha256(Path(name)) for name in own_weights}
     recipe = io.make_recipe("upscale", [source.name], options, [source], hashes)
 
@@ -271,25 +273,25 @@ def _apply(
     on_tile: "_PassReporter",
 ) -> Tensor:
     """Apply the networks one after the other. The result has at least the given size."""
-    large = rgb
+    large, resize = rgb, resize_tile if tileable else resize_integer
     for index, network in enumerate(networks):
         on_tile.index = index
         # shrink first to what the remaining passes need
         remaining = math.prod(later.scale for later in networks[index:])
         needed = -(-size[0] // remaining), -(-size[1] // remaining)
         if index and images.size_of(large)[0] > needed[0]:
-            large = (resize_tile if tileable else resize_integer)(large, needed)
-        reach = network.radius + network.feather + LOCK_MARGIN
-        margin = (reach, reach) if tileable else (0, 0)
+            large = resize(large, needed)
+        small = to_float(large)
+        margin = network.radius + network.feather + LOCK_MARGIN if tileable else 0
         large = enlarge(
             network,
-            wrap(to_float(large), margin) if tileable else to_float(large),
+            wrap(small, (margin, margin)) if tileable else small,
             color_lock=color_lock,
             tile=tile,
             on_tile=on_tile,
             depth=depth,
         )
-        large = crop(large, (network.scale * margin[0], network.scale * margin[1]))
+        large = crop(large, (network.scale * margin, network.scale * margin))
     return large
 
 
