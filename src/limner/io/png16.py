@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 from PIL.ExifTags import Base
 
+from limner.io import tiff
 from limner.io.formats import READABLE
 
 Values = NDArray[np.uint16]  # [H, W, 3 or 4]
@@ -27,10 +28,15 @@ _PIXEL_CHUNKS = (b"IHDR", b"IDAT", b"IEND")  # the chunks of a PNG that hold its
 def is_deep(image: ImageFile.ImageFile) -> bool:
     """Whether a picture that is opened but not loaded holds 16-bit RGB or RGBA.
 
-    Not with premultiplied alpha or separate planes: there Pillow reads both byte orders alike.
+    Not with premultiplied alpha: there Pillow reads both byte orders alike. In separate planes it
+    takes alpha for premultiplied unless the file denies it.
     """
-    apart = image.format == "TIFF" and image.getexif().get(Base.PlanarConfiguration) == 2
-    return not apart and all(_raw_mode(part.args)[:-1] in _DEEP_MODES for part in image.tile)
+    is_plain = (
+        image.mode == "RGB"
+        or not tiff.has_deep_planes(image)
+        or image.tag_v2.get(Base.ExtraSamples) == (2,)
+    )
+    return is_plain and all(_raw_mode(part.args)[:-1] in _DEEP_MODES for part in image.tile)
 
 
 def is_gray_alpha(image: ImageFile.ImageFile) -> bool:
@@ -53,10 +59,13 @@ def gray_alpha(file: BinaryIO, info: Image.Image) -> tuple[Image.Image, Image.Im
     return gray, alpha
 
 
-def lower_half(file: BinaryIO) -> Image.Image:
+def lower_half(file: BinaryIO, frame: int) -> Image.Image:
     """Load the lower 8 of 16 bits: read the file in the other byte order."""
     file.seek(0)
     image = Image.open(file, formats=READABLE)
+    image.seek(frame)
+    if tiff.has_deep_planes(image):
+        return tiff.lower_half(image, file)
     for place, part in enumerate(image.tile):
         args = part.args if isinstance(part.args, tuple) else (part.args,)
         raw = _raw_mode(args)

@@ -12,7 +12,7 @@ from PIL.ExifTags import IFD, Base
 from torch import Tensor
 
 from limner.errors import InputError, printable
-from limner.io import formats, frames, png16
+from limner.io import formats, frames, png16, tiff
 from limner.io.bleeding import bleed
 from limner.io.formats import srgb_profile
 from limner.io.picture import Picture, Source
@@ -61,6 +61,8 @@ def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> P
     if isinstance(source, Image.Image):
         with formats.guarded("picture"):
             _check_size(source, "picture", allow_huge)
+            if tiff.has_deep_planes(source) and source.tile:  # not loaded yet
+                tiff.use_libtiff(source)
             source.load()
             palette = source.getpalette("RGBA")
             content = f"{source.mode} {source.size} {palette} ".encode() + source.tobytes()
@@ -76,14 +78,18 @@ def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> P
         _check_size(image, printable(source), allow_huge)
         # also for what a decoder makes on its way, such as the tiles of a TIFF
         Image.MAX_IMAGE_PIXELS = None if allow_huge else PIXEL_LIMIT
-        is_deep = native and number is None and png16.is_deep(image)
+        if tiff.has_deep_planes(image):
+            tiff.use_libtiff(image)
+        # later frames of a PNG may hold changes of the one before; pages of a TIFF are whole
+        whole = number is None or image.format == "TIFF"
+        is_deep = native and whole and png16.is_deep(image)
         is_gray_alpha = png16.is_gray_alpha(image)
         image.load()
         if image.format == "PNG":
             Image.open(file, formats=["PNG"]).verify()  # `load` does not check the checksums
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        lower = png16.lower_half(file) if is_deep else None
+        lower = png16.lower_half(file, (number or 1) - 1) if is_deep else None
         loaded, lower = png16.gray_alpha(file, image) if is_gray_alpha else (image, lower)
         picture = _picture(loaded, os.fspath(source), sha256, native, lower)
         picture = replace(picture, recipe=text_of(image))
@@ -159,6 +165,8 @@ def _deep_gray(
 ) -> tuple[Tensor, Tensor | None]:
     """Convert 16-bit or 32-bit gray at full depth: RGB, and alpha from a transparent value."""
     values = np.array(image.convert("I"))
+    if image.format == "TIFF" and image.getexif().get(Base.PhotometricInterpretation) == 0:
+        values = 65535 - values  # 0 is white, which Pillow ignores
     if values.max() > 65535:
         notes.append(f"{shown}: values above 65535 are clipped to white")
     gray = values.clip(0, 65535) / 65535

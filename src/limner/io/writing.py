@@ -14,7 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from limner.errors import OptionError, OutputError, printable, reason
-from limner.io import pdf, png16
+from limner.io import pdf, png16, tiff
 from limner.io.atomic import whole_file
 from limner.io.formats import WRITABLE, srgb_profile
 from limner.io.openraster import Saved
@@ -140,14 +140,16 @@ def write(
                 notes.append(f"{name}: {form} has no transparency; the picture is put on white")
             image = _on_white(image)
         values = _deep_values(picture.info.get("deep"), image)
-        if values is not None and form != "PNG":
-            notes.append(f"{name}: written with 8 bits per channel; a .png keeps all 16")
+        if values is not None and form not in ("PNG", "TIFF"):
+            notes.append(f"{name}: written with 8 bits per channel; a .png or .tif keeps all 16")
         if form == "PDF":
             pdf.save(image, file, quality=QUALITY, **_page(picture.info))
         elif form == "PNG" and values is not None:
             metadata = BytesIO()
             image.crop((0, 0, 1, 1)).save(metadata, form, **options)
             png16.write_png(values, file, metadata.getvalue())
+        elif form == "TIFF":
+            tiff.write(np.asarray(image) if values is None else values, file, options)
         elif form == "JPEG":  # Pillow does not check whether the disk took all of it
             encoded = BytesIO()
             image.save(encoded, form, **options)
@@ -269,7 +271,7 @@ def _on_white(picture: Image.Image) -> Image.Image:
 def _options(
     info: dict[str | tuple[int, int], Any], form: str, keep_exif: bool, name: str, notes: list[str]
 ) -> dict[str, object]:
-    """Return Pillow's options for saving a picture with this ``info``."""
+    """Return Pillow's options, and those of `tiff.write`, for a picture with this ``info``."""
     recipe, dpi, camera = info.get("limner", ""), info.get("dpi"), info.get("exif", b"")
     options: dict[str, object] = {"icc_profile": info.get("icc_profile")}
     if dpi:
@@ -279,10 +281,7 @@ def _options(
         if recipe:
             text.add_text("limner", recipe)
         options["pnginfo"] = text
-    elif form == "TIFF":
-        # libtiff, which Pillow compresses with, cannot write the Exif table
-        options["compression"] = "raw"
-    else:
+    elif form != "TIFF":
         options["quality"] = QUALITY
     if form in ("JPEG", "AVIF"):
         options["subsampling"] = "4:4:4"  # WebP has only 4:2:0

@@ -1,0 +1,136 @@
+"""TIFF: separate planes are read, and pictures with 8 or 16 bits per channel written."""
+
+import shutil
+import struct
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any, BinaryIO, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, TiffImagePlugin
+from PIL.ExifTags import Base
+from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
+from PIL.TiffTags import LONG8, TAGS_V2_GROUPS
+
+_LONGEST = 2**32  # bytes of a file; BigTIFF has no limit
+_STRIP = 2**26  # bytes written at once
+
+# the tags that say how the data of one plane are decoded
+_DECODING = (
+    Base.ImageWidth,
+    Base.ImageLength,
+    Base.Compression,
+    Base.FillOrder,
+    Base.RowsPerStrip,
+    Base.Predictor,
+    Base.TileWidth,
+    Base.TileLength,
+)
+
+
+def has_deep_planes(image: Image.Image) -> TypeGuard[TiffImageFile]:
+    """Whether a picture is a TIFF with each channel by itself, and not of 8 bits."""
+    if not isinstance(image, TiffImageFile) or image.tag_v2.get(Base.PlanarConfiguration) != 2:
+        return False
+    return bool(image.tag_v2.get(Base.BitsPerSample, (1,))[0] != 8)
+
+
+def use_libtiff(image: TiffImageFile) -> None:
+    """Let libtiff decode a picture that is opened but not loaded.
+
+    Pillow decodes files that are not compressed itself, and takes all separate planes for 8 bits.
+    """
+    setting, TiffImagePlugin.READ_LIBTIFF = TiffImagePlugin.READ_LIBTIFF, True
+    try:
+        image._setup()  # chooses the decoder; opening the file has called it before
+    finally:
+        TiffImagePlugin.READ_LIBTIFF = setting
+
+
+def lower_half(image: TiffImageFile, file: BinaryIO) -> Image.Image:
+    """Load the lower 8 of 16 bits of separate planes, upright.
+
+    Of RGB, Pillow gives only the upper ones, but of gray all. So each plane is read as a gray
+    picture: a new directory, put before a copy of the file, says where its strips or tiles are.
+    """
+    tags, bands = image.tag_v2, []
+    is_tiled = Base.TileOffsets in tags
+    places = tags[Base.TileOffsets if is_tiled else Base.StripOffsets]
+    lengths = tags[Base.TileByteCounts if is_tiled else Base.StripByteCounts]
+    each = len(places) // tags[Base.SamplesPerPixel]
+    for number in range(len(image.getbands())):
+        plane = slice(number * each, (number + 1) * each)
+        directory = _directory(tags.prefix, big=tags.prefix == b"II")
+        directory.update({tag: tags[tag] for tag in _DECODING if tag in tags})
+        directory[Base.BitsPerSample] = 16
+        directory[Base.PhotometricInterpretation] = 1  # gray, 0 is black
+        # of tiles too, which libtiff accepts: `save` adds the directory's length to no others
+        directory[Base.StripOffsets] = places[plane]
+        directory[Base.StripByteCounts] = lengths[plane]
+        copy = BytesIO()
+        directory.save(copy)
+        file.seek(0)
+        shutil.copyfileobj(file, copy)
+        copy.seek(0)
+        gray = TiffImageFile(copy)
+        use_libtiff(gray)
+        bands.append(Image.fromarray((np.asarray(gray) & 255).astype(np.uint8)))
+    merged = Image.merge(image.mode, bands)
+    merged.getexif()[Base.Orientation] = tags.get(Base.Orientation, 1)
+    return ImageOps.exif_transpose(merged)
+
+
+def write(
+    values: NDArray[np.uint8] | NDArray[np.uint16], file: BinaryIO, options: Mapping[str, Any]
+) -> None:
+    """Write a TIFF 6.0, not compressed; a BigTIFF if it would not fit into 4 GB.
+
+    Pillow writes RGB with 8 bits only, and no picture of more than 4 GB. Deflate would make photos
+    a third smaller at most, and take many times as long.
+
+    Parameters
+    ----------
+    values : array
+        [H, W, 3 or 4]: RGB, and alpha that is not multiplied in.
+    file : binary file
+        Open for writing, and empty.
+    options : mapping
+        ``exif``, packed, or none; ``icc_profile``, bytes or None.
+    """
+    height, width, channels = values.shape
+    exif, profile = options.get("exif", b""), options.get("icc_profile") or b""
+    row = width * channels * values.itemsize
+    rows = max(1, min(height, _STRIP // row))  # in a strip
+    places = range(0, height * row, rows * row)
+    big = values.nbytes + len(exif) + len(profile) + 2**16 > _LONGEST
+    directory, found = _directory(b"II", big=big), Image.Exif()
+    found.load(exif)
+    for tag in found:
+        directory[tag] = found.get_ifd(tag) if tag in TAGS_V2_GROUPS else found[tag]
+    if profile:
+        directory[Base.InterColorProfile] = profile
+    directory[Base.ImageWidth], directory[Base.ImageLength] = width, height
+    directory[Base.BitsPerSample] = (8 * values.itemsize,) * channels
+    directory[Base.Compression] = 1  # none
+    directory[Base.PhotometricInterpretation] = 2  # RGB
+    directory[Base.SamplesPerPixel] = channels
+    directory[Base.PlanarConfiguration] = 1  # one pixel after the other
+    if channels == 4:
+        directory[Base.ExtraSamples] = 2  # alpha, not multiplied in
+    directory[Base.RowsPerStrip] = rows
+    directory[Base.StripByteCounts] = [min(rows * row, height * row - place) for place in places]
+    directory[Base.StripOffsets] = tuple(places)  # `save` adds the directory's length
+    directory.save(file)
+    for top in range(0, height, rows):
+        strip = values[top : top + rows]
+        file.write(np.ascontiguousarray(strip, strip.dtype.newbyteorder("<")).data)
+
+
+def _directory(order: bytes, *, big: bool) -> ImageFileDirectory_v2:
+    """Return an empty directory of a new file. Pillow has BigTIFF in the order ``b"II"`` only."""
+    if not big:
+        return ImageFileDirectory_v2(prefix=order)
+    directory = ImageFileDirectory_v2(struct.pack("<2sHHHQ", order, 43, 8, 0, 16))
+    directory.tagtype[Base.StripOffsets] = LONG8
+    return directory
