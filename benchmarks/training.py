@@ -65,7 +65,7 @@ def upscaler(device: torch.device, last: bool, compiled: bool) -> Step:
     if compiled:
         network.compile()
     small, large = (torch.rand((8, 3, side, side), device=device) for side in (32, 128))
-    return lambda: stage.step(small, large, 1.0)
+    return lambda: stage.step(small, large, large, 1.0)
 
 
 def predictor(device: torch.device, last: bool, compiled: bool) -> Step:

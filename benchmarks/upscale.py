@@ -26,9 +26,9 @@ from limner.train.metrics import psnr, ssim
 from limner.upscaling import models
 from limner.upscaling.compact import Compact
 from limner.upscaling.enlarge import DEFAULT_TILE, enlarge
+from limner.upscaling.networks import QUALITIES
 from limner.upscaling.rrdb import RRDB
 from limner.upscaling.tile_blending import TileBlender
-from limner.upscaling.upscale import QUALITIES
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PLAIN, ONNX = "plain torch, in one piece", "ONNX Runtime, in one piece"

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from limner.upscaling.compact import Compact
 
@@ -43,3 +44,34 @@ def test_it_sees_as_far_as_it_says_and_no_further() -> None:
     (slope,) = torch.autograd.grad(middle, picture)
     rows = slope.abs().sum((0, 1, 3)).nonzero().flatten().tolist()
     assert (rows[0], rows[-1]) == (15 - 5, 15 + 5)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+def test_a_smooth_base_is_pillow_s_bilinear(scale: int) -> None:
+    network = Compact(6, 2, scale, smooth=True).requires_grad_(False)
+    for parameter in network.parameters():
+        parameter.zero_()
+    random = np.random.default_rng(scale)
+    pixels = random.random((7, 9), dtype=np.float32)
+    picture = torch.from_numpy(pixels).expand(1, 3, -1, -1)
+    size = (9 * scale, 7 * scale)
+    wanted = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
+    np.testing.assert_allclose(network(picture)[0, 1], wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_at_a_smaller_scale_pixels_are_means(smooth: bool) -> None:
+    torch.manual_seed(0)
+    picture = torch.rand((1, 3, 7, 9))
+    for scale, smaller in ((4, 2), (2, 2), (3, 3), *(() if smooth else ((4, 1), (2, 1)))):
+        network = Compact(6, 2, scale, smooth=smooth).requires_grad_(False)
+        wanted = torch.nn.functional.avg_pool2d(network(picture), scale // smaller)
+        np.testing.assert_allclose(network.at_scale(smaller)(picture), wanted, atol=1e-5)
+
+
+def test_attenuated_it_adds_a_share() -> None:
+    torch.manual_seed(0)
+    network, picture = Compact(6, 2, 1).requires_grad_(False), torch.rand((1, 3, 7, 9))
+    wanted = picture.lerp(network(picture), 0.3)
+    network.attenuate(0.3)
+    np.testing.assert_allclose(network(picture), wanted, atol=1e-6)

@@ -11,16 +11,16 @@ from limner.train.adversarial import Discriminator
 from limner.upscaling.compact import Compact
 from limner.upscaling.stages import TAPS, PerceptualStage, PixelStage, grid_energy
 
-Batch = tuple[torch.Tensor, torch.Tensor]
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 @pytest.fixture
 def batch() -> Batch:
-    """Hard stripes, and the means of their squares."""
+    """The means of squares of hard stripes, and the stripes twice: there is no teacher."""
     y, x = np.mgrid[:32, :32]
     stripes = np.stack([(x * a + y * b) % 7 < 3 for a, b in ((1, 0), (1, 2), (2, 1))])
     large = torch.from_numpy(np.stack([stripes, stripes[:, ::-1, ::-1]]) * 0.8 + 0.1).float()
-    return torch.nn.functional.avg_pool2d(large, 2), large
+    return torch.nn.functional.avg_pool2d(large, 2), large, large
 
 
 def beginner() -> Compact:
@@ -95,6 +95,15 @@ def test_the_average_is_a_network_of_its_own(
     torch.nn.init.zeros_(averaged.body[0].weight)
     np.testing.assert_array_equal(weights_of(stage.network)["body.0.weight"], now["body.0.weight"])
     assert weights_of(stage.averaged())["body.0.weight"].any()
+
+
+def test_a_teacher_counts_as_much_as_the_original(batch: Batch) -> None:
+    small, large, _ = batch
+    with torch.no_grad():
+        made = beginner()(small).numpy()
+    wanted = [np.abs(made - target.numpy()).mean() for target in (large, 1 - large)]
+    found = PixelStage(beginner(), 0.01).step(small, large, 1 - large, 1.0)
+    assert found == {"loss": pytest.approx(np.mean(wanted), rel=1e-5)}
 
 
 # --- perceptual ------------------------------------------------------------------------------

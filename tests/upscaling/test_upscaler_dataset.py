@@ -36,7 +36,7 @@ def shrunk(small: torch.Tensor, pixels: np.ndarray) -> None:
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_the_small_patch_is_the_large_one_shrunk(photos: Path, scale: int) -> None:
-    small, large = Patches([photos], 16, scale, CLEAN).batch(6, seeding.generator(0, 0))
+    small, large, _ = Patches([photos], 16, scale, CLEAN).batch(6, seeding.generator(0, 0))
     assert small.shape == (6, 3, 16, 16) and large.shape == (6, 3, 16 * scale, 16 * scale)
     for one, whole in zip(small, large, strict=True):
         shrunk(one, eight_bits(whole))
@@ -64,7 +64,7 @@ def test_patches_are_cut_anywhere_turned_and_mirrored(tmp_path: Path) -> None:
     height, width, side = 50, 70, 32
     y, x = np.mgrid[:height, :width]
     Image.fromarray(np.stack([x, y, 0 * x], 2).astype(np.uint8)).save(tmp_path / "0.png")
-    _, large = Patches([tmp_path], 16, 2, CLEAN).batch(1500, seeding.generator(0, 0))
+    _, large, _ = Patches([tmp_path], 16, 2, CLEAN).batch(1500, seeding.generator(0, 0))
     ways, columns, rows = [], set(), set()
     for patch in (large * 255).round().int().numpy():
         red, green, blue = patch
@@ -89,7 +89,7 @@ def test_large_pictures_give_more_and_held_out_ones_nothing(tmp_path: Path) -> N
     Image.new("RGB", (64, 192), (200, 0, 0)).save(tmp_path / "1.png")
     Image.new("RGB", (300, 300), (0, 255, 0)).save(tmp_path / HELD_OUT[0])
     Image.new("RGB", (300, 31), (0, 255, 0)).save(tmp_path / "2.png")  # too small
-    _, large = Patches([tmp_path], 16, 2, CLEAN).batch(1000, seeding.generator(0, 0))
+    _, large, _ = Patches([tmp_path], 16, 2, CLEAN).batch(1000, seeding.generator(0, 0))
     reds = (large[:, 0, 0, 0] * 255).round().numpy()
     assert set(reds.tolist()) == {100, 200} and large[:, 1:].max() == 0
     assert (reds == 200).mean() == pytest.approx(3 / 4, abs=0.05)  # ± 0.014
@@ -98,14 +98,34 @@ def test_large_pictures_give_more_and_held_out_ones_nothing(tmp_path: Path) -> N
 def test_each_small_patch_has_its_own_share_of_wear(photos: Path) -> None:
     """The large ones stay as they are, and the small ones are no longer clean."""
     wear = Degradation(noise=20)
-    small, large = Patches([photos], 16, 2, wear).batch(8, seeding.generator(0, 0))
+    small, large, _ = Patches([photos], 16, 2, wear).batch(8, seeding.generator(0, 0))
     random = seeding.generator(0, 0)
-    clean, same = Patches([photos], 16, 2, CLEAN).batch(8, random)
+    clean, same, _ = Patches([photos], 16, 2, CLEAN).batch(8, random)
     np.testing.assert_array_equal(large, same)
     wanted = [degrade(one[None], wear, random)[0].numpy() for one in clean]
     np.testing.assert_array_equal(small, np.stack(wanted))
     off = ((small - clean) * 255).square().mean((1, 2, 3)).sqrt()
     assert len(set(off.round().tolist())) > 4 and off.max() > 2 * off.min()
+
+
+def test_the_target_of_a_teacher_lies_over_the_original(photos: Path) -> None:
+    """A teacher that paints the picture's place: patches are cut at whole small pixels."""
+    calls = []
+
+    def teacher(small: torch.Tensor) -> torch.Tensor:
+        calls.append(tuple(small.shape))
+        negative = 1 - torch.nn.functional.interpolate(small, scale_factor=4.0, mode="nearest")
+        return (negative * 255).round().byte()
+
+    patches = Patches([photos], 16, 4, CLEAN, teacher)
+    small, large, target = patches.batch(40, seeding.generator(0, 0))
+    assert large.shape == target.shape == (40, 3, 64, 64)
+    means = torch.nn.functional.avg_pool2d(target, 4)
+    # away from the border, the small patch is the small picture
+    np.testing.assert_allclose((means + small)[..., 2:-2, 2:-2], 1, atol=1.01 / 255)
+    assert len(calls) == len(set(calls)) or len(calls) <= len(list(photos.iterdir()))
+    _, large, target = Patches([photos], 16, 4, CLEAN).batch(4, seeding.generator(0, 0))
+    np.testing.assert_array_equal(target, large)
 
 
 # --- what small pictures have been through ---------------------------------------------------
@@ -144,7 +164,8 @@ def saved(pixels: np.ndarray, quality: int) -> np.ndarray:
 
 
 def test_what_pictures_are_for() -> None:
-    assert DEGRADATIONS.keys() == {"clean", "web", "paintings"} and Degradation() == CLEAN
+    assert DEGRADATIONS.keys() == {"clean", "web", "paintings", "drawings", "camera", "worn"}
+    assert Degradation() == CLEAN
     web, paintings = DEGRADATIONS["web"], DEGRADATIONS["paintings"]
     assert paintings.blur > web.blur > 0 and web.noise > paintings.noise > 0
 
@@ -233,8 +254,40 @@ def test_what_comes_out_has_8_bits(wear: Degradation) -> None:
     np.testing.assert_array_equal(small, before)
 
 
+def test_film_has_gray_noise_and_dust_covers_little() -> None:
+    gray = np.full((64, 64, 3), 128, np.uint8)
+    film = worn(gray, Degradation(noise=40, film=1), 0) - 128.0
+    assert film.std() > 2 and (film == film[..., :1]).all()
+    covered = [worn(gray, Degradation(dust=1), step) != gray for step in range(20)]
+    shares = [where.all(axis=2).mean() for where in covered]
+    assert min(shares) > 0 and max(shares) < 0.1
+
+
+def test_jagged_patches_leave_pixels_out(photos: Path) -> None:
+    small, large, _ = Patches([photos], 16, 4, Degradation(jagged=1)).batch(
+        20, seeding.generator(0, 0)
+    )
+    places = set()
+    for one, whole in zip(small, large, strict=True):
+        same = [place for place in range(4) if (whole[:, place::4, place::4] == one).all()]
+        assert same
+        places |= set(same)
+    assert places == {0, 1, 2, 3}
+
+
+def test_wear_comes_as_often_as_stated() -> None:
+    pixels = noisy(0)
+    for share in (0.25, 0.75):
+        wear = Degradation(jpeg=(20, 20), clean=share)
+        same = [(worn(pixels, wear, step) == pixels).all() for step in range(200)]
+        assert np.mean(same) == pytest.approx(share, abs=0.12)  # ± 0.031
+    once, twice = Degradation(jpeg=(40, 40)), Degradation(jpeg=(40, 40), twice=0.5)
+    other = [(worn(pixels, twice, n) != worn(pixels, once, n)).any() for n in range(60)]
+    assert 0.3 < np.mean(other) < 0.9
+
+
 def test_the_same_generator_gives_the_same_wear() -> None:
-    for wear in (DEGRADATIONS["web"], DEGRADATIONS["paintings"]):
+    for wear in (DEGRADATIONS["web"], DEGRADATIONS["paintings"], DEGRADATIONS["worn"]):
         first, again, other = (worn(noisy(0), wear, step) for step in (5, 5, 6))
         np.testing.assert_array_equal(first, again)
         assert (first != other).mean() > 0.2

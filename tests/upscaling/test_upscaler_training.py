@@ -85,7 +85,7 @@ def whole(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 
 def untrained(scale: int, quality: str = "fast", seed: int = 0) -> Compact:
     torch.manual_seed(seed)
-    network = Compact(*SHAPES[quality], scale)
+    network = Compact(*SHAPES[quality], scale, smooth=True)
     network.initialize()
     return network.requires_grad_(False)
 
@@ -111,7 +111,7 @@ def test_the_loss_falls(tmp_path: Path, photos: Path) -> None:
     assert losses[-8:].mean() < 0.8 * losses[:8].mean()
 
 
-@pytest.mark.parametrize("for_", ["clean", "web", "paintings"])
+@pytest.mark.parametrize("for_", ["clean", "web", "paintings", "drawings", "camera", "worn"])
 def test_the_first_loss_is_of_the_first_patches(tmp_path: Path, photos: Path, for_: str) -> None:
     """As what they are for has them."""
     (told,) = stopped(tmp_path, photos, 1, steps=9, seed=3, for_=for_)
@@ -316,6 +316,39 @@ def test_a_run_begins_with_the_weights_it_is_given(tmp_path: Path, photos: Path)
     assert '"init": "init.safetensors"' in about["training"]
 
 
+def test_a_network_that_repeats_pixels_gets_the_best_last_convolution(
+    tmp_path: Path, photos: Path
+) -> None:
+    """The same features, and nothing to gain in the last layer on the patches it was fitted to."""
+    torch.manual_seed(3)
+    rough = Compact(*SHAPES["fast"], 2).requires_grad_(False)
+    init = kept(tmp_path / "rough.safetensors", rough)
+    train(tmp_path / "run", photos, steps=0, init=init, seed=5)
+    smooth = models.load(tmp_path / "run" / "model.safetensors", torch.device("cpu"))
+    assert isinstance(smooth, Compact) and smooth.is_smooth
+    for ours, theirs in zip(list(smooth.body)[:-1], list(rough.body)[:-1], strict=True):
+        for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-6)
+    patches = Patches([photos], 16, 2, DEGRADATIONS["clean"])
+    batches = [patches.batch(8, seeding.generator(5, batch)) for batch in range(80)]
+    small, large = (torch.cat(parts) for parts in list(zip(*batches, strict=True))[:2])
+    last = smooth.body[-1].requires_grad_(True)
+
+    def loss(network: Compact) -> torch.Tensor:
+        return F.mse_loss(network(small), large)
+
+    best = loss(smooth)
+    with torch.no_grad():
+        bilinear = F.mse_loss(F.interpolate(small, scale_factor=2, mode="bilinear"), large)
+        assert best < bilinear < loss(rough)
+        before = last.weight.clone()
+        for seed in range(3):
+            random = torch.Generator().manual_seed(seed)
+            step = torch.randn(before.shape, generator=random)
+            last.weight.copy_(before + step * before.norm() / step.norm() * 0.05)
+            assert loss(smooth) > best
+
+
 def test_without_a_first_stage_its_result_is_what_was_given(tmp_path: Path, photos: Path) -> None:
     """In half precision; the second stage goes on from there."""
     network = untrained(4, seed=7)
@@ -356,15 +389,15 @@ def test_weights_of_another_network_are_refused(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"scale": 1}, "--scale 1: must be one of 2, 3, 4"),
-        ({"scale": 5}, "--scale 5: must be one of 2, 3, 4"),
+        ({"scale": 0}, "--scale 0: must be one of 1, 2, 3, 4"),
+        ({"scale": 5}, "--scale 5: must be one of 1, 2, 3, 4"),
         ({"quality": "finest"}, "--quality finest: must be one of fast, best"),
         ({"for_": "print"}, "--for print: must be one of clean, web, paintings"),
         ({"size": 15}, "--size 15: must be at least 16"),
         ({"steps": 0}, "--steps 0: must be at least 1"),
         ({"steps": -1}, "--steps -1: must be at least 1"),
         ({"steps": 0, "perceptual_steps": 5}, "--steps 0: must be at least 1"),
-        ({"steps": 0, "init": Path("shipped.safetensors")}, "--steps 0: must be at least 1"),
+        ({"steps": -1, "init": Path("shipped.safetensors")}, "--steps -1: must be at least 1"),
         ({"steps": 1, "perceptual_steps": -1}, "--perceptual-steps -1: must be at least 0"),
         ({"batch_size": 0}, "--batch-size 0: must be at least 1"),
         ({"save_every": 0}, "--save-every 0: must be at least 1"),

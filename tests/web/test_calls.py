@@ -79,7 +79,7 @@ def test_a_palette_is_colors_or_a_picture() -> None:
     for nothing in ("", None, " "):
         call = make_call(BY_VERB["colorize"], {"palette": nothing}, given)
         assert call.options == {"palette": "/t/flag.png"}
-    with pytest.raises(OptionError, match=r"^“Palette” gold,#f00: there is a picture too; remove"):
+    with pytest.raises(OptionError, match=r"^“Palette” gold,#f00: there is a file too; remove"):
         make_call(BY_VERB["colorize"], {"palette": "gold,#f00"}, given)
 
 
@@ -87,8 +87,19 @@ def test_hints_are_of_the_drawing_or_of_a_picture() -> None:
     given = {"sketch": ["a.png"]}
     assert make_call(BY_VERB["colorize"], {"hints": "self"}, given).options == {"hints": "self"}
     given["hints"] = ["/t/hints.png"]
-    with pytest.raises(OptionError, match=r"^“Hints” self: there is a picture too; remove"):
+    with pytest.raises(OptionError, match=r"^“Hints” self: there is a file too; remove"):
         make_call(BY_VERB["colorize"], {"hints": "self"}, given)
+
+
+def test_a_network_is_a_name_or_a_file() -> None:
+    given = {"picture": ["a.png"]}
+    chosen = {"model": "realesrgan", "detail": 0.8}  # where the slider is at first
+    assert make_call(BY_VERB["upscale"], chosen, given).options == {"model": "realesrgan"}
+    given["model"] = ["/t/own.safetensors"]
+    call = make_call(BY_VERB["upscale"], {"model": ""}, given)
+    assert call.options == {"model": "/t/own.safetensors"}
+    with pytest.raises(OptionError, match=r"^“Other weights” realesrgan: there is a file too;"):
+        make_call(BY_VERB["upscale"], chosen, given)
 
 
 def test_weights_are_added_to_the_paintings() -> None:

@@ -126,4 +126,5 @@ def test_these_options_are_sliders() -> None:
         ("generate", "truncation"),
         ("upscale", "dpi"),
         ("upscale", "detail"),
+        ("upscale", "clean"),
     }

@@ -138,7 +138,7 @@ def test_painted_hints_and_their_removal(session: Session, found: list[tuple[int
     result = color(session)
     assert result.side_files == [session.folder / "hints.png"]
     assert (rgb(result.pictures[0].path)[FIRST] == (0, 200, 0)).all()
-    with pytest.raises(OptionError, match="“Hints” self: there is a picture too"):
+    with pytest.raises(OptionError, match="“Hints” self: there is a file too"):
         color(session, hints="self")
     session.painted_hints = None
     assert np.array_equal(rgb(color(session).pictures[0].path), plain)

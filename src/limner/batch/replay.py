@@ -273,13 +273,15 @@ def _checked(
 def _with_effect(verb: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that give today what they gave in version 0.1.
 
-    It allowed some without effect, which are refused today, and it had one method of stylize.
+    It recorded some without effect, which are refused today, and it had one method of stylize.
     """
     ignored = set()
     if verb == "beautify" and options.get("method") != "optimize":
         ignored.add("size")
     if verb == "hybridize" and options.get("points"):
         ignored.add("align")
+    if verb == "upscale" and options.get("model") is not None:
+        ignored.add("quality")
     known = {name: value for name, value in options.items() if name not in ignored}
     if verb == "stylize" and "method" not in options and options.get("preset") != "gatys":
         known["method"] = "network"

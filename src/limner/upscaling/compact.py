@@ -23,10 +23,16 @@ class Compact(nn.Module):
         Number of convolutions between the first and the last.
     scale : int
         1 to 4.
+    smooth : bool
+        Enlarge the picture, to which the output is added, bilinearly, and not by repeating pixels
+        as Real-ESRGAN's networks do. What the network fails to draw is soft then, without steps.
+        The state dict has a tensor ``smooth``, so that other tools refuse it.
     """
 
-    def __init__(self, width: int, depth: int, scale: int) -> None:
+    def __init__(self, width: int, depth: int, scale: int, *, smooth: bool = False) -> None:
         super().__init__()
+        if smooth:
+            self.register_buffer("smooth", torch.ones(1))
         self.shape = width, depth, scale
         self.scale = scale
         self.radius = depth + 2  # receptive radius, in pixels of the input
@@ -36,6 +42,11 @@ class Compact(nn.Module):
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.PReLU(width)]
         layers.append(nn.Conv2d(width, 3 * scale**2, 3, padding=1))
         self.body = nn.Sequential(*layers)
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether the base is bilinear."""
+        return hasattr(self, "smooth")
 
     @torch.no_grad()
     def initialize(self) -> None:
@@ -51,7 +62,28 @@ class Compact(nn.Module):
         assert isinstance(last, nn.Conv2d)
         last.weight.mul_(0.1)
 
+    @torch.no_grad()
+    def attenuate(self, share: float) -> None:
+        """Reduce what the network adds to the picture to a share of it, in place."""
+        for values in self.body[-1].parameters():
+            values.mul_(share)
+
+    @torch.no_grad()
+    def at_scale(self, scale: int) -> "Compact":
+        """Return a network for a divisor of the scale. Its pixels are means of this one's."""
+        width, depth, _ = self.shape
+        with torch.device("meta"):  # without random weights
+            smaller = Compact(width, depth, scale, smooth=self.is_smooth)
+        state = self.state_dict()
+        last = f"body.{len(self.body) - 1}"
+        for key in (f"{last}.weight", f"{last}.bias"):
+            values = state[key].unflatten(0, (3, scale, self.scale // scale, scale, -1))
+            state[key] = values.mean((2, 4)).flatten(0, 2)
+        smaller.load_state_dict(state, assign=True)
+        return smaller.requires_grad_(False).eval()
+
     def forward(self, picture: Tensor) -> Tensor:
         """Enlarge a picture [N, 3, H, W] in 0..1 to [N, 3, scale·H, scale·W]."""
         residue = F.pixel_shuffle(self.body(picture), self.scale)
-        return residue + F.interpolate(picture, scale_factor=self.scale, mode="nearest")
+        mode = "bilinear" if self.is_smooth else "nearest"
+        return residue + F.interpolate(picture, scale_factor=self.scale, mode=mode)

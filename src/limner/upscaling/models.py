@@ -143,7 +143,8 @@ def _compact(state: Mapping[str, Tensor]) -> Compact:
     scale = math.isqrt(len(state[last]) // 3)
     if not 1 <= scale <= 4 or len(state[last]) != 3 * scale**2:
         raise ValueError(last)
-    return Compact(len(state["body.0.weight"]), len(convolutions) - 2, scale)
+    width, depth = len(state["body.0.weight"]), len(convolutions) - 2
+    return Compact(width, depth, scale, smooth="smooth" in state)
 
 
 def _rrdb(state: Mapping[str, Tensor]) -> RRDB:

@@ -4,9 +4,11 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from limner.errors import OptionError, WeightsError, printable
 
+Name = Literal["realesrgan", "realesrgan-anime", "realesr-animevideo"]
 # name -> file; their animevideov3-x2 and -x3 are -x4 with a resize behind it
 FILES = {
     "realesrgan": "realesrgan-x4plus",

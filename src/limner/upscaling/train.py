@@ -1,6 +1,7 @@
 """Train an upscaling network on pictures and shrunk copies of them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from statistics import fmean
@@ -17,13 +18,16 @@ from limner.train import parallel
 from limner.train.crops import load_pictures
 from limner.train.metrics import psnr, ssim
 from limner.train.run import Run, check_training, cosine
-from limner.upscaling import models
+from limner.upscaling import models, realesrgan
 from limner.upscaling.compact import SHAPES, Compact
 from limner.upscaling.dataset import DEGRADATIONS, LONGEST, Degradation, Patches, degrade, shrink
+from limner.upscaling.enlarge import DEFAULT_TILE, enlarge
+from limner.upscaling.refit import with_smooth_base
 from limner.upscaling.stages import PerceptualStage, PixelStage
+from limner.upscaling.tile_blending import TileBlender
 
 SCORED_SIDE = 256  # pixels; of each held-out picture, a square of this side is scored
-SCALES = ("2", "3", "4")
+SCALES = ("1", "2", "3", "4")
 STAGES = ("pixels", "perceptual")
 PERCEPTUAL_MODEL = "inventive.safetensors"  # in the run folder: the result of the second stage
 
@@ -34,8 +38,9 @@ def train_upscaler(
     *,
     scale: int = 4,
     quality: Literal["fast", "best"] = "fast",
-    for_: Literal["clean", "web", "paintings"] = "clean",
+    for_: Literal["clean", "web", "paintings", "drawings", "camera", "worn"] = "clean",
     init: Path | None = None,
+    teacher: str | None = None,
     steps: int = 6000,
     perceptual_steps: int = 0,
     batch_size: int = 8,
@@ -61,16 +66,22 @@ def train_upscaler(
         The run folder. ``model.safetensors`` in it is the result of the first stage,
         ``inventive.safetensors`` that of the second.
     scale : int
-        How many times larger the results are: 2, 3 or 4.
+        How many times larger the results are: 2, 3 or 4; 1 to only repair them, see ``for_``.
     quality : str
         Size of the network: fast has 32 channels and 10 convolutions, best has 64 and 18.
     for_ : str
         The kind of pictures to enlarge: clean files; pictures from the web, which have blur, noise
-        and JPEG compression; or photographed paintings, which have more blur and less of the rest.
+        and JPEG compression; photographed paintings, which have more blur and less of the rest;
+        drawings, which may be soft or jagged; photos of a camera, most of them clean; or worn
+        pictures, such as old scans, which have much of all, and dust.
     init : Path
         Weights to start from, for the same scale and quality. Default: random weights.
+    teacher : str
+        A larger upscaler for this scale to learn from, as well as from the pictures:
+        ``realesrgan``, or the path of a weights file. Default: none.
     steps : int
-        Training steps of the first stage. 0 skips it and keeps the weights of init.
+        Training steps of the first stage. 0 skips it and keeps the weights of ``init``, except for
+        the last convolution if they are of a network that repeats pixels, as Real-ESRGAN's do.
     perceptual_steps : int
         Training steps of the second stage. 0 skips it.
     batch_size : int
@@ -110,10 +121,8 @@ def train_upscaler(
     check_range("size", size, 16)
     check_range("perceptual_steps", perceptual_steps, 0)
     check_training(learning_rate, batch_size=batch_size, save_every=save_every)
-    if steps < 1 and (steps < 0 or init is None or not perceptual_steps):
-        raise OptionError(
-            f"--steps {steps}: must be at least 1, or 0 with --init and --perceptual-steps"
-        )
+    if steps < 1 and (steps < 0 or init is None):
+        raise OptionError(f"--steps {steps}: must be at least 1, or 0 with --init")
     torch_device = devices.pick(device)
     options = {
         "photos": [p.name for p in photos],
@@ -121,6 +130,7 @@ def train_upscaler(
         "quality": quality,
         "for": for_,
         "init": init and init.name,
+        "teacher": teacher,
         "steps": steps,
         "perceptual_steps": perceptual_steps,
         "batch_size": batch_size,
@@ -130,9 +140,9 @@ def train_upscaler(
     }
     with Run("upscaler", run, options, resume=resume, on_step=on_step, logs=STAGES) as record:
         torch.manual_seed(seed)
-        network = _initial_network(quality, scale, init).to(torch_device)
         saved: dict[str, Any] = record.load() if resume else {"step": 0}
-        patches = Patches(photos, size, scale, DEGRADATIONS[for_])
+        patches = Patches(photos, size, scale, DEGRADATIONS[for_], _load_teacher(teacher, scale))
+        network = _initial_network(quality, scale, init, patches, seed).to(torch_device)
         held_out = HeldOut(photos, scale, DEGRADATIONS[for_])
         total = steps + perceptual_steps
         if not steps and record.writes:
@@ -154,10 +164,12 @@ def train_upscaler(
 
             for step in range(done, last):
                 randoms = parallel.generators(seed, step, batch_size)
-                pairs = [patches.batch(1, random) for random in randoms]
-                small, large = map(torch.cat, zip(*pairs, strict=True))
+                singles = [patches.batch(1, random) for random in randoms]
+                small, large, target = (
+                    torch.cat(part).to(torch_device) for part in zip(*singles, strict=True)
+                )
                 share = cosine(step - first, last - first)
-                losses = stage.step(small.to(torch_device), large.to(torch_device), share)
+                losses = stage.step(small, large, target, share)
                 losses = parallel.mean_of(losses)
                 done = step + 1
                 if record.writes and (done % save_every == 0 or done == last):
@@ -172,9 +184,11 @@ def train_upscaler(
         return held_out.compare(record.model, *others)
 
 
-def _initial_network(quality: str, scale: int, init: Path | None) -> Compact:
+def _initial_network(
+    quality: str, scale: int, init: Path | None, patches: Patches, seed: int
+) -> Compact:
     """Return the network to train, with random weights or those of a file."""
-    network = Compact(*SHAPES[quality], scale)
+    network = Compact(*SHAPES[quality], scale, smooth=True)
     if init is None:
         network.initialize()
         return network
@@ -183,8 +197,27 @@ def _initial_network(quality: str, scale: int, init: Path | None) -> Compact:
         raise OptionError(
             f"--init {init}: is another network; use the --scale and --quality it was trained with"
         )
+    if not loaded.is_smooth:
+        loaded = with_smooth_base(loaded, patches, seed)
     network.load_state_dict(loaded.state_dict())
     return network
+
+
+def _load_teacher(name: str | None, scale: int) -> Callable[[Tensor], Tensor] | None:
+    """Return a function that enlarges as the teacher does, with the local colors kept."""
+    if name is None:
+        return None
+    network = models.load(realesrgan.find(name), torch.device("cpu"))
+    if network.scale != scale:
+        raise OptionError(
+            f"--teacher {name}: enlarges {network.scale} times, and --scale is {scale}; use a "
+            "teacher for that scale"
+        )
+    return partial(enlarge, network, color_lock=True, tile=DEFAULT_TILE, on_tile=_silent)
+
+
+def _silent(done: int, tiles: int, note: str, picture: TileBlender | None) -> None:
+    """Ignore the progress of a teacher."""
 
 
 class HeldOut:

@@ -11,14 +11,15 @@ from PIL import Image
 from torch import Tensor
 
 from limner import io
-from limner.checks import check_choice, check_range
+from limner.checks import check_range
 from limner.errors import OptionError
 from limner.io import Source
 from limner.nn import devices, images, weights
 from limner.progress import OnStep, Reporter, silent
-from limner.upscaling import models, realesrgan
+from limner.upscaling import realesrgan
 from limner.upscaling.enlarge import DEFAULT_TILE, LOCK_MARGIN, MIN_TILE, enlarge
 from limner.upscaling.models import Upscaler
+from limner.upscaling.networks import NetworkOptions
 from limner.upscaling.paper import DEFAULT_DPI, Size, SizeOptions, place_on_paper, plan
 from limner.upscaling.pixels import (
     crop,
@@ -32,8 +33,6 @@ from limner.upscaling.pixels import (
 from limner.upscaling.tile_blending import TileBlender
 
 MAX_PIXELS = 400e6
-QUALITIES = ("fast", "best")
-PERCEPTUAL = ("best", 4)  # the quality and scale whose shipped network has a perceptual variant
 
 
 def upscale(
@@ -47,9 +46,11 @@ def upscale(
     fit: Literal["fit", "fill", "pad"] = "fit",
     bleed: float | str | None = None,
     max_scale: float = 4,
-    quality: Literal["fast", "best"] = "fast",
-    detail: float = 0,
-    model: str | None = None,
+    quality: Literal["fast", "best"] | None = None,
+    detail: float | None = None,
+    kind: Literal["photo", "drawing"] = "photo",
+    clean: float = 0,
+    model: realesrgan.Name | str | None = None,
     inventive: str | None = None,
     color_lock: bool = True,
     tileable: bool = False,
@@ -89,11 +90,17 @@ def upscale(
         The most times larger a side may become, from 1 to 16. Above 4, the networks enlarge what
         they have made themselves, and the result becomes less true to the original.
     quality : str
-        Network that comes with limner: ``fast``, or ``best``, which takes about four times as
-        long.
+        Network that comes with limner: ``best``, or ``fast``, which takes about a quarter of the
+        time and is less sharp. Default: best. Not with ``--kind drawing`` or ``--model``.
     detail : float
-        How much texture to add, from 0 (none, faithful to the original) to 1 (plausible, but
-        invented). Needs ``--quality best``, or ``--model`` with ``--inventive``.
+        How sharp the result is: from 0, faithful and soft, to 1, sharp with plausible but invented
+        texture. 0 with ``--kind drawing``, and with ``--model`` without ``--inventive``. Default:
+        0.8.
+    kind : str
+        What the picture shows: a ``photo`` or painting; or a ``drawing``, line art or logo, whose
+        edges become smooth and hard. Not with ``--model``.
+    clean : float
+        How much noise, dust and JPEG blocks to remove first, from 0 (none) to 1.
     model : str
         Another network. With limner[realesrgan] installed: ``realesrgan``, slow and sharp, which
         also removes noise; ``realesrgan-anime`` for drawings; ``realesr-animevideo``, which is
@@ -136,9 +143,8 @@ def upscale(
     """
     report = Reporter("upscale", on_step)
     check_range("tile", tile, MIN_TILE)
-    check_choice("quality", quality, QUALITIES)
-    check_range("detail", detail, 0, 1)
-    _check_networks(quality, detail, model, inventive)
+    choice = NetworkOptions(quality, detail, kind, clean, model, inventive)
+    choice.check()
     size_options = SizeOptions(scale, print_, dpi, fit, bleed, max_scale, width, height)
     size_options.check()
     if tileable and print_ is not None:
@@ -149,7 +155,8 @@ def upscale(
     size = plan(images.size_of(source.rgb), size_options)
     if not allow_huge:
         _check_pixels(size)
-    networks = _load_networks(size.factor, quality, detail, model, inventive, torch_device)
+    networks = choice.load(size.factor, torch_device)
+    cleaner = choice.load_cleaner(torch_device)
     options: dict[str, object] = {
         "scale": scale,
         "print_": print_,
@@ -157,28 +164,24 @@ def upscale(
         "fit": fit,
         "bleed": f"{bleed}m" if isinstance(bleed, float) else bleed,
         "max_scale": float(max_scale),
-        "quality": quality,
-        "detail": float(detail),
-        "model": model,
-        "inventive": inventive,
         "color_lock": color_lock,
         "allow_huge": allow_huge,
         "width": width,
         "height": height,
         "tileable": tileable,
+        **choice.resolved(),
     }
-    own_weights = {name for name in (model, inventive) if name and networks} - {*realesrgan.FILES}
-    own_weights |= {
-        name.removesuffix("param") + "bin" for name in own_weights if name.endswith(".param")
-    }
-    hashes = {name: weights.sha256(Path(name)) for name in own_weights}
+    own_files = choice.own_files() if networks else set()
+    hashes = {name: weights.sha256(Path(name)) for name in own_files}
     recipe = io.make_recipe("upscale", [source.name], options, [source], hashes)
 
     depth = torch.uint16 if source.deep else torch.uint8
-    on_tile = _PassReporter(report, size, len(networks), source.notes)
-    if networks:
+    passes = networks if cleaner is None else [cleaner, *networks]
+    on_tile = _PassReporter(report, size, len(passes), source.notes)
+    if passes:
+        locks = [color_lock and network is not cleaner for network in passes]
         side = DEFAULT_TILE if tile is None else tile
-        rgb = _apply(networks, source.rgb, size.picture, color_lock, tileable, side, depth, on_tile)
+        rgb = _apply(passes, source.rgb, size.picture, locks, tileable, side, depth, on_tile)
     else:
         on_tile(0, 1, f"{on_tile.stage}, shrunk to {size.factor:.0%} of each side")
         on_tile(1, 1)
@@ -201,29 +204,6 @@ def upscale(
     return result
 
 
-def _check_networks(quality: str, detail: float, model: str | None, inventive: str | None) -> None:
-    """Refuse options that have no effect with the chosen network."""
-    if inventive is not None and model is None:
-        raise OptionError("--inventive: has no effect without --model; give --model too")
-    if inventive is not None and detail == 0:
-        raise OptionError("--inventive: has no effect with --detail 0; use --detail above 0")
-    if detail and model is not None and inventive is None:
-        raise OptionError(
-            f"--detail {detail:g}: needs --inventive with --model; give --inventive too, or use "
-            "--detail 0"
-        )
-    if detail and model is None and quality != PERCEPTUAL[0]:
-        raise OptionError(
-            f"--detail {detail:g}: needs --quality {PERCEPTUAL[0]}, or --model with --inventive"
-        )
-    # old recipes hold the default quality, also with --model
-    if model is not None and quality != QUALITIES[0]:
-        raise OptionError(
-            f"--quality {quality}: has no effect with --model, which replaces the network; give "
-            "only one"
-        )
-
-
 def _check_pixels(size: Size) -> None:
     """Refuse a result that is probably a typing error."""
     height, width = max(size.picture, size.sheet, key=math.prod)
@@ -234,39 +214,11 @@ def _check_pixels(size: Size) -> None:
         )
 
 
-def _load_networks(
-    factor: float,
-    quality: str,
-    detail: float,
-    model: str | None,
-    inventive: str | None,
-    device: torch.device,
-) -> list[Upscaler]:
-    """Load the networks that together enlarge by the factor or more, in order; none to shrink."""
-    if model is not None:
-        network = models.load(realesrgan.find(model), device)
-        if inventive is not None:
-            models.interpolate(network, models.load(Path(inventive), device), detail, inventive)
-        passes = math.log(factor, network.scale) if network.scale > 1 else float(factor > 1)
-        return [network] * max(0, math.ceil(passes - 1e-9))
-    networks = []
-    while factor > 1:
-        scale = PERCEPTUAL[1] if detail or factor > 2 else 2
-        name = f"upscaler-{quality}-x{scale}"
-        network = models.load(weights.SHIPPED / f"{name}.safetensors", device)
-        if detail:
-            variant = models.load(weights.SHIPPED / f"{name}-inventive.safetensors", device)
-            models.interpolate(network, variant, detail, f"{name}-inventive")
-        networks.append(network)
-        factor, detail = factor / scale, 0  # only the first pass adds texture
-    return networks
-
-
 def _apply(
     networks: Sequence[Upscaler],
     rgb: Tensor,
     size: tuple[int, int],
-    color_lock: bool,
+    locks: Sequence[bool],
     tileable: bool,
     tile: int,
     depth: torch.dtype,
@@ -274,7 +226,7 @@ def _apply(
 ) -> Tensor:
     """Apply the networks one after the other. The result has at least the given size."""
     large, resize = rgb, resize_tile if tileable else resize_integer
-    for index, network in enumerate(networks):
+    for index, (network, lock) in enumerate(zip(networks, locks, strict=True)):
         on_tile.index = index
         # shrink first to what the remaining passes need
         remaining = math.prod(later.scale for later in networks[index:])
@@ -286,7 +238,7 @@ def _apply(
         large = enlarge(
             network,
             wrap(small, (margin, margin)) if tileable else small,
-            color_lock=color_lock,
+            color_lock=lock,
             tile=tile,
             on_tile=on_tile,
             depth=depth,

@@ -64,8 +64,7 @@ def make_call(
             if name in options:
                 shown = printable(str(options[name]))[:40]
                 raise OptionError(
-                    f"“{labels(tab)[option.flag]}” {shown}: there is a picture too; remove one of "
-                    "them"
+                    f"“{labels(tab)[option.flag]}” {shown}: there is a file too; remove one of them"
                 )
             options[name] = paths if get_origin(option.kind) is list else paths[0]
     if not inputs and not any(name in options for name in tab.pictures):

@@ -114,7 +114,7 @@ TABS = (
     Tab(
         "upscale",
         "Upscale",
-        ("print_", "dpi", "fit", "scale", "quality"),
+        ("print_", "dpi", "fit", "scale", "kind", "detail", "clean"),
         {"picture": "Picture"},
     ),
 )
@@ -239,6 +239,9 @@ def _fields(tab: Tab, option: Option) -> list[Field]:
     label, text = _label(tab, option), with_labels(option.help, labels(tab))
     if name in _LEFT_OUT:
         return []
+    if name in WEIGHTS_FILES and option.choices:
+        file = Field(option, "weights_file", f"{label}: a file instead", "")
+        return [Field(option, "choice", label, text), file]
     if name in WEIGHTS_FILES:
         return [Field(option, "weights_file", label, text)]
     if option.picture:
