@@ -9,7 +9,7 @@ from limner.upscaling.compact import Compact
 from limner.upscaling.dataset import Patches
 
 BATCHES, BATCH_SIZE = 80, 8
-_RIDGE = 1e-3  # added to the mean square of each feature, which is about 0.1 to 1
+_RIDGE = 1e-6  # of the mean square of the features
 
 
 @torch.no_grad()
@@ -35,7 +35,6 @@ def with_smooth_base(network: Compact, patches: Patches, seed: int) -> Compact:
     inputs = last.weight[0].numel() + 1
     squares = torch.zeros(inputs, inputs, dtype=torch.float64)
     products = torch.zeros(inputs, len(last.weight), dtype=torch.float64)
-    count = 0
     for batch in range(BATCHES):
         small, large, _ = patches.batch(BATCH_SIZE, seeding.generator(seed, batch))
         features = small
@@ -47,8 +46,7 @@ def with_smooth_base(network: Compact, patches: Patches, seed: int) -> Compact:
         seen = torch.cat((seen, torch.ones(len(seen), 1, dtype=seen.dtype)), dim=1)
         squares += seen.mT @ seen
         products += seen.mT @ wanted
-        count += len(seen)
-    squares.diagonal().add_(_RIDGE * count)
+    squares.diagonal().add_(_RIDGE * squares.diagonal().mean())
     found = torch.linalg.solve(squares, products).mT.float()  # [outputs, inputs]
     last.weight.copy_(found[:, :-1].reshape(last.weight.shape))
     last.bias.copy_(found[:, -1])  # type: ignore[union-attr]
