@@ -1,4 +1,4 @@
-"""GAN losses and the gradient penalty against their formulas, and a discriminator that learns."""
+"""GAN losses and the gradient penalty against their formulas."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ import torch
 
 from limner.train.adversarial import (
     LOSSES,
-    Discriminator,
     gradient_penalty,
     relativistic_average,
     relativistic_paired,
@@ -153,72 +152,3 @@ def test_the_penalty_matches_finite_differences_and_is_differentiable() -> None:
     way = random.normal(size=(3, 2, 2))
     slope = (steep(weights + 1e-4 * way) - steep(weights - 1e-4 * way)) / 2e-4
     assert (plane.grad.numpy() * way).sum() == pytest.approx(slope, rel=1e-4)
-
-
-# --- the discriminator -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("width", "halvings", "size", "patches"),
-    [(32, 4, (64, 48), (4, 3)), (4, 2, (20, 32), (5, 8)), (4, 5, (32, 64), (1, 2))],
-)
-def test_there_is_a_logit_for_every_patch(
-    width: int, halvings: int, size: tuple[int, int], patches: tuple[int, int]
-) -> None:
-    logits = Discriminator(width, halvings)(torch.rand(2, 3, *size))
-    assert logits.shape == (2, 1, *patches)
-
-
-def test_channels_double_with_every_halving() -> None:
-    channels = [layer.out_channels for layer in Discriminator(8, 4).body]
-    assert channels == [8, 8, 16, 16, 32, 32, 64, 64, 1]
-
-
-def test_mid_gray_is_zero_to_the_discriminator() -> None:
-    """Without biases: the input is scaled to -1..1."""
-    network = Discriminator(4, 2)
-    for layer in network.body:
-        torch.nn.init.zeros_(layer.bias)
-    assert network(torch.full((1, 3, 8, 8), 0.5)).abs().max() == 0
-    assert network(torch.full((1, 3, 8, 8), 0.6)).abs().max() > 1e-4
-
-
-def test_every_layer_has_spectral_norm_1() -> None:
-    """The largest singular value of each layer is 1, however large its weights."""
-    torch.manual_seed(0)
-    network = Discriminator(8, 3)
-    layers = network.body
-    for number, layer in enumerate(layers):
-        layer.parametrizations.weight.original.data *= 3 + number
-    with torch.no_grad():
-        for _ in range(40):  # a power iteration each
-            network(torch.rand(1, 3, 8, 8))
-    network.eval()
-    for layer in layers:
-        matrix = layer.weight.detach().numpy().reshape(layer.out_channels, -1)
-        assert np.linalg.svd(matrix, compute_uv=False)[0] == pytest.approx(1, abs=0.02)
-
-
-def test_the_discriminator_learns_to_tell_stripes_from_noise() -> None:
-    torch.manual_seed(0)
-    random = torch.Generator().manual_seed(0)
-    network = Discriminator(8, 2)
-
-    def pictures() -> tuple[torch.Tensor, torch.Tensor]:
-        """Stripes and noise of the same mean and contrast."""
-        shifts = torch.randint(0, 4, (8, 1, 1, 1), generator=random)
-        stripes = ((torch.arange(16) + shifts) // 2 % 2).expand(8, 3, 16, 16).float()
-        return stripes, torch.randint(0, 2, (8, 3, 16, 16), generator=random).float()
-
-    def loss() -> torch.Tensor:
-        return relativistic_average(*map(network, pictures()))
-
-    adam = torch.optim.Adam(network.parameters(), 0.01)
-    assert loss().item() == pytest.approx(np.log(2), abs=0.1)
-    for _ in range(30):
-        adam.zero_grad()
-        loss().backward()
-        adam.step()
-    with torch.no_grad():  # on new pictures
-        stripes, noise = (network(picture).mean((1, 2, 3)) for picture in pictures())
-    assert loss().item() < 0.2 and stripes.min() > noise.max()

@@ -1,5 +1,6 @@
 """The two stages: what a step of each does to which weights, and what it says."""
 
+from copy import deepcopy
 from io import BytesIO
 
 import numpy as np
@@ -7,9 +8,14 @@ import pytest
 import torch
 
 from limner.nn import features
-from limner.train.adversarial import Discriminator
 from limner.upscaling.compact import Compact
-from limner.upscaling.stages import TAPS, PerceptualStage, PixelStage, grid_energy
+from limner.upscaling.stages import (
+    TAPS,
+    FeatureDiscriminator,
+    PerceptualStage,
+    PixelStage,
+    grid_energy,
+)
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
@@ -97,13 +103,13 @@ def test_the_average_is_a_network_of_its_own(
     assert weights_of(stage.averaged())["body.0.weight"].any()
 
 
-def test_a_teacher_counts_as_much_as_the_original(batch: Batch) -> None:
+def test_a_teacher_counts_more_than_the_original(batch: Batch) -> None:
     small, large, _ = batch
     with torch.no_grad():
         made = beginner()(small).numpy()
     wanted = [np.abs(made - target.numpy()).mean() for target in (large, 1 - large)]
     found = PixelStage(beginner(), 0.01).step(small, large, 1 - large, 1.0)
-    assert found == {"loss": pytest.approx(np.mean(wanted), rel=1e-5)}
+    assert found == {"loss": pytest.approx(0.2 * wanted[0] + 0.8 * wanted[1], rel=1e-5)}
 
 
 # --- perceptual ------------------------------------------------------------------------------
@@ -114,60 +120,85 @@ def cross_entropy(logits: torch.Tensor, label: int) -> torch.Tensor:
     return -torch.log(chance if label else 1 - chance).mean()
 
 
+def relativistic(better: torch.Tensor, worse: torch.Tensor) -> torch.Tensor:
+    wins = cross_entropy(better - worse.mean(), 1) + cross_entropy(worse - better.mean(), 0)
+    return wins / 2
+
+
 def test_a_perceptual_step_says_what_it_goes_down(batch: Batch) -> None:
-    """Its losses, and the slopes of their sum: 1, 0.15, 0.05 and 0.01; the rival's of its own."""
+    """Its losses, and the slopes of their weighted sum; the discriminator's of its own."""
+    small, large, _ = batch
+    target = large.flip(3)
     network = beginner()
     stage = PerceptualStage(network, 0.01)
-    rival = Discriminator()
-    rival.load_state_dict(stage.parts["discriminator"].state_dict())
+    rival = stage.parts["discriminator"]
+    assert isinstance(rival, FeatureDiscriminator) and list(rival.heads) == list(TAPS[:-1])
+    heads = deepcopy(rival).heads
     twin = beginner()
-    made = twin(batch[0])
-    real = rival(batch[1])
-    fooled = rival(made)
-    wins = cross_entropy(fooled - real.mean(), 1) + cross_entropy(real - fooled.mean(), 0)
+    made = twin(small)
     seen = features.load("compact")
-    apart = [
-        (ours - theirs).abs().mean() / theirs.mean()
-        for ours, theirs in zip(
-            seen(made, TAPS).values(), seen(batch[1], TAPS).values(), strict=True
-        )
-    ]
-    off = (made - batch[1]).abs().mean()
-    regular = (
-        (grid_energy(made, twin.scale) - grid_energy(batch[1], twin.scale)).clamp(min=0).mean()
-    )
-    total = off + 0.15 * sum(apart) / 5 + 0.05 * wins / 2 + 0.01 * regular
+    ours, theirs = seen(made, TAPS), seen(large, TAPS)
+    apart = [(ours[tap] - theirs[tap]).abs().mean() / theirs[tap].mean() for tap in TAPS]
+    logits = {tap: [head(f[tap] / theirs[tap].mean()) for f in (ours, theirs)]
+              for tap, head in heads.items()}  # fmt: skip
+    fooled = sum(relativistic(*pair) for pair in logits.values()) / 4
+    off = 0.2 * (made - large).abs().mean() + 0.8 * (made - target).abs().mean()
+    grids = [grid_energy(picture, twin.scale) for picture in (made, large)]
+    regular = (grids[0] - grids[1]).clamp(min=0).mean()
+    total = off + 0.2 * sum(apart) / 5 + 0.03 * fooled + 0.05 * regular
     slopes = torch.autograd.grad(total, list(twin.parameters()), retain_graph=True)
-    again = rival(made.detach())  # a third look: spectral norms have gone on by one
-    caught = (cross_entropy(real - again.mean(), 1) + cross_entropy(again - real.mean(), 0)) / 2
-    its_slopes = torch.autograd.grad(caught, list(rival.parameters()))
+    caught = sum(relativistic(*pair[::-1]) for pair in logits.values()) / 4
+    its_slopes = torch.autograd.grad(caught, list(heads.parameters()))
     wanted = {
         "loss": off.item(),
-        "features": unlike(made.detach(), batch[1]),
-        "adversarial": wins.item() / 2,
+        "features": unlike(made.detach(), large),
+        "adversarial": fooled.item(),
         "grid": regular.item(),
         "discriminator": caught.item(),
     }
-    assert stage.step(*batch, 1.0) == {k: pytest.approx(v, rel=1e-4) for k, v in wanted.items()}
+    told = stage.step(small, large, target, 1.0)
+    assert told == {k: pytest.approx(v, rel=1e-4, abs=1e-7) for k, v in wanted.items()}
     for weight, slope in zip(network.parameters(), slopes, strict=True):
         np.testing.assert_allclose(weight.grad, slope, rtol=1e-3, atol=1e-5)
-    for weight, slope in zip(stage.parts["discriminator"].parameters(), its_slopes, strict=True):
+    for weight, slope in zip(rival.parameters(), its_slopes, strict=True):
         np.testing.assert_allclose(weight.grad, slope, rtol=1e-3, atol=1e-6)
 
 
-def test_a_perceptual_step_has_a_tenth_of_the_rate(batch: Batch) -> None:
-    """And its rival half of it: Adam's first step is the rate, whichever way."""
+def test_a_perceptual_step_has_three_tenths_of_the_rate(batch: Batch) -> None:
+    """Adam's first step is the rate, whichever way; the discriminator has a rate of its own."""
     stage = PerceptualStage(beginner(), 0.1)
     rival = stage.parts["discriminator"]
     before = weights_of(stage.network), weights_of(rival)
     stage.step(*batch, 0.5)
-    for was, network, rate in zip(before, (stage.network, rival), (0.005, 0.025), strict=True):
-        trained = {name for name, _ in network.named_parameters()}
-        steps = np.concatenate(
-            [(v - was[key]).ravel() for key, v in weights_of(network).items() if key in trained]
+    inner = ("body.2.weight", "body.4.weight", "body.6.weight")
+    for was, network, rate in zip(before, (stage.network, rival), (0.015, 0.0005), strict=True):
+        steps = {key: value - was[key] for key, value in weights_of(network).items()}
+        plain = np.concatenate([s.ravel() for key, s in steps.items() if key not in inner])
+        assert np.abs(plain).max() < 1.004 * rate
+        assert np.median(np.abs(plain)) == pytest.approx(rate, rel=0.01)
+    for key in inner:
+        step = weights_of(stage.network)[key] - before[0][key]
+        largest = np.linalg.svd(step.reshape(len(step), -1), compute_uv=False)[0]
+        assert 0.65 < largest / 0.06 < 1.25
+
+
+def test_a_discriminator_of_features_learns_at_once() -> None:
+    """To tell noise of two strengths, within 60 steps."""
+    torch.manual_seed(0)
+    rival = FeatureDiscriminator({"1_2": 4})
+    adam = torch.optim.Adam(rival.parameters(), 0.01)
+    random, sizes = torch.Generator().manual_seed(0), {"1_2": torch.ones(())}
+    losses = []
+    for _ in range(60):
+        one, other = (
+            {"1_2": share * torch.randn((8, 4, 8, 8), generator=random)} for share in (1, 0.5)
         )
-        assert np.abs(steps).max() < 1.004 * rate
-        assert np.median(np.abs(steps)) == pytest.approx(rate, rel=0.01)
+        loss = rival.loss(one, other, sizes)
+        losses.append(loss.item())
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    assert losses[0] == pytest.approx(np.log(2), abs=0.1) and losses[-1] < 0.4
 
 
 def test_perceptual_steps_come_closer_to_the_features(batch: Batch) -> None:

@@ -339,7 +339,9 @@ def test_a_network_that_repeats_pixels_gets_the_best_last_convolution(
     features = np.concatenate((features, np.ones((len(features), 1), np.float32)), axis=1)
     least = wanted - features @ np.linalg.lstsq(features, wanted)[0]
     off = np.square((smooth(small) - large).numpy()).mean()
-    assert np.square(least).mean() <= off < 1.02 * np.square(least).mean() < np.square(wanted).mean()
+    assert (
+        np.square(least).mean() <= off < 1.02 * np.square(least).mean() < np.square(wanted).mean()
+    )
 
 
 def test_without_a_first_stage_its_result_is_what_was_given(tmp_path: Path, photos: Path) -> None:
@@ -355,9 +357,10 @@ def test_without_a_first_stage_its_result_is_what_was_given(tmp_path: Path, phot
     assert found.keys() == inventive.keys() == network.state_dict().keys()
     for key, value in network.state_dict().items():
         np.testing.assert_array_equal(found[key], value.numpy().astype(np.float16))
-        # a two-hundredth of a tenth of the rate, of which the average has nine tenths
+        # a two-hundredth of three tenths of the rate, for convolutions four times and up to a
+        # quarter more, of which the average has nine tenths
         off = np.abs(inventive[key].numpy() - value.numpy())
-        assert off.max() < 0.00023 + 0.0006 * value.abs().max()
+        assert off.max() < 0.0034 + 0.0006 * value.abs().max()
     assert np.median(off) == pytest.approx(0.000225, rel=0.1)
     assert scores["psnr"] != scores["inventive psnr"]
     assert not (tmp_path / "run" / "pixels.csv").exists()

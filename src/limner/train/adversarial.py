@@ -1,50 +1,10 @@
-"""Parts of adversarial training: a patch discriminator, GAN losses, a gradient penalty."""
+"""Parts of adversarial training: GAN losses, and a gradient penalty."""
 
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
-
-
-class Discriminator(nn.Module):
-    """A patch discriminator: gives one logit for every patch of a picture, high for real ones.
-
-    The convolutions are those of ESRGAN's discriminator (Wang et al. 2018): every other one halves
-    the picture. We leave the paper twice: spectral normalization (Miyato et al. 2018) replaces
-    batch normalization, and there are no dense layers. A patch has ``2**halvings`` pixels a side.
-
-    Parameters
-    ----------
-    width : int
-        Channels of the first two convolutions; they double with every halving.
-    halvings : int
-        How many convolutions halve the picture.
-    channels : int
-        Input channels: 3 for pictures, more for conditional training.
-    """
-
-    def __init__(self, width: int = 16, halvings: int = 4, channels: int = 3) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        for level in range(halvings):
-            wider = width * 2**level
-            for side, stride in ((3, 1), (4, 2)):
-                layers.append(spectral_norm(nn.Conv2d(channels, wider, side, stride, padding=1)))
-                channels = wider
-        layers.append(spectral_norm(nn.Conv2d(channels, 1, 3, padding=1)))
-        self.body = nn.ModuleList(layers)
-
-    def forward(self, picture: Tensor) -> Tensor:
-        """Compute logits [N, 1, h, w] from pictures [N, C, H, W] in 0..1."""
-        x = picture * 2 - 1
-        *body, last = self.body
-        for layer in body:
-            # the factor √2 keeps the signal large enough through nine layers of norm 1
-            x = F.leaky_relu(layer(x), 0.2) * 2**0.5
-        logits: Tensor = last(x)
-        return logits
+from torch import Tensor
 
 
 def relativistic_average(better: Tensor, worse: Tensor) -> Tensor:

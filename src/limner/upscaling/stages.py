@@ -1,18 +1,25 @@
 """The two stages of training an upscaler: a pixel loss, then perceptual and adversarial losses."""
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from limner.nn import features, images
-from limner.train.adversarial import Discriminator, relativistic_average
+from limner.train.adversarial import relativistic_average
 from limner.train.optim import Muon, Stage, optimizer_step
 from limner.upscaling.compact import Compact
 
+Features = Mapping[str, Tensor]  # by layer: [N, C, h, w]
+
 TAPS = ("1_2", "2_2", "3_3", "4_3", "5_1")  # of the compact features, with equal weights
-# Weights beside 1 for L1. Real-ESRGAN has 1 and 0.1, for hundreds of thousands of steps. In a
-# thousand steps, such a feature loss draws a grid that the discriminator cannot remove.
-FEATURE_WEIGHT, ADVERSARIAL_WEIGHT, GRID_WEIGHT = 0.15, 0.05, 0.01
+# Weights beside 1 for L1. Real-ESRGAN has 1 and 0.1, for hundreds of thousands of steps. In a few
+# thousand steps, such weights draw a grid over every texture.
+FEATURE_WEIGHT, ADVERSARIAL_WEIGHT, GRID_WEIGHT = 0.2, 0.03, 0.05
+TEACHER_WEIGHT = 0.8  # share of L1; at half, all values between original and teacher are as good
+HEAD_WIDTH = 32  # channels
+DISCRIMINATOR_RATE = 1e-3
 
 
 class PixelStage(Stage[Compact]):
@@ -37,48 +44,62 @@ class PixelStage(Stage[Compact]):
     def step(self, small: Tensor, large: Tensor, target: Tensor, share: float) -> dict[str, float]:
         """Learn from a batch of patches, at a share of the learning rate; return the losses."""
         loss = pixel_loss(self.network(small), large, target)
-        optimizer_step(loss, share, self._muon, self._adam)
+        self.optimize(loss, share)
         self.average.update(self.network)
         return {"loss": loss.item()}
+
+    def optimize(self, loss: Tensor, share: float) -> None:
+        """Update the network, at a share of the learning rate."""
+        optimizer_step(loss, share, self._muon, self._adam)
 
 
 class PerceptualStage(Stage[Compact]):
     """The second stage of ESRGAN (Wang et al. 2018, section 3.3): plausible detail.
 
     L1, a feature loss, and the relativistic average adversarial loss. The features come from our
-    compact network instead of VGG-19, after the ReLU, at five depths instead of one. A fourth loss
-    counts patterns that repeat with every pixel of the small picture, if the original has fewer.
+    compact network instead of VGG-19, after the ReLU, at five depths instead of one. The
+    discriminator sees the same features, see `FeatureDiscriminator`. A fourth loss counts patterns
+    that repeat with every pixel of the small picture, if the original has fewer.
 
     Parameters
     ----------
     network : Compact
         The result of the first stage, on the device where it trains.
     rate : float
-        Ten times the highest learning rate of the network, and twice that of the discriminator.
+        About three times the highest learning rate of the network, which is used as in
+        `PixelStage`.
     """
 
     def __init__(self, network: Compact, rate: float) -> None:
         device = next(network.parameters()).device
-        discriminator, rate = Discriminator().to(device), rate / 10
-        self._adam = torch.optim.Adam(network.parameters(), rate, betas=(0.9, 0.99))
+        self._features = features.load("compact", device)
+        widths = [self._features.convolutions[tap].out_channels for tap in TAPS[:-1]]
+        discriminator = FeatureDiscriminator(dict(zip(TAPS, widths, strict=False))).to(device)
+        self._pixels = PixelStage(network, 0.3 * rate)
+        self._discriminator = discriminator
         self._discriminator_adam = torch.optim.Adam(
-            discriminator.parameters(), 5 * rate, betas=(0.9, 0.99)
+            discriminator.parameters(), DISCRIMINATOR_RATE, betas=(0.5, 0.99)
         )
         super().__init__(
             network,
-            adam=self._adam,
+            **{name: self._pixels.parts[name] for name in ("muon", "adam")},
             discriminator=discriminator,
             discriminator_adam=self._discriminator_adam,
         )
-        self._discriminator, self._features = discriminator, features.load("compact", device)
 
     def step(self, small: Tensor, large: Tensor, target: Tensor, share: float) -> dict[str, float]:
         """Learn from a batch of patches, at a share of the learning rate; return the losses."""
         enlarged = self.network(small)
-        real_logits = self._discriminator(large)
         l1_loss = pixel_loss(enlarged, large, target)
-        feature_loss = features.distance(self._features, enlarged, large, TAPS)
-        adversarial_loss = relativistic_average(self._discriminator(enlarged), real_logits.detach())
+        with torch.no_grad():
+            real = self._features(large, TAPS)
+            sizes = {tap: values.mean() for tap, values in real.items()}
+        made = self._features(enlarged, TAPS)
+        feature_loss = torch.stack(
+            [F.l1_loss(made[tap], real[tap]) / size for tap, size in sizes.items()]
+        ).mean()
+        self._discriminator.requires_grad_(False)
+        adversarial_loss = self._discriminator.loss(made, real, sizes)
         scale = self.network.scale
         grid_loss = (grid_energy(enlarged, scale) - grid_energy(large, scale)).relu().mean()
         loss = (
@@ -87,11 +108,11 @@ class PerceptualStage(Stage[Compact]):
             + ADVERSARIAL_WEIGHT * adversarial_loss
             + GRID_WEIGHT * grid_loss
         )
-        optimizer_step(loss, share, self._adam)
+        self._pixels.optimize(loss, share)
         self.average.update(self.network)
-        discriminator_loss = relativistic_average(
-            real_logits, self._discriminator(enlarged.detach())
-        )
+        self._discriminator.requires_grad_(True)
+        made = {tap: values.detach() for tap, values in made.items()}
+        discriminator_loss = self._discriminator.loss(real, made, sizes)
         optimizer_step(discriminator_loss, share, self._discriminator_adam)
         losses = {
             "loss": l1_loss,
@@ -103,9 +124,48 @@ class PerceptualStage(Stage[Compact]):
         return {name: value.item() for name, value in losses.items()}
 
 
+class FeatureDiscriminator(nn.Module):
+    """Tells made pictures from real ones by frozen features (Sauer et al. 2021, "Projected GANs").
+
+    One small head for each depth. It learns within a hundred steps, where a discriminator of pixels
+    needs thousands. We leave out the paper's random projections.
+
+    Parameters
+    ----------
+    widths : mapping of str to int
+        The channels of each layer of the features.
+    """
+
+    def __init__(self, widths: Mapping[str, int]) -> None:
+        super().__init__()
+        self.heads = nn.ModuleDict(
+            {
+                tap: nn.Sequential(
+                    nn.Conv2d(width, HEAD_WIDTH, 1),
+                    nn.LeakyReLU(0.2),
+                    nn.Conv2d(HEAD_WIDTH, HEAD_WIDTH, 3, padding=1),
+                    nn.LeakyReLU(0.2),
+                    nn.Conv2d(HEAD_WIDTH, 1, 1),
+                )
+                for tap, width in widths.items()
+            }
+        )
+
+    def loss(self, better: Features, worse: Features, sizes: Features) -> Tensor:
+        """Return the relativistic average loss, low if `better` looks more real than `worse`.
+
+        The features are divided by ``sizes``, one number for each layer.
+        """
+        losses = [
+            relativistic_average(head(better[tap] / sizes[tap]), head(worse[tap] / sizes[tap]))
+            for tap, head in self.heads.items()
+        ]
+        return torch.stack(losses).mean()
+
+
 def pixel_loss(made: Tensor, large: Tensor, target: Tensor) -> Tensor:
-    """Return the mean of the L1 distances to the original and to the target of a teacher."""
-    return (F.l1_loss(made, large) + F.l1_loss(made, target)) / 2
+    """Return the L1 distances to the original and to the target of a teacher, weighted."""
+    return torch.lerp(F.l1_loss(made, large), F.l1_loss(made, target), TEACHER_WEIGHT)
 
 
 def grid_energy(picture: Tensor, scale: int) -> Tensor:
