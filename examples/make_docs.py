@@ -9,10 +9,12 @@ to compute them anew.
 
 import sys
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import limner
@@ -261,18 +263,37 @@ def generate() -> None:
     sheet("generate-variety", varieties)
 
 
+def phone_photo(photo: Image.Image) -> Image.Image:
+    """Add the noise of a small sensor, and compress a photo as JPEG."""
+    noise = np.random.default_rng(0).normal(0, 5, (photo.height, photo.width, 3))
+    noisy = Image.fromarray((np.asarray(photo) + noise).clip(0, 255).astype(np.uint8))
+    file = BytesIO()
+    noisy.save(file, "JPEG", quality=55)
+    return Image.open(file)
+
+
+def old_scan(photo: Image.Image) -> Image.Image:
+    """Make a gray picture with grain, dust and scratches."""
+    random = np.random.default_rng(1)
+    grain = random.normal(0, 9, (photo.height, photo.width))
+    scan = Image.fromarray((np.asarray(photo.convert("L")) + grain).clip(0, 255).astype(np.uint8))
+    pen = ImageDraw.Draw(scan)
+    for x, y in random.random((photo.width * photo.height // 400, 2)) * photo.size:
+        pen.ellipse((x, y, x + random.integers(1, 3), y + random.integers(1, 3)), fill=245)
+    for x, y in random.random((photo.width // 30, 2)) * photo.size:
+        pen.line((x, y, x + random.normal(0, 6), y + random.normal(0, 14)), fill=235)
+    return scan
+
+
 def upscale() -> None:
     """Make the pictures of the guides to upscale and to printing."""
     photo = opened(PHOTO)
     small = photo.resize((photo.width // 4, photo.height // 4), Image.Resampling.BICUBIC)
     shown = (
         ("bicubic, as image editors do", small.resize(photo.size, Image.Resampling.BICUBIC)),
-        ("--quality fast (default)", kept("upscale-fast", limner.upscale, small)),
-        ("--quality best", kept("upscale-best", limner.upscale, small, quality="best")),
-        (
-            "--quality best --detail 1",
-            kept("upscale-detail", limner.upscale, small, quality="best", detail=1),
-        ),
+        ("--detail 0", kept("upscale-faithful", limner.upscale, small, detail=0)),
+        ("--detail 0.8 (default)", kept("upscale", limner.upscale, small)),
+        ("--quality fast", kept("upscale-fast", limner.upscale, small, quality="fast")),
         (
             "--model realesrgan",
             kept("upscale-realesrgan", limner.upscale, small, model="realesrgan"),
@@ -284,6 +305,18 @@ def upscale() -> None:
         part = picture.crop((784, 336, 1008, 484))
         parts.append((text, part.resize((672, 444), Image.Resampling.NEAREST)))
     sheet("upscale", parts[:3], parts[3:])
+    cleaned: list[list[Labeled]] = []
+    for name, worn, box in (
+        ("phone photo", phone_photo(small), (90, 50, 202, 124)),
+        ("old scan", old_scan(small), (40, 60, 152, 134)),
+    ):
+        part = worn.crop(box)
+        row = [(name, part.resize((448, 296), Image.Resampling.NEAREST))]
+        for clean in (0, 0.5, 1):
+            made = kept(f"clean-{name}-{clean}", limner.upscale, part, clean=clean)
+            row.append((f"--clean {clean}", made))
+        cleaned.append(row)
+    sheet("upscale-clean", *cleaned)
     placed = []
     for fit in ("fit", "fill", "pad"):
         made = kept(f"print-{fit}", limner.upscale, photo, print_="20x20cm", dpi=100, fit=fit)
