@@ -1,9 +1,11 @@
 """Measure `upscale`: PSNR and SSIM, time and memory, seams between tiles, and color shifts.
 
-    python benchmarks/upscale.py [SET …]
+    python benchmarks/upscale.py [--judge VGG] [SET …]
 
 Each SET is a folder of pictures named ``…HR.png`` with their bicubic quarters ``…LR.png`` (Set5,
-Set14). PSNR and SSIM are of luma without a border of 4 pixels, as in papers. The other measurements
+Set14). PSNR and SSIM are of luma without a border of 4 pixels, as in papers. VGG is a VGG-19 of a
+quarter of its width (Wang et al. 2020), whose keys begin with ``conv1_1`` and ``preprocess``: with it,
+the perceptual distance to the original is printed, relative to bicubic's. The other measurements
 use the example photo. ONNX Runtime is timed too if onnx and onnxruntime are installed.
 """
 
@@ -26,7 +28,7 @@ from limner.train.metrics import psnr, ssim
 from limner.upscaling import models
 from limner.upscaling.compact import Compact
 from limner.upscaling.enlarge import DEFAULT_TILE, enlarge
-from limner.upscaling.networks import QUALITIES
+from limner.upscaling.networks import DEFAULT_DETAIL, QUALITIES
 from limner.upscaling.rrdb import RRDB
 from limner.upscaling.tile_blending import TileBlender
 
@@ -57,27 +59,55 @@ def enlarged(
     return enlarge(net, photo, color_lock=lock, tile=tile, on_tile=silent, depth=depth)
 
 
-def scores(folder: Path) -> None:
-    """Print PSNR and SSIM over a test set."""
-    networks = {quality: network(quality, 4) for quality in QUALITIES}
-    perceptual = network("best", 4)
-    models.interpolate(perceptual, network("best", 4, "-inventive"), 1, "the perceptual variant")
-    networks["best, --detail 1"] = perceptual
-    found: dict[str, list[tuple[float, float]]] = {}
-    for path in sorted(folder.glob("*HR.*")):
+def features_of(judge: dict[str, Tensor], picture: Tensor) -> list[Tensor]:
+    """Return the features of five blocks, each pixel of unit length."""
+    x = F.conv2d(picture, judge["preprocess.weight"], judge["preprocess.bias"])
+    found = []
+    for block, depth in enumerate((2, 2, 4, 4, 1), 1):
+        for index in range(1, depth + 1):
+            key = f"conv{block}_{index}"
+            x = F.pad(x, (1, 1, 1, 1), mode="reflect")
+            x = F.relu(F.conv2d(x, judge[f"{key}.weight"], judge[f"{key}.bias"]))
+            if index == min(2, depth):
+                found.append(F.normalize(x, dim=1))
+        x = F.max_pool2d(x, 2)
+    return found
+
+
+def distance(judge: dict[str, Tensor], made: Tensor, large: Tensor) -> float:
+    """Return the mean square of the differences of features, over five blocks (LPIPS, unweighted)."""
+    pairs = zip(features_of(judge, made), features_of(judge, large), strict=True)
+    return sum((ours - theirs).square().sum(1).mean().item() for ours, theirs in pairs)
+
+
+@torch.no_grad()
+def scores(folder: Path, judge: dict[str, Tensor] | None) -> None:
+    """Print PSNR, SSIM and perceptual distance over a test set, of at most 12 pictures."""
+    networks: dict[str, models.Upscaler] = {}
+    for quality in QUALITIES:
+        for detail in (0, DEFAULT_DETAIL, 1):
+            net = network(quality, 4)
+            variant = network(quality, 4, "-inventive")
+            models.interpolate(net, variant, detail, "the sharp network")
+            networks[f"{quality}, --detail {detail}"] = net
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    for path in sorted(folder.glob("*HR.*"))[:12]:
         small = io.read(path.with_name(path.name.replace("HR", "LR"))).rgb
         height, width = (4 * side for side in images.size_of(small))
         large = io.read(path).rgb[..., :height, :width]
-        made = {"bicubic": images.resize(small, (height, width))}
+        made = {"bicubic": images.resize(small, (height, width)).clamp(0, 1)}
         for name, net in networks.items():
-            for lock in (False, True):
-                ours = enlarged(net, small, lock=lock).float() / 255
-                made[f"{name}{', color lock' if lock else ''}"] = ours
+            made[name] = enlarged(net, small, lock=True).float() / 255
         for name, ours in made.items():
-            found.setdefault(name, []).append((psnr(ours, large, 4), ssim(ours, large, 4)))
+            far = distance(judge, ours, large) if judge else math.nan
+            found.setdefault(name, []).append((psnr(ours, large, 4), ssim(ours, large, 4), far))
     for name, values in found.items():
-        mean_psnr, mean_ssim = (fmean(column) for column in zip(*values, strict=True))
-        print(f"{folder.name}, {len(values)} pictures, {name}: {mean_psnr:.2f} dB, {mean_ssim:.4f}")
+        mean_psnr, mean_ssim, far = (fmean(column) for column in zip(*values, strict=True))
+        relative = (far / fmean(row[2] for row in found["bicubic"])) ** 0.5
+        print(
+            f"{folder.name}, {len(values)} pictures, {name}: {mean_psnr:.2f} dB, {mean_ssim:.4f}, "
+            f"perceptual distance {relative:.3f} of bicubic's"
+        )
 
 
 def onnx_of(net: Compact) -> bytes:
@@ -168,8 +198,12 @@ def color_shifts(photo: Tensor, lock: bool) -> tuple[float, float]:
 
 def main() -> None:
     """Run and print all measurements."""
-    for argument in sys.argv[1:]:
-        scores(Path(argument))
+    arguments = sys.argv[1:]
+    judge = None
+    if arguments[:1] == ["--judge"]:
+        judge, arguments = weights.read(Path(arguments[1])), arguments[2:]
+    for argument in arguments:
+        scores(Path(argument), judge)
     kinds = (PLAIN, ONNX, FREE, LOCKED) if find_spec("onnxruntime") else (PLAIN, FREE, LOCKED)
     for quality in QUALITIES:
         fastest = math.inf

@@ -59,7 +59,7 @@ DEGRADATIONS = {
     # line art and logos from the web
     "drawings": Degradation(blur=1.0, noise=2, jpeg=(50, 98), jagged=0.25, clean=0.4),
     # photos of cameras and phones
-    "camera": Degradation(noise=3, jpeg=(75, 98), clean=0.75),
+    "camera": Degradation(noise=6, jpeg=(55, 98), clean=0.6),
     # old scans, and files that were saved again and again
     "worn": Degradation(
         blur=0.6, noise=16, jpeg=(25, 95), film=0.3, dust=0.3, twice=0.5, clean=0.1

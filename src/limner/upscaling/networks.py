@@ -16,7 +16,6 @@ from limner.upscaling.models import Upscaler
 QUALITIES = ("fast", "best")
 KINDS = ("photo", "drawing")
 DEFAULT_QUALITY, DEFAULT_DETAIL = "best", 0.8
-PERCEPTUAL_SCALE, DRAWING_SCALE = 4, 4
 
 
 @dataclass(frozen=True)
@@ -52,18 +51,18 @@ class NetworkOptions:
                 f"--detail {self.detail:g}: needs --inventive with --model; give --inventive too, "
                 "or use --detail 0"
             )
-        drawing = self.kind == "drawing"
+        drawing = "--kind drawing" if self.kind == "drawing" else None
         if drawing and self.model is not None:
             raise OptionError("--kind drawing: chooses a network, as --model does; give only one")
-        other = "--model" if self.model is not None else "--kind drawing" if drawing else None
+        if drawing and self.detail:
+            raise OptionError(
+                f"--detail {self.detail:g}: has no effect with --kind drawing; leave it out"
+            )
+        other = drawing if self.model is None else "--model"
         if self.quality is not None and other:
             raise OptionError(
                 f"--quality {self.quality}: has no effect with {other}, which replaces the "
                 "network; give only one"
-            )
-        if self.detail and drawing:
-            raise OptionError(
-                f"--detail {self.detail:g}: has no effect with --kind drawing; leave it out"
             )
 
     def resolved(self) -> dict[str, object]:
@@ -127,15 +126,16 @@ class NetworkOptions:
         detail = self._detail
         while factor > 1:
             if self.kind == "drawing":
-                network = _shipped(f"upscaler-drawing-x{DRAWING_SCALE}", device)
+                network = _shipped("upscaler-drawing-x4", device)
             else:
-                scale = PERCEPTUAL_SCALE if detail or factor > 2 else 2
-                name = f"upscaler-{self.quality or DEFAULT_QUALITY}-x{scale}"
+                name = f"upscaler-{self.quality or DEFAULT_QUALITY}"
+                name += "-x4" if detail or factor > 2 else "-x2"
                 network = _shipped(name, device)
                 if detail:
                     variant = _shipped(f"{name}-inventive", device)
                     models.interpolate(network, variant, detail, f"{name}-inventive")
-                    network = network.at_scale(2) if factor <= 2 else network
+            if factor <= 2 < network.scale:
+                network = network.at_scale(2)
             networks.append(network)
             factor, detail = factor / network.scale, 0  # only the first pass adds texture
         return networks
