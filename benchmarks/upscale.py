@@ -2,11 +2,12 @@
 
     python benchmarks/upscale.py [--judge VGG] [SET …]
 
-Each SET is a folder of pictures named ``…HR.png`` with their bicubic quarters ``…LR.png`` (Set5,
-Set14). PSNR and SSIM are of luma without a border of 4 pixels, as in papers. VGG is a VGG-19 of a
-quarter of its width (Wang et al. 2020), whose keys begin with ``conv1_1`` and ``preprocess``: with it,
-the perceptual distance to the original is printed, relative to bicubic's. The other measurements
-use the example photo. ONNX Runtime is timed too if onnx and onnxruntime are installed.
+Each SET is a folder of pictures named ``…HR.png`` with their bicubic quarters ``…LR.png``: Set5,
+Set14 or BSD100, of which the first 12 are used. PSNR and SSIM are of luma without a border of 4
+pixels, as in papers. VGG is a VGG-19 of a quarter of its width (Wang et al. 2020), with keys like
+``conv1_1.weight`` and ``preprocess.weight``. With it, the perceptual distance to the original is
+printed, relative to bicubic's. The other measurements use the example photo. ONNX Runtime is timed
+too if onnx and onnxruntime are installed.
 """
 
 import math
@@ -75,14 +76,14 @@ def features_of(judge: dict[str, Tensor], picture: Tensor) -> list[Tensor]:
 
 
 def distance(judge: dict[str, Tensor], made: Tensor, large: Tensor) -> float:
-    """Return the mean square of the differences of features, over five blocks (LPIPS, unweighted)."""
+    """Return the mean squared distance of features, over five blocks: LPIPS without weights."""
     pairs = zip(features_of(judge, made), features_of(judge, large), strict=True)
     return sum((ours - theirs).square().sum(1).mean().item() for ours, theirs in pairs)
 
 
 @torch.no_grad()
 def scores(folder: Path, judge: dict[str, Tensor] | None) -> None:
-    """Print PSNR, SSIM and perceptual distance over a test set, of at most 12 pictures."""
+    """Print PSNR, SSIM and perceptual distance over a test set."""
     networks: dict[str, models.Upscaler] = {}
     for quality in QUALITIES:
         for detail in (0, DEFAULT_DETAIL, 1):
@@ -91,7 +92,7 @@ def scores(folder: Path, judge: dict[str, Tensor] | None) -> None:
             models.interpolate(net, variant, detail, "the sharp network")
             networks[f"{quality}, --detail {detail}"] = net
     found: dict[str, list[tuple[float, float, float]]] = {}
-    for path in sorted(folder.glob("*HR.*"))[:12]:
+    for path in sorted(folder.glob("*HR.*"))[: 12 if "BSD" in folder.name else None]:
         small = io.read(path.with_name(path.name.replace("HR", "LR"))).rgb
         height, width = (4 * side for side in images.size_of(small))
         large = io.read(path).rgb[..., :height, :width]

@@ -307,8 +307,8 @@ def upscale() -> None:
     sheet("upscale", parts[:3], parts[3:])
     cleaned: list[list[Labeled]] = []
     for name, worn, box in (
-        ("phone photo", phone_photo(small), (90, 50, 202, 124)),
-        ("old scan", old_scan(small), (40, 60, 152, 134)),
+        ("phone photo", phone_photo(small), (160, 70, 272, 144)),
+        ("old scan", old_scan(small), (160, 70, 272, 144)),
     ):
         part = worn.crop(box)
         row = [(name, part.resize((448, 296), Image.Resampling.NEAREST))]
