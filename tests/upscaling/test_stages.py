@@ -109,7 +109,7 @@ def test_a_teacher_counts_more_than_the_original(batch: Batch) -> None:
         made = beginner()(small).numpy()
     wanted = [np.abs(made - target.numpy()).mean() for target in (large, 1 - large)]
     found = PixelStage(beginner(), 0.01).step(small, large, 1 - large, 1.0)
-    assert found == {"loss": pytest.approx(0.2 * wanted[0] + 0.8 * wanted[1], rel=1e-5)}
+    assert found == {"loss": pytest.approx(0.15 * wanted[0] + 0.85 * wanted[1], rel=1e-5)}
 
 
 # --- perceptual ------------------------------------------------------------------------------
@@ -142,9 +142,9 @@ def test_a_perceptual_step_says_what_it_goes_down(batch: Batch) -> None:
     logits = {tap: [head(f[tap] / theirs[tap].mean()) for f in (ours, theirs)]
               for tap, head in heads.items()}  # fmt: skip
     fooled = sum(relativistic(*pair) for pair in logits.values()) / 4
-    off = 0.2 * (made - large).abs().mean() + 0.8 * (made - target).abs().mean()
+    off = 0.15 * (made - large).abs().mean() + 0.85 * (made - target).abs().mean()
     regular = grid_loss(made, large, twin.scale)
-    total = off + 0.2 * sum(apart) / 5 + 0.03 * fooled + 3 * regular
+    total = off + 0.2 * sum(apart) / 5 + 0.02 * fooled + 8 * regular
     slopes = torch.autograd.grad(total, list(twin.parameters()), retain_graph=True)
     caught = sum(relativistic(*pair[::-1]) for pair in logits.values()) / 4
     its_slopes = torch.autograd.grad(caught, list(heads.parameters()))

@@ -16,8 +16,8 @@ Features = Mapping[str, Tensor]  # by layer: [N, C, h, w]
 TAPS = ("1_2", "2_2", "3_3", "4_3", "5_1")  # of the compact features, with equal weights
 # Weights beside 1 for L1. Real-ESRGAN has 1 and 0.1, for hundreds of thousands of steps. In a few
 # thousand steps, such weights draw a grid over every texture.
-FEATURE_WEIGHT, ADVERSARIAL_WEIGHT, GRID_WEIGHT = 0.2, 0.03, 3.0
-TEACHER_WEIGHT = 0.8  # share of L1; at half, all values between original and teacher are as good
+FEATURE_WEIGHT, ADVERSARIAL_WEIGHT, GRID_WEIGHT = 0.2, 0.02, 8.0
+TEACHER_WEIGHT = 0.85  # share of L1; at half, all values between original and teacher are as good
 HEAD_WIDTH = 32  # channels
 DISCRIMINATOR_RATE = 1e-3
 
