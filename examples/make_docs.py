@@ -292,7 +292,7 @@ def upscale() -> None:
     shown = (
         ("bicubic, as image editors do", small.resize(photo.size, Image.Resampling.BICUBIC)),
         ("--detail 0", kept("upscale-faithful", limner.upscale, small, detail=0)),
-        ("--detail 0.8 (default)", kept("upscale", limner.upscale, small)),
+        ("--detail 0.65 (default)", kept("upscale", limner.upscale, small)),
         ("--quality fast", kept("upscale-fast", limner.upscale, small, quality="fast")),
         (
             "--model realesrgan",

@@ -332,7 +332,7 @@ def test_kinds_and_qualities_have_networks_of_their_own(
         made = upscale(PICTURE, **options)
         np.testing.assert_array_equal(rgb(made), alone[which])
         kept = json.loads(made.info["limner"])["options"]
-        wanted = {0: ("fast", 0.8), 1: ("best", 0.8), 2: (None, 0)}[which]
+        wanted = {0: ("fast", 0.65), 1: ("best", 0.65), 2: (None, 0)}[which]
         assert (kept["quality"], kept["detail"]) == wanted
 
 

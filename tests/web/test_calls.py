@@ -93,7 +93,7 @@ def test_hints_are_of_the_drawing_or_of_a_picture() -> None:
 
 def test_a_network_is_a_name_or_a_file() -> None:
     given = {"picture": ["a.png"]}
-    chosen = {"model": "realesrgan", "detail": 0.8}  # where the slider is at first
+    chosen = {"model": "realesrgan", "detail": 0.65}  # where the slider is at first
     assert make_call(BY_VERB["upscale"], chosen, given).options == {"model": "realesrgan"}
     given["model"] = ["/t/own.safetensors"]
     call = make_call(BY_VERB["upscale"], {"model": ""}, given)

@@ -15,7 +15,7 @@ from limner.upscaling.models import Upscaler
 
 QUALITIES = ("fast", "best")
 KINDS = ("photo", "drawing")
-DEFAULT_QUALITY, DEFAULT_DETAIL = "best", 0.8
+DEFAULT_QUALITY, DEFAULT_DETAIL = "best", 0.65
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def print_ready(
         time and is less sharp. Default: best.
     detail : float
         How sharp the result is: from 0, faithful and soft, to 1, sharp with plausible but invented
-        texture. Default: 0.8.
+        texture. Default: 0.65.
     on_step : callable
         Called with a `Progress` before the first tile and after each.
 

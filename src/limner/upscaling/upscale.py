@@ -95,7 +95,7 @@ def upscale(
     detail : float
         How sharp the result is: from 0, faithful and soft, to 1, sharp with plausible but invented
         texture. 0 with ``--kind drawing``, and with ``--model`` without ``--inventive``. Default:
-        0.8.
+        0.65.
     kind : str
         What the picture shows: a ``photo`` or painting; or a ``drawing``, line art or logo, whose
         edges become smooth and hard. Not with ``--model``.
