@@ -73,8 +73,9 @@ class PerceptualStage(Stage[Compact]):
     def __init__(self, network: Compact, rate: float) -> None:
         device = next(network.parameters()).device
         self._features = features.load("compact", device)
-        widths = [self._features.convolutions[tap].out_channels for tap in TAPS[:-1]]
-        discriminator = FeatureDiscriminator(dict(zip(TAPS, widths, strict=False))).to(device)
+        blocks, _ = features.SHAPES["compact"]
+        widths = {tap: blocks[int(tap[0]) - 1] for tap in TAPS[:-1]}
+        discriminator = FeatureDiscriminator(widths).to(device)
         self._pixels = PixelStage(network, 0.3 * rate)
         self._discriminator = discriminator
         self._discriminator_adam = torch.optim.Adam(
