@@ -42,8 +42,8 @@ def print_ready(
         Extra picture beyond each edge of the paper, for the printer to cut off, as in 3mm. At most
         5cm. Default: none.
     quality : str
-        Network that comes with limner: ``best``, or ``fast``, which takes about a quarter of the
-        time and is less sharp. Default: best.
+        Network that comes with limner: ``best``, or ``fast``, which takes about a fifth of the
+        time and is a little less sharp. Default: best.
     detail : float
         How sharp the result is: from 0, faithful and soft, to 1, sharp with plausible but invented
         texture. Default: 0.65.

@@ -90,15 +90,15 @@ def upscale(
         The most times larger a side may become, from 1 to 16. Above 4, the networks enlarge what
         they have made themselves, and the result becomes less true to the original.
     quality : str
-        Network that comes with limner: ``best``, or ``fast``, which takes about a quarter of the
-        time and is less sharp. Default: best. Not with ``--kind drawing`` or ``--model``.
+        Network that comes with limner: ``best``, or ``fast``, which takes about a fifth of the
+        time and is a little less sharp. Default: best. Not with ``--kind drawing`` or ``--model``.
     detail : float
         How sharp the result is: from 0, faithful and soft, to 1, sharp with plausible but invented
         texture. 0 with ``--kind drawing``, and with ``--model`` without ``--inventive``. Default:
         0.65.
     kind : str
         What the picture shows: a ``photo`` or painting; or a ``drawing``, line art or logo, whose
-        edges become smooth and hard. Not with ``--model``.
+        edges become hard. Not with ``--model``.
     clean : float
         How much noise, dust and JPEG blocks to remove first, from 0 (none) to 1.
     model : str
