@@ -10,7 +10,7 @@ which leaves a grain in the picture. ``compact`` pools by average, as Gatys, Eck
 recommend, and was trained that way.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -105,12 +105,16 @@ class VGG(nn.Module):
 
 
 def distance(network: VGG, made: Tensor, real: Tensor, layers: Sequence[str]) -> Tensor:
-    """Return the perceptual distance of two batches of pictures [N, 3, H, W], a scalar.
+    """Return the perceptual distance of two batches of pictures [N, 3, H, W], a scalar."""
+    return difference(network(made, layers), network(real, layers))
+
+
+def difference(made: Mapping[str, Tensor], real: Mapping[str, Tensor]) -> Tensor:
+    """Return the distance of features of the same layers, a scalar.
 
     For each layer the mean absolute difference, relative to the mean of the real features.
     """
-    ours, theirs = (network(picture, layers) for picture in (made, real))
-    parts = [F.l1_loss(ours[layer], theirs[layer]) / theirs[layer].mean() for layer in layers]
+    parts = [F.l1_loss(made[layer], values) / values.mean() for layer, values in real.items()]
     return torch.stack(parts).mean()
 
 

@@ -94,7 +94,7 @@ class Patches:
         teacher: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.size, self.scale, self.degradation = size * scale, scale, degradation
-        self._teacher, self._taught = teacher, dict[int, Tensor]()
+        self._teacher = teacher
         per_folder = load_pictures(folders, self.size, longest=LONGEST, held_out=False)
         self._pictures = list(chain.from_iterable(per_folder))
         areas = [picture.shape[1] * picture.shape[2] for picture in self._pictures]
@@ -124,13 +124,12 @@ class Patches:
     def _with_target(self, index: int) -> Tensor:
         """Return a picture, uint8 [3, H, W], and with a teacher its target as three more planes."""
         picture = self._pictures[index]
-        if self._teacher is None:
-            return picture
-        height, width = (side // self.scale * self.scale for side in picture.shape[1:])
-        picture = picture[:, :height, :width]
-        if index not in self._taught:
-            self._taught[index] = self._teacher(shrink(picture[None].float() / 255, self.scale))[0]
-        return torch.cat((picture, self._taught[index]))
+        if self._teacher is not None and len(picture) == 3:
+            height, width = (side // self.scale * self.scale for side in picture.shape[1:])
+            picture = picture[:, :height, :width]
+            taught = self._teacher(shrink(picture[None].float() / 255, self.scale))[0]
+            picture = self._pictures[index] = torch.cat((picture, taught))
+        return picture
 
     def _patch(self, picture: Tensor, random: torch.Generator) -> Tensor:
         """Cut a patch at a random place; turn and mirror it at random."""

@@ -30,16 +30,14 @@ def with_smooth_base(network: Compact, patches: Patches, seed: int) -> Compact:
     """
     smooth = Compact(*network.shape, smooth=True)
     smooth.load_state_dict(network.state_dict() | {"smooth": torch.ones(1)})
-    *body, last = smooth.body
+    last = smooth.body[-1]
     assert isinstance(last, torch.nn.Conv2d)
     inputs = last.weight[0].numel() + 1
     squares = torch.zeros(inputs, inputs, dtype=torch.float64)
     products = torch.zeros(inputs, len(last.weight), dtype=torch.float64)
     for batch in range(BATCHES):
         small, large, _ = patches.batch(BATCH_SIZE, seeding.generator(seed, batch))
-        features = small
-        for layer in body:
-            features = layer(features)
+        features = smooth.body[:-1](small)
         base = F.interpolate(small, scale_factor=smooth.scale, mode="bilinear")
         wanted = _rows(F.pixel_unshuffle(large - base, smooth.scale))
         seen = _rows(F.unfold(features, 3, padding=1))

@@ -35,22 +35,15 @@ class PixelStage(Stage[Compact]):
     """
 
     def __init__(self, network: Compact, rate: float) -> None:
-        inner = [p for p in network.parameters() if p.dim() == 4 and p.shape[1] > 3]
-        others = [p for p in network.parameters() if all(p is not q for q in inner)]
-        self._muon = Muon(inner, 4 * rate)
-        self._adam = torch.optim.Adam(others, rate, betas=(0.9, 0.99))
+        self._muon, self._adam = _optimizers(network, rate)
         super().__init__(network, muon=self._muon, adam=self._adam)
 
     def step(self, small: Tensor, large: Tensor, target: Tensor, share: float) -> dict[str, float]:
         """Learn from a batch of patches, at a share of the learning rate; return the losses."""
         loss = pixel_loss(self.network(small), large, target)
-        self.optimize(loss, share)
+        optimizer_step(loss, share, self._muon, self._adam)
         self.average.update(self.network)
         return {"loss": loss.item()}
-
-    def optimize(self, loss: Tensor, share: float) -> None:
-        """Update the network, at a share of the learning rate."""
-        optimizer_step(loss, share, self._muon, self._adam)
 
 
 class PerceptualStage(Stage[Compact]):
@@ -76,14 +69,15 @@ class PerceptualStage(Stage[Compact]):
         blocks, _ = features.SHAPES["compact"]
         widths = {tap: blocks[int(tap[0]) - 1] for tap in TAPS[:-1]}
         discriminator = FeatureDiscriminator(widths).to(device)
-        self._pixels = PixelStage(network, 0.3 * rate)
+        self._muon, self._adam = _optimizers(network, 0.3 * rate)
         self._discriminator = discriminator
         self._discriminator_adam = torch.optim.Adam(
             discriminator.parameters(), DISCRIMINATOR_RATE, betas=(0.5, 0.99)
         )
         super().__init__(
             network,
-            **{name: self._pixels.parts[name] for name in ("muon", "adam")},
+            muon=self._muon,
+            adam=self._adam,
             discriminator=discriminator,
             discriminator_adam=self._discriminator_adam,
         )
@@ -96,9 +90,7 @@ class PerceptualStage(Stage[Compact]):
             real = self._features(large, TAPS)
             sizes = {tap: values.mean() for tap, values in real.items()}
         made = self._features(enlarged, TAPS)
-        feature_loss = torch.stack(
-            [F.l1_loss(made[tap], real[tap]) / size for tap, size in sizes.items()]
-        ).mean()
+        feature_loss = features.difference(made, real)
         self._discriminator.requires_grad_(False)
         adversarial_loss = self._discriminator.loss(made, real, sizes)
         repeating = grid_loss(enlarged, large, self.network.scale)
@@ -108,7 +100,7 @@ class PerceptualStage(Stage[Compact]):
             + ADVERSARIAL_WEIGHT * adversarial_loss
             + GRID_WEIGHT * repeating
         )
-        self._pixels.optimize(loss, share)
+        optimizer_step(loss, share, self._muon, self._adam)
         self.average.update(self.network)
         self._discriminator.requires_grad_(True)
         made = {tap: values.detach() for tap, values in made.items()}
@@ -161,6 +153,13 @@ class FeatureDiscriminator(nn.Module):
             for tap, head in self.heads.items()
         ]
         return torch.stack(losses).mean()
+
+
+def _optimizers(network: Compact, rate: float) -> tuple[Muon, torch.optim.Adam]:
+    """Return Muon for all convolutions but the first, at four times the rate; Adam for the rest."""
+    inner = [p for p in network.parameters() if p.dim() == 4 and p.shape[1] > 3]
+    others = [p for p in network.parameters() if all(p is not q for q in inner)]
+    return Muon(inner, 4 * rate), torch.optim.Adam(others, rate, betas=(0.9, 0.99))
 
 
 def pixel_loss(made: Tensor, large: Tensor, target: Tensor) -> Tensor:

@@ -66,14 +66,15 @@ def train_upscaler(
         The run folder. ``model.safetensors`` in it is the result of the first stage,
         ``inventive.safetensors`` that of the second.
     scale : int
-        How many times larger the results are: 2, 3 or 4; 1 to only repair them, see ``for_``.
+        How many times larger the results are: 2, 3 or 4; or 1 to repair without enlarging, see
+        ``for_``.
     quality : str
         Size of the network: fast has 32 channels and 10 convolutions, best has 64 and 18.
     for_ : str
         The kind of pictures to enlarge: clean files; pictures from the web, which have blur, noise
         and JPEG compression; photographed paintings, which have more blur and less of the rest;
         drawings, which may be soft or jagged; photos of a camera, most of them clean; or worn
-        pictures, such as old scans, which have much of all, and dust.
+        pictures, such as old scans, which have more of everything, and dust.
     init : Path
         Weights to start from, for the same scale and quality. Default: random weights.
     teacher : str

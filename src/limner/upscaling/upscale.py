@@ -100,7 +100,7 @@ def upscale(
         What the picture shows: a ``photo`` or painting; or a ``drawing``, line art or logo, whose
         edges become hard. Not with ``--model``.
     clean : float
-        How much noise, dust and JPEG blocks to remove first, from 0 (none) to 1.
+        Share of the noise, dust and JPEG blocks to remove first, from 0 (none) to 1 (all).
     model : str
         Another network. With limner[realesrgan] installed: ``realesrgan``, slow and sharp, which
         also removes noise; ``realesrgan-anime`` for drawings; ``realesr-animevideo``, which is
