@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from limner.beauty import beautifier, beautify, predictability
+from limner.beauty import beautifier, beautify, predictability, train
 from limner.beauty.beautifier import Beautifier
+from limner.beauty.bilateral import BilateralImprover
 from limner.beauty.improver import ConvolutionalImprover, TableImprover
 from limner.beauty.predictor import ContextEncoder, UNet
 
@@ -28,6 +29,11 @@ class SmallContextEncoder(ContextEncoder):
         super().__init__(4, 8)
 
 
+class SmallBilateralImprover(BilateralImprover):
+    def __init__(self) -> None:
+        super().__init__(6)
+
+
 class SmallTableImprover(TableImprover):
     def __init__(self) -> None:
         super().__init__(6)
@@ -40,7 +46,7 @@ class SmallConvolutionalImprover(ConvolutionalImprover):
 
 def shaken(network: nn.Module) -> nn.Module:
     """Give random weights to the layers that start at zero, or near it."""
-    amounts = {"tables": 3.0, "light.weight": 0.1}
+    amounts = {"tables": 3.0, "light.weight": 0.1, "tones.weight": 0.2, "grid.weight": 0.3}
     for name, weight in network.named_parameters():
         if not weight.any() or name in amounts:
             nn.init.normal_(weight, 0, amounts.get(name, 0.05))
@@ -55,8 +61,8 @@ def few_weights() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(beautifier.NETWORKS["default"], "good", SmallUNet)
         patch.setitem(beautifier.NETWORKS["default"], "closeness", SmallConvolutionalImprover)
-        for name in ("relative", "progress"):
-            patch.setitem(beautifier.NETWORKS["default"], name, SmallTableImprover)
+        patch.setitem(beautifier.NETWORKS["default"], "relative", SmallBilateralImprover)
+        patch.setitem(beautifier.NETWORKS["default"], "progress", SmallTableImprover)
         for name, make in (("bad", SmallContextEncoder), ("good", SmallContextEncoder)):
             patch.setitem(beautifier.NETWORKS["article"], name, make)
         for name in ("closeness", "progress"):
@@ -67,7 +73,8 @@ def few_weights() -> Iterator[None]:
 @pytest.fixture(scope="module", autouse=True)
 def small() -> Iterator[None]:
     """Use networks with few weights in the tests of this package, and in no others."""
-    with few_weights():
+    with few_weights(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "LONGER", 1)
         yield
 
 
@@ -98,6 +105,14 @@ def shipped(model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for module in (beautify, predictability):
         monkeypatch.setattr(module, "SHIPPED", model)
     return model
+
+
+@pytest.fixture(scope="session")
+def bilateral() -> BilateralImprover:
+    torch.manual_seed(2)
+    network = shaken(SmallBilateralImprover())
+    assert isinstance(network, BilateralImprover)
+    return network
 
 
 @pytest.fixture(scope="session")

@@ -10,14 +10,15 @@ import torch
 
 from limner.beauty import inpainting_masks as masks
 from limner.beauty.beautifier import Beautifier, load, save
-from limner.beauty.improver import ConvolutionalImprover, TableImprover
+from limner.beauty.bilateral import BilateralImprover
+from limner.beauty.improver import ConvolutionalImprover, Improver, TableImprover
 from limner.errors import WeightsError
 from limner.nn import weights
 
 Draw = Callable[[str], Beautifier]
-KINDS: dict[str, dict[str, type[TableImprover | ConvolutionalImprover]]] = {
+KINDS: dict[str, dict[str, type[Improver]]] = {
     "default": {
-        "relative": TableImprover,
+        "relative": BilateralImprover,
         "progress": TableImprover,
         "closeness": ConvolutionalImprover,
     },

@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from limner import beautify, predictability
-from limner.beauty import beautifier, dataset, objective, stages
+from limner.beauty import beautifier, dataset, objective, retouching, stages
 from limner.beauty import inpainting_masks as masks
 from limner.beauty.beautifier import Beautifier, load
 from limner.beauty.train import train_beautifier
 from limner.cli.main import main
+from limner.color import oklab
 from limner.errors import InputError, OptionError, OutputError, WeightsError
-from limner.nn import weights
+from limner.nn import seeding, weights
 from limner.progress import Progress, Stop
 from limner.train import parallel
 from stopping import same, until
@@ -43,6 +45,7 @@ def small_crops() -> Iterator[None]:
         patch.setattr(dataset, "MIN_SIDE", SIDE)
         patch.setattr(stages.UNetStage, "crop_size", SIDE)
         patch.setattr(stages.ImproverStage, "crop_size", SIDE)
+        patch.setattr(stages.BilateralStage, "crop_size", SIDE)
         yield
 
 
@@ -140,12 +143,29 @@ def test_improvers_start_with_the_loss_of_their_method(
         if name in parts:
             parts[name].load_state_dict(kept[name])
     predictors, losses = Beautifier(parts).predictors, objective.LOSSES[preset]
-    for name in dict.fromkeys(PARTS[preset][5:]):
+    for name in losses:
         first = PARTS[preset].index(name)
         torch.manual_seed(0)
         improver, before = makers[name](), crops(photos, 1, SIDE, 0, first)  # a third of two
         wanted = losses[name](predictors, before, improver(before)).item()
         assert told[first].loss == pytest.approx(wanted, rel=1e-4), name
+
+
+def test_our_improver_starts_with_the_distance_to_the_retouched_photo(
+    runs: dict[str, Run], photos: Path
+) -> None:
+    """Its last layers are 0 at first, so it returns the worsened photo."""
+    _, _, told = runs["default"]
+    before = F.interpolate(crops(photos, 2, SIDE, 0, 4), (128, 128), mode="area")
+    random = seeding.generator(0, 0)
+    worse, _ = retouching.worsen(before, random)
+    top, left = torch.randint(65, (2,), generator=random).tolist()
+    window = (..., slice(top, top + 64), slice(left, left + 64))
+    colors = [oklab.from_srgb(one[window]) for one in (worse, retouching.retouch(before))]
+    apart = (100 * (colors[0] - colors[1])).norm(dim=1).mean((1, 2))
+    shares = 1 + 0.5 * ((worse - before).abs().mean((1, 2, 3)) < 1 / 255)
+    wanted = float((shares * apart).sum() / shares.sum())
+    assert told[4].loss == pytest.approx(wanted, rel=1e-3)
 
 
 @pytest.mark.parametrize("preset", ["default", "article"])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,8 +19,9 @@ from limner.batch.replay import replay
 from limner.beauty import beautify as verb
 from limner.beauty.beautifier import Beautifier, load, save
 from limner.beauty.beautify import side_files
+from limner.beauty.bilateral import BilateralImprover, tone
 from limner.beauty.cube_lut import CubeLUT
-from limner.beauty.improver import ConvolutionalImprover, TableImprover
+from limner.beauty.improver import ConvolutionalImprover, Improver, TableImprover, adjust
 from limner.cli.main import main
 from limner.errors import InputError, LimnerError, OptionError, WeightsError
 from limner.nn import weights
@@ -45,12 +47,15 @@ def values(picture: Image.Image) -> np.ndarray:
 
 
 def whole(
-    picture: Tensor, improver: TableImprover | ConvolutionalImprover | None, strength: float
+    picture: Tensor, improver: Improver | None, strength: float, white_balance: float = 0.5
 ) -> np.ndarray:
     """Improve a whole picture at once, [H, W, 3] in 0..255, not rounded."""
     assert improver is not None
     with torch.no_grad():
-        made: Tensor = improver(picture, strength)
+        if isinstance(improver, BilateralImprover):
+            made = improver.change(picture, strength, white_balance)(slice(None))
+        else:
+            made = improver(picture, strength)
     # rounding must not make values black or white that were not
     made = torch.where((picture > 0) & (picture < 1), made.clamp(1 / 255, 254 / 255), made)
     return 255 * made[0].permute(1, 2, 0).double().numpy()
@@ -68,7 +73,8 @@ def test_rows_are_parts_of_the_whole(
     made = beautify(picture, method=method, strength=strength)
     assert made.size == (131, 517) and made.mode == "RGB"
     wanted = whole(planes(picture), load(shipped).improver(method), strength)
-    assert np.abs(values(made) - wanted).max() <= 0.5 + 1e-3  # each rounded, and no more
+    # each rounded, with dither or without
+    assert np.abs(values(made) - wanted).max() <= (1 if method == "relative" else 0.5) + 1e-3
     assert np.abs(wanted - values(picture)).mean() > 0.3
 
 
@@ -85,6 +91,7 @@ def test_nothing_becomes_black_or_white(method: Any) -> None:
 def test_the_number_of_rows_does_not_matter(
     rows: int,
     height: int,
+    bilateral: BilateralImprover,
     tables: TableImprover,
     free: ConvolutionalImprover,
     scene: Scene,
@@ -93,8 +100,10 @@ def test_the_number_of_rows_does_not_matter(
 ) -> None:
     monkeypatch.setattr(verb, "_ROWS", rows)
     picture = planes(scene(23, height))
-    for improver in (tables, free):
-        made = verb._improve(improver, picture, 1.5, Reporter("beautify", silent), "")
+    report = Reporter("beautify", silent)
+    for improver in (bilateral, tables, free):
+        change = verb._change(improver, picture, 1.5, 0.5)
+        made = verb._apply(change, picture, None, torch.uint8, False, report, "")
         assert made.dtype == torch.uint8 and made.shape == picture.shape
         found = made[0].permute(1, 2, 0).numpy().astype(float)
         assert np.abs(found - whole(picture, improver, 1.5)).max() <= 0.5 + 1e-3
@@ -133,6 +142,38 @@ def test_gray_pictures_are_read(method: Any, scene: Scene) -> None:
     np.testing.assert_array_equal(made, beautify(gray.convert("RGB"), method=method))
     deep = Image.fromarray(np.asarray(gray).astype(np.uint16) * 257)
     assert np.abs(values(beautify(deep, method=method)) - values(made)).max() <= 1
+
+
+@pytest.mark.parametrize("method", verb.METHODS)
+def test_a_mask_says_where(method: Any, scene: Scene) -> None:
+    picture, mask = scene(160, 140), Image.new("L", (80, 70))
+    mask.paste(255, (40, 0, 80, 70))
+    made, every = (
+        values(beautify(picture, method=method, mask=mask)),
+        beautify(picture, method=method),
+    )
+    np.testing.assert_array_equal(made[:, :76], values(picture)[:, :76])
+    np.testing.assert_array_equal(made[:, 84:], values(every)[:, 84:])
+    half = values(beautify(picture, method=method, mask=Image.new("L", (160, 140), 128)))
+    middle = (values(picture) + values(every)) / 2
+    assert np.abs(half - middle).max() <= 1.6  # both are rounded, and dithered
+
+
+def test_gray_stays_gray_and_no_band_is_wider_than_before() -> None:
+    """Dither is the same for all channels, and spreads the steps of a slow ramp."""
+    ramp = np.linspace(60, 90, 600)[None].repeat(80, 0)
+    made = values(beautify(Image.fromarray(ramp.round().astype(np.uint8)), strength=2))
+    np.testing.assert_array_equal(made[..., 0], made[..., 1])
+    np.testing.assert_array_equal(made[..., 0], made[..., 2])
+
+
+def test_16_bits_stay_16_bits(tmp_path: Path) -> None:
+    deep = np.linspace(9000, 9400, 300).astype(np.uint16)[None].repeat(200, 0)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    made = beautify(tmp_path / "deep.png")
+    found = np.frombuffer(made.info["deep"], np.uint16)
+    assert len(np.unique(found)) > 100  # in 8 bits, there are 3 values
+    assert "deep" not in beautify(tmp_path / "deep.png", method="progress").info
 
 
 # --- optimize --------------------------------------------------------------------------------
@@ -207,9 +248,9 @@ def test_a_stop_before_the_first_step_is_raised(method: Any, scene: Scene) -> No
 # --- color tables ----------------------------------------------------------------------------
 
 
-def cube_of(table: Tensor) -> bytes:
+def cube_of(change: Callable[[Tensor], Tensor]) -> bytes:
     file = BytesIO()
-    CubeLUT(table).save(file)
+    CubeLUT(change).save(file)
     return file.getvalue()
 
 
@@ -228,9 +269,18 @@ def test_color_tables_are_written(
     assert main([*line, "--save-cube", str(place)]) == 0
     assert capsys.readouterr().out.splitlines() == [str(out), str(place)]
     improver = load(shipped).improver(method)
-    assert isinstance(improver, TableImprover)
-    table = 1.5 * improver.adjustments(planes(scene(140, 90)))[0]
-    assert place.read_bytes() == cube_of(table) != cube_of(table / 1.5)
+    assert isinstance(improver, BilateralImprover | TableImprover)
+    wanted_cubes = []
+    for strength in (1.5, 1.0):
+        if isinstance(improver, BilateralImprover):
+            tones = improver.adjustments(planes(scene(140, 90)))[0].scaled(strength, 0.5)
+            wanted_cubes.append(cube_of(partial(tone, tones=tones)))
+        else:
+            table = strength * improver.adjustments(planes(scene(140, 90)))[0]
+            wanted_cubes.append(
+                cube_of(partial(adjust, table=table, light=torch.zeros(1, 1, 1, 1)))
+            )
+    assert place.read_bytes() == wanted_cubes[0] != wanted_cubes[1]
     with Image.open(out) as made:
         wanted = beautify(photo, method=method, strength=1.5)  # type: ignore[arg-type]
         np.testing.assert_array_equal(made, wanted)
@@ -312,6 +362,8 @@ def test_replay_makes_the_same_file(
     assert (recipe["verb"], recipe["inputs"]) == ("beautify", [photo])
     assert recipe["options"] == {
         "strength": 0.7,
+        "white_balance": 0.5,
+        "mask": None,
         "method": method,
         "size": 130 if method == "optimize" else 512,
         "model": model,
@@ -349,6 +401,13 @@ def test_a_replay_writes_no_color_table_and_measures_nothing(tmp_path: Path, sce
         ({"strength": -0.1}, "--strength -0.1: must be from 0 to 2"),
         ({"strength": 2.1}, "--strength 2.1: must be from 0 to 2"),
         ({"strength": float("nan")}, "--strength nan: must be from 0 to 2"),
+        ({"white_balance": -0.1}, "--white-balance -0.1: must be from 0 to 1"),
+        ({"white_balance": 1.1}, "--white-balance 1.1: must be from 0 to 1"),
+        (
+            {"method": "progress", "white_balance": 0.3},
+            "--white-balance 0.3: has no effect with --method progress; leave it out, or use",
+        ),
+        ({"mask": Image.new("L", (9, 90))}, "--mask picture: is 9×90, but the picture is 160×140"),
         ({"method": "blur"}, "--method blur: must be one of relative, progress, closeness, opt"),
         ({"method": "good"}, "--method good: must be one of relative, progress, closeness, opt"),
         ({"size": 127}, "--size 127: must be from 128 to 2048"),

@@ -1,5 +1,6 @@
 """Color tables for photo editors: read back as an editor reads them."""
 
+from functools import partial
 from io import BytesIO
 from itertools import product
 
@@ -14,7 +15,7 @@ from limner.beauty.improver import adjust
 def cube(table: Tensor) -> np.ndarray:
     """What is written, [blue, green, red, 3]."""
     file = BytesIO()
-    CubeLUT(table).save(file)
+    CubeLUT(partial(adjust, table=table, light=torch.zeros(1, 1, 1, 1))).save(file)
     lines = file.getvalue().decode("ascii").splitlines()
     heads = [line for line in lines if not line[0].isdecimal()]
     assert heads == ['TITLE "limner"', "LUT_3D_SIZE 33"] == lines[:2]

@@ -259,7 +259,13 @@ def test_results_that_cannot_fit_on_the_disk_are_refused(
     usage.free = 10**6
     forecast.check_disk("upscale", Path(), sizes, {})
     forecast.check_disk("stylize", Path(), sizes, {"scale": 4})
-    for verb, options in (("upscale", {"scale": 3}), ("stylize", {"size": 10**4})):
+    forecast.check_disk("upscale", Path(), sizes, {"width": 600})
+    for verb, options in (
+        ("upscale", {"scale": 3}),
+        ("upscale", {"width": 9 * 10**3}),
+        ("upscale", {"width": 10**4, "height": 10**4}),
+        ("stylize", {"size": 10**4}),
+    ):
         with pytest.raises(OutputError, match=r"1 pictures need at least 0\.0 GB"):
             forecast.check_disk(verb, Path(), sizes, options)
 

@@ -120,5 +120,9 @@ def _result_pixels(verb: str, size: int, options: Mapping[str, Any]) -> float:
         from limner.style.method import METHODS  # imported with the verb
 
         return float(options.get("size") or METHODS["patches"].size) ** 2 * 0.75
-    enlarged = options.get("scale") if verb == "upscale" else None
-    return size * float(enlarged or 1) ** 2
+    if verb != "upscale":
+        return size
+    width, height = (options.get(side) for side in ("width", "height"))
+    if width or height:  # one side alone: about that of a square
+        return float(width or height) * float(height or width)
+    return size * float(options.get("scale") or 1) ** 2

@@ -7,6 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from limner.beauty.bilateral import BilateralImprover
 from limner.beauty.improver import ConvolutionalImprover, Improver, TableImprover
 from limner.beauty.objective import Predictors
 from limner.beauty.predictor import ContextEncoder, UNet, predictor_of
@@ -17,7 +18,7 @@ from limner.nn import seeding, weights
 NETWORKS: dict[str, dict[str, type[nn.Module]]] = {
     "default": {
         "good": UNet,
-        "relative": TableImprover,
+        "relative": BilateralImprover,
         "progress": TableImprover,
         "closeness": ConvolutionalImprover,
     },

@@ -3,10 +3,12 @@
 The article this verb grew out of trains one network to predict hidden squares of a picture, and
 another one, the improver, to change the picture so that the first errs less. Its improver may
 change every pixel (``closeness``). Ours only move colors and local light (``relative``,
-``progress``).
+``progress``). That of ``relative`` has also learned to undo bad exposure, haze and color casts.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,18 +20,21 @@ from torch import Tensor
 from limner import io
 from limner.beauty import inpainting_masks as masks
 from limner.beauty.beautifier import Beautifier, load
+from limner.beauty.bilateral import BilateralImprover, tone
 from limner.beauty.cube_lut import CubeLUT
-from limner.beauty.improver import Improver, TableImprover, adjust
+from limner.beauty.improver import ConvolutionalImprover, Improver, TableImprover, adjust
 from limner.beauty.objective import Predictors, relative
 from limner.beauty.predictability import MAX_SIZE, SHIPPED, SIZE, resize_to_measure
 from limner.checks import check_choice, check_range
-from limner.errors import OptionError, WeightsError
+from limner.errors import OptionError, WeightsError, printable
 from limner.io import Source
 from limner.nn import devices, images, weights
 from limner.progress import OnStep, Reporter, Stop, silent
 
 METHODS = ("relative", "progress", "closeness", "optimize")
+WHITE_BALANCE = 0.5  # default share of the white balance
 _ROWS = 256  # rows of the picture that are changed at once
+_ASPECT_TOLERANCE = 0.02  # by which the aspect ratio of a mask may differ
 # of ``optimize``
 _STEPS, _LEARNING_RATE = 30, 0.0015  # for light in 0..1
 _CELL = 8  # pixels between the values of the light map
@@ -39,6 +44,8 @@ def beautify(
     picture: Source,
     *,
     strength: float = 1.0,
+    white_balance: float = WHITE_BALANCE,
+    mask: Source | None = None,
     method: Literal["relative", "progress", "closeness", "optimize"] = "relative",
     save_cube: Path | None = None,
     size: int = SIZE,
@@ -54,12 +61,18 @@ def beautify(
     picture : str, path or PIL image
         Picture to improve.
     strength : float
-        Strength of the change, from 0 (none) to 2 (double).
+        Strength of the change, from 0 (none) to 2 (double contrast, saturation and local light).
+    white_balance : float
+        How much of a color cast to remove, from 0 (keep the colors of a sunset) to 1. Only for
+        ``--method relative``.
+    mask : str, path or PIL image
+        Where to change the picture: white yes, black no, gray in part. Default: everywhere.
     method : str
-        What makes the picture easier to predict. ``relative`` changes color and local light, and
-        cannot blur. ``progress`` does the same, but was trained to help a good predictor more
-        than a bad one. ``closeness`` is a network that may change every pixel, as in the article
-        this command grew out of; it smooths a little. ``optimize`` uses no trained network: it
+        What makes the picture easier to predict. ``relative`` corrects exposure, haze and color,
+        and changes local light; it cannot blur. ``progress`` changes color and local light a
+        little, and was trained to help a good predictor more than a bad one. ``closeness`` is a
+        network that may change every pixel, as in the article this command grew out of; it smooths
+        a little. ``optimize`` uses no trained network: it
         changes the light of this one picture, in 30 steps.
     save_cube : path
         Also write the color change to this .cube file, a lookup table for photo and video editors.
@@ -81,7 +94,8 @@ def beautify(
     Returns
     -------
     PIL.Image.Image
-        RGB, or RGBA if the picture has transparency, of the same size, with its recipe.
+        RGB, or RGBA if the picture has transparency, of the same size, with its recipe. With
+        ``relative``, a picture of 16 bits per channel keeps them; see `limner.write`.
         ``info["beside"]`` has the table that ``save_cube`` asks for.
 
     Raises
@@ -89,11 +103,12 @@ def beautify(
     InputError
         The picture cannot be read, or is too small for ``optimize``.
     OptionError
-        An option is out of its range, or has no effect with the method.
+        An option is out of its range, or has no effect with the method; or the mask has another
+        aspect ratio than the picture.
     WeightsError
         The weights cannot be used, or have no improver for the method.
     """
-    _check(strength, method, size)
+    _check(strength, white_balance, method, size)
     report = Reporter("beautify", on_step)
     torch_device = devices.pick(device)
     path = Path(model) if model else SHIPPED
@@ -103,30 +118,40 @@ def beautify(
     subject = io.read(picture, allow_huge=allow_huge)
     rgb = subject.rgb
     height, width = images.size_of(rgb)
+    mask_read = None if mask is None else io.read(mask, allow_huge=allow_huge)
+    share = None if mask_read is None else _share(mask_read, subject)
     stage = f"{width}×{height} px"
     for note in (stage, *subject.notes):
         report(stage, 0, 1, note=note, size=(height, width))
 
     if improver is None:
         small = resize_to_measure(io.on_white(subject), size, subject.name).to(torch_device)
-        change = _optimize(small, beautifier.predictors, report, stage) - small
-        change = F.interpolate(change, (height, width), mode="bicubic", align_corners=False)
-        result = _without_clipping(rgb, rgb + strength * change.to(rgb.device))
+        light = _optimize(small, beautifier.predictors, report, stage) - small
+        light = F.interpolate(light, (height, width), mode="bicubic", align_corners=False)
+        result = _without_clipping(rgb, rgb + strength * light.to(rgb.device))
+        result = result if share is None else rgb.lerp(result, share)
     else:
-        result = _improve(improver, rgb.to(torch_device), strength, report, stage)
+        change = _change(improver, rgb.to(torch_device), strength, white_balance)
+        dither = isinstance(improver, BilateralImprover)  # the article's methods stay as they are
+        depth = torch.uint16 if subject.deep and dither else torch.uint8
+        result = _apply(change, rgb, share, depth, dither, report, stage)
 
     options = {
         "strength": float(strength),
+        "white_balance": float(white_balance),
+        "mask": mask_read and mask_read.name,
         "method": method,
         "size": size,
         "model": model,
         "allow_huge": allow_huge,
     }
+    pictures = [subject] if mask_read is None else [subject, mask_read]
     hashes = {model: weights.sha256(path)} if model else None
-    recipe = io.make_recipe("beautify", [subject.name], options, [subject], hashes)
+    recipe = io.make_recipe("beautify", [subject.name], options, pictures, hashes)
     made = io.to_picture(result, _alpha(subject, result), like=subject, recipe=recipe)
-    if isinstance(improver, TableImprover) and save_cube is not None:
-        made.info["beside"] = {"cube": _cube(improver, rgb.to(torch_device), strength)}
+    if save_cube is not None and not isinstance(improver, ConvolutionalImprover | None):
+        colors = _color_change(improver, rgb.to(torch_device), strength, white_balance)
+        made.info["beside"] = {"cube": CubeLUT(colors)}
     return made
 
 
@@ -147,9 +172,10 @@ def side_files(options: Mapping[str, Any]) -> dict[str, str | Path]:
     return {} if path is None else {"cube": Path(path)}
 
 
-def _check(strength: float, method: str, size: int) -> None:
+def _check(strength: float, white_balance: float, method: str, size: int) -> None:
     """Refuse options that are out of range, or that have no effect with the method."""
     check_range("strength", strength, 0, 2)
+    check_range("white_balance", white_balance, 0, 1)
     check_choice("method", method, METHODS)
     check_range("size", size, masks.WINDOW, MAX_SIZE)
     if size != SIZE and method != "optimize":
@@ -157,6 +183,24 @@ def _check(strength: float, method: str, size: int) -> None:
             f"--size {size}: has no effect with --method {method}; leave it out, or use --method "
             "optimize"
         )
+    if white_balance != WHITE_BALANCE and method != "relative":
+        raise OptionError(
+            f"--white-balance {white_balance:g}: has no effect with --method {method}; leave it "
+            "out, or use --method relative"
+        )
+
+
+def _share(mask: io.Picture, subject: io.Picture) -> Tensor:
+    """Return a mask [1, 1, H, W] in the size of the picture."""
+    size, mask_size = images.size_of(subject.rgb), images.size_of(mask.rgb)
+    aspects = [width / height for height, width in (size, mask_size)]
+    if abs(math.log(aspects[0] / aspects[1])) > _ASPECT_TOLERANCE:
+        sizes = [f"{width}×{height}" for height, width in (mask_size, size)]
+        raise OptionError(
+            f"--mask {printable(mask.name)}: is {sizes[0]}, but the picture is {sizes[1]}; crop it "
+            "to the picture's aspect ratio"
+        )
+    return images.resize(io.to_mask(mask), size)
 
 
 def _improver(beautifier: Beautifier, method: str, path: Path) -> Improver | None:
@@ -173,7 +217,7 @@ def _check_cube(save_cube: Path | None, method: str, beautifier: Beautifier) -> 
     if save_cube is not None and save_cube.suffix.lower() != ".cube":
         raise OptionError(f"--save-cube {save_cube}: must end in .cube, as photo editors expect")
     parts = beautifier.parts.items()
-    tables = [name for name, part in parts if isinstance(part, TableImprover)]
+    tables = [name for name, part in parts if isinstance(part, BilateralImprover | TableImprover)]
     if save_cube is not None and method not in tables:
         remedy = f", or use --method {' or '.join(tables)}" if tables else ""
         raise OptionError(
@@ -181,29 +225,53 @@ def _check_cube(save_cube: Path | None, method: str, beautifier: Beautifier) -> 
         )
 
 
+def _change(
+    improver: Improver, rgb: Tensor, strength: float, white_balance: float
+) -> Callable[[slice], Tensor]:
+    """Decide how to change a picture [1, 3, H, W] in 0..1; return what changes rows of it."""
+    if isinstance(improver, BilateralImprover):
+        return improver.change(rgb, strength, white_balance)
+    return improver.change(rgb, strength)
+
+
 @torch.no_grad()
-def _improve(
-    improver: Improver, rgb: Tensor, strength: float, report: Reporter, stage: str
+def _apply(
+    change: Callable[[slice], Tensor],
+    rgb: Tensor,
+    share: Tensor | None,
+    depth: torch.dtype,
+    dither: bool,
+    report: Reporter,
+    stage: str,
 ) -> Tensor:
-    """Improve a picture [1, 3, H, W] in 0..1, some rows at a time; return uint8, on the CPU."""
-    size = images.size_of(rgb)
-    result = torch.empty(rgb.shape, dtype=torch.uint8)
-    if isinstance(improver, TableImprover):
-        table, light = (strength * one for one in improver.adjustments(rgb))
-        light = F.interpolate(light, size, mode="bicubic", align_corners=False)
+    """Change a picture [1, 3, H, W] in 0..1, some rows at a time; return integers, on the CPU."""
+    size, highest = images.size_of(rgb), torch.iinfo(depth).max
+    result = torch.empty(rgb.shape, dtype=depth)
     starts = range(0, size[0], _ROWS)
     for done, top in enumerate(starts, 1):
         rows = slice(top, top + _ROWS)
-        if isinstance(improver, TableImprover):
-            part = adjust(rgb[..., rows, :], table, light[..., rows, :])
-        else:
-            first = max(0, top - improver.radius)
-            with_context = rgb[..., first : rows.stop + improver.radius, :]
-            part = improver(with_context, strength)[..., top - first :, :][..., :_ROWS, :]
-        part = _without_clipping(rgb[..., rows, :], part)
-        result[..., rows, :] = (part * 255).round().to(torch.uint8).cpu()
+        before = rgb[..., rows, :]
+        after = _without_clipping(before, change(rows).cpu(), highest)
+        if share is not None:
+            after = before.lerp(after, share[..., rows, :])
+        after = after * highest
+        if dither and depth == torch.uint8:
+            after = after + _noise(top, images.size_of(after))
+        result[..., rows, :] = after.round().to(depth)
         report(stage, done, len(starts), size=size)
     return result
+
+
+def _noise(top: int, size: tuple[int, int]) -> Tensor:
+    """Return noise [H, W] of -0.5 to 0.5 for rows from `top` on: dither against banding.
+
+    It is interleaved gradient noise (Jimenez 2014), which has a pattern only from pixel to pixel.
+    It is a little less than half a step, so that values that are integers stay.
+    """
+    down = torch.arange(top, top + size[0], dtype=torch.float64)[:, None]
+    across = torch.arange(size[1])
+    noise = (0.06711056 * across + 0.00583715 * down) % 1 * 52.9829189 % 1
+    return (0.99 * (noise - 0.5)).float()
 
 
 def _optimize(before: Tensor, predictors: Predictors, report: Reporter, stage: str) -> Tensor:
@@ -240,20 +308,26 @@ def _optimize(before: Tensor, predictors: Predictors, report: Reporter, stage: s
     return changed().detach()
 
 
-def _without_clipping(before: Tensor, after: Tensor) -> Tensor:
-    """Keep values from becoming 0 or 255 of 255 that were not before."""
+def _without_clipping(before: Tensor, after: Tensor, top: int = 255) -> Tensor:
+    """Keep values from becoming black or white, 0 or `top`, that were not before."""
     inside = (before > 0) & (before < 1)
-    return torch.where(inside, after.clamp(1 / 255, 254 / 255), after.clamp(0, 1))
+    return torch.where(inside, after.clamp(1 / top, 1 - 1 / top), after.clamp(0, 1))
 
 
 def _alpha(subject: io.Picture, result: Tensor) -> Tensor | None:
     """Return the alpha channel of a picture in the number type of a result."""
-    if subject.alpha is not None and result.dtype == torch.uint8:
-        return (subject.alpha * 255).round()
-    return subject.alpha
+    if subject.alpha is None or result.is_floating_point():
+        return subject.alpha
+    return (subject.alpha * torch.iinfo(result.dtype).max).round()
 
 
 @torch.no_grad()
-def _cube(improver: TableImprover, rgb: Tensor, strength: float) -> CubeLUT:
-    """Return the color change of a picture [1, 3, H, W] as a table."""
-    return CubeLUT(strength * improver.adjustments(rgb)[0])
+def _color_change(
+    improver: BilateralImprover | TableImprover, rgb: Tensor, strength: float, white_balance: float
+) -> Callable[[Tensor], Tensor]:
+    """Return the part of the change of a picture [1, 3, H, W] that is the same everywhere."""
+    if isinstance(improver, BilateralImprover):
+        tones, _ = improver.adjustments(rgb)
+        return partial(tone, tones=tones.scaled(strength, white_balance))
+    table, _ = improver.adjustments(rgb)
+    return partial(adjust, table=strength * table.cpu(), light=torch.zeros(1, 1, 1, 1))

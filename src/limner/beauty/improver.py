@@ -3,11 +3,15 @@
 Attributes of the networks are names in weights files, so renaming one breaks files that exist.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from limner.beauty.bilateral import BilateralImprover
+from limner.nn import images
 
 INPUT_SIZE = 256  # both sides, in pixels, at which a `TableImprover` sees a picture
 TABLES, TABLE_SIZE = 4, 9  # lookup tables that are mixed, and their entries per channel
@@ -16,7 +20,7 @@ _MAX_EXPONENT = 0.6  # the light map raises tones to powers from 2^-0.6 to 2^0.6
 
 
 class TableImprover(nn.Module):
-    """Our improver: lookup tables for color and a map for local light. It cannot blur.
+    """The improver of ``progress``: lookup tables for color and a map of local light.
 
     Four 3D lookup tables are mixed for each picture (Zeng et al. 2020, section 3). A light map of
     64×64 exponents, interpolated between, lightens and darkens places. Both leave black and white
@@ -60,11 +64,18 @@ class TableImprover(nn.Module):
         table = torch.einsum("nt,tcbgr->ncbgr", self.mix(x.mean((2, 3))), self.tables)
         return table.tanh(), _MAX_EXPONENT * self.light(x).tanh()
 
-    def forward(self, picture: Tensor, strength: float = 1.0) -> Tensor:
-        """Improve pictures [N, 3, H, W] in 0..1. Strength 0 changes nothing, 2 twice as much."""
-        table, light = self.adjustments(picture)
+    def change(self, picture: Tensor, strength: float) -> Callable[[slice], Tensor]:
+        """Decide how to change pictures [N, 3, H, W] in 0..1; return a function that does, by rows.
+
+        Strength 0 changes nothing, 2 twice as much.
+        """
+        table, light = (strength * one for one in self.adjustments(picture))
         light = F.interpolate(light, picture.shape[-2:], mode="bicubic", align_corners=False)
-        return adjust(picture, strength * table, strength * light)
+        return lambda rows: adjust(picture[..., rows, :], table, light[..., rows, :])
+
+    def forward(self, picture: Tensor, strength: float = 1.0) -> Tensor:
+        """Improve pictures [N, 3, H, W] in 0..1 as a whole."""
+        return self.change(picture, strength)(slice(None))
 
 
 def adjust(picture: Tensor, table: Tensor, light: Tensor) -> Tensor:
@@ -97,6 +108,18 @@ class ConvolutionalImprover(nn.Module):
         for parameter in self.layers[-1].parameters():
             nn.init.zeros_(parameter)
 
+    def change(self, picture: Tensor, strength: float) -> Callable[[slice], Tensor]:
+        """Return a function that changes rows of pictures [N, 3, H, W] in 0..1."""
+        height, _ = images.size_of(picture)
+
+        def changed(rows: slice) -> Tensor:
+            first, last, _ = rows.indices(height)
+            above = max(0, first - self.radius)  # with the receptive field around them
+            part: Tensor = self(picture[..., above : last + self.radius, :], strength)
+            return part[..., first - above : last - above, :]
+
+        return changed
+
     def forward(self, picture: Tensor, strength: float = 1.0) -> Tensor:
         """Improve pictures [N, 3, H, W] in 0..1. Strength 0 changes nothing, 2 twice as much."""
         x = picture - 0.5
@@ -106,4 +129,4 @@ class ConvolutionalImprover(nn.Module):
         return improved.clamp(0, 1)
 
 
-Improver = TableImprover | ConvolutionalImprover
+Improver = BilateralImprover | TableImprover | ConvolutionalImprover

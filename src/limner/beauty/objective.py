@@ -122,8 +122,8 @@ def fidelity(before: Tensor, after: Tensor) -> Tensor:
 
 Loss = Callable[[Predictors, Tensor, Tensor], Tensor]
 
-# preset -> method -> the loss of its improver
+# preset -> method -> the loss of its improver; `BilateralStage` has losses of its own
 LOSSES: dict[str, dict[str, Loss]] = {
-    "default": {"closeness": closeness, "progress": progress, "relative": relative},
+    "default": {"closeness": closeness, "progress": progress},
     "article": {"closeness": closeness, "progress": log_ratio},
 }

@@ -5,9 +5,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limner.beauty import inpainting_masks as masks
+from limner.beauty.bilateral import INPUT_SIZE, BilateralImprover, relight, spread, tone
 from limner.beauty.improver import Improver
-from limner.beauty.objective import Loss, Predictors
+from limner.beauty.objective import Loss, Predictors, gradient_energy
 from limner.beauty.predictor import ContextEncoder, UNet
+from limner.beauty.retouching import retouch, worsen
+from limner.color import oklab
+from limner.nn import seeding
 from limner.train.optim import Stage, muon_and_adam, optimizer_step
 
 
@@ -104,3 +108,70 @@ class ImproverStage(Stage[Improver]):
         optimizer_step(loss, share, self._adam)
         self.average.update(self.network)
         return {"loss": loss.item()}
+
+
+class BilateralStage(Stage[BilateralImprover]):
+    """Our improver learns to undo what `worsen` did, and to do what `retouch` does.
+
+    The loss is the color difference in Oklab, in a window of the picture, because the window is
+    enough and faster. The gradient energy is held near that of the retouched photo. The white
+    balance also learns directly from the cast that a photo got: what can be told of casts is too
+    little to be learned from the colors alone. The predictor's relative error counts too.
+
+    Parameters
+    ----------
+    network : BilateralImprover
+        The network to train.
+    learning_rate : float
+        The highest learning rate.
+    predictors : Predictors
+        They judge the improved picture.
+    """
+
+    crop_size, batch_share = 416, 1.0
+    _WINDOW = 64  # pixels, of the 128 that the network sees
+    _CLEAN_WEIGHT = 1.5  # of photos that were not worsened
+    _ENERGY_WEIGHT, _BALANCE_WEIGHT, _UNEVENNESS_WEIGHT = 1.0, 100.0, 20.0
+    _RELATIVE_WEIGHT = 2.0
+
+    def __init__(
+        self, network: BilateralImprover, learning_rate: float, predictors: Predictors
+    ) -> None:
+        self._adam = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=0.03)
+        self._predictors = predictors
+        super().__init__(network, adam=self._adam)
+
+    def step(self, crops: Tensor, share: float) -> dict[str, float]:
+        """Learn from crops [N, 3, H, W] at a share of the learning rate; return the loss."""
+        random = seeding.generator(0, self.average.steps)
+        size = (INPUT_SIZE, INPUT_SIZE)
+        photos = F.interpolate(crops, size, mode="area")
+        wanted, (before, casts) = retouch(photos), worsen(photos, random)
+        tones, grid = self.network.adjustments(before)
+        top, left = torch.randint(INPUT_SIZE - self._WINDOW + 1, (2,), generator=random).tolist()
+        rows, columns = slice(top, top + self._WINDOW), slice(left, left + self._WINDOW)
+        light = spread(grid, rows, size)[..., columns]
+        after = relight(tone(before[..., rows, columns], tones), light)
+        wanted = wanted[..., rows, columns]
+        apart = 100 * (oklab.from_srgb(after) - oklab.from_srgb(wanted))
+        difference = (apart.square().sum(1) + 1e-6).sqrt().mean((1, 2))
+        clean = (before - photos).abs().mean((1, 2, 3)) < 1 / 255
+        weights = 1 + (self._CLEAN_WEIGHT - 1) * clean
+        difference = (weights * difference).sum() / weights.sum()
+        energies = [(gradient_energy(one) + 1e-5).log() for one in (after, wanted)]
+        wrong_balance = tones.balance[..., 0, 0] + casts - casts.mean(1, keepdim=True)
+        loss = (
+            difference
+            + self._ENERGY_WEIGHT * (energies[0] - energies[1]).abs().mean()
+            + self._BALANCE_WEIGHT * wrong_balance.square().mean()
+            + self._UNEVENNESS_WEIGHT * sum(grid.diff(dim=d).square().mean() for d in (-1, -2))
+            + self._RELATIVE_WEIGHT * self._relative_error(crops)
+        )
+        optimizer_step(loss, share, self._adam)
+        self.average.update(self.network)
+        return {"loss": difference.item()}
+
+    def _relative_error(self, crops: Tensor) -> Tensor:
+        """Return the logarithm of the relative error for one improved photo."""
+        frame, _ = masks.crop_frame(crops[:1])
+        return self._predictors.errors(self.network(frame)).relative.log().mean()

@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from limner.beauty.beautifier import NETWORKS, PREDICTORS, Beautifier, save
+from limner.beauty.bilateral import BilateralImprover
 from limner.beauty.dataset import Photos
 from limner.beauty.held_out import HeldOut
 from limner.beauty.objective import LOSSES
 from limner.beauty.predictor import ContextEncoder
-from limner.beauty.stages import ContextEncoderStage, ImproverStage, UNetStage
+from limner.beauty.stages import BilateralStage, ContextEncoderStage, ImproverStage, UNetStage
 from limner.checks import check_choice, check_range
 from limner.nn import devices
 from limner.progress import OnStep, silent
@@ -21,7 +22,10 @@ from limner.train import parallel
 from limner.train.run import Run, check_training, cosine
 
 BAD_SHARE = 0.1  # share of the steps after which the article's bad predictor stops
+LONGER = 10  # times as many steps for the improver of ``relative``, which learns more
 _WARMUP = 50  # steps during which the learning rate rises
+
+AnyStage = UNetStage | ContextEncoderStage | ImproverStage | BilateralStage
 
 
 class _Part(NamedTuple):
@@ -65,10 +69,12 @@ def train_beautifier(
     steps : int
         Number of steps of the predictor.
     improver_steps : int
-        Number of steps of each improver. 0 trains only the predictor.
+        Number of steps of each improver; that of the method ``relative`` takes ten times as many.
+        0 trains only the predictor.
     batch_size : int
-        Crops per step: of 224 pixels for the predictor, or 128 with ``--preset article``. Improvers
-        get a twelfth as many, at least one per process, of 416 pixels.
+        Crops per step: of 224 pixels for the predictor, or 128 with ``--preset article``; of 416
+        for the improvers. All improvers but that of ``relative`` get a twelfth as many, at least
+        one per process.
     learning_rate : float
         The highest learning rate, above 0 and below 1. It rises for 50 steps, then falls to zero
         along a cosine.
@@ -159,6 +165,8 @@ def _parts(preset: str, steps: int, improver_steps: int) -> list[_Part]:
         count = steps if name in PREDICTORS else improver_steps
         if name == "bad":
             count = max(1, round(BAD_SHARE * steps))
+        if network is BilateralImprover:
+            count *= LONGER
         if count:
             parts.append(_Part(name, network, first, first + count))
             first += count
@@ -167,8 +175,10 @@ def _parts(preset: str, steps: int, improver_steps: int) -> list[_Part]:
 
 def _stage(
     name: str, network: Any, trained: Beautifier, preset: str, learning_rate: float
-) -> UNetStage | ContextEncoderStage | ImproverStage:
+) -> AnyStage:
     """Return how a network learns, with the help of those that are trained already."""
+    if isinstance(network, BilateralImprover):
+        return BilateralStage(network, learning_rate, trained.predictors)
     if name not in PREDICTORS:
         return ImproverStage(network, learning_rate, trained.predictors, LOSSES[preset][name])
     if isinstance(network, ContextEncoder):
@@ -180,7 +190,7 @@ def _checkpoint(
     step: int,
     trained: Beautifier,
     name: str,
-    stage: UNetStage | ContextEncoderStage | ImproverStage,
+    stage: AnyStage,
 ) -> dict[str, object]:
     """Return what is needed to continue after a step: trained networks, and the current stage."""
     done = {key: part.state_dict() for key, part in trained.parts.items()}

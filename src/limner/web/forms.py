@@ -104,7 +104,12 @@ TABS = (
     ),
     Tab("sketch", "Sketch", ("style", "thickness", "strength"), {"picture": "Picture"}),
     Tab("colorize", "Colorize", ("palette", "lines", "vivid", "variations"), {"sketch": "Drawing"}),
-    Tab("beautify", "Beautify", ("strength", "method", "save_cube"), {"picture": "Picture"}),
+    Tab(
+        "beautify",
+        "Beautify",
+        ("strength", "white_balance", "method", "save_cube"),
+        {"picture": "Picture"},
+    ),
     Tab(
         "generate",
         "Generate",

@@ -1,0 +1,260 @@
+"""The default improver: levels, white balance, contrast, and local light in a bilateral grid.
+
+Attributes of the network are names in weights files, so renaming one breaks files that exist.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from limner.nn import images
+
+INPUT_SIZE = 128  # both sides, in pixels, at which the network sees a picture
+BINS, CELLS = 8, 16  # of the bilateral grid: along luma, and along both sides of the picture
+HISTOGRAM = 32  # bins for each of red, green, blue and luma
+
+_MAX_BLACK, _MAX_WHITE = 0.5, 0.6  # the most that levels move the ends of the range inward
+_MAX_BALANCE = 0.35  # white balance, in stops per channel
+_MAX_MIDTONES, _MAX_CONTRAST = 0.8, 0.5  # shift of log2 odds; log2 of their factor
+_MAX_SATURATION = 0.5
+_MAX_LIGHT, _MAX_SLOPE = 0.6, 0.3  # of the grid, in log2 odds: all over, and from bin to bin
+_SHOULDER, _TOE = 0.7, 0.1  # what levels would clip is compressed beyond these
+_NEAR_ENDS = 1e-6  # what counts as black or white
+_STEPS = 1 << 16  # entries of a lookup table; all values of 8 and of 16 bits are among them
+
+
+class Tones(NamedTuple):
+    """A change of all colors that is the same everywhere; each [N, 1, 1, 1] but the second.
+
+    Attributes
+    ----------
+    black, white : Tensor
+        The values that become 0 and 1, before what lies beyond is compressed.
+    balance : Tensor
+        [N, 3, 1, 1], white balance in stops. The mean of the channels is 0.
+    midtones : Tensor
+        Added to log2(x / (1 - x)) of every value x.
+    contrast : Tensor
+        Log2 of the factor of log2(x / (1 - x)).
+    saturation : Tensor
+        Added to 1, this is the factor of the saturation; less where colors are strong.
+    low, high : Tensor
+        The range of values to keep apart; roughly that of the picture.
+    """
+
+    black: Tensor
+    white: Tensor
+    balance: Tensor
+    midtones: Tensor
+    contrast: Tensor
+    saturation: Tensor
+    low: Tensor
+    high: Tensor
+
+    def scaled(self, strength: float, white_balance: float) -> "Tones":
+        """Return the change at another strength. Levels and balance are not exaggerated."""
+        share = min(strength, 1.0)
+        return self._replace(
+            black=self.black * share,
+            white=self.white**share,
+            balance=self.balance * share * white_balance,
+            midtones=self.midtones * share,
+            contrast=self.contrast * strength,
+            saturation=self.saturation * strength,
+        )
+
+
+class BilateralImprover(nn.Module):
+    """Our default improver. It cannot blur, and light changes at edges without a halo.
+
+    It sees a picture at 128×128 pixels, and decides on two changes. The first is the same
+    everywhere: levels, white balance, contrast and saturation. The second is local: a bilateral
+    grid (Chen et al. 2007) of light that a network fills, as in HDRNet (Gharbi et al. 2017). One
+    axis of the grid is luma, so the light changes at an edge and hardly beside it.
+    """
+
+    def __init__(self, width: int = 24) -> None:
+        super().__init__()
+        self.width, wide = width, 2 * width
+
+        def layer(narrow: int, wide: int, stride: int = 1) -> nn.Conv2d:
+            # borders are repeated: zeros would darken the margins of pictures
+            return nn.Conv2d(narrow, wide, 3, stride, 1, padding_mode="replicate")
+
+        self.seen = nn.ModuleList((layer(3, width, 2), layer(width, wide, 2)))
+        self.hidden = nn.Linear(4 * HISTOGRAM + wide, 64)
+        self.tones = nn.Linear(64, 8)
+        self.parts = nn.ModuleList(
+            (layer(3, width, 2), layer(width, wide, 2), layer(wide, wide, 2))
+        )
+        self.whole = nn.Linear(wide, wide)
+        self.around = layer(wide, wide)
+        self.grid = layer(wide, BINS)
+        for last in (self.tones, self.grid):
+            for parameter in last.parameters():
+                nn.init.zeros_(parameter)
+
+    def adjustments(self, picture: Tensor) -> tuple[Tones, Tensor]:
+        """Decide how to change pictures [N, 3, H, W] in 0..1.
+
+        Returns
+        -------
+        tuple
+            The tones, and the bilateral grid [N, 8, 16, 16] in log2 odds.
+        """
+        small = F.interpolate(picture, (INPUT_SIZE,) * 2, mode="bilinear", antialias=True)
+        tones = self._tones(small)
+        x = tone(small, tones).detach() - 0.5
+        for conv in self.parts:
+            x = F.silu(conv(x))
+        x = x + self.whole(x.mean((2, 3)))[..., None, None]
+        x = x + self.around(F.silu(x))
+        x = self.grid(F.silu(x)).tanh()
+        slopes = (_MAX_SLOPE * x[:, 1:]).cumsum(1)
+        slopes = F.pad(slopes, (0, 0, 0, 0, 1, 0))
+        return tones, _MAX_LIGHT * x[:, :1] + slopes - slopes.mean(1, keepdim=True)
+
+    def _tones(self, small: Tensor) -> Tones:
+        x = small - 0.5
+        for conv in self.seen:
+            x = F.silu(conv(x))
+        x = torch.cat((histogram(small).sqrt(), x.mean((2, 3))), 1)
+        raw = self.tones(F.silu(self.hidden(x))).tanh()[..., None, None]
+        low, high = small.amin((1, 2, 3), keepdim=True), small.amax((1, 2, 3), keepdim=True)
+        colorful = (small.amax(1) - small.amin(1)).mean((1, 2))[:, None, None, None]
+        balance = raw[:, 4:7] - raw[:, 4:7].mean(1, keepdim=True)
+        return Tones(
+            black=_MAX_BLACK * raw[:, 0:1].clamp(min=0),
+            white=1 - _MAX_WHITE * raw[:, 1:2].clamp(min=0),
+            balance=_MAX_BALANCE * balance * (1 - torch.exp(-100 * colorful)),
+            midtones=_MAX_MIDTONES * raw[:, 2:3],
+            contrast=_MAX_CONTRAST * raw[:, 3:4],
+            saturation=_MAX_SATURATION * raw[:, 7:8],
+            low=0.9 * low,
+            high=high + 0.1 * (1 - high),
+        )
+
+    def change(
+        self, picture: Tensor, strength: float, white_balance: float = 1.0
+    ) -> Callable[[slice], Tensor]:
+        """Decide how to change a picture; return a function that changes some rows of it.
+
+        Parameters
+        ----------
+        picture : Tensor
+            [1, 3, H, W] in 0..1, in steps of 8 or 16 bits.
+        strength : float
+            0 changes nothing; 2 doubles contrast, saturation and local light.
+        white_balance : float
+            Share of the white balance, from 0 to 1.
+        """
+        tones, grid = self.adjustments(picture)
+        tones, size = tones.scaled(strength, white_balance), images.size_of(picture)
+        steps = torch.arange(_STEPS, device=picture.device) / (_STEPS - 1)
+        tables = curve(steps.expand(1, 3, 1, -1), tones)[0, :, 0]
+
+        def changed(rows: slice) -> Tensor:
+            entries = (picture[0, :, rows] * (_STEPS - 1)).round().int()
+            looked_up = [table[entry] for table, entry in zip(tables, entries, strict=True)]
+            toned = saturate(torch.stack(looked_up)[None], tones.saturation)
+            return relight(toned, spread(strength * grid, rows, size))
+
+        return changed
+
+    def forward(self, picture: Tensor, strength: float = 1.0) -> Tensor:
+        """Improve pictures [N, 3, H, W] in 0..1 as a whole."""
+        tones, grid = self.adjustments(picture)
+        light = spread(strength * grid, slice(None), images.size_of(picture))
+        return relight(tone(picture, tones.scaled(strength, 1.0)), light)
+
+
+def histogram(picture: Tensor) -> Tensor:
+    """Return the shares [N, 128] of values in 32 bins, for red, green, blue and luma."""
+    values = torch.cat((picture, images.luma(picture)), 1)[..., ::2, ::2].flatten(2)
+    centers = torch.arange(HISTOGRAM, device=picture.device) / (HISTOGRAM - 1)
+    near = (1 - (values[..., None] - centers).abs() * (HISTOGRAM - 1)).clamp(min=0)
+    return near.mean(2).flatten(1)
+
+
+def tone(picture: Tensor, tones: Tones) -> Tensor:
+    """Change the colors of pictures [N, 3, H, W] in 0..1, the same way everywhere."""
+    return saturate(curve(picture, tones), tones.saturation)
+
+
+def curve(picture: Tensor, tones: Tones) -> Tensor:
+    """Change each channel of pictures [N, 3, H, W] in 0..1: levels, white balance and contrast.
+
+    Values keep their order, and none is clipped inside ``tones.low`` to ``tones.high``.
+    """
+    span, gain = tones.white - tones.black, torch.exp2(tones.balance)
+
+    def level(x: Tensor) -> Tensor:
+        return gain * (x - tones.black) / span
+
+    x = level(picture)
+    x = _compress(x, _SHOULDER, level(torch.maximum(tones.high, tones.white)))
+    x = 1 - _compress(1 - x, 1 - _TOE, 1 - level(torch.minimum(tones.low, tones.black)))
+    x = x.clamp(_NEAR_ENDS, 1 - _NEAR_ENDS)  # powers have no finite slope at 0
+    factor = torch.exp2(tones.contrast)
+    x, rest = x**factor * torch.exp2(tones.midtones), (1 - x) ** factor
+    return x / (x + rest)
+
+
+def saturate(picture: Tensor, amount: float | Tensor) -> Tensor:
+    """Strengthen the colors of pictures [N, 3, H, W] by a factor of 1 + amount.
+
+    Less where they are strong: a color that cannot be stronger at its luma stays.
+    """
+    luma = images.luma(picture)
+    chroma = picture - luma
+    strong = torch.maximum(chroma / (1 - luma + 1e-4), -chroma / (luma + 1e-4))
+    room = 1 - strong.amax(1, keepdim=True).clamp(0, 1)
+    return (luma + chroma * (1 + amount * room)).clamp(0, 1)
+
+
+def relight(picture: Tensor, light: Tensor) -> Tensor:
+    """Lighten and darken pictures [N, 3, H, W] in 0..1, where `light` says so.
+
+    Parameters
+    ----------
+    light : Tensor
+        [N, 8, H, W], in log2 odds for each bin of luma; see `spread`.
+    """
+    place = images.luma(picture) * (BINS - 1)
+    below = place.detach().long().clamp(0, BINS - 2)
+    lower, upper = light.gather(1, below), light.gather(1, below + 1)
+    shifted = picture * torch.exp2(torch.lerp(lower, upper, place - below))
+    return shifted / (shifted + 1 - picture)
+
+
+def spread(grid: Tensor, rows: slice, size: tuple[int, int]) -> Tensor:
+    """Interpolate a grid [N, 8, 16, 16] to some rows of a picture [N, 8, H, W].
+
+    Cubic B-splines, so that the cells do not show.
+    """
+    down, across = (_splines(side, grid.device) for side in size)
+    return down[rows] @ grid @ across.mT
+
+
+def _splines(side: int, device: torch.device) -> Tensor:
+    """Return the weights [side, 16] of the cells at the pixels along one side of a picture."""
+    places = torch.arange(side, device=device)
+    cells = torch.arange(-1, CELLS + 1, device=device)
+    away = ((places[:, None] + 0.5) / side * CELLS - 0.5 - cells).abs()
+    near, far = 2 / 3 - away**2 + away**3 / 2, (2 - away).clamp(min=0) ** 3 / 6
+    weights = torch.where(away < 1, near, far)
+    inner = weights[:, 1:-1].clone()
+    inner[:, 0] += weights[:, 0]  # the outermost cells are repeated
+    inner[:, -1] += weights[:, -1]
+    return inner / inner.sum(1, keepdim=True)
+
+
+def _compress(x: Tensor, start: float, top: Tensor) -> Tensor:
+    """Move what lies between `start` and `top` into `start` to 1, smoothly at `start`."""
+    reach = ((top - start) / (1 - start)).clamp(min=0.05)
+    beyond = ((x - start) / (1 - start)).clamp(min=0)
+    squeezed = beyond / (1 + beyond * (reach - 1) / reach)
+    return torch.minimum(x, torch.full_like(x, start)) + (1 - start) * squeezed
