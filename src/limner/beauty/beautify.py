@@ -3,12 +3,11 @@
 The article this verb grew out of trains one network to predict hidden squares of a picture, and
 another one, the improver, to change the picture so that the first errs less. Its improver may
 change every pixel (``closeness``). Ours only move colors and local light (``relative``,
-``progress``). That of ``relative`` has also learned to undo bad exposure, haze and color casts.
+``progress``). That of ``relative`` also learned to correct exposure, haze and color casts.
 """
 
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,9 +19,9 @@ from torch import Tensor
 from limner import io
 from limner.beauty import inpainting_masks as masks
 from limner.beauty.beautifier import Beautifier, load
-from limner.beauty.bilateral import BilateralImprover, tone
+from limner.beauty.bilateral import BilateralImprover
 from limner.beauty.cube_lut import CubeLUT
-from limner.beauty.improver import ConvolutionalImprover, Improver, TableImprover, adjust
+from limner.beauty.improver import Improver, TableImprover
 from limner.beauty.objective import Predictors, relative
 from limner.beauty.predictability import MAX_SIZE, SHIPPED, SIZE, resize_to_measure
 from limner.checks import check_choice, check_range
@@ -61,19 +60,21 @@ def beautify(
     picture : str, path or PIL image
         Picture to improve.
     strength : float
-        Strength of the change, from 0 (none) to 2 (double contrast, saturation and local light).
+        Strength of the change, from 0 (none) to 2 (double). Above 1, ``relative`` changes only
+        contrast, saturation and local light further.
     white_balance : float
         How much of a color cast to remove, from 0 (keep the colors of a sunset) to 1. Only for
         ``--method relative``.
     mask : str, path or PIL image
-        Where to change the picture: white yes, black no, gray in part. Default: everywhere.
+        Where to change the picture: white yes, black no, gray in part. Transparent parts count as
+        black. Default: everywhere.
     method : str
         What makes the picture easier to predict. ``relative`` corrects exposure, haze and color,
         and changes local light; it cannot blur. ``progress`` changes color and local light a
         little, and was trained to help a good predictor more than a bad one. ``closeness`` is a
         network that may change every pixel, as in the article this command grew out of; it smooths
-        a little. ``optimize`` uses no trained network: it
-        changes the light of this one picture, in 30 steps.
+        a little. ``optimize`` uses no trained network: it changes the light of this one picture, in
+        30 steps.
     save_cube : path
         Also write the color change to this .cube file, a lookup table for photo and video editors.
         Local light is not part of it.
@@ -103,8 +104,8 @@ def beautify(
     InputError
         The picture cannot be read, or is too small for ``optimize``.
     OptionError
-        An option is out of its range, or has no effect with the method; or the mask has another
-        aspect ratio than the picture.
+        An option is out of its range or has no effect with the method, or the aspect ratio of the
+        mask differs from the picture's.
     WeightsError
         The weights cannot be used, or have no improver for the method.
     """
@@ -115,13 +116,13 @@ def beautify(
     beautifier = load(path, torch_device)
     improver = _improver(beautifier, method, path)
     _check_cube(save_cube, method, beautifier)
-    subject = io.read(picture, allow_huge=allow_huge)
+    subject = _read(picture, allow_huge)
     rgb = subject.rgb
     height, width = images.size_of(rgb)
     mask_read = None if mask is None else io.read(mask, allow_huge=allow_huge)
     share = None if mask_read is None else _share(mask_read, subject)
     stage = f"{width}×{height} px"
-    for note in (stage, *subject.notes):
+    for note in (stage, *subject.notes, *(mask_read.notes if mask_read else ())):
         report(stage, 0, 1, note=note, size=(height, width))
 
     if improver is None:
@@ -131,7 +132,7 @@ def beautify(
         result = _without_clipping(rgb, rgb + strength * light.to(rgb.device))
         result = result if share is None else rgb.lerp(result, share)
     else:
-        change = _change(improver, rgb.to(torch_device), strength, white_balance)
+        change = improver.change(rgb.to(torch_device), strength, white_balance)
         dither = isinstance(improver, BilateralImprover)  # the article's methods stay as they are
         depth = torch.uint16 if subject.deep and dither else torch.uint8
         result = _apply(change, rgb, share, depth, dither, report, stage)
@@ -139,7 +140,7 @@ def beautify(
     options = {
         "strength": float(strength),
         "white_balance": float(white_balance),
-        "mask": mask_read and mask_read.name,
+        "mask": mask_read.name if mask_read else None,
         "method": method,
         "size": size,
         "model": model,
@@ -149,8 +150,8 @@ def beautify(
     hashes = {model: weights.sha256(path)} if model else None
     recipe = io.make_recipe("beautify", [subject.name], options, pictures, hashes)
     made = io.to_picture(result, _alpha(subject, result), like=subject, recipe=recipe)
-    if save_cube is not None and not isinstance(improver, ConvolutionalImprover | None):
-        colors = _color_change(improver, rgb.to(torch_device), strength, white_balance)
+    if save_cube is not None and isinstance(improver, BilateralImprover | TableImprover):
+        colors = improver.cpu().change_colors(rgb, strength, white_balance)
         made.info["beside"] = {"cube": CubeLUT(colors)}
     return made
 
@@ -190,6 +191,14 @@ def _check(strength: float, white_balance: float, method: str, size: int) -> Non
         )
 
 
+def _read(picture: Source, allow_huge: bool) -> io.Picture:
+    """Read a picture in sRGB, with 16 bits per channel if it has them and is in sRGB."""
+    subject = io.read(picture, allow_huge=allow_huge, native=True)
+    if subject.profile is None:
+        return subject
+    return io.read(picture, allow_huge=allow_huge)  # converted, which is done with 8 bits
+
+
 def _share(mask: io.Picture, subject: io.Picture) -> Tensor:
     """Return a mask [1, 1, H, W] in the size of the picture."""
     size, mask_size = images.size_of(subject.rgb), images.size_of(mask.rgb)
@@ -216,22 +225,13 @@ def _check_cube(save_cube: Path | None, method: str, beautifier: Beautifier) -> 
     """Refuse a color table with another suffix, or of a method that has no tables."""
     if save_cube is not None and save_cube.suffix.lower() != ".cube":
         raise OptionError(f"--save-cube {save_cube}: must end in .cube, as photo editors expect")
-    parts = beautifier.parts.items()
-    tables = [name for name, part in parts if isinstance(part, BilateralImprover | TableImprover)]
-    if save_cube is not None and method not in tables:
-        remedy = f", or use --method {' or '.join(tables)}" if tables else ""
+    kinds = BilateralImprover | TableImprover
+    with_colors = [name for name, part in beautifier.parts.items() if isinstance(part, kinds)]
+    if save_cube is not None and method not in with_colors:
+        remedy = f", or use --method {' or '.join(with_colors)}" if with_colors else ""
         raise OptionError(
             f"--save-cube {save_cube}: --method {method} has no color table; leave it out{remedy}"
         )
-
-
-def _change(
-    improver: Improver, rgb: Tensor, strength: float, white_balance: float
-) -> Callable[[slice], Tensor]:
-    """Decide how to change a picture [1, 3, H, W] in 0..1; return what changes rows of it."""
-    if isinstance(improver, BilateralImprover):
-        return improver.change(rgb, strength, white_balance)
-    return improver.change(rgb, strength)
 
 
 @torch.no_grad()
@@ -265,12 +265,13 @@ def _apply(
 def _noise(top: int, size: tuple[int, int]) -> Tensor:
     """Return noise [H, W] of -0.5 to 0.5 for rows from `top` on: dither against banding.
 
-    It is interleaved gradient noise (Jimenez 2014), which has a pattern only from pixel to pixel.
-    It is a little less than half a step, so that values that are integers stay.
+    It is interleaved gradient noise (Jimenez 2014), whose pattern shows only at the scale of single
+    pixels. The amplitude is just below half a step, so that whole values do not change.
     """
     down = torch.arange(top, top + size[0], dtype=torch.float64)[:, None]
-    across = torch.arange(size[1])
-    noise = (0.06711056 * across + 0.00583715 * down) % 1 * 52.9829189 % 1
+    across = torch.arange(size[1], dtype=torch.float64)
+    fraction = (0.06711056 * across + 0.00583715 * down) % 1
+    noise = (52.9829189 * fraction) % 1
     return (0.99 * (noise - 0.5)).float()
 
 
@@ -319,15 +320,3 @@ def _alpha(subject: io.Picture, result: Tensor) -> Tensor | None:
     if subject.alpha is None or result.is_floating_point():
         return subject.alpha
     return (subject.alpha * torch.iinfo(result.dtype).max).round()
-
-
-@torch.no_grad()
-def _color_change(
-    improver: BilateralImprover | TableImprover, rgb: Tensor, strength: float, white_balance: float
-) -> Callable[[Tensor], Tensor]:
-    """Return the part of the change of a picture [1, 3, H, W] that is the same everywhere."""
-    if isinstance(improver, BilateralImprover):
-        tones, _ = improver.adjustments(rgb)
-        return partial(tone, tones=tones.scaled(strength, white_balance))
-    table, _ = improver.adjustments(rgb)
-    return partial(adjust, table=strength * table.cpu(), light=torch.zeros(1, 1, 1, 1))

@@ -3,7 +3,9 @@
 Attributes of the network are names in weights files, so renaming one breaks files that exist.
 """
 
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -17,7 +19,8 @@ BINS, CELLS = 8, 16  # of the bilateral grid: along luma, and along both sides o
 HISTOGRAM = 32  # bins for each of red, green, blue and luma
 
 _MAX_BLACK, _MAX_WHITE = 0.5, 0.6  # the most that levels move the ends of the range inward
-_MAX_BALANCE = 0.35  # white balance, in stops per channel
+_MAX_BALANCE = 0.35  # log2 of the factor of a channel, before the mean of the channels is removed
+_MIN_SPAN = 0.1  # between black and white
 _MAX_MIDTONES, _MAX_CONTRAST = 0.8, 0.5  # shift of log2 odds; log2 of their factor
 _MAX_SATURATION = 0.5
 _MAX_LIGHT, _MAX_SLOPE = 0.6, 0.3  # of the grid, in log2 odds: all over, and from bin to bin
@@ -27,14 +30,14 @@ _STEPS = 1 << 16  # entries of a lookup table; all values of 8 and of 16 bits ar
 
 
 class Tones(NamedTuple):
-    """A change of all colors that is the same everywhere; each [N, 1, 1, 1] but the second.
+    """A change of all colors that is the same everywhere. All are [N, 1, 1, 1], except `balance`.
 
     Attributes
     ----------
     black, white : Tensor
-        The values that become 0 and 1, before what lies beyond is compressed.
+        The values that levels map to 0 and 1; values beyond them are compressed.
     balance : Tensor
-        [N, 3, 1, 1], white balance in stops. The mean of the channels is 0.
+        [N, 3, 1, 1], white balance: log2 of the factor of each channel. Their mean is 0.
     midtones : Tensor
         Added to log2(x / (1 - x)) of every value x.
     contrast : Tensor
@@ -105,7 +108,12 @@ class BilateralImprover(nn.Module):
         tuple
             The tones, and the bilateral grid [N, 8, 16, 16] in log2 odds.
         """
-        small = F.interpolate(picture, (INPUT_SIZE,) * 2, mode="bilinear", antialias=True)
+        return self.decide(
+            F.interpolate(picture, (INPUT_SIZE,) * 2, mode="bilinear", antialias=True)
+        )
+
+    def decide(self, small: Tensor) -> tuple[Tones, Tensor]:
+        """Do the same for pictures that are shrunk already: [N, 3, 128, 128]."""
         tones = self._tones(small)
         x = tone(small, tones).detach() - 0.5
         for conv in self.parts:
@@ -138,7 +146,7 @@ class BilateralImprover(nn.Module):
         )
 
     def change(
-        self, picture: Tensor, strength: float, white_balance: float = 1.0
+        self, picture: Tensor, strength: float, white_balance: float
     ) -> Callable[[slice], Tensor]:
         """Decide how to change a picture; return a function that changes some rows of it.
 
@@ -164,8 +172,15 @@ class BilateralImprover(nn.Module):
 
         return changed
 
+    def change_colors(
+        self, picture: Tensor, strength: float, white_balance: float
+    ) -> Callable[[Tensor], Tensor]:
+        """Return the part of the change of a picture that is the same everywhere."""
+        tones, _ = self.adjustments(picture)
+        return partial(tone, tones=tones.scaled(strength, white_balance))
+
     def forward(self, picture: Tensor, strength: float = 1.0) -> Tensor:
-        """Improve pictures [N, 3, H, W] in 0..1 as a whole."""
+        """Improve pictures [N, 3, H, W] in 0..1 as a whole, with all of the white balance."""
         tones, grid = self.adjustments(picture)
         light = spread(strength * grid, slice(None), images.size_of(picture))
         return relight(tone(picture, tones.scaled(strength, 1.0)), light)
@@ -189,7 +204,7 @@ def curve(picture: Tensor, tones: Tones) -> Tensor:
 
     Values keep their order, and none is clipped inside ``tones.low`` to ``tones.high``.
     """
-    span, gain = tones.white - tones.black, torch.exp2(tones.balance)
+    span, gain = (tones.white - tones.black).clamp(min=_MIN_SPAN), _exp2(tones.balance)
 
     def level(x: Tensor) -> Tensor:
         return gain * (x - tones.black) / span
@@ -198,8 +213,8 @@ def curve(picture: Tensor, tones: Tones) -> Tensor:
     x = _compress(x, _SHOULDER, level(torch.maximum(tones.high, tones.white)))
     x = 1 - _compress(1 - x, 1 - _TOE, 1 - level(torch.minimum(tones.low, tones.black)))
     x = x.clamp(_NEAR_ENDS, 1 - _NEAR_ENDS)  # powers have no finite slope at 0
-    factor = torch.exp2(tones.contrast)
-    x, rest = x**factor * torch.exp2(tones.midtones), (1 - x) ** factor
+    factor = _exp2(tones.contrast)
+    x, rest = x**factor * _exp2(tones.midtones), (1 - x) ** factor
     return x / (x + rest)
 
 
@@ -224,9 +239,9 @@ def relight(picture: Tensor, light: Tensor) -> Tensor:
         [N, 8, H, W], in log2 odds for each bin of luma; see `spread`.
     """
     place = images.luma(picture) * (BINS - 1)
-    below = place.detach().long().clamp(0, BINS - 2)
-    lower, upper = light.gather(1, below), light.gather(1, below + 1)
-    shifted = picture * torch.exp2(torch.lerp(lower, upper, place - below))
+    below = place.detach().floor().clamp(0, BINS - 2)
+    lower, upper = (light.gather(1, index.long()) for index in (below, below + 1))
+    shifted = picture * 2 ** torch.lerp(lower, upper, place - below)
     return shifted / (shifted + 1 - picture)
 
 
@@ -246,15 +261,20 @@ def _splines(side: int, device: torch.device) -> Tensor:
     away = ((places[:, None] + 0.5) / side * CELLS - 0.5 - cells).abs()
     near, far = 2 / 3 - away**2 + away**3 / 2, (2 - away).clamp(min=0) ** 3 / 6
     weights = torch.where(away < 1, near, far)
-    inner = weights[:, 1:-1].clone()
-    inner[:, 0] += weights[:, 0]  # the outermost cells are repeated
-    inner[:, -1] += weights[:, -1]
+    before, inner, after = weights[:, :1], weights[:, 1:-1], weights[:, -1:]
+    # the outermost cells are repeated
+    inner = inner + F.pad(before, (0, CELLS - 1)) + F.pad(after, (CELLS - 1, 0))
     return inner / inner.sum(1, keepdim=True)
 
 
 def _compress(x: Tensor, start: float, top: Tensor) -> Tensor:
     """Move what lies between `start` and `top` into `start` to 1, smoothly at `start`."""
     reach = ((top - start) / (1 - start)).clamp(min=0.05)
-    beyond = ((x - start) / (1 - start)).clamp(min=0)
+    beyond = torch.minimum(((x - start) / (1 - start)).clamp(min=0), reach)
     squeezed = beyond / (1 + beyond * (reach - 1) / reach)
     return torch.minimum(x, torch.full_like(x, start)) + (1 - start) * squeezed
+
+
+def _exp2(x: Tensor) -> Tensor:
+    """Raise 2 to a power. `torch.exp2` cannot be exported, and OpenCV misreads ``2**x``."""
+    return (math.log(2) * x).exp()

@@ -4,6 +4,7 @@ Attributes of the networks are names in weights files, so renaming one breaks fi
 """
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -64,14 +65,25 @@ class TableImprover(nn.Module):
         table = torch.einsum("nt,tcbgr->ncbgr", self.mix(x.mean((2, 3))), self.tables)
         return table.tanh(), _MAX_EXPONENT * self.light(x).tanh()
 
-    def change(self, picture: Tensor, strength: float) -> Callable[[slice], Tensor]:
+    def change(
+        self, picture: Tensor, strength: float, white_balance: float = 0.0
+    ) -> Callable[[slice], Tensor]:
         """Decide how to change pictures [N, 3, H, W] in 0..1; return a function that does, by rows.
 
-        Strength 0 changes nothing, 2 twice as much.
+        Strength 0 changes nothing, 2 twice as much. There is no white balance.
         """
+        del white_balance
         table, light = (strength * one for one in self.adjustments(picture))
         light = F.interpolate(light, picture.shape[-2:], mode="bicubic", align_corners=False)
         return lambda rows: adjust(picture[..., rows, :], table, light[..., rows, :])
+
+    def change_colors(
+        self, picture: Tensor, strength: float, white_balance: float = 0.0
+    ) -> Callable[[Tensor], Tensor]:
+        """Return the part of the change of a picture that is the same everywhere."""
+        del white_balance
+        table, _ = self.adjustments(picture)
+        return partial(adjust, table=strength * table, light=table.new_zeros(1, 1, 1, 1))
 
     def forward(self, picture: Tensor, strength: float = 1.0) -> Tensor:
         """Improve pictures [N, 3, H, W] in 0..1 as a whole."""
@@ -108,8 +120,11 @@ class ConvolutionalImprover(nn.Module):
         for parameter in self.layers[-1].parameters():
             nn.init.zeros_(parameter)
 
-    def change(self, picture: Tensor, strength: float) -> Callable[[slice], Tensor]:
+    def change(
+        self, picture: Tensor, strength: float, white_balance: float = 0.0
+    ) -> Callable[[slice], Tensor]:
         """Return a function that changes rows of pictures [N, 3, H, W] in 0..1."""
+        del white_balance
         height, _ = images.size_of(picture)
 
         def changed(rows: slice) -> Tensor:

@@ -1,6 +1,6 @@
 """What the default improver learns from: photos made worse, and photos retouched a little.
 
-It sees the first and should make the second.
+The first are its input, the second its target.
 """
 
 import math
@@ -15,13 +15,13 @@ from limner.nn import images
 CLEAN = 0.3  # share of the photos that stay as they are
 _TWICE = 0.3  # share of the others that are worsened in two ways
 _CAST = 0.25  # share of color casts among the ways to worsen
-_CAST_SIZE = 0.19  # standard deviation, in stops
+_CAST_SIZE = 0.19  # standard deviation of the log2 of factors
 _GAMMA = 2.2  # of linear light, roughly
 
 # The retouched photo; contrasts in log2 odds.
-_LARGE, _SMALL = 0.95, 1.15  # factors of the contrast between areas, and inside them
-_LIFT = 0.06  # by which the mean moves toward middle gray
-_SATURATION = 0.1
+_LARGE, _SMALL = 0.98, 1.15  # factors of the contrast between areas, and inside them
+_LIFT, _MAX_LIFT = 0.1, 0.15  # how far the mean moves toward middle gray (share), and the limit
+_SATURATION = 0.18
 _EDGE = 0.3  # variance beyond which the guided filter keeps an edge
 _COARSER = 4  # the guided filter works at a quarter of the size
 
@@ -32,15 +32,16 @@ def worsen(photos: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
     Returns
     -------
     tuple of Tensor
-        The worsened photos, and the color casts [N, 3] that they got, in stops of each channel.
+        The worsened photos, and the color casts [N, 3] that they got: log2 of the factor of each
+        channel.
     """
     worsened = list(torch.split(photos, 1))
-    casts = torch.zeros(len(photos), 3, 1, 1)
+    casts = torch.zeros(len(photos), 3, 1, 1, device=photos.device)
     for number in range(len(worsened)):
         ways = 0 if _draw(0, 1, random) < CLEAN else 2 if _draw(0, 1, random) < _TWICE else 1
         for _ in range(ways):
             if _draw(0, 1, random) < _CAST:
-                casts[number] += _random_cast(random)
+                casts[number] += _random_cast(random).to(casts)
             else:
                 worsened[number] = _worsen_once(worsened[number], random)
     made = torch.cat(worsened) * torch.exp2(casts)
@@ -48,7 +49,7 @@ def worsen(photos: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
 
 
 def _random_cast(random: torch.Generator) -> Tensor:
-    """Draw a cast [3, 1, 1] in stops: warm or cool, and green or magenta."""
+    """Draw a cast [3, 1, 1]: warm or cool, and green or magenta."""
     warm, green = (_CAST_SIZE * torch.randn(2, generator=random)).tolist()
     return torch.tensor((warm - 0.4 * green, 0.6 * green, -warm - 0.4 * green)).view(3, 1, 1)
 
@@ -62,7 +63,7 @@ def _worsen_once(photo: Tensor, random: torch.Generator) -> Tensor:
             return (photo**_GAMMA * 2 ** _draw(-2.0, 0.7, random)) ** (1 / _GAMMA)
         case 2:  # dark or pale midtones
             exponent = math.exp(_draw(math.log(0.6), math.log(2.2), random))
-            return photo.clamp(min=1e-4) ** exponent
+            return photo**exponent
         case 3:  # haze
             black = _draw(0.05, 0.5, random)
             return black + _draw(0.3, 1 - black, random) * photo
@@ -94,7 +95,7 @@ def retouch(photo: Tensor) -> Tensor:
     odds = torch.log2(luma / (1 - luma))
     areas = _guided_filter(odds, max(images.size_of(photo)) // 16)
     mean = areas.mean((2, 3), keepdim=True)
-    lift = (-_LIFT * mean).clamp(-0.35, 0.45)
+    lift = (-_LIFT * mean).clamp(-_MAX_LIFT, _MAX_LIFT)
     change = mean + lift + _LARGE * (areas - mean) + _SMALL * (odds - areas) - odds
     lit = photo * torch.exp2(change)
     return saturate(lit / (lit + 1 - photo), _SATURATION)

@@ -12,6 +12,7 @@ from limner.beauty.predictor import ContextEncoder, UNet
 from limner.beauty.retouching import retouch, worsen
 from limner.color import oklab
 from limner.nn import seeding
+from limner.train import parallel
 from limner.train.optim import Stage, muon_and_adam, optimizer_step
 
 
@@ -113,10 +114,10 @@ class ImproverStage(Stage[Improver]):
 class BilateralStage(Stage[BilateralImprover]):
     """Our improver learns to undo what `worsen` did, and to do what `retouch` does.
 
-    The loss is the color difference in Oklab, in a window of the picture, because the window is
-    enough and faster. The gradient energy is held near that of the retouched photo. The white
-    balance also learns directly from the cast that a photo got: what can be told of casts is too
-    little to be learned from the colors alone. The predictor's relative error counts too.
+    The loss is the color difference in Oklab, in a window of the picture: that is enough, and
+    faster. The gradient energy is kept close to that of the retouched photo. The white balance also
+    learns from the known cast, because colors alone teach it too little. The predictor's relative
+    error counts too.
 
     Parameters
     ----------
@@ -142,12 +143,15 @@ class BilateralStage(Stage[BilateralImprover]):
         super().__init__(network, adam=self._adam)
 
     def step(self, crops: Tensor, share: float) -> dict[str, float]:
-        """Learn from crops [N, 3, H, W] at a share of the learning rate; return the loss."""
-        random = seeding.generator(0, self.average.steps)
+        """Learn from crops [N, 3, H, W] at a share of the learning rate; return the loss.
+
+        That is the color difference alone.
+        """
+        random = seeding.generator(parallel.rank(), self.average.steps)
         size = (INPUT_SIZE, INPUT_SIZE)
         photos = F.interpolate(crops, size, mode="area")
         wanted, (before, casts) = retouch(photos), worsen(photos, random)
-        tones, grid = self.network.adjustments(before)
+        tones, grid = self.network.decide(before)
         top, left = torch.randint(INPUT_SIZE - self._WINDOW + 1, (2,), generator=random).tolist()
         rows, columns = slice(top, top + self._WINDOW), slice(left, left + self._WINDOW)
         light = spread(grid, rows, size)[..., columns]
