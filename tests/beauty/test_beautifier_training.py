@@ -156,9 +156,9 @@ def test_our_improver_starts_with_the_distance_to_the_retouched_photo(
 ) -> None:
     """Its last layers are 0 at first, so it returns the worsened photo."""
     _, _, told = runs["default"]
-    before = F.interpolate(crops(photos, 2, SIDE, 0, 4), (128, 128), mode="area")
-    random = seeding.generator(0, 0)
-    worse, _ = retouching.worsen(before, random)
+    drawn, random = crops(photos, 2, SIDE, 0, 4), seeding.generator(0, 0)
+    both = (drawn, retouching.worsen(drawn, random)[0])
+    before, worse = (F.interpolate(one, (128, 128), mode="area") for one in both)
     top, left = torch.randint(65, (2,), generator=random).tolist()
     window = (..., slice(top, top + 64), slice(left, left + 64))
     colors = [oklab.from_srgb(one[window]) for one in (worse, retouching.retouch(before))]

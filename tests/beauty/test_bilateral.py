@@ -11,6 +11,7 @@ from limner.beauty.bilateral import (
     CELLS,
     BilateralImprover,
     Tones,
+    extremes,
     histogram,
     relight,
     saturate,
@@ -154,6 +155,23 @@ def test_white_balance_takes_a_share(bilateral: BilateralImprover) -> None:
     np.testing.assert_allclose(found.scaled(2, 0.5).balance, 0.5 * found.balance)
     np.testing.assert_allclose(found.scaled(2, 1).contrast, 2 * found.contrast)
     np.testing.assert_allclose(found.scaled(2, 1).midtones, found.midtones)
+
+
+def test_levels_reach_only_a_little_into_the_range_of_a_picture(
+    bilateral: BilateralImprover,
+) -> None:
+    """A dark picture with a few small bright lights is not underexposed."""
+    dark = 0.2 * noise(1, 3, 640, 640)
+    lights = dark.clone()
+    lights[..., ::20, ::20] = 1  # a quarter of a percent
+    small = images.resize(dark, (128, 128))
+    for picture, brightest in ((dark, 0.2), (lights, 1.0)):
+        low, high = extremes(picture)
+        assert float(high) == pytest.approx(brightest, abs=0.01) and float(low) < 0.01
+        tones, _ = bilateral.decide(small, low, high)
+        assert float(tones.white) >= brightest - 0.09 and float(tones.black) <= 0.09
+    hazy = 0.5 + 0.3 * noise(1, 3, 64, 64)
+    assert [float(one) for one in extremes(hazy)] == pytest.approx([0.5, 0.8], abs=0.01)
 
 
 def test_histograms_count_shares() -> None:

@@ -19,11 +19,15 @@ BINS, CELLS = 8, 16  # of the bilateral grid: along luma, and along both sides o
 HISTOGRAM = 32  # bins for each of red, green, blue and luma
 
 _MAX_BLACK, _MAX_WHITE = 0.5, 0.6  # the most that levels move the ends of the range inward
-_MAX_BALANCE = 0.35  # log2 of the factor of a channel, before the mean of the channels is removed
+_MAX_BALANCE = 0.22  # log2 of the factor of a channel, before the mean of the channels is removed
 _MIN_SPAN = 0.1  # between black and white
 _MAX_MIDTONES, _MAX_CONTRAST = 0.8, 0.5  # shift of log2 odds; log2 of their factor
 _MAX_SATURATION = 0.5
 _MAX_LIGHT, _MAX_SLOPE = 0.6, 0.3  # of the grid, in log2 odds: all over, and from bin to bin
+_REACH = 0.08  # how far levels may reach into the range of values of the picture
+_RARE = 5e-4  # share of the pixels beyond each end of that range
+_SAMPLES = 1024  # about this number squared of pixels is looked at for it
+_DROPOUT = 0.2
 _SHOULDER, _TOE = 0.7, 0.1  # what levels would clip is compressed beyond these
 _NEAR_ENDS = 1e-6  # what counts as black or white
 _STEPS = 1 << 16  # entries of a lookup table; all values of 8 and of 16 bits are among them
@@ -108,13 +112,12 @@ class BilateralImprover(nn.Module):
         tuple
             The tones, and the bilateral grid [N, 8, 16, 16] in log2 odds.
         """
-        return self.decide(
-            F.interpolate(picture, (INPUT_SIZE,) * 2, mode="bilinear", antialias=True)
-        )
+        small = F.interpolate(picture, (INPUT_SIZE,) * 2, mode="bilinear", antialias=True)
+        return self.decide(small, *extremes(picture))
 
-    def decide(self, small: Tensor) -> tuple[Tones, Tensor]:
-        """Do the same for pictures that are shrunk already: [N, 3, 128, 128]."""
-        tones = self._tones(small)
+    def decide(self, small: Tensor, low: Tensor, high: Tensor) -> tuple[Tones, Tensor]:
+        """Do the same for pictures that are shrunk already, [N, 3, 128, 128], with `extremes`."""
+        tones = self._tones(small, low, high)
         x = tone(small, tones).detach() - 0.5
         for conv in self.parts:
             x = F.silu(conv(x))
@@ -125,18 +128,19 @@ class BilateralImprover(nn.Module):
         slopes = F.pad(slopes, (0, 0, 0, 0, 1, 0))
         return tones, _MAX_LIGHT * x[:, :1] + slopes - slopes.mean(1, keepdim=True)
 
-    def _tones(self, small: Tensor) -> Tones:
+    def _tones(self, small: Tensor, low: Tensor, high: Tensor) -> Tones:
         x = small - 0.5
         for conv in self.seen:
             x = F.silu(conv(x))
         x = torch.cat((histogram(small).sqrt(), x.mean((2, 3))), 1)
-        raw = self.tones(F.silu(self.hidden(x))).tanh()[..., None, None]
-        low, high = small.amin((1, 2, 3), keepdim=True), small.amax((1, 2, 3), keepdim=True)
+        x = F.dropout(F.silu(self.hidden(x)), _DROPOUT, self.training)
+        raw = self.tones(x).tanh()[..., None, None]
         colorful = (small.amax(1) - small.amin(1)).mean((1, 2))[:, None, None, None]
         balance = raw[:, 4:7] - raw[:, 4:7].mean(1, keepdim=True)
         return Tones(
-            black=_MAX_BLACK * raw[:, 0:1].clamp(min=0),
-            white=1 - _MAX_WHITE * raw[:, 1:2].clamp(min=0),
+            # a night photo with a few bright lights is not underexposed
+            black=torch.minimum(_MAX_BLACK * raw[:, 0:1].clamp(min=0), low + _REACH),
+            white=torch.maximum(1 - _MAX_WHITE * raw[:, 1:2].clamp(min=0), high - _REACH),
             balance=_MAX_BALANCE * balance * (1 - torch.exp(-100 * colorful)),
             midtones=_MAX_MIDTONES * raw[:, 2:3],
             contrast=_MAX_CONTRAST * raw[:, 3:4],
@@ -184,6 +188,18 @@ class BilateralImprover(nn.Module):
         tones, grid = self.adjustments(picture)
         light = spread(strength * grid, slice(None), images.size_of(picture))
         return relight(tone(picture, tones.scaled(strength, 1.0)), light)
+
+
+def extremes(picture: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the lowest and highest values [N, 1, 1, 1] of pictures, but for a few pixels.
+
+    They are of full size: small lights vanish in a shrunk copy.
+    """
+    stride = max(1, int(math.prod(images.size_of(picture)) ** 0.5 / _SAMPLES))
+    values = picture[..., ::stride, ::stride]
+    low = values.amin(1).flatten(1).quantile(_RARE, 1)
+    high = values.amax(1).flatten(1).quantile(1 - _RARE, 1)
+    return low.view(-1, 1, 1, 1), high.view(-1, 1, 1, 1)
 
 
 def histogram(picture: Tensor) -> Tensor:

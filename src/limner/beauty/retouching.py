@@ -21,7 +21,7 @@ _GAMMA = 2.2  # of linear light, roughly
 # The retouched photo; contrasts in log2 odds.
 _LARGE, _SMALL = 0.98, 1.15  # factors of the contrast between areas, and inside them
 _LIFT, _MAX_LIFT = 0.1, 0.15  # how far the mean moves toward middle gray (share), and the limit
-_SATURATION = 0.18
+_SATURATION = 0.14
 _EDGE = 0.3  # variance beyond which the guided filter keeps an edge
 _COARSER = 4  # the guided filter works at a quarter of the size
 
@@ -56,13 +56,13 @@ def _random_cast(random: torch.Generator) -> Tensor:
 
 def _worsen_once(photo: Tensor, random: torch.Generator) -> Tensor:
     photo = photo.clamp(0, 1)
-    match int(torch.randint(6, (), generator=random)):
+    match int(torch.randint(7, (), generator=random)):
         case 0:  # underexposed
             return photo * _draw(0.35, 0.95, random)
         case 1:  # the same, or overexposed, in linear light
             return (photo**_GAMMA * 2 ** _draw(-2.0, 0.7, random)) ** (1 / _GAMMA)
-        case 2:  # dark or pale midtones
-            exponent = math.exp(_draw(math.log(0.6), math.log(2.2), random))
+        case 2 | 6:  # dark or pale midtones
+            exponent = math.exp(_draw(math.log(0.65), math.log(2.2), random))
             return photo**exponent
         case 3:  # haze
             black = _draw(0.05, 0.5, random)
@@ -71,7 +71,7 @@ def _worsen_once(photo: Tensor, random: torch.Generator) -> Tensor:
             middle = torch.full_like(photo, _draw(0.35, 0.65, random))
             return torch.lerp(middle, photo, _draw(0.4, 0.95, random))
         case _:  # pale colors
-            return photo.lerp(images.luma(photo), _draw(0.1, 0.6, random))
+            return photo.lerp(images.luma(photo), _draw(0.1, 0.5, random))
 
 
 def _draw(low: float, high: float, random: torch.Generator) -> float:

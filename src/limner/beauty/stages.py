@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limner.beauty import inpainting_masks as masks
-from limner.beauty.bilateral import INPUT_SIZE, BilateralImprover, relight, spread, tone
+from limner.beauty.bilateral import INPUT_SIZE, BilateralImprover, extremes, relight, spread, tone
 from limner.beauty.improver import Improver
 from limner.beauty.objective import Loss, Predictors, gradient_energy
 from limner.beauty.predictor import ContextEncoder, UNet
@@ -149,9 +149,10 @@ class BilateralStage(Stage[BilateralImprover]):
         """
         random = seeding.generator(parallel.rank(), self.average.steps)
         size = (INPUT_SIZE, INPUT_SIZE)
-        photos = F.interpolate(crops, size, mode="area")
-        wanted, (before, casts) = retouch(photos), worsen(photos, random)
-        tones, grid = self.network.decide(before)
+        worse, casts = worsen(crops, random)
+        photos, before = (F.interpolate(one, size, mode="area") for one in (crops, worse))
+        wanted = retouch(photos)
+        tones, grid = self.network.decide(before, *extremes(worse))
         top, left = torch.randint(INPUT_SIZE - self._WINDOW + 1, (2,), generator=random).tolist()
         rows, columns = slice(top, top + self._WINDOW), slice(left, left + self._WINDOW)
         light = spread(grid, rows, size)[..., columns]
