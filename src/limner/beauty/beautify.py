@@ -32,7 +32,7 @@ from limner.progress import OnStep, Reporter, Stop, silent
 
 METHODS = ("relative", "progress", "closeness", "optimize")
 WHITE_BALANCE = 0.5  # default share of the white balance
-_ROWS = 256  # rows of the picture that are changed at once
+_ROWS = 32  # rows of the picture that are changed at once; more do not fit the cache of a CPU
 _ASPECT_TOLERANCE = 0.02  # by which the aspect ratio of a mask may differ
 # of ``optimize``
 _STEPS, _LEARNING_RATE = 30, 0.0015  # for light in 0..1
@@ -247,6 +247,7 @@ def _apply(
     """Change a picture [1, 3, H, W] in 0..1, some rows at a time; return integers, on the CPU."""
     size, highest = images.size_of(rgb), torch.iinfo(depth).max
     result = torch.empty(rgb.shape, dtype=depth)
+    noise = _noise(size[1]) if dither and depth == torch.uint8 else None
     starts = range(0, size[0], _ROWS)
     for done, top in enumerate(starts, 1):
         rows = slice(top, top + _ROWS)
@@ -255,21 +256,21 @@ def _apply(
         if share is not None:
             after = before.lerp(after, share[..., rows, :])
         after = after * highest
-        if dither and depth == torch.uint8:
-            after = after + _noise(top, images.size_of(after))
+        if noise is not None:
+            after += noise[torch.arange(top, top + after.shape[-2]) % len(noise)]
         result[..., rows, :] = after.round().to(depth)
         report(stage, done, len(starts), size=size)
     return result
 
 
-def _noise(top: int, size: tuple[int, int]) -> Tensor:
-    """Return noise [H, W] of -0.5 to 0.5 for rows from `top` on: dither against banding.
+def _noise(width: int) -> Tensor:
+    """Return 64 rows of noise [64, W] in -0.5..0.5: dither against banding.
 
     It is interleaved gradient noise (Jimenez 2014), whose pattern shows only at the scale of single
     pixels. The amplitude is just below half a step, so that whole values do not change.
     """
-    down = torch.arange(top, top + size[0], dtype=torch.float64)[:, None]
-    across = torch.arange(size[1], dtype=torch.float64)
+    down = torch.arange(64, dtype=torch.float64)[:, None]
+    across = torch.arange(width, dtype=torch.float64)
     fraction = (0.06711056 * across + 0.00583715 * down) % 1
     noise = (52.9829189 * fraction) % 1
     return (0.99 * (noise - 0.5)).float()

@@ -26,7 +26,7 @@ _MAX_SATURATION = 0.5
 _MAX_LIGHT, _MAX_SLOPE = 0.6, 0.3  # of the grid, in log2 odds: all over, and from bin to bin
 _REACH = 0.08  # how far levels may reach into the range of values of the picture
 _RARE = 5e-4  # share of the pixels beyond each end of that range
-_SAMPLES = 1024  # about this number squared of pixels is looked at for it
+_SAMPLES = 512  # about this number squared of pixels is looked at for it
 _DROPOUT = 0.2
 _SHOULDER, _TOE = 0.7, 0.1  # what levels would clip is compressed beyond these
 _NEAR_ENDS = 1e-6  # what counts as black or white
@@ -167,12 +167,14 @@ class BilateralImprover(nn.Module):
         tones, size = tones.scaled(strength, white_balance), images.size_of(picture)
         steps = torch.arange(_STEPS, device=picture.device) / (_STEPS - 1)
         tables = curve(steps.expand(1, 3, 1, -1), tones)[0, :, 0]
+        down, across = (_splines(side, picture.device) for side in size)
+        columns = strength * grid @ across.mT
 
         def changed(rows: slice) -> Tensor:
             entries = (picture[0, :, rows] * (_STEPS - 1)).round().int()
             looked_up = [table[entry] for table, entry in zip(tables, entries, strict=True)]
             toned = saturate(torch.stack(looked_up)[None], tones.saturation)
-            return relight(toned, spread(strength * grid, rows, size))
+            return relight(toned, down[rows] @ columns)
 
         return changed
 
@@ -240,10 +242,9 @@ def saturate(picture: Tensor, amount: float | Tensor) -> Tensor:
     Less where they are strong: a color that cannot be stronger at its luma stays.
     """
     luma = images.luma(picture)
-    chroma = picture - luma
-    strong = torch.maximum(chroma / (1 - luma + 1e-4), -chroma / (luma + 1e-4))
-    room = 1 - strong.amax(1, keepdim=True).clamp(0, 1)
-    return (luma + chroma * (1 + amount * room)).clamp(0, 1)
+    highest, lowest = picture.amax(1, keepdim=True), picture.amin(1, keepdim=True)
+    strong = torch.maximum((highest - luma) / (1 - luma + 1e-4), (luma - lowest) / (luma + 1e-4))
+    return luma.lerp(picture, 1 + amount * (1 - strong.clamp(0, 1))).clamp(0, 1)
 
 
 def relight(picture: Tensor, light: Tensor) -> Tensor:
@@ -257,8 +258,8 @@ def relight(picture: Tensor, light: Tensor) -> Tensor:
     place = images.luma(picture) * (BINS - 1)
     below = place.detach().floor().clamp(0, BINS - 2)
     lower, upper = (light.gather(1, index.long()) for index in (below, below + 1))
-    shifted = picture * 2 ** torch.lerp(lower, upper, place - below)
-    return shifted / (shifted + 1 - picture)
+    factor = _exp2(torch.lerp(lower, upper, place - below))  # of the odds x / (1 - x)
+    return picture * factor / (1 + picture * (factor - 1))
 
 
 def spread(grid: Tensor, rows: slice, size: tuple[int, int]) -> Tensor:

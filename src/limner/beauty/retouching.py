@@ -56,22 +56,20 @@ def _random_cast(random: torch.Generator) -> Tensor:
 
 def _worsen_once(photo: Tensor, random: torch.Generator) -> Tensor:
     photo = photo.clamp(0, 1)
-    match int(torch.randint(7, (), generator=random)):
+    match int(torch.randint(6, (), generator=random)):
         case 0:  # underexposed
             return photo * _draw(0.35, 0.95, random)
         case 1:  # the same, or overexposed, in linear light
             return (photo**_GAMMA * 2 ** _draw(-2.0, 0.7, random)) ** (1 / _GAMMA)
-        case 2 | 6:  # dark or pale midtones
+        case 2 | 3:  # dark or pale midtones
             exponent = math.exp(_draw(math.log(0.65), math.log(2.2), random))
             return photo**exponent
-        case 3:  # haze
+        case 4:  # haze
             black = _draw(0.05, 0.5, random)
             return black + _draw(0.3, 1 - black, random) * photo
-        case 4:  # low contrast
+        case _:  # low contrast
             middle = torch.full_like(photo, _draw(0.35, 0.65, random))
             return torch.lerp(middle, photo, _draw(0.4, 0.95, random))
-        case _:  # pale colors
-            return photo.lerp(images.luma(photo), _draw(0.1, 0.5, random))
 
 
 def _draw(low: float, high: float, random: torch.Generator) -> float:

@@ -131,9 +131,9 @@ class BilateralStage(Stage[BilateralImprover]):
 
     crop_size, batch_share = 416, 1.0
     _WINDOW = 64  # pixels, of the 128 that the network sees
-    _CLEAN_WEIGHT = 1.5  # of photos that were not worsened
+    _CLEAN_WEIGHT = 2.5  # of photos that were not worsened
     _ENERGY_WEIGHT, _BALANCE_WEIGHT, _UNEVENNESS_WEIGHT = 1.0, 100.0, 20.0
-    _RELATIVE_WEIGHT = 2.0
+    _RELATIVE_WEIGHT = 6.0
 
     def __init__(
         self, network: BilateralImprover, learning_rate: float, predictors: Predictors
