@@ -8,7 +8,6 @@ article`, whose predictor is compared with ours. The sheet shows each photo befo
 map.
 """
 
-import resource
 import subprocess
 import sys
 import time
@@ -32,6 +31,7 @@ from limner.beauty.dataset import HELD_OUT_ONE_IN, MAX_SIDE, MIN_SIDE
 from limner.beauty.objective import gradient_energy
 from limner.beauty.predictability import SHIPPED
 from limner.beauty.predictor import ContextEncoder, predict_by_windows
+from limner.cli.main import main as limner
 from limner.nn import images
 from limner.train.crops import load_pictures
 
@@ -140,18 +140,19 @@ def predict(photos: list[Tensor], article: Path | None) -> None:
     print(f"loop and batches differ by {float(apart_by):.1e}")
 
 
-def command(width: int) -> tuple[float, int]:
-    """Run the whole command for a JPEG of width × 2/3 width; return seconds and peak bytes."""
+def time_command(width: int) -> None:
+    """Print time and memory of the whole command for a JPEG of width × 2/3 width."""
     path = Path(__file__).parents[1] / "examples" / "photo.jpg"
     picture = io.to_picture(images.resize(io.read(path).rgb, (width * 2 // 3, width)))
     with TemporaryDirectory() as folder:
-        names = [str(Path(folder) / name) for name in ("large.jpg", "better.jpg")]
+        names = [str(Path(folder) / name) for name in ("large.jpg", "one.jpg", "two.jpg")]
         io.write(picture, names[0])
+        line = ["beautify", names[0], "-o"]
         began = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "limner", "beautify", names[0], "-o", names[1]])
+        subprocess.run([sys.executable, "-m", "limner", *line, names[1]], check=True)
         seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024  # KiB on Linux
-    return seconds, peak
+        _, _, peak = measured(limner, [*line, names[2]])
+    print(f"the whole command, {width} px: {seconds:.1f} s, peak {peak / 2**30:.2f} GiB")
 
 
 def sheet(photos: list[Tensor], path: Path) -> None:
@@ -183,8 +184,7 @@ def main() -> None:
     predict(photos, Path(article) if article else None)
     for method in METHODS:
         compare(photos, method)
-    (seconds, peak), _, _ = measured(command, 6000)
-    print(f"the whole command, 24 megapixels: {seconds:.1f} s, peak {peak / 2**30:.2f} GiB")
+    time_command(6000)
     if out:
         sheet(photos, Path(out))
 

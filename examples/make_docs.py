@@ -225,12 +225,17 @@ def drawings() -> None:
 def beautify() -> None:
     """Make the pictures of the guide to beautify and predictability."""
     rows, maps = [], []
-    for name, path in (("photo", PHOTO), ("painting", PAINTING)):
-        row = [("before", opened(path))]
+    photo = opened(PHOTO)
+    dark = photo.point(lambda value: round(0.55 * value))
+    hazy = photo.point(lambda value: round(110 + 0.35 * value))
+    for name, before in (("before", photo), ("too dark", dark), ("hazy", hazy)):
+        row = [(name, before)]
         for strength in (1, 2):
-            made = kept(f"beautify-{name}-{strength}", limner.beautify, path, strength=strength)
+            key = f"beautify-{name.replace(' ', '-')}-{strength}"
+            made = kept(key, limner.beautify, before, strength=strength)
             row.append((f"--strength {strength}", made))
         rows.append(row)
+    for name, path in (("photo", PHOTO), ("painting", PAINTING)):
         maps.append((f"map of {path.name}", kept(f"map-{name}", map_of, path)))
     sheet("beautify", *rows)
     sheet("predictability", maps)

@@ -382,6 +382,24 @@ def test_replay_makes_the_same_file(
         assert made.info["dpi"] == pytest.approx((300, 300), abs=0.01)
 
 
+def test_replay_says_that_the_network_was_another(
+    tmp_path: Path, scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Recipes of the first network have no white balance."""
+    scene().save(tmp_path / "photo.png")
+    made = beautify(tmp_path / "photo.png")
+    about: dict[str, Any] = json.loads(made.info["limner"])
+    del about["options"]["white_balance"]
+    text = PngInfo()
+    text.add_text("limner", json.dumps(about))
+    made.save(tmp_path / "old.png", pnginfo=text)
+    assert main(["replay", str(tmp_path / "old.png"), "-o", str(tmp_path / "again.png")]) == 0
+    told = "old.png: was made by an older network; today's changes light and colors in another way"
+    assert told in capsys.readouterr().err
+    assert main(["replay", str(tmp_path / "again.png"), "-o", str(tmp_path / "b.png")]) == 0
+    assert "older network" not in capsys.readouterr().err
+
+
 def test_a_replay_writes_no_color_table_and_measures_nothing(tmp_path: Path, scene: Scene) -> None:
     """Anybody may have written a recipe, so it cannot name a file to write."""
     scene().save(tmp_path / "photo.png")
