@@ -394,7 +394,7 @@ def test_replay_says_that_the_network_was_another(
     text.add_text("limner", json.dumps(about))
     made.save(tmp_path / "old.png", pnginfo=text)
     assert main(["replay", str(tmp_path / "old.png"), "-o", str(tmp_path / "again.png")]) == 0
-    told = "old.png: was made by an older network; today's changes light and colors in another way"
+    told = "old.png: was made by an older network; today's gives another picture"
     assert told in capsys.readouterr().err
     assert main(["replay", str(tmp_path / "again.png"), "-o", str(tmp_path / "b.png")]) == 0
     assert "older network" not in capsys.readouterr().err

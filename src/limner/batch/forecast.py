@@ -122,7 +122,7 @@ def _result_pixels(verb: str, size: int, options: Mapping[str, Any]) -> float:
         return float(options.get("size") or METHODS["patches"].size) ** 2 * 0.75
     if verb != "upscale":
         return size
-    width, height = (options.get(side) for side in ("width", "height"))
-    if width or height:  # one side alone: about that of a square
-        return float(width or height) * float(height or width)
+    sides = [float(options[side]) for side in ("width", "height") if options.get(side)]
+    if sides:  # one side alone: about that of a square
+        return sides[0] * sides[-1]
     return size * float(options.get("scale") or 1) ** 2

@@ -232,7 +232,7 @@ def _tell_differences(
         notes.append("was colored by an older network; today's gives other colors")
     is_default = options.get("method") == "relative" and options.get("model") is None
     if verb == "beautify" and is_default and "white_balance" not in options:
-        notes.append("was made by an older network; today's changes light and colors in another way")
+        notes.append("was made by an older network; today's gives another picture")
     for note in notes:
         on_step(Progress("replay", "", 0, 0, 0.0, note=f"{printable(picture)}: {note}"))
 
