@@ -239,9 +239,9 @@ def test_optimize_needs_a_picture_as_large_as_a_window(scene: Scene) -> None:
 @pytest.mark.parametrize("method", TRAINED)
 def test_progress_counts_blocks_of_rows(method: Any, scene: Scene) -> None:
     told: list[Progress] = []
-    beautify(scene(20, 600), method=method, on_step=told.append)
+    beautify(scene(20, 90), method=method, on_step=told.append)
     assert [(p.step, p.steps) for p in told] == [(0, 1), (1, 3), (2, 3), (3, 3)]
-    assert told[0].note == "20×600 px" and told[0].size == (600, 20) and told[-1].share == 1
+    assert told[0].note == "20×90 px" and told[0].size == (90, 20) and told[-1].share == 1
 
 
 @pytest.mark.parametrize("method", verb.METHODS)
@@ -385,11 +385,11 @@ def test_replay_makes_the_same_file(
 def test_replay_says_that_the_network_was_another(
     tmp_path: Path, scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Recipes of the first network have no white balance."""
+    """Recipes of the first network have no mask."""
     scene().save(tmp_path / "photo.png")
     made = beautify(tmp_path / "photo.png")
     about: dict[str, Any] = json.loads(made.info["limner"])
-    del about["options"]["white_balance"]
+    del about["options"]["mask"]
     text = PngInfo()
     text.add_text("limner", json.dumps(about))
     made.save(tmp_path / "old.png", pnginfo=text)

@@ -228,10 +228,8 @@ def _tell_differences(
     notes = []
     if version != __version__:
         notes.append(f"made with limner {version}; {__version__} may give a different picture")
-    if verb == "colorize" and "gap" not in options:
-        notes.append("was colored by an older network; today's gives other colors")
-    is_default = options.get("method") == "relative" and options.get("model") is None
-    if verb == "beautify" and is_default and "white_balance" not in options:
+    newer = {"colorize": "gap", "beautify": "mask"}  # options that came with another network
+    if newer.get(verb) not in (None, *options) and options.get("method", "relative") == "relative":
         notes.append("was made by an older network; today's gives another picture")
     for note in notes:
         on_step(Progress("replay", "", 0, 0, 0.0, note=f"{printable(picture)}: {note}"))
@@ -239,8 +237,7 @@ def _tell_differences(
 
 def _options_of(verb: Callable[..., Any]) -> dict[str, Option]:
     """Return the options that a recipe may set, and the inputs, by name."""
-    known = signature.of(verb)
-    return {option.name: option for option in known if option.name not in _OF_THE_CALL}
+    return {one.name: one for one in signature.of(verb) if one.name not in _OF_THE_CALL}
 
 
 def _checked(

@@ -24,9 +24,8 @@ _MIN_SPAN = 0.1  # between black and white
 _MAX_MIDTONES, _MAX_CONTRAST = 0.8, 0.5  # shift of log2 odds; log2 of their factor
 _MAX_SATURATION = 0.5
 _MAX_LIGHT, _MAX_SLOPE = 0.6, 0.3  # of the grid, in log2 odds: all over, and from bin to bin
-_REACH = 0.0  # how far levels may reach into the range of values of the picture
-_RARE = 5e-4  # share of the pixels beyond each end of that range
-_SAMPLES = 512  # about this number squared of pixels is looked at for it
+_RARE = 5e-4  # share of the pixels beyond each end of the range of a picture
+_SAMPLES = 512  # about this number squared of pixels is looked at for that range
 _DROPOUT = 0.2
 _SHOULDER, _TOE = 0.7, 0.1  # what levels would clip is compressed beyond these
 _NEAR_ENDS = 1e-6  # what counts as black or white
@@ -139,8 +138,8 @@ class BilateralImprover(nn.Module):
         balance = raw[:, 4:7] - raw[:, 4:7].mean(1, keepdim=True)
         return Tones(
             # a night photo with a few bright lights is not underexposed
-            black=torch.minimum(_MAX_BLACK * raw[:, 0:1].clamp(min=0), low + _REACH),
-            white=torch.maximum(1 - _MAX_WHITE * raw[:, 1:2].clamp(min=0), high - _REACH),
+            black=torch.minimum(_MAX_BLACK * raw[:, 0:1].clamp(min=0), low),
+            white=torch.maximum(1 - _MAX_WHITE * raw[:, 1:2].clamp(min=0), high),
             balance=_MAX_BALANCE * balance * (1 - torch.exp(-100 * colorful)),
             midtones=_MAX_MIDTONES * raw[:, 2:3],
             contrast=_MAX_CONTRAST * raw[:, 3:4],

@@ -148,6 +148,7 @@ class BilateralStage(Stage[BilateralImprover]):
         That is the color difference alone.
         """
         random = seeding.generator(parallel.rank(), self.average.steps)
+        torch.manual_seed(self.average.steps)  # of the dropout, so that a resumed run is the same
         size = (INPUT_SIZE, INPUT_SIZE)
         worse, casts = worsen(crops, random)
         photos, before = (F.interpolate(one, size, mode="area") for one in (crops, worse))
