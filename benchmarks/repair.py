@@ -6,14 +6,15 @@ The FOLDERs are those that the shipped networks were trained on; the quarter tha
 used, at most 512 px long. Printed is how much nearer to the original each tool brings a worsened
 photo (ΔE, CIE 1976), and what it does to the original itself. The tools are Pillow's autocontrast,
 and the gray-world white balance followed by scikit-image's CLAHE (adaptive histogram equalization)
-of the luma. For `beautify`, halos and raised blacks are measured too. Its results are taken before
-they are rounded to 8 bits with dither, because that noise alone lowers the relative error.
+of the luma. Halos, raised blacks, clipping and gradient energy of `beautify` are measured too. Its
+results are taken before they are rounded to 8 bits with dither, because that noise alone lowers the
+relative error.
 """
 
 import sys
 from collections.abc import Callable
 from functools import partial
-from math import log
+from math import isnan, log
 from pathlib import Path
 from statistics import fmean
 
@@ -142,7 +143,7 @@ def side_effects(photos: list[Tensor], strength: float) -> None:
         now_outside = (after <= 1 / 255) | (after >= 254 / 255)
         clipped.append(float((was_inside & now_outside).float().mean()))
         energies.append(float(gradient_energy(after) / gradient_energy(photo)))
-    seen = sorted(one for one in halos if one == one)
+    seen = [one for one in halos if not isnan(one)]
     print(
         f"strength {strength:g}: halos of {len(seen)} photos at most {max(seen):.3f}; near-black "
         f"raised at most {max(lifted):.1%}; newly clipped at most {max(clipped):.2%}; gradient "

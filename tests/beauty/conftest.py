@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from limner.beauty.improver import ConvolutionalImprover, TableImprover
 from limner.beauty.predictor import ContextEncoder, UNet
 
 Scene = Callable[..., Image.Image]
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class SmallUNet(UNet):
@@ -107,28 +109,27 @@ def shipped(model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return model
 
 
+def made_up(make: type[Network]) -> Network:
+    """Return a small network with random weights."""
+    torch.manual_seed(2)
+    network = shaken(make())
+    assert isinstance(network, make)
+    return network
+
+
 @pytest.fixture(scope="session")
 def bilateral() -> BilateralImprover:
-    torch.manual_seed(2)
-    network = shaken(SmallBilateralImprover())
-    assert isinstance(network, BilateralImprover)
-    return network
+    return made_up(SmallBilateralImprover)
 
 
 @pytest.fixture(scope="session")
 def tables() -> TableImprover:
-    torch.manual_seed(2)
-    network = shaken(SmallTableImprover())
-    assert isinstance(network, TableImprover)
-    return network
+    return made_up(SmallTableImprover)
 
 
 @pytest.fixture(scope="session")
 def free() -> ConvolutionalImprover:
-    torch.manual_seed(2)
-    network = shaken(SmallConvolutionalImprover())
-    assert isinstance(network, ConvolutionalImprover)
-    return network
+    return made_up(SmallConvolutionalImprover)
 
 
 @pytest.fixture(scope="session")

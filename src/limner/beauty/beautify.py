@@ -6,7 +6,6 @@ change every pixel (``closeness``). Ours only move colors and local light (``rel
 ``progress``). That of ``relative`` also learned to correct exposure, haze and color casts.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -33,7 +32,6 @@ from limner.progress import OnStep, Reporter, Stop, silent
 METHODS = ("relative", "progress", "closeness", "optimize")
 WHITE_BALANCE = 0.5  # default share of the white balance
 _ROWS = 32  # rows of the picture that are changed at once; more do not fit the cache of a CPU
-_ASPECT_TOLERANCE = 0.02  # by which the aspect ratio of a mask may differ
 # of ``optimize``
 _STEPS, _LEARNING_RATE = 30, 0.0015  # for light in 0..1
 _CELL = 8  # pixels between the values of the light map
@@ -202,8 +200,7 @@ def _read(picture: Source, allow_huge: bool) -> io.Picture:
 def _share(mask: io.Picture, subject: io.Picture) -> Tensor:
     """Return a mask [1, 1, H, W] in the size of the picture."""
     size, mask_size = images.size_of(subject.rgb), images.size_of(mask.rgb)
-    aspects = [width / height for height, width in (size, mask_size)]
-    if abs(math.log(aspects[0] / aspects[1])) > _ASPECT_TOLERANCE:
+    if not images.is_same_shape(mask_size, size):
         sizes = [f"{width}×{height}" for height, width in (mask_size, size)]
         raise OptionError(
             f"--mask {printable(mask.name)}: is {sizes[0]}, but the picture is {sizes[1]}; crop it "

@@ -6,10 +6,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+_ASPECT_TOLERANCE = 0.02  # of the logarithm of an aspect ratio
+
 
 def size_of(tensor: Tensor) -> tuple[int, int]:
     """Return height and width of a tensor [..., H, W]."""
     return tensor.shape[-2], tensor.shape[-1]
+
+
+def is_same_shape(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two sizes have the same aspect ratio, to within 2%: sizes are whole pixels."""
+    (height, width), (other_height, other_width) = size, other
+    return abs(math.log(width / height * other_height / other_width)) <= _ASPECT_TOLERANCE
 
 
 def fit(height: int, width: int, longest: int) -> tuple[int, int]:

@@ -29,7 +29,6 @@ SMALLEST_SOURCE = 32  # pixels of the longest side
 _SOURCE_AREA = 3.0  # most pixels of all paintings together, relative to the result
 _READING = 18  # bytes per pixel beside the result while a picture is read: copies with 8 bits
 _BLACK = 1e-3  # mean below which a mask counts as black
-_ASPECT_TOLERANCE = 0.02  # sizes are rounded to whole pixels
 
 
 @dataclass(frozen=True)
@@ -218,9 +217,9 @@ def read_inputs(
 
 
 def _check_aspect(other: Picture, photo: Picture) -> None:
-    height, width = images.size_of(other.rgb)
-    photo_height, photo_width = images.size_of(photo.rgb)
-    if abs(math.log(width / height * photo_height / photo_width)) > _ASPECT_TOLERANCE:
+    size, photo_size = images.size_of(other.rgb), images.size_of(photo.rgb)
+    if not images.is_same_shape(size, photo_size):
+        (height, width), (photo_height, photo_width) = size, photo_size
         raise OptionError(
             f"{printable(other.name)}: is {width}×{height}, but the photo is "
             f"{photo_width}×{photo_height}; crop it to the photo's aspect ratio"
