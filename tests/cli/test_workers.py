@@ -215,6 +215,28 @@ def test_ctrl_c_reaches_the_workers_through_their_parent() -> None:
     assert f"interrupted: {made} of 8" in lines[-1] and len(contents("out")) == made < 8
 
 
+@needs_signals
+def test_ctrl_c_while_a_picture_is_handed_out_is_not_lost(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was: the signal was ignored for that moment, and the command went on."""
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    hand_out = processes._pool.submit
+
+    def pressing(*given: object) -> object:
+        os.kill(os.getpid(), signal.SIGINT)
+        return hand_out(*given)
+
+    monkeypatch.setattr(processes._pool, "submit", pressing)
+    try:
+        (task,) = tasks(copy, "a.x")
+        assert processes.submit(task).result().failure == ""
+        assert pressed == [signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_the_machine_is_shared_by_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def shared(verb: str, count: int, pixels: int, **options: object) -> tuple[int, int]:
         sizes = {Job(str(n), (str(n),), Path(f"{n}.png")): pixels for n in range(count)}

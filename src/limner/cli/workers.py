@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from multiprocessing import connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -61,21 +61,34 @@ class Processes:
 
     def submit(self, task: Task) -> "Future[Made]":
         """Let a process make a picture."""
-        # The terminal sends Ctrl-C to all. Processes ignore it from their first moment; on Windows,
-        # from the moment they are prepared.
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            return self._pool.submit(_make, task)
-        except BrokenExecutor:  # one has died, and then the pool ends them all
-            self._pool.shutdown()
-            self._pool = self._start()
-            return self._pool.submit(_make, task)
-        finally:
-            signal.signal(signal.SIGINT, handler)
+        with _interrupts_held():
+            try:
+                return self._pool.submit(_make, task)
+            except BrokenExecutor:  # one has died, and then the pool ends them all
+                self._pool.shutdown()
+                self._pool = self._start()
+                return self._pool.submit(_make, task)
 
     def ask_to_stop(self) -> None:
         """Let each process stop after its current step."""
         self._stop.set()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back until the end of the block. Processes that start inside never get it.
+
+    The terminal sends it to all processes, and the main one decides. Windows cannot hold it back:
+    there, a process ignores it from the moment it is prepared.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Workers(Protocol):
