@@ -75,6 +75,7 @@ _GROUPS = {
         "time_budget",
     ),
     Group("Files", sort_key=4): (
+        "allow_changed",
         "drawings",
         "dry_run",
         "fail_fast",
@@ -88,6 +89,7 @@ _GROUPS = {
         "name",
         "output",
         "overwrite",
+        "pack",
         "recursive",
         "resume",
         "save_cube",

@@ -1,6 +1,8 @@
 """`generate`: variations of one picture, or new pictures from a generator that was trained."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +12,31 @@ from torch import Tensor
 
 from limner import io
 from limner.checks import check_range, flag
-from limner.errors import InputError, OptionError, printable
+from limner.errors import OptionError, printable
+from limner.generation import sheets, works
 from limner.generation import variations as vary
 from limner.generation.animation import Animation
 from limner.generation.contact_sheet import contact_sheet
-from limner.generation.gan import latent_space, metrics, painter
-from limner.generation.gan.dataset import crop, crops_and_mirrors, read_folder, resize_to_cover
+from limner.generation.enlarge import Enlarged, Enlarger
+from limner.generation.gan import latent_space, painter
+from limner.generation.gan.dataset import crop, resize_to_cover
 from limner.io import Source
-from limner.nn import devices, features, weights
+from limner.nn import devices, images, weights
 from limner.progress import OnStep, Reporter, Stop, silent
+from limner.train.crops import PICTURES
 
 COUNT, MAX_COUNT = 25, 1000  # pictures from a painter
 TRUNCATION = 0.8
 MAX_FRAMES = 240  # from one picture to the next
-MAX_COLUMNS = 5  # of a sheet of mixed pictures, or of nearest pictures
+_SHEET_SIDE = 512  # pixels of the longer side of a painter's large pictures on the contact sheet
 # The options that have an effect in each mode, beside the seed and the device.
 _EFFECTIVE = {
     "--like": {"n", "size", "variety", "allow_huge"},
     "--project": {"allow_huge"},
-    "a painter": {"n", "truncation", "interpolate", "mix", "nearest"},
+    "a painter": {
+        *("n", "size", "truncation", "interpolate", "mix", "nearest"),
+        *("pictures", "allow_changed", "max_copy"),
+    },
 }
 _NO_MODEL = """\
 generate: needs a picture to vary, or a painter; none comes with limner
@@ -48,6 +56,9 @@ def generate(
     mix: bool = False,
     project: Source | None = None,
     nearest: Path | None = None,
+    pictures: Path | None = None,
+    allow_changed: bool = False,
+    max_copy: float | None = None,
     seed: int = 0,
     device: str = "auto",
     allow_huge: bool = False,
@@ -66,8 +77,10 @@ def generate(
         Number of pictures: from 1 to 100 with ``--like``, or from 1 to 1000 from a painter.
         Default: 8 with ``--like``, 25 from a painter.
     size : str
-        Width and height of variations in pixels, such as ``1200x800``, each from 64 to 4096.
-        Default: the size of the picture, reduced to 1024 pixels on the longer side.
+        Width and height in pixels, such as ``1200x800``, each from 64 to 4096. A painter's small
+        pictures are drawn again in this size, with strokes of the pictures it learned from.
+        Default: the small picture itself; with ``--like`` the size of the picture, reduced to 1024
+        pixels on the longer side.
     variety : float
         How far things move in variations, from 0 (they stay in place) to 1 (hardly anything stays).
         Default: 0.5.
@@ -84,6 +97,16 @@ def generate(
     nearest : Path
         Also write a sheet with each picture beside the most similar one in this folder, to check
         for copies. Flipped and cropped copies are found too.
+    pictures : Path
+        With ``--size``: where the pictures are that the painter learned from. Default: where they
+        were, or the copies of ``limner train painter --pack``.
+    allow_changed : bool
+        With ``--size``: use the pictures that are there, even if some are missing or changed since
+        the training.
+    max_copy : float
+        With ``--size``: the largest share of a picture, from 0 to 1, that may be copied from one
+        work in one piece. If it is more, the picture is drawn again after up to 3 other works, and
+        the one with the smallest share is kept. Default: no limit.
     seed : int
         Random seed of the first picture. Each further picture has the next seed. The same seed
         gives the same picture.
@@ -118,15 +141,23 @@ def generate(
         "interpolate": interpolate,
         "mix": mix,
         "nearest": nearest,
+        "pictures": pictures,
+        "allow_changed": allow_changed,
+        "max_copy": max_copy,
         "allow_huge": allow_huge,
     }
     _check_mode(model, like, project, options)
+    _check_large(options)
     if like is not None:
         return _vary(like, n, size, variety, seed, device, allow_huge, on_step)
     count = COUNT if n is None else n
     truncation = TRUNCATION if truncation is None else truncation
     _check_ranges(count, truncation, interpolate, mix)
+    check_range("max_copy", max_copy, 0, 1)
     assert model is not None
+    if Path(model).suffix.lower() in PICTURES and Path(model).is_file():
+        name = printable(model)
+        raise OptionError(f"{name}: is a picture; generate --like {name} makes variations of it")
     report = Reporter("generate", on_step)
     network, path = painter.load(Path(model), devices.pick(device))
     hashes = {str(path): weights.sha256(path)}
@@ -134,19 +165,24 @@ def generate(
         return [_project(network, hashes, project, seed, allow_huge, report)]
     if mix and network.layers < 2:
         raise OptionError("--mix: needs a painter with several styles; a DCGAN has only one")
-    originals = None if nearest is None else _read_originals(Path(nearest), network.size)
-    latents, rgb, pictures = _paint(network, hashes, count, truncation, seed, report)
+    originals = None if nearest is None else sheets.read_originals(Path(nearest), network.size)
+    large = None
+    if size is not None:
+        paths = works.find(path, None if pictures is None else Path(pictures), allow_changed)
+        large = _Large(size, Enlarger(paths), max_copy, allow_changed)
+    latents, rgb, made = _paint(network, hashes, count, truncation, seed, large, report)
     beside: dict[str, Image.Image | Animation] = {}
-    if len(pictures) > 1:
-        beside["sheet"] = io.to_picture(contact_sheet(rgb))
+    if len(made) > 1:
+        beside["sheet"] = io.to_picture(contact_sheet(rgb if large is None else _shrunk(made)))
     if interpolate:
-        beside["interpolation"] = _animate(network, latents, truncation, interpolate, seed)
-    if mix and len(pictures) > 1:
-        beside["mix"] = _mix(network, latent_space.to_styles(network, latents, truncation), seed)
+        beside["interpolation"] = sheets.animate(network, latents, truncation, interpolate, seed)
+    if mix and len(made) > 1:
+        styles = latent_space.to_styles(network, latents, truncation)
+        beside["mix"] = sheets.mix(network, styles, seed)
     if originals is not None:
-        beside["nearest"] = _show_nearest(rgb, originals)
-    pictures[0].info["beside"] = beside
-    return pictures
+        beside["nearest"] = sheets.show_nearest(rgb, originals)
+    made[0].info["beside"] = beside
+    return made
 
 
 def side_files(options: Mapping[str, Any]) -> dict[str, str | Path]:
@@ -184,10 +220,17 @@ def _check_mode(
         if mode == "--project" and (name, value) == ("n", 1):  # what recipes say
             continue
         given = flag(name) if value is True else f"{flag(name)} {printable(str(value))}"
-        if mode == "a painter":
+        if mode == "a painter" and name not in _EFFECTIVE[mode]:
             others = [other for other, names in _EFFECTIVE.items() if name in names]
             raise OptionError(f"{given}: works only with {' or '.join(others)}; leave it out")
         raise OptionError(f"{given}: has no effect with {mode}; leave it out")
+
+
+def _check_large(options: Mapping[str, object]) -> None:
+    """Refuse options of large pictures without a size."""
+    for name in ("pictures", "allow_changed", "max_copy"):
+        if options["size"] is None and options[name] not in (None, False):
+            raise OptionError(f"{flag(name)}: has no effect without --size; give both or neither")
 
 
 def _check_ranges(count: int, truncation: float, interpolate: int | None, mix: bool) -> None:
@@ -228,36 +271,87 @@ def _vary(
     return pictures
 
 
+@dataclass(frozen=True)
+class _Large:
+    """How a painter's small pictures are drawn again, large."""
+
+    size: str
+    enlarger: Enlarger
+    max_copy: float | None
+    allow_changed: bool
+
+    @property
+    def options(self) -> dict[str, object]:
+        """The options in the recipe."""
+        return {
+            "size": self.size,
+            "max_copy": self.max_copy,
+            "allow_changed": self.allow_changed,
+        }
+
+    def note(self, made: Enlarged) -> str:
+        """Say whose strokes a picture has, and how much of it is a copy."""
+        share, name = made.longest_piece, printable(Path(made.work.name).name)
+        text = f"strokes of {name}; largest piece copied without a seam: {share:.1%} of the picture"
+        if self.max_copy is not None and share > self.max_copy:
+            text += f", above --max-copy {self.max_copy:g}"
+        return text
+
+
 def _paint(
     network: painter.Painter,
     hashes: Mapping[str, str],
     count: int,
     truncation: float,
     seed: int,
+    large: _Large | None,
     report: Reporter,
 ) -> tuple[Tensor, Tensor, list[Image.Image]]:
     """Make pictures of consecutive seeds.
 
-    Returns the latents [N, latent_size], the pictures [N, 3, H, W] in 0..1, and the same pictures
+    Returns the latents [N, latent_size], the small pictures [N, 3, H, W] in 0..1, and the pictures
     with their recipes. N is less than the count if the user stops early.
     """
     stage = _stage(network)
+    size = None if large is None else vary.parse_size(large.size)
+    if size is not None:
+        stage += f" → {size[1]}×{size[0]} px"
     report(stage, 0, count, note=f"{count} picture{'s' * (count > 1)}, {stage}")
     latents: list[Tensor] = []
     rgb: list[Tensor] = []
     pictures: list[Image.Image] = []
     for number in range(seed, seed + count):
-        latents.append(latent_space.draw_latent(network, number))
-        styles = latent_space.to_styles(network, latents[-1], truncation)
-        rgb.append(latent_space.paint(network, styles, number))
-        options = {"n": 1, "truncation": truncation, "seed": number}
-        recipe = io.make_recipe("generate", list(hashes), options, [], hashes)
-        pictures.append(io.to_picture(rgb[-1], recipe=recipe))
+        latent = latent_space.draw_latent(network, number)
+        styles = latent_space.to_styles(network, latent, truncation)
+        small = latent_space.paint(network, styles, number)
+        options: dict[str, object] = {"n": 1, "truncation": truncation, "seed": number}
+        result, files, copied, note = small, dict(hashes), {}, ""
         try:
-            report(stage, len(pictures), count, preview=pictures[-1].copy)
+            if large is not None and size is not None:
+                tick = partial(report, stage, len(pictures), count)
+                made = large.enlarger.enlarge(small, size, large.max_copy, tick)
+                result, note, options = made.rgb, large.note(made), options | large.options
+                work = Path(made.work.name).name
+                files[work] = made.work.sha256
+                copied = {"strokes": {"work": work, "largest_piece": round(made.longest_piece, 4)}}
+            recipe = io.make_recipe("generate", list(hashes), options, [], files) | copied
+            latents.append(latent)
+            rgb.append(small)
+            pictures.append(io.to_picture(result, recipe=recipe))
+            report(stage, len(pictures), count, note=note, preview=pictures[-1].copy)
         except Stop:
+            if not pictures:
+                raise
             break
     return torch.cat(latents), torch.cat(rgb), pictures
+
+
+def _shrunk(pictures: list[Image.Image]) -> Tensor:
+    """Return pictures of one size for a sheet, [N, 3, H, W]."""
+    rgb = [io.read(picture).rgb for picture in pictures]
+    height, width = images.size_of(rgb[0])
+    size = images.fit(height, width, min(_SHEET_SIDE, max(height, width)))
+    return torch.cat([images.resize(one, size) for one in rgb])
 
 
 def _project(
@@ -292,49 +386,3 @@ def _project(
 def _stage(network: painter.Painter) -> str:
     height, width = network.size
     return f"{width}×{height} px"
-
-
-def _animate(
-    network: painter.Painter, latents: Tensor, truncation: float, frames: int, seed: int
-) -> Animation:
-    """Make an animation from each picture to the next, and back to the first."""
-    made = []
-    for z in latent_space.interpolate(latents, frames):
-        styles = latent_space.to_styles(network, z, truncation)
-        made.append(io.to_picture(latent_space.paint(network, styles, seed)))
-    return Animation(made)
-
-
-def _mix(network: painter.Painter, styles: Tensor, seed: int) -> Image.Image:
-    """Make a sheet of mixtures: each row has one composition, each column the details of one."""
-    half = min(MAX_COLUMNS, len(styles) // 2)
-    coarse, fine = styles[:half], styles[half : 2 * half]
-    top, left, inner = (
-        latent_space.paint(network, some, seed)
-        for some in (fine, coarse, latent_space.mix_styles(coarse, fine))
-    )
-    rows = [torch.cat((torch.ones_like(top[:1]), top))]
-    rows += [torch.cat((left[row, None], inner[row * half :][:half])) for row in range(half)]
-    return io.to_picture(contact_sheet(torch.cat(rows), half + 1))
-
-
-def _read_originals(folder: Path, size: tuple[int, int]) -> Tensor:
-    """Read what a picture could be a copy of: crops of a folder's pictures, [N, 3, H, W]."""
-    contents = read_folder(folder, size)
-    if not contents.covers:
-        raise InputError(
-            f"{printable(folder)}: has no picture that can be read; name the folder that the "
-            "painter was trained on"
-        )
-    return crops_and_mirrors(contents.covers, size)
-
-
-def _show_nearest(generated: Tensor, originals: Tensor) -> Image.Image:
-    """Make a sheet of pictures [N, 3, H, W], each beside the most similar original."""
-    network = features.load("compact")
-    layouts, original_layouts = (
-        metrics.extract_features(network, some)[1] for some in (generated, originals)
-    )
-    most_similar = originals[torch.cdist(layouts, original_layouts).argmin(1)]
-    pairs = torch.stack((generated, most_similar), 1).flatten(0, 1)
-    return io.to_picture(contact_sheet(pairs, 2 * min(MAX_COLUMNS, len(generated))))

@@ -109,7 +109,7 @@ def variations(
     """
     check_range("n", n, 1, MAX_COUNT)
     check_range("variety", variety, 0, 1)
-    given_size = None if size is None else _parse_size(size)
+    given_size = None if size is None else parse_size(size)
     torch_device, report = devices.pick(device), Reporter("variations", on_step)
     original = _read(picture, allow_huge)
     target = given_size or _default_size(*images.size_of(original.rgb))
@@ -148,7 +148,7 @@ def _read(picture: io.Source, allow_huge: bool) -> io.Picture:
     return original
 
 
-def _parse_size(size: str) -> tuple[int, int]:
+def parse_size(size: str) -> tuple[int, int]:
     """Return the height and width of ``1200x800``."""
     found = re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", size)
     if found is None:

@@ -91,6 +91,8 @@ class Settings:
     match_colors : float
         From one level to the next, this share of the difference between the colors of the picture
         and those of its source is added to the target.
+    coarsest : int or None
+        Most pixels of the longest side on the first level; None: 150. A smaller target needs less.
     """
 
     target_weight: float = 0.26
@@ -98,6 +100,7 @@ class Settings:
     uniformity: float = 0.08
     coherence: float = 0.5
     match_colors: float = 0.9
+    coarsest: int | None = None
 
 
 def restore(
@@ -118,15 +121,17 @@ def restore(
     return Synthesis(level, levels, _scaled(size, scale), sources, field, labels, color_maps)
 
 
-def count_levels(size: tuple[int, int]) -> int:
+def count_levels(size: tuple[int, int], coarsest: int | None = None) -> int:
     """Return the number of levels for a picture of this height and width."""
-    return 1 + max(0, math.ceil(math.log(max(size) / _COARSEST) / math.log(SCALE_STEP)))
+    ratio = max(size) / (coarsest or _COARSEST)
+    return 1 + max(0, math.ceil(math.log(ratio) / math.log(SCALE_STEP)))
 
 
 def synthesize(
     target: Tensor,
     pictures: Sequence[SourcePicture],
     *,
+    size: tuple[int, int] | None = None,
     guides: Tensor | None = None,
     detail: Tensor | None = None,
     labels: Tensor | None = None,
@@ -145,6 +150,9 @@ def synthesize(
         [1, 3, H, W], sRGB in 0..1.
     pictures : sequence of SourcePicture
         Sources in the size in which their patches are taken.
+    size : tuple of int or None
+        Height and width of the result; None: those of the target. Of a target that is smaller, the
+        fine levels follow only the colors of larger areas, and the finer they are, the less.
     guides : Tensor or None
         [1, G, H, W]: further channels of the target, already multiplied by their weights; they are
         compared with those of the sources. A weight of 1 makes a guide as important as a channel of
@@ -162,7 +170,8 @@ def synthesize(
     tick : callable
         Called every second or so. What it raises ends the synthesis.
     """
-    size, levels = size_of(target), count_levels(size_of(target))
+    size = size or size_of(target)
+    levels = count_levels(size, settings.coarsest)
     assert min(size) > PATCH_SIZE, size
     assert 0 <= settings.coherence < 1, settings
     state, color_maps = resumed, torch.eye(3, 4).repeat(len(pictures), 1, 1)
@@ -173,7 +182,7 @@ def synthesize(
         level_size = _scaled(size, scale)
         sources = combine(pictures, scale, PATCH_SIZE)
         index = PatchIndex.of(sources, tick)
-        rgb = target if level == levels else resize(target, level_size)
+        rgb = target if level_size == size_of(target) else resize(target, level_size)
         level_guides = None if guides is None else resize_guides(guides, level_size)
         if labels is None:
             labels = _choose_regions(index, rgb, level_guides, shares or [1.0] * len(pictures))
@@ -187,7 +196,8 @@ def synthesize(
             field = index.exact(here)
         else:
             field = upsample(state.field, (state.size, level_size), state.sources, sources)
-        field = _search_and_vote(index, field, here, weight, settings, tick)
+        seen = min(level_size, size_of(target), key=max)
+        field = _search_and_vote(index, field, here, weight, seen, settings, tick)
         if level < levels and settings.match_colors:
             picture = vote(sources.rgb, field, _SHARP, PATCH_SIZE)
             color_maps = _corrected(color_maps, picture, sources, regions, settings.match_colors)
@@ -200,19 +210,32 @@ def _search_and_vote(
     field: Tensor,
     target: Target,
     weight: Tensor,
+    seen: tuple[int, int],
     settings: Settings,
     tick: Tick,
 ) -> Tensor:
-    """Improve a field in rounds: vote, mix the result with the target by weight, search."""
+    """Improve a field in rounds: vote, mix the result with the target by weight, search.
+
+    `seen` is the height and width at which the target shows all that it has.
+    """
     pixels, usage = target.rgb.shape[-2] * target.rgb.shape[-1], None
     for turn in range(_LARGE_ROUNDS if pixels > _LARGE else _ROUNDS):
         voted = vote(index.sources.rgb, field, _SOFT, PATCH_SIZE)
-        mixed = replace(target, rgb=voted.lerp_(target.rgb, weight))
+        mixed = replace(target, rgb=_mixed(voted, target.rgb, weight, seen))
         used = index.usage(field)
         usage = used if usage is None else torch.lerp(used, usage, _SMOOTHING)
         penalty = settings.uniformity * index.variance * usage.clamp(max=_MOST_USED)
         field = index.improve(field, mixed, penalty, settings.coherence, turn, tick)
     return field
+
+
+def _mixed(picture: Tensor, target: Tensor, weight: Tensor, seen: tuple[int, int]) -> Tensor:
+    """Mix a picture with a target that has no details finer than `seen`: those stay."""
+    size = size_of(picture)
+    if seen == size:
+        return picture.lerp_(target, weight)
+    lacks = resize_guides(resize_guides(target - picture, seen), size)
+    return picture + weight * (max(seen) / max(size)) * lacks
 
 
 def _choose_regions(

@@ -29,6 +29,8 @@ class FolderContents:
     ----------
     paths : list of Path
         The pictures that can be used, in order.
+    hashes : list of str
+        Hexadecimal SHA-256 of their files.
     sizes : list of tuple of int
         Their heights and widths in pixels.
     covers : list of Tensor
@@ -38,6 +40,7 @@ class FolderContents:
     """
 
     paths: list[Path]
+    hashes: list[str]
     sizes: list[tuple[int, int]]
     covers: list[Tensor]
     skipped: list[str]
@@ -62,7 +65,7 @@ def read_folder(folder: Path, size: tuple[int, int]) -> FolderContents:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder; check its name")
-    paths, sizes, covers, skipped = [], [], [], []
+    paths, hashes, sizes, covers, skipped = [], [], [], [], []
     first_with: dict[str, Path] = {}
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES):
         try:
@@ -79,9 +82,10 @@ def read_folder(folder: Path, size: tuple[int, int]) -> FolderContents:
             continue
         first_with[picture.sha256] = path
         paths.append(path)
+        hashes.append(picture.sha256)
         sizes.append((height, width))
         covers.append(resize_to_cover(io.on_white(picture), size))
-    return FolderContents(paths, sizes, covers, skipped)
+    return FolderContents(paths, hashes, sizes, covers, skipped)
 
 
 def training_size(folder: Path, resolution: int, aspect: str) -> tuple[int, int]:
@@ -157,13 +161,18 @@ class Dataset:
     Parameters
     ----------
     folder : Path
-        Only for messages.
+        The folder.
     contents : FolderContents
         The pictures of the folder.
     size : tuple of int
         Height and width of the training pictures.
     mirror : bool
         Also train on mirrored pictures.
+
+    Attributes
+    ----------
+    hashes : dict of str to str
+        SHA-256 of the training pictures, by their names relative to the folder.
 
     Raises
     ------
@@ -187,6 +196,11 @@ class Dataset:
         by_hash = sorted(range(count), key=lambda i: hashlib.sha256(os.fsencode(names[i])).digest())
         held_out = sorted(by_hash[: round(count / HELD_OUT_ONE_IN)])
         self.size, self.mirror, self.names = size, mirror, names
+        self.hashes = {
+            path.relative_to(folder).as_posix(): contents.hashes[i]
+            for i, path in enumerate(contents.paths)
+            if i not in held_out
+        }
         self.training = [one for i, one in enumerate(contents.covers) if i not in held_out]
         self.held_out = [contents.covers[i] for i in held_out]
 

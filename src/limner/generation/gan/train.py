@@ -10,6 +10,7 @@ from torch import Tensor
 
 from limner.checks import check_choice, check_range
 from limner.errors import OptionError
+from limner.generation import works
 from limner.generation.contact_sheet import contact_sheet
 from limner.generation.gan import painter
 from limner.generation.gan.adversarial_step import PENALTIES, AdversarialStep
@@ -49,6 +50,7 @@ def train_painter(
     learning_rate: float | None = None,
     time_budget: str | None = None,
     stop_on_copies: bool = False,
+    pack: bool = False,
     seed: int = 0,
     device: str = "auto",
     save_every: int = 200,
@@ -102,6 +104,9 @@ def train_painter(
     stop_on_copies : bool
         Stop as soon as the pictures become copies of the training pictures. Otherwise a warning is
         printed.
+    pack : bool
+        Copy the training pictures into the run folder. ``limner generate --size`` takes strokes
+        from them, wherever the run folder is.
     seed : int
         Random seed. The same seed gives the same network.
     device : str
@@ -166,6 +171,8 @@ def train_painter(
                 preset, state.step, plan.steps, state.state_dict, loss=loss, note=note, share=share
             )
 
+        if record.writes:
+            works.remember(run, folder, dataset.hashes, pack=pack)
         for note in (*contents.skipped, f"{len(contents.paths)} pictures, {size[1]}×{size[0]} px"):
             report(note)
         evaluation = _evaluation(dataset, seed)
@@ -256,18 +263,21 @@ def _fall_back(state: TrainingState, learning_rate: float) -> str:
 
 @dataclass(frozen=True)
 class _Evaluation:
-    """What scores the pictures of a checkpoint, and the score of the training pictures."""
+    """What scores the pictures of a checkpoint, and what is known of the training pictures."""
 
     evaluator: Evaluator
     real: Score
     seed: int
+    pictures: dict[str, str]  # see `Dataset.hashes`
 
 
 def _evaluation(dataset: Dataset, seed: int) -> _Evaluation:
     evaluator = Evaluator(
         dataset.training_centers(), dataset.held_out_centers(), dataset.training_crops()
     )
-    return _Evaluation(evaluator, evaluator.score_training(seeding.generator(seed, 0)), seed)
+    return _Evaluation(
+        evaluator, evaluator.score_training(seeding.generator(seed, 0)), seed, dataset.hashes
+    )
 
 
 def _save_checkpoint(
@@ -283,6 +293,7 @@ def _save_checkpoint(
         "license": "that of the pictures it was trained on",
         "recipe": "recipes/painting.md",
         "training": options | {"steps": state.step},
+        "pictures": evaluation.pictures,
     }
     painter.save(record.model, network, about)
     samples, generated = _generate(network, evaluation.seed)
