@@ -33,10 +33,10 @@ def load_dataset(
 
 
 def plain_pictures(values: list[int]) -> FolderContents:
-    """Plain pictures of these gray levels, named in their order."""
-    names = [Path(f"{number:02d}.png") for number in range(len(values))]
+    """Plain pictures of these gray levels in a folder x, named in their order."""
+    names = [Path("x") / f"{number:02d}.png" for number in range(len(values))]
     covers = [torch.full((3, 8, 8), value, dtype=torch.uint8) for value in values]
-    return FolderContents(names, [(8, 8) for _ in values], covers, [])
+    return FolderContents(names, ["" for _ in values], [(8, 8) for _ in values], covers, [])
 
 
 def gray_levels(pictures: Tensor) -> list[int]:
@@ -73,11 +73,11 @@ def test_another_picture_changes_at_most_one_of_those_held_out() -> None:
     was = set(gray_levels(Dataset(Path("x"), before, (8, 8), mirror=False).held_out_centers()))
     sets = []
     for number in range(40):
-        path = Path("elsewhere") / f"new {number}.png"
+        path = Path("x") / "more" / f"new {number}.png"
         cover_ = torch.full((3, 8, 8), 200, dtype=torch.uint8)
         paths, covers = [path, *before.paths], [cover_, *before.covers]
-        more = FolderContents(paths, [(8, 8), *before.sizes], covers, [])
-        added = Dataset(Path("y"), more, (8, 8), mirror=False)
+        more = FolderContents(paths, ["" for _ in paths], [(8, 8), *before.sizes], covers, [])
+        added = Dataset(Path("x"), more, (8, 8), mirror=False)
         sets.append(set(gray_levels(added.held_out_centers())))
         assert len(sets[-1]) == 3 and sets[-1] - was <= {200}
     assert was in sets and any(200 in one for one in sets)

@@ -73,7 +73,6 @@ def test_side_files_are_known_before(
         ({"interpolate": 4, "n": 1}, "--interpolate: needs at least two pictures; use -n 2 or"),
         ({"mix": True, "n": 1}, "--mix: needs at least two pictures; use -n 2 or more"),
         ({"like": "a.png"}, "--like: cannot be used with a painter; give only one of them"),
-        ({"size": "64x48"}, "--size 64x48: works only with --like; leave it out"),
         ({"variety": 0.5}, "--variety 0.5: works only with --like; leave it out"),
         ({"allow_huge": True}, "--allow-huge: works only with --like or --project; leave it out"),
         ({"mix": True, "project": "a.png"}, "--mix: has no effect with --project; leave it out"),
@@ -91,7 +90,10 @@ def test_wrong_options(options: dict[str, Any], message: str, model: Path) -> No
 # An option, a value of it that `generate` would accept, and the modes in which it has an effect.
 EFFECTIVE: dict[str, tuple[Any, set[str]]] = {
     "n": (2, {"like", "paint"}),
-    "size": ("64x64", {"like"}),
+    "size": ("64x64", {"like", "paint"}),
+    "pictures": ("folder", {"paint"}),
+    "allow_changed": (True, {"paint"}),
+    "max_copy": (0.5, {"paint"}),
     "variety": (0.5, {"like"}),  # the default: given all the same
     "truncation": (0.8, {"paint"}),
     "interpolate": (2, {"paint"}),
@@ -122,6 +124,8 @@ def test_an_option_without_effect_is_refused(
         "paint": {"model": model, "n": 2},
         "project": {"model": model, "project": "folder/a.png"},
     }[mode] | {name: value}
+    if mode == "paint" and name in ("size", "pictures", "allow_changed", "max_copy"):
+        call |= {"size": "64x64", "pictures": "folder"}
     if mode in modes:
         assert generate(**call)
         return

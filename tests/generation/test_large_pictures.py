@@ -192,7 +192,7 @@ def test_missing_and_changed_pictures_are_named(run: Path) -> None:
 
 def test_pictures_that_went_elsewhere_are_asked_for(run: Path) -> None:
     (run.parent / "works").rename(run.parent / "there")
-    with pytest.raises(InputError, match="works: there is no such folder.*--pictures"):
+    with pytest.raises(InputError, match=r"works: there is no such folder.*--pictures"):
         small_generate(run, n=1, size="64x64")
     (picture,) = small_generate(run, n=1, size="64x64", pictures=run.parent / "there")
     assert picture.size == (64, 64)
@@ -226,5 +226,5 @@ def test_options_of_large_pictures_need_a_size(model: Path, pictures: Path) -> N
 
 def test_a_picture_in_place_of_a_painter(tmp_path: Path) -> None:
     hatched(1, 40).save(tmp_path / "photo.png")
-    with pytest.raises(OptionError, match=r"is a picture; generate --like .*photo\.png makes"):
+    with pytest.raises(InputError, match=r"is a picture; generate --like .*photo\.png makes"):
         generate(tmp_path / "photo.png")

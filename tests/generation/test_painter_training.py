@@ -61,7 +61,8 @@ def test_there_are_a_log_samples_a_checkpoint_and_a_painter(auto_run: Run) -> No
     run, scores, told = auto_run
     left = {path.name for path in run.iterdir()}
     weights_files = {"model.safetensors", "best.safetensors"}
-    assert left == weights_files | {"checkpoint.pt", "options.json", "samples", "log.csv"}
+    described = {"options.json", "pictures.json"}
+    assert left == weights_files | described | {"checkpoint.pt", "samples", "log.csv"}
     assert sorted(p.name for p in (run / "samples").iterdir()) == ["000002.png", "000004.png"]
     measured = [*Score.__annotations__, "real_kid", "real_spread"]
     assert list(scores) == measured

@@ -104,7 +104,7 @@ MISTAKES = [
     ("generate painter.safetensors -n x -o new", 2, "x"),
     ("generate painter.safetensors --truncation 2 -o new", 2, "--truncation 2: must be from 0"),
     ("generate painter.safetensors --interpolate=-1 -o new", 2, "--interpolate -1: must be"),
-    ("generate painter.safetensors --size 64x48 -o new", 2, "--size 64x48: works only with --like"),
+    ("generate painter.safetensors --variety 0 -o new", 2, "--variety 0.0: works only with --like"),
     ("generate painter.safetensors --like pic.png -o new", 2, "--like: cannot be used with "),
     ("generate painter.safetensors --mix -n 1 -o new", 2, "--mix: needs at least two pictures"),
     ("generate painter.safetensors --nonsense -o new", 2, "--nonsense"),

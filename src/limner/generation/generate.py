@@ -12,7 +12,7 @@ from torch import Tensor
 
 from limner import io
 from limner.checks import check_range, flag
-from limner.errors import OptionError, printable
+from limner.errors import InputError, OptionError, printable
 from limner.generation import sheets, works
 from limner.generation import variations as vary
 from limner.generation.animation import Animation
@@ -154,10 +154,11 @@ def generate(
     truncation = TRUNCATION if truncation is None else truncation
     _check_ranges(count, truncation, interpolate, mix)
     check_range("max_copy", max_copy, 0, 1)
+    pixels = None if size is None else vary.parse_size(size)
     assert model is not None
     if Path(model).suffix.lower() in PICTURES and Path(model).is_file():
         name = printable(model)
-        raise OptionError(f"{name}: is a picture; generate --like {name} makes variations of it")
+        raise InputError(f"{name}: is a picture; generate --like {name} makes variations of it")
     report = Reporter("generate", on_step)
     network, path = painter.load(Path(model), devices.pick(device))
     hashes = {str(path): weights.sha256(path)}
@@ -167,9 +168,9 @@ def generate(
         raise OptionError("--mix: needs a painter with several styles; a DCGAN has only one")
     originals = None if nearest is None else sheets.read_originals(Path(nearest), network.size)
     large = None
-    if size is not None:
+    if size is not None and pixels is not None:
         paths = works.find(path, None if pictures is None else Path(pictures), allow_changed)
-        large = _Large(size, Enlarger(paths), max_copy, allow_changed)
+        large = _Large(size, pixels, Enlarger(paths), max_copy, allow_changed)
     latents, rgb, made = _paint(network, hashes, count, truncation, seed, large, report)
     beside: dict[str, Image.Image | Animation] = {}
     if len(made) > 1:
@@ -220,7 +221,7 @@ def _check_mode(
         if mode == "--project" and (name, value) == ("n", 1):  # what recipes say
             continue
         given = flag(name) if value is True else f"{flag(name)} {printable(str(value))}"
-        if mode == "a painter" and name not in _EFFECTIVE[mode]:
+        if mode == "a painter":
             others = [other for other, names in _EFFECTIVE.items() if name in names]
             raise OptionError(f"{given}: works only with {' or '.join(others)}; leave it out")
         raise OptionError(f"{given}: has no effect with {mode}; leave it out")
@@ -275,7 +276,8 @@ def _vary(
 class _Large:
     """How a painter's small pictures are drawn again, large."""
 
-    size: str
+    size: str  # as it was given
+    pixels: tuple[int, int]  # the same: height and width
     enlarger: Enlarger
     max_copy: float | None
     allow_changed: bool
@@ -313,9 +315,8 @@ def _paint(
     with their recipes. N is less than the count if the user stops early.
     """
     stage = _stage(network)
-    size = None if large is None else vary.parse_size(large.size)
-    if size is not None:
-        stage += f" → {size[1]}×{size[0]} px"
+    if large is not None:
+        stage += f" → {large.pixels[1]}×{large.pixels[0]} px"
     report(stage, 0, count, note=f"{count} picture{'s' * (count > 1)}, {stage}")
     latents: list[Tensor] = []
     rgb: list[Tensor] = []
@@ -327,9 +328,9 @@ def _paint(
         options: dict[str, object] = {"n": 1, "truncation": truncation, "seed": number}
         result, files, copied, note = small, dict(hashes), {}, ""
         try:
-            if large is not None and size is not None:
+            if large is not None:
                 tick = partial(report, stage, len(pictures), count)
-                made = large.enlarger.enlarge(small, size, large.max_copy, tick)
+                made = large.enlarger.enlarge(small, large.pixels, large.max_copy, tick)
                 result, note, options = made.rgb, large.note(made), options | large.options
                 work = Path(made.work.name).name
                 files[work] = made.work.sha256
