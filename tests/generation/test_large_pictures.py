@@ -13,6 +13,7 @@ from PIL import Image
 from small_training import AUTO, Run, learn, small_networks, stopped
 
 from limner import io
+from limner.batch.replay import replay
 from limner.errors import InputError, OptionError
 from limner.generation import works
 from limner.generation.enlarge import Enlarger, longest_piece, rank_works
@@ -149,6 +150,17 @@ def test_a_large_picture_says_whose_strokes_it_has(run: Path) -> None:
     first, second = small_generate(run, n=2, seed=2, size="96x64")
     assert second.tobytes() == picture.tobytes()
     assert first.info["beside"]["sheet"].size == (4 + 2 * 100, 4 + 68)
+
+
+def test_a_large_picture_is_made_again_from_its_recipe(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run.parent)
+    (picture,) = small_generate(Path("run"), n=1, size="64x64", max_copy=0.9)
+    io.write(picture, Path("made.png"))
+    with small_networks():
+        again = replay("made.png")
+    assert again.tobytes() == picture.tobytes()
 
 
 def test_a_stop_keeps_the_pictures_that_are_done(run: Path) -> None:

@@ -170,7 +170,9 @@ def generate(
     large = None
     if size is not None and pixels is not None:
         paths = works.find(path, None if pictures is None else Path(pictures), allow_changed)
-        large = _Large(size, pixels, Enlarger(paths), max_copy, allow_changed)
+        # a recipe names no folder: `replay` would read any folder that a stranger's picture names
+        recorded = {"size": size, "max_copy": max_copy, "allow_changed": allow_changed}
+        large = _Large(pixels, Enlarger(paths), max_copy, recorded)
     latents, rgb, made = _paint(network, hashes, count, truncation, seed, large, report)
     beside: dict[str, Image.Image | Animation] = {}
     if len(made) > 1:
@@ -276,20 +278,10 @@ def _vary(
 class _Large:
     """How a painter's small pictures are drawn again, large."""
 
-    size: str  # as it was given
-    pixels: tuple[int, int]  # the same: height and width
+    pixels: tuple[int, int]  # height and width
     enlarger: Enlarger
     max_copy: float | None
-    allow_changed: bool
-
-    @property
-    def options(self) -> dict[str, object]:
-        """The options in the recipe."""
-        return {
-            "size": self.size,
-            "max_copy": self.max_copy,
-            "allow_changed": self.allow_changed,
-        }
+    options: Mapping[str, object]  # for the recipe
 
     def note(self, made: Enlarged) -> str:
         """Say whose strokes a picture has, and how much of it is a copy."""
@@ -331,7 +323,7 @@ def _paint(
             if large is not None:
                 tick = partial(report, stage, len(pictures), count)
                 made = large.enlarger.enlarge(small, large.pixels, large.max_copy, tick)
-                result, note, options = made.rgb, large.note(made), options | large.options
+                result, note, options = made.rgb, large.note(made), options | dict(large.options)
                 work = Path(made.work.name).name
                 files[work] = made.work.sha256
                 copied = {"strokes": {"work": work, "largest_piece": round(made.longest_piece, 4)}}
