@@ -168,14 +168,19 @@ def enlarge(
     tick : callable
         Called every second or so. What it raises ends the work.
     """
+    source = prepare(work, composition, size)
+    levels = synthesize(composition, [source], size=size, settings=_SETTINGS, tick=tick)
+    (done,) = deque(levels, maxlen=1)
+    return Enlarged(done.picture.clamp(0, 1), work, longest_piece(done.field))
+
+
+def prepare(work: io.Picture, composition: Tensor, size: tuple[int, int]) -> SourcePicture:
+    """Return a work as a source of patches: shrunk to the result's size, with matched colors."""
     height, width = images.size_of(work.rgb)
     scale = min(1.0, max(size[0] / height, size[1] / width))  # enlarged strokes would be blurred
     shrunk = round(height * scale), round(width * scale)
     rgb = match_colors(images.resize(io.on_white(work), shrunk), composition)
-    source = SourcePicture(rgb, None if work.alpha is None else images.resize(work.alpha, shrunk))
-    levels = synthesize(composition, [source], size=size, settings=_SETTINGS, tick=tick)
-    (done,) = deque(levels, maxlen=1)
-    return Enlarged(done.picture.clamp(0, 1), work, longest_piece(done.field))
+    return SourcePicture(rgb, None if work.alpha is None else images.resize(work.alpha, shrunk))
 
 
 def longest_piece(field: Tensor) -> float:
