@@ -48,7 +48,7 @@ def test_every_option_is_on_the_form_or_left_out_on_purpose(tab: Tab) -> None:
     known = set(inspect.signature(getattr(limner, tab.verb)).parameters)
     shown = {one.option.name for one in fields(tab)}
     left_out = {"on_step", "checkpoint", "allow_huge", "resume", "save_every", "features"}
-    folders = {"nearest"}  # a folder of the server, which the page does not open
+    folders = {"nearest", "pictures"}  # of the server: the page does not open them
     assert known - shown <= left_out | folders
     assert {*tab.first, *tab.pictures} <= shown, "the tab names options that do not exist"
     assert all(one.label and one.option.help for one in fields(tab))
