@@ -71,6 +71,9 @@ def test_the_longest_piece_is_the_largest_area_without_a_seam() -> None:
     assert longest_piece(field) == pytest.approx(0.3)
     field[0, 12, 4] -= 1  # a hole
     assert longest_piece(field) == pytest.approx(0.3)
+    fence = torch.stack((rows, columns))
+    fence[:, :, 12] += 5  # what lies left and right of it is from one place, but not connected
+    assert longest_piece(fence) == pytest.approx(17 / 30)
     apart = torch.zeros(2, 2, 2, dtype=torch.int64)  # one place for all: every patch has its seams
     assert longest_piece(apart) == 0.25
 

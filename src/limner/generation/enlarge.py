@@ -194,5 +194,6 @@ def longest_piece(field: Tensor) -> float:
     rows, columns = (torch.arange(side, device=field.device) for side in field.shape[1:])
     down, right = field[0] - rows[:, None], field[1] - columns
     moved = down * (int(right.max() - right.min()) + 1) + right - right.min()
-    pieces = torch.from_numpy(label(moved.cpu().numpy(), background=None, connectivity=1))
+    moved = moved - moved.min()  # -1 is none of them
+    pieces = torch.from_numpy(label(moved.cpu().numpy(), background=-1, connectivity=1))
     return float(pieces.flatten().bincount().max()) / pieces.numel()
