@@ -46,6 +46,12 @@ def color_map(pixels: Tensor, target_pixels: Tensor, ridge: float) -> Tensor:
     return torch.cat((matrix, added), 1).float()
 
 
+def apply_color_map(picture: Tensor, change: Tensor) -> Tensor:
+    """Apply a map [3, 4] of `color_map` to a picture [N, 3, H, W]. Nothing is clipped."""
+    mapped = torch.einsum("ij,njhw->nihw", change[:, :3], picture)
+    return mapped + change[:, 3].view(1, 3, 1, 1)
+
+
 def _linear_map(pixels: Tensor, target_pixels: Tensor, ridge: float) -> Tensor:
     """Return the Monge-Kantorovich matrix [3, 3] between two sets of colors, in float64."""
     added = ridge * torch.eye(3, dtype=torch.float64)

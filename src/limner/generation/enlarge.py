@@ -10,7 +10,7 @@ from skimage.measure import label
 from torch import Tensor
 
 from limner import io
-from limner.color.transfer import color_map
+from limner.color.transfer import apply_color_map, color_map
 from limner.errors import LimnerError
 from limner.nn import images
 from limner.patches import search
@@ -141,11 +141,9 @@ def rank_works(composition: Tensor, thumbnails: Sequence[Tensor]) -> list[int]:
 def match_colors(work: Tensor, composition: Tensor) -> Tensor:
     """Give a work [1, 3, H, W] the mean and covariance of the colors of a small picture."""
     size = images.fit(*images.size_of(work), max(images.size_of(composition)))
-    change = color_map(
-        images.resize(work, size)[0].flatten(1), composition[0].flatten(1), _RIDGE
-    ).to(work)
-    recolored = torch.einsum("ij,njhw->nihw", change[:, :3], work) + change[:, 3].view(1, 3, 1, 1)
-    return recolored.clamp(0, 1)
+    pixels = images.resize(work, size)[0].flatten(1)
+    change = color_map(pixels, composition[0].flatten(1), _RIDGE)
+    return apply_color_map(work, change.to(work)).clamp(0, 1)
 
 
 def enlarge(

@@ -168,7 +168,7 @@ def generate(
         raise OptionError("--mix: needs a painter with several styles; a DCGAN has only one")
     originals = None if nearest is None else sheets.read_originals(Path(nearest), network.size)
     large = None
-    if size is not None and pixels is not None:
+    if pixels is not None:
         paths = works.find(path, None if pictures is None else Path(pictures), allow_changed)
         # a recipe names no folder: `replay` would read any folder that a stranger's picture names
         recorded = {"size": size, "max_copy": max_copy, "allow_changed": allow_changed}

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from limner.color.transfer import color_map
+from limner.color.transfer import apply_color_map, color_map
 from limner.nn.images import gaussian_blur, resize, size_of
 from limner.patches.index import PatchIndex, Target
 from limner.patches.similar import Tick, do_nothing
@@ -282,8 +282,7 @@ def _recolored(target: Tensor, color_maps: Tensor, labels: Tensor) -> Tensor:
     """Apply to each region the color map of its source. Results may lie a little beyond 0..1."""
     recolored = target
     for owner, matrix in enumerate(color_maps.to(target)):
-        mapped = torch.einsum("ij,njhw->nihw", matrix[:, :3], target)
-        mapped = (mapped + matrix[:, 3].view(1, 3, 1, 1)).clamp_(-0.1, 1.1)
+        mapped = apply_color_map(target, matrix).clamp_(-0.1, 1.1)
         recolored = torch.where(labels == owner, mapped, recolored)
     return recolored
 
