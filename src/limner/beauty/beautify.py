@@ -199,14 +199,8 @@ def _read(picture: Source, allow_huge: bool) -> io.Picture:
 
 def _share(mask: io.Picture, subject: io.Picture) -> Tensor:
     """Return a mask [1, 1, H, W] in the size of the picture."""
-    size, mask_size = images.size_of(subject.rgb), images.size_of(mask.rgb)
-    if not images.is_same_shape(mask_size, size):
-        sizes = [f"{width}×{height}" for height, width in (mask_size, size)]
-        raise OptionError(
-            f"--mask {printable(mask.name)}: is {sizes[0]}, but the picture is {sizes[1]}; crop it "
-            "to the picture's aspect ratio"
-        )
-    return images.resize(io.to_mask(mask), size)
+    io.check_aspect(mask, subject, option="--mask", what="picture")
+    return images.resize(io.to_mask(mask), images.size_of(subject.rgb))
 
 
 def _improver(beautifier: Beautifier, method: str, path: Path) -> Improver | None:

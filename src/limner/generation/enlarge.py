@@ -18,7 +18,7 @@ from limner.patches.sources import SourcePicture
 from limner.patches.synthesis import PATCH_SIZE, Settings, synthesize
 
 REDRAWN = 3  # times, if too much of a picture is copied in one piece
-_THUMBNAIL = 64  # pixels of the longer side of the works from which one is chosen
+THUMBNAIL = 64  # pixels of the longer side of the works from which one is chosen
 _COMPARED = 48  # pixels of the longer side of the small picture, for that choice
 _COMPONENTS = 20  # principal components of a patch, for that choice
 _COLOR_WEIGHT = 2.0  # of the difference of colors, beside that of patches in their variances
@@ -71,7 +71,7 @@ class Enlarger:
             except LimnerError as error:
                 errors.append(error)
             else:
-                size = images.fit(*images.size_of(rgb), _THUMBNAIL)
+                size = images.fit(*images.size_of(rgb), THUMBNAIL)
                 self._works.append((path, images.resize(rgb, size)))
         if not self._works:
             raise errors[0]
@@ -181,17 +181,22 @@ def prepare(work: io.Picture, composition: Tensor, size: tuple[int, int]) -> Sou
     return SourcePicture(rgb, None if work.alpha is None else images.resize(work.alpha, shrunk))
 
 
-def longest_piece(field: Tensor) -> float:
+def longest_piece(field: Tensor, without: Tensor | None = None) -> float:
     """Return the share of patches in the largest connected piece without a seam.
 
     Parameters
     ----------
     field : Tensor
         [2, h, w], see `limner.patches.field`.
+    without : Tensor or None
+        Bool [h, w]: patches that do not count as a piece.
     """
     rows, columns = (torch.arange(side, device=field.device) for side in field.shape[1:])
     down, right = field[0] - rows[:, None], field[1] - columns
     moved = down * (int(right.max() - right.min()) + 1) + right - right.min()
     moved = moved - moved.min()  # -1 is none of them
+    if without is not None:
+        moved = moved.masked_fill(without, -1)
     pieces = torch.from_numpy(label(moved.cpu().numpy(), background=-1, connectivity=1))
-    return float(pieces.flatten().bincount().max()) / pieces.numel()
+    areas = pieces.flatten().bincount(minlength=2)[1:]  # the first is the background
+    return float(areas.max()) / pieces.numel()

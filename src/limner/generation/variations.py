@@ -1,81 +1,81 @@
-"""`variations`: new pictures from one picture, in other arrangements and shapes, without training.
+"""`variations`: new pictures from one picture, or from several, without training.
 
-The picture is rearranged in patches of 7×7 pixels, from a coarse to a fine scale.
+The pictures are rearranged in patches of 7×7 pixels, from a coarse to a fine scale, or painted
+anew in the same layout.
 """
 
-import math
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from limner import io
 from limner.checks import check_range
 from limner.errors import InputError, OptionError, printable
-from limner.nn import devices, images
-from limner.patches import field as fields
-from limner.patches import search
-from limner.patches.field import PATCH_SIZE
-from limner.patches.vote import vote
+from limner.generation.enlarge import THUMBNAIL, longest_piece, prepare, rank_works
+from limner.generation.pieces import Piece, unique_parts
+from limner.generation.pyramid import Pyramid, arrange, build_pyramid
+from limner.generation.repaint import MOST_WORKS, repaint
+from limner.io import Source
+from limner.nn import devices, images, seeding
+from limner.patches.sources import SourcePicture
 from limner.progress import OnStep, Reporter, Stop, silent
+from limner.train.crops import PICTURES
 
 COUNT, MAX_COUNT = 8, 100  # pictures
 VARIETY = 0.5
 MIN_SIDE, MAX_SIDE = 64, 4096  # pixels of a result's side
 _LONGEST_SIDE = 1024  # pixels of a result's longer side, unless --size asks for another
 _MIN_SOURCE_SIDE = 32  # pixels
-_COARSEST = 16  # pixels of the shorter side where patches are first arranged: about two patches
-_SCALE_STEP = 1.5  # ratio of the sizes of two levels
-_MAX_EXACT = 20_000_000  # most pairs of patches of a level that compares all pairs
-_MAX_SEARCHED = 1_600_000  # most pixels of a level that is searched; finer ones are upsampled only
-_ROUNDS = (10, 3, 1)  # of search and vote: on the coarsest level, on exact levels, on finer ones
-_COMPONENTS = (32, 16)  # principal components of a patch, on exact levels and on finer ones
-_ALPHA = 0.3  # of the normalized scores, relative to the variance of the patches
-_HEIGHT_WEIGHT = 1.0  # weight of a patch's height in the picture, relative to their deviation
-_DRIFT = (0.12, 0.5)  # RMS drift of patches, vertical and horizontal, relative to the shorter side
-_SOFT, _SHARP = 2.0, 1.0  # sigma of the votes in pixels: on the way, and at the end
-
-
-@dataclass(frozen=True)
-class _Level:
-    """One level of the pyramid: the source at one scale, and the size of the result there."""
-
-    source: Tensor  # [1, 3, H, W]
-    size: tuple[int, int]  # height and width of the result
-    exact: bool  # whether all pairs of patches are compared
-    filters: Tensor | None  # [D, 3, 7, 7]; None: too large to be searched
-    keys: Tensor | None  # descriptions of the source's patches, [H − 6, W − 6, D]
+_SOFT_BORDER = 1.5  # sigma in pixels: of what is protected, where the rest is painted anew
 
 
 def variations(
-    picture: io.Source,
-    *,
+    *pictures: Source,
     n: int = COUNT,
     size: str | None = None,
     variety: float = VARIETY,
+    keep_layout: float = 0.0,
+    protect: Source | None = None,
+    tileable: bool = False,
     seed: int = 0,
     device: str = "auto",
     allow_huge: bool = False,
     on_step: OnStep = silent,
 ) -> list[Image.Image]:
-    """Make new pictures from one picture: the same things in other places.
+    """Make new pictures from one picture, or from several: the same things in other places.
 
-    Every part of a new picture is copied from the original. What is at the top stays at the top.
+    Every part of a new picture is copied from the originals. What is at the top stays at the top.
+    A thing that stands out, such as a face or a lighthouse, is kept whole, and appears once or not
+    at all.
 
     Parameters
     ----------
-    picture : str, path or PIL image
-        The original, at least 32 pixels wide and high. Transparent parts become white.
+    *pictures : str, path or PIL image
+        The originals, each at least 32 pixels wide and high, or folders of them. Transparent parts
+        are not used. Of several, each new picture mixes two.
     n : int
         Number of pictures, from 1 to 100.
     size : str
         Width and height of the new pictures in pixels, such as ``1200x800``, each from 64 to 4096.
-        Default: the size of the original, reduced to 1024 pixels on the longer side.
+        Default: the size of the first original, reduced to 1024 pixels on the longer side.
     variety : float
         How far things move, from 0 (they stay in place) to 1 (hardly anything stays).
+    keep_layout : float
+        From 0 (things move, as far as ``variety`` says) to 1 (all things stay in place). Above 0
+        the picture is painted anew, with other strokes: those of its own mirror image or, of
+        several originals, the first gives the layout and the others give the strokes.
+    protect : str, path or PIL image
+        A black-and-white picture with the aspect ratio of the first original. What is white in it
+        is kept whole, and appears once.
+    tileable : bool
+        Make pictures that can be repeated side by side without a visible border, for fabric and
+        wallpaper.
     seed : int
         Random seed of the first picture. Each further picture has the next seed. The same seed
         gives the same picture.
@@ -95,57 +95,81 @@ def variations(
     Raises
     ------
     InputError
-        The picture cannot be read, or is too small.
+        A picture cannot be read, or is too small.
     OptionError
         An option is out of its range.
 
     Notes
     -----
     Patch nearest neighbors from coarse to fine, after Granot et al. 2022, "Drop the GAN: In Defense
-    of Patches Nearest Neighbors as Single Image Generative Models". We differ in three ways. We
+    of Patches Nearest Neighbors as Single Image Generative Models". We differ in four ways. We
     start from the picture's own patches, moved by a smooth drift, and not from noise. Patches stay
-    near their height in the picture. On fine levels we upsample coordinates, not colors (Lefebvre &
-    Hoppe 2005), and compare a patch only with the candidates of its neighbors.
+    near their height in the picture. Parts without a twin are kept whole. On fine levels we
+    upsample coordinates, not colors (Lefebvre & Hoppe 2005), and compare a patch only with the
+    candidates of its neighbors.
     """
     check_range("n", n, 1, MAX_COUNT)
     check_range("variety", variety, 0, 1)
+    check_range("keep_layout", keep_layout, 0, 1)
+    if tileable and keep_layout:
+        raise OptionError("--tileable and --keep-layout: cannot be used together; give only one")
     given_size = None if size is None else parse_size(size)
     torch_device, report = devices.pick(device), Reporter("variations", on_step)
-    original = _read(picture, allow_huge)
-    target = given_size or _default_size(*images.size_of(original.rgb))
+    originals = _Originals(expand(pictures), allow_huge)
+    first = originals.read(0)
+    mask = None if protect is None else io.read(protect, allow_huge=allow_huge)
+    if mask is not None:
+        io.check_aspect(mask, first, option="--protect", what="picture")
+    target = given_size or _default_size(*images.size_of(first.rgb))
     stage = f"{target[1]}×{target[0]} px"
     summary = f"{stage}, {n} picture{'s' * (n > 1)}"
-    for note in (summary, *original.notes):
+    for note in (summary, *originals.notes, *(mask.notes if mask else ())):
         report(stage, 0, n, note=note, size=target)
-    pyramid = _build_pyramid(io.on_white(original), target, torch_device)
+    options: dict[str, Any] = {
+        "n": 1,
+        "size": size if len(originals) == 1 else f"{target[1]}x{target[0]}",
+        "variety": variety,
+        "keep_layout": keep_layout,
+        "protect": None if mask is None else mask.name,
+        "tileable": tileable,
+        "allow_huge": allow_huge,
+    }
+    maker = _Maker(originals, mask, target, tileable, torch_device)
     results: list[Image.Image] = []
     for number in range(seed, seed + n):
-        rgb = _synthesize(pyramid, variety, number)
-        options = {
-            "n": 1,
-            "size": size,
-            "variety": variety,
-            "seed": number,
-            "allow_huge": allow_huge,
-        }
-        recipe = io.make_recipe("variations", [original.name], options, [original])
-        results.append(io.to_picture(rgb, like=original, recipe=recipe))
         try:
-            report(stage, len(results), n, preview=results[-1].copy, size=target)
+            tick = partial(report, stage, len(results), n)
+            rgb, used, copied = maker.make(variety, keep_layout, number, tick)
+            read = [originals.read(index) for index in used]
+            names, masks = [one.name for one in read], [] if mask is None else [mask]
+            recipe = io.make_recipe("variations", names, options | {"seed": number}, read + masks)
+            results.append(io.to_picture(rgb, like=first, recipe=recipe | {"copied": copied}))
+            note = f"largest piece copied without a seam: {copied['largest_piece']:.1%}"
+            if "protected" in copied:
+                note += f"; protected: {copied['protected']:.1%}"
+            report(stage, len(results), n, note=note, preview=results[-1].copy, size=target)
         except Stop:
+            if not results:
+                raise
             break
     return results
 
 
-def _read(picture: io.Source, allow_huge: bool) -> io.Picture:
-    original = io.read(picture, allow_huge=allow_huge)
-    height, width = images.size_of(original.rgb)
-    if min(height, width) < _MIN_SOURCE_SIDE:
-        raise InputError(
-            f"{printable(original.name)}: is {width} × {height} pixels; "
-            f"use a picture of at least {_MIN_SOURCE_SIDE} × {_MIN_SOURCE_SIDE}"
-        )
-    return original
+def expand(pictures: Sequence[Source]) -> list[Source]:
+    """Replace each folder by the pictures in it, in the order of their names."""
+    found: list[Source] = []
+    for one in pictures:
+        if isinstance(one, Image.Image) or not Path(one).is_dir():
+            found.append(one)
+            continue
+        inside = sorted(p for p in Path(one).iterdir() if p.suffix.lower() in PICTURES)
+        if not inside:
+            raise InputError(
+                f"{printable(one)}: is a folder without pictures; name a picture, or a folder that "
+                "holds some"
+            )
+        found += inside
+    return found
 
 
 def parse_size(size: str) -> tuple[int, int]:
@@ -168,99 +192,128 @@ def _default_size(height: int, width: int) -> tuple[int, int]:
     return round(height * scale), round(width * scale)
 
 
-def _build_pyramid(rgb: Tensor, target: tuple[int, int], device: torch.device) -> list[_Level]:
-    """The source at all scales, the coarsest first."""
-    height, width = images.size_of(rgb)
-    area = target[0] * target[1] / (height * width)
-    # The source gets the area of the result, or its height. We use the geometric mean of both
-    # scales: the vertical order makes a scene, but sideways things can be repeated.
-    scale = min(area**0.25 * (target[0] / height) ** 0.5, (2 * area) ** 0.5)
-    scale = max(scale, _COARSEST / min(height, width))
-    source = round(height * scale), round(width * scale)
-    coarsest = min(1.0, _COARSEST / min(*source, *target))
-    count = math.ceil(-math.log(coarsest) / math.log(_SCALE_STEP))
-    levels = []
-    for index in range(count + 1):
-        factor = coarsest ** (1 - index / count) if count else 1.0
-        source_size, result_size = (
-            (
-                max(PATCH_SIZE + 1, round(one[0] * factor)),
-                max(PATCH_SIZE + 1, round(one[1] * factor)),
+class _Originals:
+    """The pictures to vary. All are read once for the checks, and the last two are kept."""
+
+    def __init__(self, sources: Sequence[Source], allow_huge: bool) -> None:
+        self._sources, self._allow_huge = sources, allow_huge
+        self.read = lru_cache(maxsize=2)(self._read)
+        self.notes: list[str] = []
+        for index in reversed(range(len(sources))):
+            self.notes[:0] = self.read(index).notes
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def _read(self, index: int) -> io.Picture:
+        original = io.read(self._sources[index], allow_huge=self._allow_huge)
+        height, width = images.size_of(original.rgb)
+        if min(height, width) < _MIN_SOURCE_SIDE:
+            raise InputError(
+                f"{printable(original.name)}: is {width} × {height} pixels; "
+                f"use a picture of at least {_MIN_SOURCE_SIDE} × {_MIN_SOURCE_SIDE}"
             )
-            for one in (source, target)
-        )
-        levels.append(_make_level(images.resize(rgb, source_size).to(device), result_size))
-    return levels
+        return original
 
 
-def _make_level(source: Tensor, size: tuple[int, int]) -> _Level:
-    """Prepare what all results share at one scale."""
-    height, width = images.size_of(source)
-    queries = (size[0] - PATCH_SIZE + 1) * (size[1] - PATCH_SIZE + 1)
-    keys = (height - PATCH_SIZE + 1) * (width - PATCH_SIZE + 1)
-    exact = queries * keys <= _MAX_EXACT
-    if max(size[0] * size[1], height * width) > _MAX_SEARCHED:
-        return _Level(source, size, exact, None, None)
-    filters = search.pca_filters(source, _COMPONENTS[0] if exact else _COMPONENTS[1])
-    return _Level(source, size, exact, filters, search.describe(source, filters))
+class _Maker:
+    """Makes the new pictures of one call."""
+
+    def __init__(
+        self,
+        originals: _Originals,
+        mask: io.Picture | None,
+        target: tuple[int, int],
+        tileable: bool,
+        device: torch.device,
+    ) -> None:
+        self._originals, self._mask, self._target = originals, mask, target
+        self._tileable, self._device = tileable, device
+        self._pyramid = lru_cache(maxsize=1)(self._build)
+
+    def make(
+        self, variety: float, keep_layout: float, seed: int, tick: Callable[[], None]
+    ) -> tuple[Tensor, list[int], dict[str, float]]:
+        """Make one picture.
+
+        Returns
+        -------
+        tuple
+            The picture [1, 3, H, W], the indices of the originals that it was made from, and which
+            shares of it are copies: the largest piece, and what was protected.
+        """
+        random = torch.Generator().manual_seed(seed % 2**63)
+        used = (0,) if keep_layout else self._draw(seed)
+        pyramid = self._pyramid(used)
+        made = arrange(pyramid, variety * (1 - keep_layout), random)
+        if not keep_layout:
+            return made.rgb, list(used), _copied(made.field, made.protected)
+        others, works = self._works(made.rgb, pyramid)
+        painted = repaint(made.rgb, works, made.unique[None, None].float(), tick)
+        rgb = painted.picture
+        if made.protected.any():
+            share = images.gaussian_blur(made.protected[None, None].float(), _SOFT_BORDER)
+            rgb = torch.lerp(rgb, made.rgb, share)
+        return rgb, [0, *others], _copied(painted.field, made.protected)
+
+    def _draw(self, seed: int) -> tuple[int, ...]:
+        """Draw the one or two originals of a picture. Of two, both are used, in their order."""
+        count = len(self._originals)
+        if count <= 2:
+            return tuple(range(count))
+        order = torch.randperm(count, generator=seeding.generator(seed, count))
+        return tuple(order[:2].tolist())
+
+    def _build(self, used: tuple[int, ...]) -> Pyramid:
+        sources, pieces = [], []
+        for index in used:
+            picture = self._originals.read(index)
+            rgb = io.on_white(picture).to(self._device)
+            mask = None if picture.alpha is None else picture.alpha.to(self._device)
+            sources.append(SourcePicture(rgb, mask))
+            if index == used[0]:
+                pieces = self._pieces(rgb, index)
+        return build_pyramid(sources, self._target, tiles=self._tileable, pieces=pieces)
+
+    def _pieces(self, rgb: Tensor, index: int) -> list[Piece]:
+        """Return the parts of an original that are kept whole; first what the user protects."""
+        if self._tileable:  # a pattern repeats what it has
+            return self._protected(index)
+        protected = self._protected(index)
+        unique = [Piece(mask.to(rgb)) for mask in unique_parts(rgb.cpu())]
+        return protected + unique
+
+    def _protected(self, index: int) -> list[Piece]:
+        if self._mask is None or index != 0:
+            return []
+        return [Piece(io.to_mask(self._mask).to(self._device), protected=True)]
+
+    def _works(
+        self, composition: Tensor, pyramid: Pyramid
+    ) -> tuple[list[int], list[SourcePicture]]:
+        """Return the pictures that give the strokes, and which of the originals they are."""
+        if len(self._originals) == 1:
+            combined = pyramid.levels[-1].sources
+            height, width = combined.sizes[0]
+            alpha = self._originals.read(0).alpha
+            mirrored = combined.rgb[..., :height, :width].flip(-1)
+            return [], [SourcePicture(mirrored, None if alpha is None else alpha.flip(-1))]
+        others = list(range(1, len(self._originals)))
+        size = images.size_of(composition)
+        if len(others) > MOST_WORKS:
+            small = [
+                images.resize(io.on_white(one), images.fit(*images.size_of(one.rgb), THUMBNAIL))
+                for one in map(self._originals.read, others)
+            ]
+            others = sorted(others[i] for i in rank_works(composition, small)[:MOST_WORKS])
+        return others, [prepare(self._originals.read(i), composition, size) for i in others]
 
 
-def _synthesize(pyramid: list[_Level], variety: float, seed: int) -> Tensor:
-    """Make one new picture [1, 3, H, W]."""
-    random = torch.Generator().manual_seed(seed % 2**63)
-    coarsest, previous = pyramid[0], pyramid[0]
-    field = _first_field(coarsest.size, images.size_of(coarsest.source), variety, random)
-    field = field.to(coarsest.source.device)
-    for level in pyramid:
-        if level is not coarsest:
-            source_sizes = images.size_of(previous.source), images.size_of(level.source)
-            field = fields.upsample(field, (previous.size, level.size), source_sizes)
-        previous = level
-        rounds = _ROUNDS[0] if level is coarsest else _ROUNDS[1] if level.exact else _ROUNDS[2]
-        for _ in range(rounds if level.filters is not None else 0):
-            field = _vote_and_search(level, field)
-    return vote(previous.source, field, _SHARP)
-
-
-def _vote_and_search(level: _Level, field: Tensor) -> Tensor:
-    """Make the picture of a field, and find the source patch nearest to each of its patches."""
-    assert level.filters is not None and level.keys is not None
-    queries = search.describe(vote(level.source, field, _SOFT), level.filters)
-    if not level.exact:
-        return search.propagate(field, queries, level.keys)
-    variance = float(level.keys.flatten(0, 1).var(0).sum())
-    weight = _HEIGHT_WEIGHT * variance**0.5
-    flat_queries, flat_keys = _append_height(queries, weight), _append_height(level.keys, weight)
-    # a result that is smaller than the source cannot use all of it
-    alpha = _ALPHA * variance * max(1.0, len(flat_keys) / len(flat_queries))
-    found = search.nearest(flat_queries, flat_keys, alpha + 1e-6)
-    width = level.keys.shape[1]
-    return torch.stack((found // width, found % width)).view_as(field)
-
-
-def _append_height(described: Tensor, weight: float) -> Tensor:
-    """Append to descriptions [h, w, D] their height in the picture: [h · w, D + 1]."""
-    h, w, _ = described.shape
-    heights = torch.linspace(0, weight, h, device=described.device)[:, None, None]
-    return torch.cat((described, heights.expand(h, w, 1)), 2).flatten(0, 1)
-
-
-def _first_field(
-    size: tuple[int, int], source: tuple[int, int], variety: float, random: torch.Generator
-) -> Tensor:
-    """The field to start from: the source, stretched to the height, repeated across, and moved.
-
-    The movement is a smooth random drift. It is drawn on the CPU: the same on every device.
-    """
-    grid, inside = ([side - PATCH_SIZE + 1 for side in one] for one in (size, source))
-    cells = [max(3, round(3 * side / min(size))) + 1 for side in size]
-    noise = torch.randn(1, 2, *cells, generator=random)
-    drift = F.interpolate(noise, grid, mode="bicubic", align_corners=True)[0]
-    drift = drift / drift.square().mean((1, 2), keepdim=True).sqrt()  # the same RMS for every seed
-    spare = max(0, inside[1] - grid[1])  # a narrower result begins anywhere in the source
-    reach = variety * min(*source, *size)
-    rows = torch.linspace(0, inside[0] - 1, grid[0])[:, None] + drift[0] * _DRIFT[0] * reach
-    columns = torch.arange(grid[1]) + spare * torch.rand((), generator=random)
-    columns = columns + drift[1] * _DRIFT[1] * reach
-    rows = rows.round().long().clamp(0, inside[0] - 1)
-    return torch.stack((rows, columns.round().long() % inside[1]))
+def _copied(field: Tensor, protected: Tensor) -> dict[str, float]:
+    """Return the shares of a picture that are the largest piece of an original, and protected."""
+    rows, columns = (side - patches for side, patches in zip(protected.shape, field.shape[1:]))
+    inside = protected[rows // 2 :, columns // 2 :][: field.shape[1], : field.shape[2]]
+    copied = {"largest_piece": round(longest_piece(field, inside), 4)}
+    if protected.any():
+        copied["protected"] = round(float(protected.float().mean()), 4)
+    return copied

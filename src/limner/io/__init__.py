@@ -1,6 +1,6 @@
 """Pictures in and out: files and PIL images become tensors, tensors become files."""
 
-from limner.io.picture import Picture, Source, on_white, to_mask, to_picture
+from limner.io.picture import Picture, Source, check_aspect, on_white, to_mask, to_picture
 from limner.io.reading import read
 from limner.io.recipe import make_recipe, recipe_of
 from limner.io.writing import check_output, check_place, ending_of, write, write_view
@@ -8,6 +8,7 @@ from limner.io.writing import check_output, check_place, ending_of, write, write
 __all__ = [
     "Picture",
     "Source",
+    "check_aspect",
     "check_output",
     "check_place",
     "ending_of",

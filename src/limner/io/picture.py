@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from limner.errors import OptionError, printable
 from limner.io.formats import srgb_profile
 from limner.nn import images
 
@@ -59,6 +60,32 @@ def to_mask(picture: Picture) -> Tensor:
     """Return a mask [1, 1, H, W] in 0..1: the luma of the picture, 0 where it is transparent."""
     luma = images.luma(picture.rgb)
     return luma if picture.alpha is None else luma * picture.alpha
+
+
+def check_aspect(other: Picture, picture: Picture, *, option: str = "", what: str) -> None:
+    """Refuse a picture, such as a mask, that has another aspect ratio than the one it is for.
+
+    Parameters
+    ----------
+    other, picture : Picture
+        The mask, and the picture that it is for.
+    option : str
+        The option that takes the mask: ``--mask``.
+    what : str
+        What the message calls the other picture.
+
+    Raises
+    ------
+    OptionError
+        The aspect ratios differ by more than 2%.
+    """
+    size, wanted = images.size_of(other.rgb), images.size_of(picture.rgb)
+    if not images.is_same_shape(size, wanted):
+        (height, width), (wanted_height, wanted_width) = size, wanted
+        raise OptionError(
+            f"{f'{option} ' if option else ''}{printable(other.name)}: is {width}×{height}, but "
+            f"the {what} is {wanted_width}×{wanted_height}; crop it to the {what}'s aspect ratio"
+        )
 
 
 def on_white(picture: Picture) -> Tensor:

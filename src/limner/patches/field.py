@@ -18,6 +18,7 @@ def upsample(
     field: Tensor,
     picture_sizes: tuple[tuple[int, int], tuple[int, int]],
     source_sizes: tuple[Sequence[Side], Sequence[Side]],
+    tiles: bool = False,
 ) -> Tensor:
     """Carry a field to the next finer pyramid level.
 
@@ -32,15 +33,17 @@ def upsample(
         Height and width of the picture that is made, on the coarse and on the fine level.
     source_sizes : pair of sizes
         The same of the source; tensors [H, W] where the patches come from several sources.
+    tiles : bool
+        The picture continues on the other side: it has a patch for every pixel.
 
     Returns
     -------
     Tensor
         [2, H, W].
     """
-    patch_size = picture_sizes[0][0] - field.shape[1] + 1
+    patch_size = PATCH_SIZE if tiles else picture_sizes[0][0] - field.shape[1] + 1
     (rows, row_offsets), (columns, column_offsets) = parents(
-        picture_sizes, patch_size, field.device
+        picture_sizes, patch_size, field.device, tiles
     )
     repeated, half = field[:, rows][:, :, columns], patch_size / 2
     upsampled = []
@@ -52,7 +55,10 @@ def upsample(
 
 
 def parents(
-    picture_sizes: tuple[tuple[int, int], tuple[int, int]], patch_size: int, device: torch.device
+    picture_sizes: tuple[tuple[int, int], tuple[int, int]],
+    patch_size: int,
+    device: torch.device,
+    tiles: bool = False,
 ) -> list[tuple[Tensor, Tensor]]:
     """For rows and columns of a fine field: the coarse patch at its center, and the offset from it.
 
@@ -60,7 +66,10 @@ def parents(
     """
     half, found = patch_size / 2, []
     for coarse, fine in zip(*picture_sizes, strict=True):
-        centers = torch.arange(fine - patch_size + 1, device=device) + half
-        places = (centers * (coarse / fine) - half).round().clamp(0, coarse - patch_size).long()
-        found.append((places, centers - (places + half) * (fine / coarse)))
+        patches = fine if tiles else fine - patch_size + 1
+        centers = torch.arange(patches, device=device) + half
+        places = (centers * (coarse / fine) - half).round().long()
+        if not tiles:
+            places = places.clamp(0, coarse - patch_size)
+        found.append((places % coarse, centers - (places + half) * (fine / coarse)))
     return found

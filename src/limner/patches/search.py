@@ -15,6 +15,7 @@ from limner.patches.field import PATCH_SIZE
 _CHUNK = 1 << 23  # distances in memory at once: 32 MiB
 _PCA_SAMPLES = 20_000  # patches from which the principal components are computed
 _FEWEST_SAMPLES = 1000  # usable ones, unless there are fewer
+_SPREAD = 4096  # patches of the source that are tried where no candidate is usable
 _NEIGHBORS = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
@@ -93,7 +94,9 @@ def nearest(queries: Tensor, keys: Tensor, alpha: float = math.inf) -> Tensor:
     return torch.cat([distances(start).mul_(factor).argmin(1) for start in starts])
 
 
-def propagate(field: Tensor, queries: Tensor, keys: Tensor) -> Tensor:
+def propagate(
+    field: Tensor, queries: Tensor, keys: Tensor, usable: Tensor, fixed: Tensor | None = None
+) -> Tensor:
     """Let each patch choose the best of nine places: its own, and one from each neighbor.
 
     A neighbor's candidate is the place beside the neighbor's own, so that both would be cut from
@@ -106,6 +109,11 @@ def propagate(field: Tensor, queries: Tensor, keys: Tensor) -> Tensor:
         [2, h, w].
     queries, keys : Tensor
         Descriptions of the patches of the picture and of the source, [h, w, D] and [H, W, D].
+    usable : Tensor
+        Bool [H, W]: the places that can be chosen. Where none of the nine is among them, the best
+        of a few all over the source is.
+    fixed : Tensor or None
+        Bool [h, w]: patches that keep their place. None: no patch.
 
     Returns
     -------
@@ -115,15 +123,25 @@ def propagate(field: Tensor, queries: Tensor, keys: Tensor) -> Tensor:
     height, width, depth = keys.shape
     own = (field[0] * width + field[1]).flatten()
     candidates = [_candidates(field, step, (height, width)).flatten() for step in _NEIGHBORS]
-    places = torch.stack([other != own for other in candidates]).any(0).nonzero()[:, 0]
+    allowed = usable.flatten()
+    differ = torch.stack([other != own for other in candidates]).any(0) | ~allowed[own]
+    if fixed is not None:
+        differ &= ~fixed.flatten()
+    places = differ.nonzero()[:, 0]
     targets, flat = queries.view(-1, depth)[places], keys.view(-1, depth)
     best = own[places]
-    least = (flat[best] - targets).square_().sum(1)
+    least = (flat[best] - targets).square_().sum(1).masked_fill_(~allowed[best], torch.inf)
     for candidate in candidates:
         offered = candidate[places]
         squares = (flat[offered] - targets).square_().sum(1)
+        squares.masked_fill_(~allowed[offered], torch.inf)
         nearer = squares < least
         best, least = torch.where(nearer, offered, best), torch.where(nearer, squares, least)
+    lost = least.isinf().nonzero()[:, 0]
+    if len(lost):
+        few = allowed.nonzero()[:, 0]
+        few = few[:: max(1, len(few) // _SPREAD)]
+        best[lost] = few[nearest(targets[lost], flat[few])]
     own[places] = best
     return torch.stack((own // width, own % width)).view_as(field)
 

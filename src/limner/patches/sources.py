@@ -127,9 +127,10 @@ def upsample(
     picture_sizes: tuple[tuple[int, int], tuple[int, int]],
     coarse: Sources,
     fine: Sources,
+    tiles: bool = False,
 ) -> Tensor:
     """Carry a field to the next finer level, with each patch in the same source picture."""
-    (rows, _), (columns, _) = fields.parents(picture_sizes, coarse.patch_size, field.device)
+    (rows, _), (columns, _) = fields.parents(picture_sizes, coarse.patch_size, field.device, tiles)
     owner = coarse.owner[field[0], field[1]]
     fine_owner = owner[rows][:, columns]
     tops, fine_tops, sizes, fine_sizes = (
@@ -138,6 +139,6 @@ def upsample(
     )
     local = torch.stack((field[0] - tops[owner], field[1]))
     source_sizes = sizes[fine_owner].unbind(-1), fine_sizes[fine_owner].unbind(-1)
-    places = fields.upsample(local, picture_sizes, source_sizes)
+    places = fields.upsample(local, picture_sizes, source_sizes, tiles)
     places[0] += fine_tops[fine_owner]
     return places

@@ -210,20 +210,10 @@ def read_inputs(
     detail_read = str(detail) if is_word else read(detail)
     for other in (*masks_read, init_read, detail_read):
         if isinstance(other, Picture):
-            _check_aspect(other, photo_read)
+            io.check_aspect(other, photo_read, what="photo")
     weights = [weight for _, weight in paintings]
     styles = map(Style, paintings_read, weights, masks_read or [None] * len(paintings))
     return InputPictures(photo_read, tuple(styles), init_read, detail_read)
-
-
-def _check_aspect(other: Picture, photo: Picture) -> None:
-    size, photo_size = images.size_of(other.rgb), images.size_of(photo.rgb)
-    if not images.is_same_shape(size, photo_size):
-        (height, width), (photo_height, photo_width) = size, photo_size
-        raise OptionError(
-            f"{printable(other.name)}: is {width}×{height}, but the photo is "
-            f"{photo_width}×{photo_height}; crop it to the photo's aspect ratio"
-        )
 
 
 def prepare(pictures: InputPictures, plan: Plan, device: torch.device) -> Inputs:
