@@ -23,6 +23,7 @@ module: Any = import_module("limner.generation.generate")  # the name is also th
 
 SIDE_FILES: list[tuple[str, dict[str, Any]]] = [
     *((mode, {"n": n} if n else {}) for mode in ("like", "paint") for n in (None, 1, 3)),
+    ("like", {"keep_layout": 1, "n": 1}),
     ("project", {}),
     ("project", {"n": 1}),
     ("paint", {"interpolate": 2}),
@@ -95,6 +96,9 @@ EFFECTIVE: dict[str, tuple[Any, set[str]]] = {
     "allow_changed": (True, {"paint"}),
     "max_copy": (0.5, {"paint"}),
     "variety": (0.5, {"like"}),  # the default: given all the same
+    "keep_layout": (0.5, {"like"}),
+    "protect": ("folder/a.png", {"like"}),
+    "tileable": (True, {"like"}),
     "truncation": (0.8, {"paint"}),
     "interpolate": (2, {"paint"}),
     "mix": (True, {"paint"}),

@@ -14,9 +14,12 @@ import limner
 from blobs import blobs
 from limner import io
 from limner.errors import InputError, OptionError
-from limner.generation.variations import _build_pyramid, _vote_and_search, variations
+from limner.generation.arrange import vote_and_search
+from limner.generation.pyramid import build_pyramid
+from limner.generation.variations import variations
 from limner.nn import images
 from limner.patches import search
+from limner.patches.sources import SourcePicture
 from limner.progress import Progress, Stop
 from stopping import until
 
@@ -120,10 +123,10 @@ def test_the_horizon_stays_whatever_the_shape(size: str) -> None:
 
 def test_equal_patches_stay_at_their_height() -> None:
     half = rgb_of(blobs(0, 36, 6))
-    level = _build_pyramid(torch.cat((half, half), 2), (72, 36), torch.device("cpu"))[-1]
+    level = build_pyramid([SourcePicture(torch.cat((half, half), 2))], (72, 36)).levels[-1]
     assert level.exact
     places = torch.meshgrid(torch.arange(66), torch.arange(30), indexing="ij")
-    assert torch.equal(_vote_and_search(level, torch.stack(places)), torch.stack(places))
+    assert torch.equal(vote_and_search(level, torch.stack(places)), torch.stack(places))
 
 
 def test_own_size_unless_it_is_large() -> None:
@@ -145,11 +148,22 @@ def test_the_recipe_makes_one_picture_again(tmp_path: Path) -> None:
     path = tmp_path / "scene.png"
     scene().save(path)
     _, second = variations(path, n=2, size="64x65", variety=0.3, seed=7)
-    assert json.loads(second.info["limner"]) == {
+    recipe = json.loads(second.info["limner"])
+    assert 0 < recipe.pop("copied")["largest_piece"] < 1
+    assert recipe == {
         "verb": "variations",
         "version": limner.__version__,
         "inputs": [str(path)],
-        "options": {"n": 1, "size": "64x65", "variety": 0.3, "seed": 8, "allow_huge": False},
+        "options": {
+            "n": 1,
+            "size": "64x65",
+            "variety": 0.3,
+            "keep_layout": 0.0,
+            "protect": None,
+            "tileable": False,
+            "seed": 8,
+            "allow_huge": False,
+        },
         "files": {str(path): io.read(path).sha256},
     }
 

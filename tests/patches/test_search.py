@@ -62,8 +62,28 @@ def test_patches_are_found_on_devices_without_float64(
         wanted = search.nearest(queries[0], keys[0], alpha)
         found = search.nearest(without_float64(queries[0]), without_float64(keys[0]), alpha)
         assert torch.equal(found.cpu(), wanted)
-    better = search.propagate(*map(without_float64, (field, queries, keys)))
-    assert torch.equal(better.cpu(), search.propagate(field, queries, keys))
+    given = field, queries, keys, everywhere(keys)
+    better = search.propagate(*map(without_float64, given))
+    assert torch.equal(better.cpu(), search.propagate(*given))
+
+
+def everywhere(keys: Tensor) -> Tensor:
+    """All places are usable."""
+    return torch.ones(keys.shape[:2], dtype=torch.bool)
+
+
+def test_propagation_leaves_fixed_places_and_avoids_unusable_ones(
+    drawn: Drawn, identity: Callable[[int, int], Tensor]
+) -> None:
+    source = drawn(1, 3, 40, 40)
+    keys = search.describe(source, search.pca_filters(source, 32))
+    field, usable = identity(40, 40), everywhere(keys)
+    usable[10:20, 10:20] = False
+    fixed = torch.zeros(field.shape[1:], dtype=torch.bool)
+    fixed[10:20, 10:15] = True
+    found = search.propagate(field, keys, keys, usable, fixed)
+    assert torch.equal(found[:, fixed], field[:, fixed])
+    assert usable[found[0], found[1]][~fixed].all()
 
 
 def test_one_wrong_place_is_corrected_by_its_neighbors(
@@ -73,13 +93,13 @@ def test_one_wrong_place_is_corrected_by_its_neighbors(
     keys = search.describe(source, search.pca_filters(source, 32))
     field = identity(40, 40)
     field[:, 12, 20] = torch.tensor([3, 30])
-    assert torch.equal(search.propagate(field, keys, keys), identity(40, 40))
+    assert torch.equal(search.propagate(field, keys, keys, everywhere(keys)), identity(40, 40))
 
 
 def test_propagation_takes_the_best_of_nine(drawn: Drawn) -> None:
     keys, queries = drawn(12, 14, 6), drawn(9, 8, 6, seed=1)
     field = torch.randint(0, 12, (2, 9, 8), generator=torch.Generator().manual_seed(2))
-    found = search.propagate(field, queries, keys)
+    found = search.propagate(field, queries, keys, everywhere(keys))
     for y, x in ((4, 4), (2, 6), (7, 1)):
         offered = []
         for dy in (-1, 0, 1):

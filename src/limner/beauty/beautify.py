@@ -24,7 +24,7 @@ from limner.beauty.improver import Improver, TableImprover
 from limner.beauty.objective import Predictors, relative
 from limner.beauty.predictability import MAX_SIZE, SHIPPED, SIZE, resize_to_measure
 from limner.checks import check_choice, check_range
-from limner.errors import OptionError, WeightsError, printable
+from limner.errors import OptionError, WeightsError
 from limner.io import Source
 from limner.nn import devices, images, weights
 from limner.progress import OnStep, Reporter, Stop, silent

@@ -1,6 +1,6 @@
-"""`generate`: variations of one picture, or new pictures from a generator that was trained."""
+"""`generate`: variations of pictures, or new pictures from a generator that was trained."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,12 @@ from limner import io
 from limner.checks import check_range, flag
 from limner.errors import InputError, OptionError, printable
 from limner.generation import sheets, works
-from limner.generation import variations as vary
 from limner.generation.animation import Animation
 from limner.generation.contact_sheet import contact_sheet
 from limner.generation.enlarge import Enlarged, Enlarger
 from limner.generation.gan import latent_space, painter
 from limner.generation.gan.dataset import crop, resize_to_cover
+from limner.generation.variations import parse_size, variations
 from limner.io import Source
 from limner.nn import devices, images, weights
 from limner.progress import OnStep, Reporter, Stop, silent
@@ -31,7 +31,10 @@ MAX_FRAMES = 240  # from one picture to the next
 _SHEET_SIDE = 512  # pixels of the longer side of a painter's large pictures on the contact sheet
 # The options that have an effect in each mode, beside the seed and the device.
 _EFFECTIVE = {
-    "--like": {"n", "size", "variety", "allow_huge"},
+    "--like": {
+        *("n", "size", "variety", "allow_huge"),
+        *("keep_layout", "protect", "tileable"),
+    },
     "--project": {"allow_huge"},
     "a painter": {
         *("n", "size", "truncation", "interpolate", "mix", "nearest"),
@@ -47,10 +50,13 @@ a painter from your own pictures, in hours: limner train painter pictures/ -o ru
 def generate(
     model: Path | None = None,
     *,
-    like: Source | None = None,
+    like: Sequence[Source] | Path | Image.Image = (),
     n: int | None = None,
     size: str | None = None,
     variety: float | None = None,
+    keep_layout: float | None = None,
+    protect: Source | None = None,
+    tileable: bool = False,
     truncation: float | None = None,
     interpolate: int | None = None,
     mix: bool = False,
@@ -71,8 +77,9 @@ def generate(
     model : Path
         A painter: a run folder of ``limner train painter``, or its weights file. Leave it out with
         ``--like``.
-    like : str, path or PIL image
-        Make variations of this picture. This needs no training.
+    like : str, path or PIL image, or a sequence of them
+        Make variations of this picture. This needs no training. Given several times, or a folder:
+        each new picture mixes two of them.
     n : int
         Number of pictures: from 1 to 100 with ``--like``, or from 1 to 1000 from a painter.
         Default: 8 with ``--like``, 25 from a painter.
@@ -84,6 +91,17 @@ def generate(
     variety : float
         How far things move in variations, from 0 (they stay in place) to 1 (hardly anything stays).
         Default: 0.5.
+    keep_layout : float
+        With ``--like``: from 0 (things move, as far as ``--variety`` says) to 1 (everything stays
+        in place). Above 0 the picture is painted anew: with strokes of its mirror image or, of
+        several pictures, after the first with strokes of the others. Default: 0.
+    protect : str, path or PIL image
+        With ``--like``: a black-and-white picture with the aspect ratio of the first picture. What
+        is white in it is kept whole, and appears once. Faces and single objects are found without
+        it, if they stand out.
+    tileable : bool
+        With ``--like``: pictures to repeat side by side without a visible border, for fabric and
+        wallpaper.
     truncation : float
         Variety of a painter's pictures, from 0 (all the same) to 1 (most varied, but more of them
         fail). Default: 0.8.
@@ -137,6 +155,9 @@ def generate(
         "n": n,
         "size": size,
         "variety": variety,
+        "keep_layout": keep_layout,
+        "protect": protect,
+        "tileable": tileable,
         "truncation": truncation,
         "interpolate": interpolate,
         "mix": mix,
@@ -146,15 +167,17 @@ def generate(
         "max_copy": max_copy,
         "allow_huge": allow_huge,
     }
-    _check_mode(model, like, project, options)
+    pictures_like = [like] if isinstance(like, str | Path | Image.Image) else list(like)
+    _check_mode(model, bool(pictures_like), project, options)
     _check_large(options)
-    if like is not None:
-        return _vary(like, n, size, variety, seed, device, allow_huge, on_step)
+    if pictures_like:
+        given = {name: options[name] for name in _EFFECTIVE["--like"] if options[name] is not None}
+        return _vary(pictures_like, given | {"seed": seed, "device": device, "on_step": on_step})
     count = COUNT if n is None else n
     truncation = TRUNCATION if truncation is None else truncation
     _check_ranges(count, truncation, interpolate, mix)
     check_range("max_copy", max_copy, 0, 1)
-    pixels = None if size is None else vary.parse_size(size)
+    pixels = None if size is None else parse_size(size)
     assert model is not None
     if Path(model).suffix.lower() in PICTURES and Path(model).is_file():
         name = printable(model)
@@ -207,16 +230,16 @@ def side_files(options: Mapping[str, Any]) -> dict[str, str | Path]:
 
 
 def _check_mode(
-    model: Path | None, like: Source | None, project: Source | None, options: Mapping[str, object]
+    model: Path | None, like: bool, project: Source | None, options: Mapping[str, object]
 ) -> None:
     """Refuse a call without a mode or with two, and options without an effect in its mode."""
-    if like is not None and model is not None:
+    if like and model is not None:
         raise OptionError("--like: cannot be used with a painter; give only one of them")
-    if like is not None and project is not None:
+    if like and project is not None:
         raise OptionError("--like and --project: cannot be used together; give only one")
-    if like is None and model is None:
+    if not like and model is None:
         raise OptionError(_NO_MODEL)
-    mode = "--like" if like is not None else "--project" if project is not None else "a painter"
+    mode = "--like" if like else "--project" if project is not None else "a painter"
     for name, value in options.items():
         if value is None or value is False or name in _EFFECTIVE[mode]:
             continue
@@ -245,33 +268,15 @@ def _check_ranges(count: int, truncation: float, interpolate: int | None, mix: b
             raise OptionError(f"{flag(name)}: needs at least two pictures; use -n 2 or more")
 
 
-def _vary(
-    like: Source,
-    n: int | None,
-    size: str | None,
-    variety: float | None,
-    seed: int,
-    device: str,
-    allow_huge: bool,
-    on_step: OnStep,
-) -> list[Image.Image]:
-    """Make variations of a picture, and a contact sheet of them."""
-    pictures = vary.variations(
-        like,
-        n=vary.COUNT if n is None else n,
-        size=size,
-        variety=vary.VARIETY if variety is None else variety,
-        seed=seed,
-        device=device,
-        allow_huge=allow_huge,
-        on_step=on_step,
-    )
+def _vary(pictures: Sequence[Source], options: Mapping[str, Any]) -> list[Image.Image]:
+    """Make variations of pictures, and a contact sheet of them."""
+    made = variations(*pictures, **options)
     beside = {}
-    if len(pictures) > 1:
-        rgb = torch.cat([io.read(picture).rgb for picture in pictures])
+    if len(made) > 1:
+        rgb = torch.cat([io.read(picture).rgb for picture in made])
         beside["sheet"] = io.to_picture(contact_sheet(rgb))
-    pictures[0].info["beside"] = beside
-    return pictures
+    made[0].info["beside"] = beside
+    return made
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ _FLAT = 0.5  # of the variance of patches, added to that in a patch: flat ones a
 _CORE, _AROUND, _ABOVE_MEDIAN = 0.45, 0.3, 1.5
 _STRICTER = 1.15  # factor for both, while the parts are too large together
 _MOST, _LEAST = 0.5, 0.01  # shares of the picture: of all parts together, of one part
+_LONGEST = 6  # times the shorter side: in a longer strip no part stands out
 _MARGIN = 2  # pixels around a part that belong to it
 
 
@@ -43,7 +44,7 @@ def uniqueness(rgb: Tensor) -> Tensor:
     size = round(height * scale), round(width * scale)
     patches = F.unfold(images.resize(rgb, size), _PATCH_SIZE)
     grid = size[0] - _PATCH_SIZE + 1, size[1] - _PATCH_SIZE + 1
-    by_channel = patches[0].T.unflatten(1, (3, -1))
+    by_channel = patches[0].T.reshape(-1, 3, _PATCH_SIZE**2)
     mean = by_channel.mean(2, keepdim=True)
     varying = by_channel - mean
     energy = varying.square().sum((1, 2)) + _FLAT * patches[0].var(1).sum()
@@ -80,6 +81,8 @@ def unique_parts(rgb: Tensor) -> list[Tensor]:
         Masks of 0 and 1, [1, 1, h, w], with 32 pixels on the shorter side. None of them touches
         another, and all together are at most half of the picture.
     """
+    if max(images.size_of(rgb)) > _LONGEST * min(images.size_of(rgb)):
+        return []
     found = uniqueness(rgb).numpy()
     core = max(_CORE, _ABOVE_MEDIAN * float(np.median(found)))
     around = core * _AROUND / _CORE
@@ -113,13 +116,13 @@ class Piece:
     protected: bool = False
 
     def patches(self, size: tuple[int, int], patch_size: int) -> Tensor:
-        """Return the patches that show more of the piece than a quarter: bool [H − P + 1, W − P + 1].
+        """Return the patches of which it has a quarter or more: bool [H − P + 1, W − P + 1].
 
         On a coarse level a patch reaches far: those that touch the piece would be too many.
         `size` is the height and width of the picture.
         """
         inside = (images.resize(self.mask, size) >= 0.5).float()
-        return F.avg_pool2d(inside, patch_size, 1)[0, 0] > 0.25
+        return F.avg_pool2d(inside, patch_size, 1)[0, 0] >= 0.25
 
     def at_borders(self, axis: int) -> tuple[bool, bool]:
         """Whether it touches the upper and the lower border, or for axis 1 the left and right."""

@@ -17,9 +17,10 @@ from torch import Tensor
 from limner import io
 from limner.checks import check_range
 from limner.errors import InputError, OptionError, printable
+from limner.generation.arrange import arrange
 from limner.generation.enlarge import THUMBNAIL, longest_piece, prepare, rank_works
 from limner.generation.pieces import Piece, unique_parts
-from limner.generation.pyramid import Pyramid, arrange, build_pyramid
+from limner.generation.pyramid import Pyramid, build_pyramid
 from limner.generation.repaint import MOST_WORKS, repaint
 from limner.io import Source
 from limner.nn import devices, images, seeding
@@ -261,8 +262,11 @@ class _Maker:
         count = len(self._originals)
         if count <= 2:
             return tuple(range(count))
-        order = torch.randperm(count, generator=seeding.generator(seed, count))
-        return tuple(order[:2].tolist())
+        order = torch.randperm(count, generator=seeding.generator(seed, count)).tolist()
+        if self._mask is not None:  # what is protected is in the first
+            order.remove(0)
+            order.insert(0, 0)
+        return tuple(order[:2])
 
     def _build(self, used: tuple[int, ...]) -> Pyramid:
         sources, pieces = [], []
@@ -311,8 +315,9 @@ class _Maker:
 
 def _copied(field: Tensor, protected: Tensor) -> dict[str, float]:
     """Return the shares of a picture that are the largest piece of an original, and protected."""
-    rows, columns = (side - patches for side, patches in zip(protected.shape, field.shape[1:]))
-    inside = protected[rows // 2 :, columns // 2 :][: field.shape[1], : field.shape[2]]
+    height, width = field.shape[1:]  # of the centers of patches
+    top, left = (protected.shape[0] - height) // 2, (protected.shape[1] - width) // 2
+    inside = protected[top : top + height, left : left + width]
     copied = {"largest_piece": round(longest_piece(field, inside), 4)}
     if protected.any():
         copied["protected"] = round(float(protected.float().mean()), 4)

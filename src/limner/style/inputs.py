@@ -12,7 +12,7 @@ from torch import Tensor
 
 from limner import io
 from limner.color.transfer import transfer_colors
-from limner.errors import OptionError, printable
+from limner.errors import OptionError
 from limner.io import Picture, Source
 from limner.nn import images
 from limner.nn.seeding import generator

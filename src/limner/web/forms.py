@@ -160,6 +160,11 @@ class Field:
         return words if self.option.default in words else ("", *words)
 
     @property
+    def several(self) -> bool:
+        """Whether it takes several pictures."""
+        return self.option.several or (self.option.picture and get_origin(self.option.kind) is list)
+
+    @property
     def longest(self) -> int:
         """The number of characters that a text may have."""
         return 4000 if self.option.colors or self.option.kind == list[str] else 200

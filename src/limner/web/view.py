@@ -86,13 +86,13 @@ class View:
             )
         with gr.Accordion("More options", open=False, elem_id=f"{self.tab.verb}-more"):
             for one in first:
-                for number in range(1, SEVERAL if one.option.several else 1):
+                for number in range(1, SEVERAL if one.several else 1):
                     self._slot(one, number)
             for one in more:
                 if one.kind in ("picture", "weights_file"):
                     if one.help:  # a slot has no space for it
                         gr.Markdown(one.help, elem_classes="limner-help")
-                    for number in range(SEVERAL if "list" in str(one.option.kind) else 1):
+                    for number in range(SEVERAL if one.several else 1):
                         self._slot(one, number)
                 else:
                     self._input(one)

@@ -1,0 +1,296 @@
+"""Arrange the patches of pictures anew, from a coarse to a fine scale."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+from torch import Tensor
+
+from limner.generation.pieces import Piece
+from limner.generation.pyramid import Level, Pyramid
+from limner.patches import search, sources
+from limner.patches.field import PATCH_SIZE
+from limner.patches.vote import vote
+
+_ROUNDS = (10, 3, 1)  # of search and vote: on the coarsest level, on exact levels, on finer ones
+_ALPHA = 0.3  # of the normalized scores, relative to the variance of the patches
+_DRIFT = (0.12, 0.5)  # RMS drift of patches, vertical and horizontal, relative to the shorter side
+_AROUND = 4.0  # pixels of the coarsest level: how far a piece moves along what is around it
+_SOFT, _SHARP = 2.0, 1.0  # sigma of the votes in pixels: on the way, and at the end
+_MARGIN = PATCH_SIZE - 1  # pixels: what a patch reaches beyond its first
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """A new picture.
+
+    Attributes
+    ----------
+    rgb : Tensor
+        [1, 3, H, W].
+    field : Tensor
+        Where each patch comes from, [2, h, w]; see `limner.patches.field`.
+    unique, protected : Tensor
+        Bool [H, W]: pixels of the pieces that were kept whole, by kind.
+    """
+
+    rgb: Tensor
+    field: Tensor
+    unique: Tensor
+    protected: Tensor
+
+
+def arrange(pyramid: Pyramid, variety: float, random: torch.Generator) -> Arrangement:
+    """Make one new picture.
+
+    Parameters
+    ----------
+    pyramid : Pyramid
+        The pictures. Of two, each gives about half of the new picture.
+    variety : float
+        How far things move, from 0 to 1.
+    random : torch.Generator
+        Of the CPU.
+    """
+    coarsest, finest = pyramid.levels[0], pyramid.levels[-1]
+    field = _first_field(coarsest, pyramid.tiles, variety, random)
+    placed = _place(pyramid, field)
+    field = _around_pieces(coarsest, field, placed, finest)
+    previous = coarsest
+    for level in pyramid.levels:
+        if level is not coarsest:
+            sizes = previous.size, level.size
+            field = sources.upsample(field, sizes, previous.sources, level.sources, pyramid.tiles)
+        field, fixed = _with_pieces(level, field, placed, finest, pyramid.tiles)
+        previous = level
+        rounds = _ROUNDS[0] if level is coarsest else _ROUNDS[1] if level.exact else _ROUNDS[2]
+        for _ in range(rounds if level.filters is not None else 0):
+            found = vote_and_search(
+                level, field, tiles=pyramid.tiles, fixed=fixed, mixes=level is not coarsest
+            )
+            field = torch.where(fixed, field, found)
+    kept = torch.zeros(2, *finest.size, dtype=torch.bool, device=field.device)
+    for piece, shift in placed:
+        inside = piece.patches(finest.sources.sizes[0], 1)
+        kept[int(piece.protected)][_moved(inside, shift, kept, pyramid.tiles)[1]] = True
+    return Arrangement(_vote(finest.sources.rgb, field, _SHARP, pyramid.tiles), field, *kept)
+
+
+def vote_and_search(
+    level: Level,
+    field: Tensor,
+    *,
+    tiles: bool = False,
+    fixed: Tensor | None = None,
+    mixes: bool = True,
+) -> Tensor:
+    """Make the picture of a field, and find the source patch nearest to each of its patches.
+
+    Those that are `fixed`, bool [h, w], may keep their place. Unless it `mixes`, each patch stays
+    in its picture: otherwise one of two pictures could win everywhere.
+    """
+    assert level.filters is not None and level.keys is not None
+    picture = _vote(level.sources.rgb, field, _SOFT, tiles)
+    if tiles:
+        picture = F.pad(picture, (0, _MARGIN, 0, _MARGIN), mode="circular")
+    queries = search.describe(picture, level.filters)
+    heights = torch.linspace(0, level.height_weight, len(queries), device=queries.device)
+    heights = heights[:, None, None].expand(-1, queries.shape[1], 1)
+    queries, usable = torch.cat((queries, heights), 2), level.sources.usable
+    if not level.exact and tiles:  # each patch has neighbors on all sides
+        around = F.pad(queries.permute(2, 0, 1)[None], (1, 1, 1, 1), mode="circular")[0]
+        wide = around.permute(1, 2, 0).contiguous()
+        field = search.propagate(_wrapped(field, (1, 1, 1, 1)), wide, level.keys, usable)
+        return field[:, 1:-1, 1:-1]
+    if not level.exact:
+        return search.propagate(field, queries, level.keys, usable, fixed)
+    keys, flat_queries = level.keys.flatten(0, 1), queries.flatten(0, 1)
+    owner = level.sources.owner
+    here = owner[field[0], field[1]].flatten()
+    found = torch.empty(len(flat_queries), dtype=torch.int64, device=queries.device)
+    if mixes:
+        here, owner = torch.zeros_like(here), torch.zeros_like(owner)
+    for picture in here.unique():
+        asking = here == picture
+        found[asking] = _nearest(flat_queries[asking], keys, usable & (owner == picture))
+    width = level.keys.shape[1]
+    return torch.stack((found // width, found % width)).view_as(field)
+
+
+def _nearest(queries: Tensor, keys: Tensor, allowed: Tensor) -> Tensor:
+    """Find the nearest of the allowed keys for each query: indices into all keys."""
+    places = allowed.flatten().nonzero()[:, 0]
+    keys = keys[places]
+    # a result that is smaller than the source cannot use all of it
+    alpha = _ALPHA * float(keys[:, :-1].var(0).sum()) * max(1.0, len(keys) / len(queries))
+    return places[search.nearest(queries, keys, alpha + 1e-6)]
+
+
+def _vote(source: Tensor, field: Tensor, sigma: float, tiles: bool) -> Tensor:
+    """Make the picture of a field; that of a tile has a patch for every pixel."""
+    if not tiles:
+        return vote(source, field, sigma)
+    before = _wrapped(field, (_MARGIN, 0, _MARGIN, 0))
+    return vote(source, before, sigma)[..., _MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+
+
+def _wrapped(field: Tensor, border: tuple[int, int, int, int]) -> Tensor:
+    """Repeat the field [2, h, w] of a tile beyond its borders: left, right, top, bottom."""
+    left, right, top, bottom = border
+    rows = torch.arange(-top, field.shape[1] + bottom, device=field.device) % field.shape[1]
+    columns = torch.arange(-left, field.shape[2] + right, device=field.device) % field.shape[2]
+    return field[:, rows][:, :, columns]
+
+
+def _first_field(level: Level, tiles: bool, variety: float, random: torch.Generator) -> Tensor:
+    """The field to start from: the source, stretched to the height, repeated across, and moved.
+
+    The movement is a smooth random drift. It is drawn on the CPU: the same on every device. Of two
+    pictures, smooth random regions are taken.
+    """
+    grid = [side if tiles else side - _MARGIN for side in level.size]
+    cells = [max(3, round(3 * side / min(level.size))) + 1 for side in level.size]
+    drift = _smooth_noise(2, cells, grid, tiles, random)
+    owner = torch.zeros(grid, dtype=torch.int64)
+    if len(level.sources.sizes) > 1:
+        chosen = _smooth_noise(1, cells, grid, tiles, random)[0]
+        owner = (chosen > chosen.median()).long()
+    rows, columns = torch.arange(grid[0])[:, None], torch.arange(grid[1])
+    fields = []
+    for top, source in zip(level.sources.tops, level.sources.sizes, strict=True):
+        inside = [side - _MARGIN for side in source]
+        spare = max(0, inside[1] - grid[1])  # a narrower result begins anywhere in the source
+        reach = variety * min(*source, *level.size)
+        start = spare * torch.rand((), generator=random)
+        moved = columns + start + drift[1] * _DRIFT[1] * reach
+        if tiles:
+            down = rows + inside[0] * torch.rand((), generator=random)
+            down = (down + drift[0] * _DRIFT[1] * reach).round().long() % inside[0]
+        else:
+            stretched = torch.linspace(0, inside[0] - 1, grid[0])[:, None]
+            down = (stretched + drift[0] * _DRIFT[0] * reach).round().long()
+            down = down.clamp(0, inside[0] - 1)
+        fields.append(torch.stack((top + down, _reflected(moved.round().long(), inside[1]))))
+    field = fields[0] if len(fields) == 1 else torch.where(owner == 0, fields[0], fields[1])
+    return field.to(level.sources.rgb.device)
+
+
+def _smooth_noise(
+    count: int, cells: list[int], grid: list[int], tiles: bool, random: torch.Generator
+) -> Tensor:
+    """Draw smooth noise, [count, h, w]; the mean square of each is 1, for every seed."""
+    noise = torch.randn(1, count, *cells, generator=random)
+    if tiles:
+        noise[..., -1, :] = noise[..., 0, :]
+        noise[..., :, -1] = noise[..., :, 0]
+    smooth = F.interpolate(noise, grid, mode="bicubic", align_corners=True)[0]
+    return smooth / smooth.square().mean((1, 2), keepdim=True).sqrt()
+
+
+def _place(pyramid: Pyramid, field: Tensor) -> list[tuple[Piece, tuple[int, int]]]:
+    """Decide where the pieces go: to where the first field has moved their centers.
+
+    A piece that touches a border of the picture still touches it. One that does not fit, or would
+    cover another, is left out.
+
+    Returns
+    -------
+    list of pair
+        The pieces, and how far they move: down and right, in pixels of the finest level.
+    """
+    coarsest, finest = pyramid.levels[0], pyramid.levels[-1]
+    grid = [side if pyramid.tiles else side - _MARGIN for side in finest.size]
+    taken = torch.zeros(grid, dtype=torch.bool, device=field.device)
+    placed = []
+    for piece in pyramid.pieces:
+        touched = piece.patches(finest.sources.sizes[0], PATCH_SIZE).to(field.device)
+        rows, columns = (touched.any(axis).nonzero()[:, 0] for axis in (1, 0))
+        if len(rows) == 0:
+            continue
+        ratio = coarsest.sources.sizes[0][0] / finest.sources.sizes[0][0]
+        center = [float(lines.double().mean()) for lines in (rows, columns)]
+        far = sum((field[axis] - center[axis] * ratio).square() for axis in range(2)) + 1e9 * (
+            coarsest.sources.owner[field[0], field[1]] != 0
+        )
+        place = divmod(int(far.argmin()), field.shape[2])
+        shift = []
+        for axis, lines in enumerate((rows, columns)):
+            first, last = int(lines[0]), int(lines[-1])
+            # whole pixels of the coarsest level: so the levels agree
+            moved = round(round(place[axis] - center[axis] * ratio) / ratio)
+            if axis == 0:
+                moved = round(center[0] * (grid[0] / touched.shape[0] - 1))
+            if not pyramid.tiles:
+                at_first, at_last = piece.at_borders(axis)
+                spare = grid[axis] - 1 - last
+                moved = spare if at_last else -first if at_first else moved
+                moved = min(max(moved, -first), spare)
+            shift.append(moved)
+        fits = last - first < grid[1] and int(rows[-1] - rows[0]) < grid[0]
+        places = _moved(touched, (shift[0], shift[1]), taken, pyramid.tiles)[1]
+        if fits and not taken[places].any():
+            taken[places] = True
+            placed.append((piece, (shift[0], shift[1])))
+    return placed
+
+
+def _around_pieces(
+    level: Level, field: Tensor, placed: Sequence[tuple[Piece, tuple[int, int]]], finest: Level
+) -> Tensor:
+    """Move what is around a piece along with it, and less with the distance."""
+    for piece, shift in placed:
+        _, fixed = _with_pieces(level, field, [(piece, shift)], finest, False)
+        far = torch.from_numpy(ndimage.distance_transform_edt(~fixed.cpu().numpy())).to(
+            field.device
+        )
+        share = (1 - far / _AROUND).clamp(min=0)
+        moved = []
+        for axis, lines in enumerate(
+            torch.meshgrid(*map(torch.arange, fixed.shape), indexing="ij")
+        ):
+            last = level.sources.sizes[0][axis] - PATCH_SIZE
+            places = lines.to(field.device) - shift[axis] * level.size[axis] / finest.size[axis]
+            moved.append(places.clamp(0, last))
+        field = torch.lerp(field.double(), torch.stack(moved).double(), share).round().long()
+    return field
+
+
+def _moved(
+    places: Tensor, shift: tuple[int, int], grid: Tensor, tiles: bool
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return the places that are set, and where they go in a grid [..., h, w]: rows and columns."""
+    rows, columns = places.to(grid.device).nonzero(as_tuple=True)
+    height, width = grid.shape[-2:]
+    down, right = rows + shift[0], columns + shift[1]
+    inside = (down >= 0) & (down < height) & (right >= 0) & (right < width)
+    if tiles:
+        inside, down, right = torch.ones_like(inside), down % height, right % width
+    return (rows[inside], columns[inside]), (down[inside], right[inside])
+
+
+def _with_pieces(
+    level: Level,
+    field: Tensor,
+    placed: Sequence[tuple[Piece, tuple[int, int]]],
+    finest: Level,
+    tiles: bool,
+) -> tuple[Tensor, Tensor]:
+    """Put the pieces into a field; return it, and which of its patches are theirs: bool [h, w]."""
+    field, fixed = field.clone(), torch.zeros_like(field[0], dtype=torch.bool)
+    for piece, shift in placed:
+        own = [
+            round(moved * size / last)
+            for moved, size, last in zip(shift, level.size, finest.size, strict=True)
+        ]
+        inside = piece.patches(level.sources.sizes[0], PATCH_SIZE)
+        (rows, columns), (down, right) = _moved(inside, (own[0], own[1]), field, tiles)
+        field[0, down, right], field[1, down, right], fixed[down, right] = rows, columns, True
+    return field, fixed
+
+
+def _reflected(places: Tensor, side: int) -> Tensor:
+    """Turn back at both ends: 0 … side − 1, side − 1 … 0, and so on."""
+    places = places % (2 * side)
+    return torch.minimum(places, 2 * side - 1 - places)
