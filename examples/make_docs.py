@@ -246,19 +246,18 @@ def map_of(path: Path) -> Image.Image:
     return limner.predictability(path).map
 
 
-def varied(source: Path | Image.Image, **options: Any) -> Image.Image:
-    """Return one variation of a picture."""
-    return limner.variations(source, n=1, **options)[0]
+def varied(*sources: Path | Image.Image, **options: Any) -> Image.Image:
+    """Return one variation of pictures."""
+    return limner.variations(*sources, n=1, **options)[0]
 
 
 def generate() -> None:
     """Make the pictures of the guide to generate."""
-    fields = opened(PAINTING).crop((0, 430, 1000, 800))
-    for name, source in (("generate", fields), ("generate-objects", opened(PAINTING))):
-        row = [("source", source)]
-        for seed in range(5):
-            row.append((f"seed {seed}", kept(f"{name}-{seed}", varied, source, seed=seed)))
-        sheet(name, row[:3], row[3:])
+    fields, photo = opened(PAINTING).crop((0, 430, 1000, 800)), opened(PHOTO)
+    row = [("source", fields)]
+    for seed in range(5):
+        row.append((f"seed {seed}", kept(f"generate-{seed}", varied, fields, seed=seed)))
+    sheet("generate", row[:3], row[3:])
     wide = kept("generate-wide", varied, fields, size="1500x500")
     sheet("generate-wide", [("--size 1500x500", wide)])
     varieties = []
@@ -266,6 +265,29 @@ def generate() -> None:
         made = kept(f"generate-variety-{variety:g}", varied, fields, variety=variety)
         varieties.append((f"--variety {variety:g}", made))
     sheet("generate-variety", varieties)
+    whole = kept("generate-whole", varied, photo, size="1536x768", variety=1)
+    sheet("generate-objects", [("source", photo), ("--size 1536x768", whole)])
+    sun = opened(PAINTING)
+    river, oil, wave = (
+        opened(HERE / "paintings" / f"{name}.jpg") for name in ("watercolor", "oil", "woodcut")
+    )
+    tile = kept("generate-tile", varied, river, size="480x360", tileable=True)
+    repeated = Image.new("RGB", (960, 640))
+    for left, top in ((0, 0), (480, 0), (0, 360), (480, 360)):
+        repeated.paste(tile, (left, top))
+    mixed = kept("generate-mixed", varied, sun, river, size="960x640")
+    sheet(
+        "generate-layout",
+        [("painting 1", sun), ("painting 2", river), ("1 and 2 mixed", mixed)],
+        [
+            ("--keep-layout 1", kept("generate-kept", varied, river, keep_layout=1)),
+            (
+                "a woodcut, strokes of an oil",
+                kept("generate-oil", varied, wave, oil, keep_layout=1, size="960x640"),
+            ),
+            ("--tileable, repeated", repeated),
+        ],
+    )
 
 
 def phone_photo(photo: Image.Image) -> Image.Image:

@@ -17,7 +17,7 @@ from limner.patches.vote import vote
 _ROUNDS = (10, 3, 1)  # of search and vote: on the coarsest level, on exact levels, on finer ones
 _ALPHA = 0.3  # of the normalized scores, relative to the variance of the patches
 _DRIFT = (0.12, 0.5)  # RMS drift of patches, vertical and horizontal, relative to the shorter side
-_AROUND = 4.0  # pixels of the coarsest level: how far a piece moves along what is around it
+_AROUND = 3.0  # pixels of the coarsest level: how far a piece moves along what is around it
 _SOFT, _SHARP = 2.0, 1.0  # sigma of the votes in pixels: on the way, and at the end
 _MARGIN = PATCH_SIZE - 1  # pixels: what a patch reaches beyond its first
 
@@ -57,7 +57,8 @@ def arrange(pyramid: Pyramid, variety: float, random: torch.Generator) -> Arrang
     coarsest, finest = pyramid.levels[0], pyramid.levels[-1]
     field = _first_field(coarsest, pyramid.tiles, variety, random)
     placed = _place(pyramid, field)
-    field = _around_pieces(coarsest, field, placed, finest)
+    if len(coarsest.sources.sizes) == 1:  # else the other picture would have no place
+        field = _around_pieces(coarsest, field, placed, finest)
     previous = coarsest
     for level in pyramid.levels:
         if level is not coarsest:
@@ -89,7 +90,7 @@ def vote_and_search(
     """Make the picture of a field, and find the source patch nearest to each of its patches.
 
     Those that are `fixed`, bool [h, w], may keep their place. Unless it `mixes`, each patch stays
-    in its picture: otherwise one of two pictures could win everywhere.
+    in its picture: otherwise one of two pictures can win everywhere.
     """
     assert level.filters is not None and level.keys is not None
     picture = _vote(level.sources.rgb, field, _SOFT, tiles)
@@ -112,9 +113,10 @@ def vote_and_search(
     found = torch.empty(len(flat_queries), dtype=torch.int64, device=queries.device)
     if mixes:
         here, owner = torch.zeros_like(here), torch.zeros_like(owner)
-    for picture in here.unique():
-        asking = here == picture
-        found[asking] = _nearest(flat_queries[asking], keys, usable & (owner == picture))
+    for index in range(len(level.sources.sizes)):
+        asking = here == index
+        if asking.any():
+            found[asking] = _nearest(flat_queries[asking], keys, usable & (owner == index))
     width = level.keys.shape[1]
     return torch.stack((found // width, found % width)).view_as(field)
 

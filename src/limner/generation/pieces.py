@@ -16,9 +16,10 @@ _SHORT_SIDE = 32  # pixels; in this size the patches are compared
 _PATCH_SIZE = 9  # pixels: two sevenths of the shorter side
 _COLOR = 0.7  # weight of a patch's mean color, beside what varies in it
 _FLAT = 0.5  # of the variance of patches, added to that in a patch: flat ones are not unique
-# Distance to the nearest twin, in shares of what varies in a patch: of the core of a part, and of
-# what belongs to it. In a picture where most patches have no twin, a core needs more.
-_CORE, _AROUND, _ABOVE_MEDIAN = 0.45, 0.3, 1.5
+# How unique the core of a part is, and what belongs to it: at least, and in medians of the picture.
+# In a picture where most places have no twin, a part stands out less.
+_CORE, _CORE_ABOVE = 0.45, 2.0
+_REST, _REST_ABOVE = 0.3, 1.3
 _STRICTER = 1.15  # factor for both, while the parts are too large together
 _MOST, _LEAST = 0.5, 0.01  # shares of the picture: of all parts together, of one part
 _LONGEST = 6  # times the shorter side: in a longer strip no part stands out
@@ -84,16 +85,16 @@ def unique_parts(rgb: Tensor) -> list[Tensor]:
     if max(images.size_of(rgb)) > _LONGEST * min(images.size_of(rgb)):
         return []
     found = uniqueness(rgb).numpy()
-    core = max(_CORE, _ABOVE_MEDIAN * float(np.median(found)))
-    around = core * _AROUND / _CORE
+    median = float(np.median(found))
+    core, rest = max(_CORE, _CORE_ABOVE * median), max(_REST, _REST_ABOVE * median)
     while True:
-        inside = apply_hysteresis_threshold(found, around, core)
+        inside = apply_hysteresis_threshold(found, rest, core)
         inside = ndimage.binary_closing(np.pad(inside, 2, mode="edge"))[2:-2, 2:-2]
         inside = ndimage.binary_fill_holes(inside)
         inside = ndimage.binary_dilation(inside, np.ones((3, 3), bool), _MARGIN)
         if inside.mean() <= _MOST:
             break
-        core, around = core * _STRICTER, around * _STRICTER
+        core, rest = core * _STRICTER, rest * _STRICTER
     labels = label(inside)
     areas = np.bincount(labels.ravel(), minlength=1)[1:]
     order = [i for i in np.argsort(-areas, kind="stable") if areas[i] >= _LEAST * inside.size]
