@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from small_training import AUTO, Run, learn, small_networks, stopped
 
 from limner import io
 from limner.batch.replay import replay
-from limner.errors import InputError, OptionError
+from limner.errors import InputError, OptionError, WeightsError
 from limner.generation import works
 from limner.generation.enlarge import Enlarger, longest_piece, rank_works
 from limner.generation.generate import generate
@@ -203,6 +204,35 @@ def test_missing_and_changed_pictures_are_named(run: Path) -> None:
         small_generate(run, n=1, size="64x64")
     (picture,) = small_generate(run, n=1, size="64x64", allow_changed=True)
     assert picture.size == (64, 64)
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "[]",
+        "{",
+        '{"../secret.png": "00"}',
+        '{"/etc/a.png": "00"}',
+        '{"c:\\\\a.png": "0"}',
+        '{"a": 1}',
+    ],
+)
+def test_a_list_of_pictures_that_leaves_its_folder_is_refused(
+    run: Path, tmp_path: Path, listed: str
+) -> None:
+    tensors, about = weights_files.read_described(run / "model.safetensors")
+    path = tmp_path / "strange.safetensors"
+    save_file(tensors, path, about | {"pictures": listed})
+    for folder in (None, tmp_path):
+        with pytest.raises(WeightsError, match=r"strange.safetensors: its list of pictures is dam"):
+            works.find(path, folder, allow_changed=True)
+
+
+def test_a_work_that_cannot_be_read_is_left_out_and_named(run: Path) -> None:
+    (run.parent / "works" / sorted(remembered(run))[0]).write_bytes(b"no picture")
+    told: list[Progress] = []
+    small_generate(run, n=1, size="64x64", allow_changed=True, on_step=told.append)
+    assert any(sorted(remembered(run))[0] in p.note and "(left out)" in p.note for p in told)
 
 
 def test_pictures_that_went_elsewhere_are_asked_for(run: Path) -> None:

@@ -56,6 +56,11 @@ class Enlarger:
     paths : sequence of Path
         The works. Those that cannot be read are left out, if there are others.
 
+    Attributes
+    ----------
+    notes : list of str
+        Which works are left out, and why.
+
     Raises
     ------
     InputError
@@ -64,7 +69,7 @@ class Enlarger:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._works: list[tuple[Path, Tensor]] = []
-        errors = []
+        errors: list[LimnerError] = []
         for path in paths:
             try:
                 rgb = io.on_white(io.read(path))
@@ -75,6 +80,7 @@ class Enlarger:
                 self._works.append((path, images.resize(rgb, size)))
         if not self._works:
             raise errors[0]
+        self.notes = [f"{error} (left out)" for error in errors]
 
     def enlarge(
         self,

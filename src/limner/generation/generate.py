@@ -314,7 +314,9 @@ def _paint(
     stage = _stage(network)
     if large is not None:
         stage += f" → {large.pixels[1]}×{large.pixels[0]} px"
-    report(stage, 0, count, note=f"{count} picture{'s' * (count > 1)}, {stage}")
+    summary = f"{count} picture{'s' * (count > 1)}, {stage}"
+    for note in (summary, *(large.enlarger.notes if large else ())):
+        report(stage, 0, count, note=note)
     latents: list[Tensor] = []
     rgb: list[Tensor] = []
     pictures: list[Image.Image] = []

@@ -4,9 +4,9 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
-from limner.errors import InputError, OutputError, printable
+from limner.errors import InputError, OutputError, WeightsError, printable
 from limner.nn import weights
 from limner.train.crops import PICTURES
 
@@ -71,8 +71,10 @@ def find(path: Path, given: Path | None, allow_changed: bool) -> list[Path]:
     ------
     InputError
         They are not there, or some are missing or changed.
+    WeightsError
+        The list of pictures in the weights file is damaged, or names files outside a folder.
     """
-    known: dict[str, str] = json.loads(weights.describe(path).get("pictures", "{}"))
+    known = _known(path)
     if not known and given is None:
         raise InputError(
             f"{printable(path)}: does not say which pictures it learned from; give their folder "
@@ -103,6 +105,28 @@ def find(path: Path, given: Path | None, allow_changed: bool) -> list[Path]:
                     "there with --allow-changed"
                 )
     return [folder / name for name in here]
+
+
+def _known(path: Path) -> dict[str, str]:
+    """Return the names and hashes in a weights file, which anybody may have written."""
+    try:
+        known = json.loads(weights.describe(path).get("pictures", "{}"))
+    except ValueError:
+        known = None
+    if not isinstance(known, dict) or not all(
+        isinstance(digest, str) and _is_inside(name) for name, digest in known.items()
+    ):
+        raise WeightsError(
+            f"{printable(path)}: its list of pictures is damaged; train the painter again, or "
+            "leave out --size"
+        )
+    return known
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a name stays in the folder that it is relative to, on every system."""
+    there = PureWindowsPath(name)  # knows both kinds of slashes
+    return not there.anchor and ".." not in there.parts and "\0" not in name
 
 
 def _folder(path: Path, known: Mapping[str, str]) -> Path:
