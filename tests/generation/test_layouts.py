@@ -164,3 +164,9 @@ def test_mistakes(tmp_path: Path) -> None:
         variations(texture(WARM), keep_layout=1.5)
     with pytest.raises(OptionError, match=r"^--protect picture: is 30×20, but the picture is 96×9"):
         variations(texture(WARM), protect=Image.new("L", (30, 20)))
+    with pytest.raises(InputError, match=r"^--protect picture: has no white area; paint white"):
+        variations(texture(WARM), protect=Image.new("L", (96, 96)))
+    with pytest.raises(
+        OptionError, match=r"^--protect picture: the white area does not fit into 6"
+    ):
+        variations(texture(WARM), protect=Image.new("L", (96, 96), 255), size="64x128")

@@ -216,14 +216,14 @@ def _place(pyramid: Pyramid, field: Tensor) -> list[tuple[Piece, tuple[int, int]
         far = sum((field[axis] - center[axis] * ratio).square() for axis in range(2)) + 1e9 * (
             coarsest.sources.owner[field[0], field[1]] != 0
         )
-        place = divmod(int(far.argmin()), field.shape[2])
+        column = int(far.argmin()) % field.shape[2]
         shift = []
         for axis, lines in enumerate((rows, columns)):
-            first, last = int(lines[0]), int(lines[-1])
-            # whole pixels of the coarsest level: so the levels agree
-            moved = round(round(place[axis] - center[axis] * ratio) / ratio)
-            if axis == 0:
+            if axis == 0:  # at its height
                 moved = round(center[0] * (grid[0] / touched.shape[0] - 1))
+            else:  # whole pixels of the coarsest level: so the levels agree
+                moved = round(round(column - center[1] * ratio) / ratio)
+            first, last = int(lines[0]), int(lines[-1])
             if not pyramid.tiles:
                 at_first, at_last = piece.at_borders(axis)
                 spare = grid[axis] - 1 - last

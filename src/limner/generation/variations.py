@@ -121,6 +121,10 @@ def variations(
     mask = None if protect is None else io.read(protect, allow_huge=allow_huge)
     if mask is not None:
         io.check_aspect(mask, first, option="--protect", what="picture")
+        if not (io.to_mask(mask) >= 0.5).any():
+            raise InputError(
+                f"--protect {printable(mask.name)}: has no white area; paint white what to keep"
+            )
     target = given_size or _default_size(*images.size_of(first.rgb))
     stage = f"{target[1]}×{target[0]} px"
     summary = f"{stage}, {n} picture{'s' * (n > 1)}"
@@ -247,6 +251,11 @@ class _Maker:
         used = (0,) if keep_layout else self._draw(seed)
         pyramid = self._pyramid(used)
         made = arrange(pyramid, variety * (1 - keep_layout), random)
+        if self._mask is not None and not made.protected.any():
+            raise OptionError(
+                f"--protect {printable(self._mask.name)}: the white area does not fit into "
+                f"{self._target[1]}×{self._target[0]} pixels; use a larger --size"
+            )
         if not keep_layout:
             return made.rgb, list(used), _copied(made.field, made.protected)
         others, works = self._works(made.rgb, pyramid)
