@@ -7,7 +7,9 @@ are printed. One is the sliced Wasserstein distance between the patches of 7 × 
 full, half and quarter scale. The other is the mean squared distance of a patch to the nearest patch
 of the picture, relative to the variance of patches, at quarter scale. Both are also printed for a
 collage: tiles of the picture, an eighth of its shorter side, from anywhere, mirrored or not.
-Seconds and memory are for 1200x800.
+For ``--tileable``, the mean step between neighboring pixels over the border is printed, relative to
+that inside: the larger of both directions. Seconds and memory are for 1200x800, and for
+``--keep-layout 1``.
 """
 
 import math
@@ -70,10 +72,19 @@ def reduced(rgb: Tensor, factor: int) -> Tensor:
     return images.resize(rgb, (height // factor, width // factor))
 
 
-def seconds_per_picture(path: Path, count: int) -> float:
+def border_step(tile: Tensor) -> float:
+    """Step over the border of a tile [1, 3, H, W], relative to the mean step inside."""
+    steps = []
+    for axis in (2, 3):
+        over = (tile.select(axis, 0) - tile.select(axis, -1)).abs().mean()
+        steps.append(float(over / tile.diff(dim=axis).abs().mean()))
+    return max(steps)
+
+
+def seconds_per_picture(path: Path, count: int, keep_layout: float) -> float:
     """Seconds for each of some variations of 1200 × 800 pixels."""
     began = time.perf_counter()
-    variations(path, n=count, size="1200x800")
+    variations(path, n=count, size="1200x800", keep_layout=keep_layout)
     return (time.perf_counter() - began) / count
 
 
@@ -108,11 +119,18 @@ def main() -> None:
                 found.setdefault(f"{kind}, patches at {name}", []).append(value)
             found.setdefault(f"{kind}, to the nearest", []).append(odd)
             found.setdefault(f"{kind}, apart", []).append(apart)
+        tiles = variations(picture, n=COUNT, size=f"{width}x{height}", tileable=True)
+        steps = [border_step(io.read(one).rgb) for one in tiles]
+        print(f"  tiles: step over the border {fmean(steps):.2f}, at most {max(steps):.2f}")
     for key, values in found.items():
         print(f"{key}: {fmean(values):.4f}")
     for path in paths[:3]:
-        seconds, _, peak = measured(seconds_per_picture, path, COUNT)
-        print(f"{path.name} → 1200x800: {seconds:.1f} s a picture, peak {peak / 2**30:.2f} GiB")
+        for keep_layout, count in ((0, COUNT), (1, 2)):
+            seconds, _, peak = measured(seconds_per_picture, path, count, keep_layout)
+            print(
+                f"{path.name} → 1200x800, --keep-layout {keep_layout}: {seconds:.1f} s a picture, "
+                f"peak {peak / 2**30:.2f} GiB"
+            )
 
 
 if __name__ == "__main__":

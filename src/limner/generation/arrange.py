@@ -17,7 +17,7 @@ from limner.patches.vote import vote
 _ROUNDS = (10, 3, 1)  # of search and vote: on the coarsest level, on exact levels, on finer ones
 _ALPHA = 0.3  # of the normalized scores, relative to the variance of the patches
 _DRIFT = (0.12, 0.5)  # RMS drift of patches, vertical and horizontal, relative to the shorter side
-_AROUND = 3.0  # pixels of the coarsest level: how far a piece moves along what is around it
+_AROUND = 2.0  # pixels of the coarsest level: how far a piece moves along what is around it
 _SOFT, _SHARP = 2.0, 1.0  # sigma of the votes in pixels: on the way, and at the end
 _MARGIN = PATCH_SIZE - 1  # pixels: what a patch reaches beyond its first
 
@@ -76,7 +76,13 @@ def arrange(pyramid: Pyramid, variety: float, random: torch.Generator) -> Arrang
     for piece, shift in placed:
         inside = piece.patches(finest.sources.sizes[0], 1)
         kept[int(piece.protected)][_moved(inside, shift, kept, pyramid.tiles)[1]] = True
-    return Arrangement(_vote(finest.sources.rgb, field, _SHARP, pyramid.tiles), field, *kept)
+    rgb = _vote(finest.sources.rgb, field, _SHARP, pyramid.tiles)
+    if pyramid.tiles:  # it can be cut anywhere: where the step over the cut is smallest
+        cuts = [
+            -int((rgb - rgb.roll(1, axis)).abs().mean((1, 5 - axis)).argmin()) for axis in (2, 3)
+        ]
+        rgb, field, kept = (one.roll(cuts, (-2, -1)) for one in (rgb, field, kept))
+    return Arrangement(rgb, field, *kept)
 
 
 def vote_and_search(
@@ -165,16 +171,24 @@ def _first_field(level: Level, tiles: bool, variety: float, random: torch.Genera
         inside = [side - _MARGIN for side in source]
         spare = max(0, inside[1] - grid[1])  # a narrower result begins anywhere in the source
         reach = variety * min(*source, *level.size)
-        start = spare * torch.rand((), generator=random)
-        moved = columns + start + drift[1] * _DRIFT[1] * reach
-        if tiles:
-            down = rows + inside[0] * torch.rand((), generator=random)
-            down = (down + drift[0] * _DRIFT[1] * reach).round().long() % inside[0]
+        if tiles:  # the source goes around once: it has a seam somewhere, and none at the border
+            down, right = (
+                (lines * side / wanted + side * torch.rand((), generator=random) + one * reach)
+                .round()
+                .long()
+                % side
+                for lines, side, wanted, one in zip(
+                    (rows, columns), inside, grid, drift * _DRIFT[1], strict=True
+                )
+            )
         else:
             stretched = torch.linspace(0, inside[0] - 1, grid[0])[:, None]
             down = (stretched + drift[0] * _DRIFT[0] * reach).round().long()
             down = down.clamp(0, inside[0] - 1)
-        fields.append(torch.stack((top + down, _reflected(moved.round().long(), inside[1]))))
+            start = spare * torch.rand((), generator=random)
+            right = (columns + start + drift[1] * _DRIFT[1] * reach).round().long()
+            right = _reflected(right, inside[1])
+        fields.append(torch.stack((top + down, right)))
     field = fields[0] if len(fields) == 1 else torch.where(owner == 0, fields[0], fields[1])
     return field.to(level.sources.rgb.device)
 
