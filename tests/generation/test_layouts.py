@@ -166,7 +166,17 @@ def test_mistakes(tmp_path: Path) -> None:
         variations(texture(WARM), protect=Image.new("L", (30, 20)))
     with pytest.raises(InputError, match=r"^--protect picture: has no white area; paint white"):
         variations(texture(WARM), protect=Image.new("L", (96, 96)))
+    dot = Image.new("L", (96, 96))
+    dot.putpixel((50, 50), 255)
     with pytest.raises(
-        OptionError, match=r"^--protect picture: the white area does not fit into 6"
+        OptionError, match=r"^--protect picture: the white area is too small at 96×"
     ):
-        variations(texture(WARM), protect=Image.new("L", (96, 96), 255), size="64x128")
+        variations(texture(WARM), protect=dot)
+
+
+@pytest.mark.parametrize("size", ["64x128", "192x64"])
+def test_what_is_protected_fits_into_any_shape(size: str) -> None:
+    mask = Image.new("L", (96, 96), 255)
+    for options in ({}, {"tileable": True}, {"keep_layout": 1}):
+        (made,) = variations(texture(WARM), n=1, protect=mask, size=size, **options)  # type: ignore[arg-type]
+        assert json.loads(made.info["limner"])["copied"]["protected"] > 0.3

@@ -129,3 +129,9 @@ class Piece:
         """Whether it touches the upper and the lower border, or for axis 1 the left and right."""
         lines = (self.mask[0, 0] >= 0.5).any(1 - axis)
         return bool(lines[0]), bool(lines[-1])
+
+    @property
+    def width(self) -> float:
+        """Share of the width of the picture that it takes."""
+        columns = (self.mask[0, 0] >= 0.5).any(0).nonzero()[:, 0]
+        return (float(columns[-1] - columns[0]) + 1) / self.mask.shape[-1]

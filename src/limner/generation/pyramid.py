@@ -98,7 +98,8 @@ def build_pyramid(
         # scales: the vertical order makes a scene, but sideways things can be repeated.
         scale = min(area**0.25 * (target[0] / height) ** 0.5, (2 * area) ** 0.5)
         if pieces:  # so that they fit
-            scale = min(scale, target[0] / height)
+            widest = max(piece.width for piece in pieces)
+            scale = min(scale, target[0] / height, 0.95 * target[1] / (widest * width))
         scales.append(max(scale, _COARSEST / min(height, width)))
     scaled = [
         SourcePicture(

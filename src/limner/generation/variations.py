@@ -253,8 +253,8 @@ class _Maker:
         made = arrange(pyramid, variety * (1 - keep_layout), random)
         if self._mask is not None and not made.protected.any():
             raise OptionError(
-                f"--protect {printable(self._mask.name)}: the white area does not fit into "
-                f"{self._target[1]}×{self._target[0]} pixels; use a larger --size"
+                f"--protect {printable(self._mask.name)}: the white area is too small at "
+                f"{self._target[1]}×{self._target[0]} pixels; paint more white"
             )
         if not keep_layout:
             return made.rgb, list(used), _copied(made.field, made.protected)
