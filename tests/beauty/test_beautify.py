@@ -394,10 +394,10 @@ def test_replay_says_that_the_network_was_another(
     text.add_text("limner", json.dumps(about))
     made.save(tmp_path / "old.png", pnginfo=text)
     assert main(["replay", str(tmp_path / "old.png"), "-o", str(tmp_path / "again.png")]) == 0
-    told = "old.png: was made by an older network; today's gives another picture"
+    told = "old.png: was made by an older method; today's gives another picture"
     assert told in capsys.readouterr().err
     assert main(["replay", str(tmp_path / "again.png"), "-o", str(tmp_path / "b.png")]) == 0
-    assert "older network" not in capsys.readouterr().err
+    assert "older method" not in capsys.readouterr().err
 
 
 def test_a_replay_writes_no_color_table_and_measures_nothing(tmp_path: Path, scene: Scene) -> None:

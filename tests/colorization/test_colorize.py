@@ -709,7 +709,7 @@ def test_recipes_of_older_networks_are_translated(
     reports: list[Progress] = []
     again = replay(tmp_path / "out.png", on_step=reports.append)
     np.testing.assert_array_equal(again, made)
-    told = f"{tmp_path / 'out.png'}: was made by an older network; today's gives another picture"
+    told = f"{tmp_path / 'out.png'}: was made by an older method; today's gives another picture"
     assert [progress.note for progress in reports if "older" in progress.note] == [told]
     assert json.loads(again.info["limner"])["options"]["palette"] == given[palette]
 

@@ -228,9 +228,9 @@ def _tell_differences(
     notes = []
     if version != __version__:
         notes.append(f"made with limner {version}; {__version__} may give a different picture")
-    newer = {"colorize": "gap", "beautify": "mask"}  # options that came with another network
+    newer = {"colorize": "gap", "beautify": "mask", "variations": "keep_layout"}
     if newer.get(verb) not in (None, *options) and options.get("method", "relative") == "relative":
-        notes.append("was made by an older network; today's gives another picture")
+        notes.append("was made by an older method; today's gives another picture")
     for note in notes:
         on_step(Progress("replay", "", 0, 0, 0.0, note=f"{printable(picture)}: {note}"))
 
