@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from limner.colorization.colorize import colorize
     from limner.colorization.train import train_colorizer
     from limner.errors import InputError, LimnerError, OptionError, OutputError, WeightsError
+    from limner.exporting.export import export
     from limner.generation.folder import folder
     from limner.generation.gan.stylegan2_import import convert_painter
     from limner.generation.gan.train import train_painter
@@ -43,6 +44,7 @@ _MODULES = {
     "beautify": "beauty.beautify",
     "colorize": "colorization.colorize",
     "convert_painter": "generation.gan.stylegan2_import",
+    "export": "exporting.export",
     "folder": "generation.folder",
     "generate": "generation.generate",
     "hybridize": "hybrid.hybridize",
@@ -75,6 +77,7 @@ __all__ = [
     "beautify",
     "colorize",
     "convert_painter",
+    "export",
     "folder",
     "generate",
     "hybridize",

@@ -115,6 +115,15 @@ VERBS = {
             "limner upscale photo.jpg -o print.pdf --print 60x40cm --bleed 3mm",
         ),
     ),
+    "export": Command(
+        "print_result",
+        "limner.exporting.export:export",
+        "Write a network as an ONNX file, for phones, C++ programs and browsers.",
+        (
+            "limner export upscaler-fast-x4 -o upscaler.onnx",
+            "limner export beautifier -o beautifier.onnx --size 256x256",
+        ),
+    ),
     "studio": Command(
         "serve",
         "limner.web.studio:studio",

@@ -1,0 +1,282 @@
+"""`export`: write a network as an ONNX file, for other programs."""
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from importlib.util import find_spec
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from limner._version import __version__
+from limner.checks import check_range
+from limner.errors import OptionError, OutputError, WeightsError, printable
+from limner.exporting.networks import Exportable, find
+from limner.io import check_place
+from limner.io.atomic import whole_file
+from limner.nn import seeding
+
+OPSET = 18  # the first with the antialiased resize that beautify uses
+MAX_SIDE = 4096  # pixels, of a fixed size
+LIMITS = {False: 1e-3, True: 1e-2}  # largest difference of the results: full and half precision
+_TRIED = ((64, 96), (131, 75), (96, 160))  # height and width of the pictures it is checked with
+_INSTALL = 'pip install "limner[export]"'
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was exported.
+
+    Attributes
+    ----------
+    output : str
+        The ONNX file.
+    describes : str
+        The file that describes it.
+    difference : float
+        Largest difference from limner's own network on three pictures, of results in 0..1.
+    megabytes : float
+        Size of the ONNX file.
+    """
+
+    output: str
+    describes: str
+    difference: float
+    megabytes: float
+
+    def __str__(self) -> str:
+        """Return the files, and how well they agree with limner."""
+        return (
+            f"{self.output}\n{self.describes}\n{self.megabytes:.2f} MB; differs from limner by at "
+            f"most {self.difference:.1e}"
+        )
+
+
+def export(
+    network: str,
+    *,
+    output: Path,
+    size: str = "dynamic",
+    half: bool = False,
+    overwrite: bool = False,
+) -> Exported:
+    """Write a network as an ONNX file, for phones, C++ programs and browsers.
+
+    Parameters
+    ----------
+    network : str
+        A name that ``limner models`` lists, such as ``upscaler-fast-x4``, ``beautifier``,
+        ``cleaner`` or ``compact-features``; or a weights file of one of these kinds.
+    output : path
+        The ``.onnx`` file to write. Beside it, a ``.md`` file describes inputs and outputs.
+    size : str
+        Width and height of the pictures that the file takes, such as ``256x256``, or ``dynamic``
+        for any.
+    half : bool
+        Store the weights in half precision: half the file size. Computations stay in float32.
+    overwrite : bool
+        Replace files that exist.
+
+    Returns
+    -------
+    Exported
+        The files. Before they are written, ONNX Runtime computes three pictures with them, and
+        the results are compared with limner's own.
+
+    Raises
+    ------
+    OptionError
+        The name or the size is unknown, or the package ``onnx`` is missing.
+    OutputError
+        The file exists or cannot be written, or its results are not those of limner.
+    WeightsError
+        The weights file cannot be used.
+    """
+    output = Path(output)
+    if output.suffix != ".onnx":
+        raise OptionError(f"--output {printable(output)}: must end in .onnx")
+    sides = _parse(size)
+    missing = [name for name in ("onnx", "onnxruntime", "onnxscript") if not find_spec(name)]
+    if missing:
+        raise OptionError(f"export: needs {' and '.join(missing)}; {_INSTALL}")
+    about = output.with_suffix(".md")
+    for path in (output, about):
+        check_place(path, overwrite=overwrite)
+    found = find(network)
+    if sides is not None:
+        for side in sides:
+            check_range("size", side, found.smallest, MAX_SIDE)
+    model = _convert(found, sides)
+    if half:
+        _halve(model)
+    _describe(model, found, size, half)
+    content = model.SerializeToString()
+    difference = _difference(content, found, sides)
+    if not difference <= LIMITS[half]:
+        raise OutputError(
+            f"{printable(output)}: is not written, since its results differ from limner's by "
+            f"{difference:.1e}, and {LIMITS[half]:g} is allowed; please report this"
+        )
+    text = _text(found, output.name, size, half, difference).encode()
+    for path, part in ((output, content), (about, text)):
+        try:
+            with whole_file(path, overwrite=overwrite) as file:
+                file.write(part)
+        except OSError as error:
+            raise OutputError(
+                f"{printable(path)}: cannot be written ({error.strerror}); free some space"
+            ) from error
+    return Exported(str(output), str(about), difference, len(content) / 1e6)
+
+
+def _parse(size: str) -> tuple[int, int] | None:
+    """Return the height and width of ``256x192``; None for ``dynamic``."""
+    if size == "dynamic":
+        return None
+    width, _, height = size.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and len(size) < 12):
+        raise OptionError(
+            f"--size {printable(size)}: must be a width and a height, such as 256x256, or dynamic"
+        )
+    return int(height), int(width)
+
+
+def _convert(found: Exportable, sides: tuple[int, int] | None) -> Any:
+    """Convert a network to an ONNX model."""
+    import onnx  # slow, and an extra
+
+    example = (torch.rand(1, 3, *(sides or (64, 80))), *map(torch.tensor, found.more.values()))
+    shapes: Any = None
+    if sides is None:
+        height, width = torch.export.Dim("height", min=2), torch.export.Dim("width", min=2)
+        shapes = ({2: height, 3: width}, *(None for _ in found.more))
+    with seeding.preserved(), warnings.catch_warnings(), redirect_stdout(StringIO()):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            program = torch.onnx.export(
+                found.network,
+                example,
+                dynamo=True,
+                opset_version=OPSET,
+                dynamic_shapes=shapes,
+                input_names=["picture", *found.more],
+                output_names=list(found.outputs),
+                verbose=False,
+            )
+        except Exception as error:  # of torch.export, for networks of others
+            raise WeightsError(
+                f"{printable(found.name)}: its network cannot be converted to ONNX "
+                f"({type(error).__name__})"
+            ) from error
+        finally:
+            logging.disable(logging.NOTSET)
+    assert program is not None
+    model = program.model_proto
+    onnx.checker.check_model(model)
+    return model
+
+
+def _halve(model: Any) -> None:
+    """Store the weights of a model in half precision; they are converted when it is loaded."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(tensor)
+        if values.size < 16:  # constants
+            continue
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+    for node in reversed(casts):
+        model.graph.node.insert(0, node)
+
+
+def _describe(model: Any, found: Exportable, size: str, half: bool) -> None:
+    """Write what the network is into the metadata of a model."""
+    model.producer_name, model.producer_version = "limner", __version__
+    facts = {"name": found.name, **found.about, "size": size, "half": str(half).lower()}
+    facts |= {"inputs": "; ".join(_inputs(found)), "outputs": "; ".join(_outputs(found))}
+    del model.metadata_props[:]
+    for key, value in facts.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+
+
+def _inputs(found: Exportable) -> list[str]:
+    pictures = "picture: float32 [1, 3, H, W], sRGB in 0..1"
+    return [pictures, *(f"{name}: float32, a number" for name in found.more)]
+
+
+def _outputs(found: Exportable) -> list[str]:
+    return [f"{name}: float32 {shape}" for name, shape in found.outputs.items()]
+
+
+def _pictures(sides: tuple[int, int] | None) -> list[Tensor]:
+    """Make three pictures: smooth, with edges, and with noise."""
+    made = []
+    for number, (height, width) in enumerate(_TRIED if sides is None else (sides,) * 3):
+        random = seeding.generator(0, number)
+        rows, columns = torch.linspace(0, 1, height)[:, None], torch.linspace(0, 1, width)
+        smooth = torch.stack((rows * columns, rows.expand(-1, width), 1 - columns + 0 * rows))
+        edges = ((rows * 9).floor() + (columns * 7).floor()) % 2
+        noise = torch.rand(3, height, width, generator=random)
+        parts = (smooth, 0.5 * smooth + 0.5 * edges, 0.7 * smooth + 0.3 * noise)
+        made.append(parts[number][None])
+    return made
+
+
+@torch.no_grad()
+def _difference(content: bytes, found: Exportable, sides: tuple[int, int] | None) -> float:
+    """Return the largest difference between ONNX Runtime's results and limner's."""
+    import onnxruntime
+
+    try:
+        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        largest = 0.0
+        for picture in _pictures(sides):
+            more = {name: np.array(value, np.float32) for name, value in found.more.items()}
+            theirs: Sequence[np.ndarray] = session.run(None, {"picture": picture.numpy(), **more})
+            made = found.network(picture, *map(torch.tensor, found.more.values()))
+            ours = made if isinstance(made, tuple) else (made,)
+            for one, other in zip(ours, theirs, strict=True):
+                relative = (one - torch.from_numpy(other)).abs().max() / one.abs().max().clamp(1)
+                largest = max(largest, float(relative))
+    except Exception as error:
+        raise OutputError(
+            f"{printable(found.name)}: ONNX Runtime cannot compute the exported network "
+            f"({type(error).__name__}); please report this"
+        ) from error
+    return largest
+
+
+def _text(found: Exportable, file: str, size: str, half: bool, difference: float) -> str:
+    """Describe a file for people."""
+    facts: Mapping[str, str] = {
+        "network": found.name,
+        "made with": f"limner {__version__}",
+        "size": "any height and width" if size == "dynamic" else f"{size} pixels",
+        "weights": "half precision" if half else "single precision",
+        "largest difference from limner": f"{difference:.1e}",
+        **found.about,
+    }
+    lines = [f"# {file}", "", "| | |", "|---|---|"]
+    lines += [f"| {key} | {value} |" for key, value in facts.items()]
+    lines += ["", "## Inputs", "", *(f"- {one}" for one in _inputs(found))]
+    lines += ["", "## Outputs", "", *(f"- {one}" for one in _outputs(found))]
+    if "margin" in found.about:
+        lines += [
+            "",
+            f"A pixel depends on {found.about['margin']} pixels around it. To compute a picture in "
+            "tiles, give each tile that margin, and cut it off afterwards.",
+        ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,144 @@
+"""`export`: networks as ONNX files, compared with limner's own, and described."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from limner.beauty import beautifier
+from limner.errors import OptionError, OutputError, WeightsError
+from limner.exporting import export as module
+from limner.exporting.export import export
+from limner.exporting.networks import find
+from limner.nn import weights
+from limner.upscaling.compact import Compact
+
+SIZES = [(40, 64), (57, 33)]
+
+
+def run(path: Path, picture: torch.Tensor, **more: float) -> list[np.ndarray]:
+    """Compute a picture with ONNX Runtime alone."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    scalars = {name: np.array(value, np.float32) for name, value in more.items()}
+    results: list[np.ndarray] = session.run(None, {"picture": picture.numpy(), **scalars})
+    return results
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny upscaler of a user, with random weights."""
+    torch.manual_seed(0)
+    network = Compact(6, 1, 2)
+    network.initialize()
+    path = tmp_path_factory.mktemp("weights") / "mine.safetensors"
+    weights.write(path, network.state_dict(), {"kind": "upscaler", "license": "CC0-1.0"})
+    return path
+
+
+def test_an_upscaler_takes_any_size_and_says_what_it_is(small: Path, tmp_path: Path) -> None:
+    made = export(str(small), output=tmp_path / "net.onnx")
+    assert made.difference < 1e-5
+    network = find(str(small)).network
+    for height, width in SIZES:
+        picture = torch.rand(1, 3, height, width)
+        (large,) = run(tmp_path / "net.onnx", picture)
+        assert large.shape == (1, 3, 2 * height, 2 * width)
+        assert np.abs(large - network(picture).numpy()).max() < 1e-5
+    facts = {p.key: p.value for p in onnx.load(tmp_path / "net.onnx").metadata_props}
+    assert facts["license"] == "CC0-1.0" and facts["scale"] == "2" and facts["margin"] == "3"
+    assert facts["sha256"] == weights.sha256(small)
+    assert facts["inputs"] == "picture: float32 [1, 3, H, W], sRGB in 0..1"
+    text = (tmp_path / "net.md").read_text()
+    assert "| license | CC0-1.0 |" in text and "- large: float32 [1, 3, 2·H, 2·W]" in text
+    assert "depends on 3 pixels around it" in text
+
+
+def test_half_precision_and_a_fixed_size(small: Path, tmp_path: Path) -> None:
+    whole = export(str(small), output=tmp_path / "whole.onnx", size="48x32")
+    halved = export(str(small), output=tmp_path / "half.onnx", size="48x32", half=True)
+    assert halved.megabytes < whole.megabytes and 0 < halved.difference < 1e-2
+    model = onnx.load(tmp_path / "half.onnx")
+    shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
+    assert shape == [1, 3, 32, 48]
+    kernels = {tensor.data_type for tensor in model.graph.initializer if len(tensor.dims) == 4}
+    assert kernels == {onnx.TensorProto.FLOAT16}
+    with pytest.raises(Exception, match=r"(?i)invalid dim|got"):
+        run(tmp_path / "half.onnx", torch.rand(1, 3, 40, 40))
+
+
+def test_the_beautifier_takes_a_strength(tmp_path: Path) -> None:
+    export("beautifier", output=tmp_path / "net.onnx")
+    improver = beautifier.load(weights.SHIPPED / "beautifier.safetensors").improver("relative")
+    picture = torch.rand(1, 3, 70, 90) * 0.4
+    for strength in (0.0, 1.5):
+        (better,) = run(tmp_path / "net.onnx", picture, strength=strength)
+        with torch.no_grad():
+            wanted = improver(picture, strength)  # type: ignore[misc]
+        assert np.abs(better - wanted.numpy()).max() < 1e-3
+        assert (np.abs(better - picture.numpy()).max() < 0.01) == (strength == 0)
+
+
+def test_features_have_a_result_for_each_layer(tmp_path: Path) -> None:
+    export("compact-features", output=tmp_path / "net.onnx", size="64x32")
+    results = run(tmp_path / "net.onnx", torch.rand(1, 3, 32, 64))
+    assert [r.shape[1:] for r in results] == [
+        (16, 32, 64), (32, 16, 32), (64, 8, 16), (128, 4, 8), (128, 2, 4),
+    ]  # fmt: skip
+
+
+def test_a_file_that_disagrees_is_not_written(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_difference", lambda *_: 0.002)
+    with pytest.raises(OutputError, match=r"is not written, since its results differ .* 2.0e-03"):
+        export(str(small), output=tmp_path / "net.onnx")
+    assert list(tmp_path.iterdir()) == []
+    assert export(str(small), output=tmp_path / "net.onnx", half=True).difference == 0.002
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("nonsense", {}, r"^nonsense: there is no such network to export; use beautifier, cleaner"),
+        ("stylize", {}, r"^stylize: is a command that optimizes each picture or uses several net"),
+        ("colorizer", {}, r"^colorizer: colors regions that are found first; it cannot be export"),
+        ("cleaner", {"output": "net.txt"}, r"^--output net.txt: must end in .onnx"),
+        ("cleaner", {"size": "9"}, r"^--size 9: must be a width and a height, such as 256x256"),
+        ("cleaner", {"size": "9x64"}, r"^--size 9: must be from 16 to 4096"),
+        ("cleaner", {"size": "64x9000"}, r"^--size 9000: must be from 16 to 4096"),
+    ],
+)
+def test_wrong_options(
+    name: str,
+    options: dict[str, str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OptionError, match=message):
+        export(name, **{"output": "net.onnx", **options})  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    colorizer = str(weights.SHIPPED / "colorizer.safetensors")
+    with pytest.raises(WeightsError, match=r"holds a colorizer, which cannot be exported yet"):
+        export(colorizer, output=Path("net.onnx"))
+    with pytest.raises(WeightsError, match=r"none.pth: there is no such weights file"):
+        export("none.pth", output=Path("net.onnx"))
+    with pytest.raises(OutputError, match=r"the folder no is missing; make it first"):
+        export("cleaner", output=Path("no/net.onnx"))
+    Path("net.md").write_text("mine")
+    with pytest.raises(OutputError, match=r"net.md: already exists"):
+        export("cleaner", output=Path("net.onnx"))
+
+
+def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda name: None if name == "onnxruntime" else name)
+    with pytest.raises(OptionError, match=r'^export: needs onnxruntime; pip install "limner\[exp'):
+        export("cleaner", output=tmp_path / "net.onnx")
