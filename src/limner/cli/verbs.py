@@ -82,7 +82,7 @@ VERBS = {
     "generate": Command(
         "make_pictures",
         "limner.generation.generate:generate",
-        "Make new pictures: variations of one picture, or from a network you trained.",
+        "Make new pictures: variations of pictures, or from a network you trained.",
         (
             "limner generate --like painting.jpg -n 8 -o new/",
             "limner generate run/ -n 25 -o new/",

@@ -9,7 +9,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from limner.generation.pieces import Piece
-from limner.generation.pyramid import Level, Pyramid
+from limner.generation.pyramid import MARGIN, Level, Pyramid
 from limner.patches import search, sources
 from limner.patches.field import PATCH_SIZE
 from limner.patches.vote import vote
@@ -17,9 +17,8 @@ from limner.patches.vote import vote
 _ROUNDS = (10, 3, 1)  # of search and vote: on the coarsest level, on exact levels, on finer ones
 _ALPHA = 0.3  # of the normalized scores, relative to the variance of the patches
 _DRIFT = (0.12, 0.5)  # RMS drift of patches, vertical and horizontal, relative to the shorter side
-_AROUND = 2.0  # pixels of the coarsest level: how far a piece moves along what is around it
+_AROUND = 2.0  # pixels of the coarsest level: how far around a piece things move with it
 _SOFT, _SHARP = 2.0, 1.0  # sigma of the votes in pixels: on the way, and at the end
-_MARGIN = PATCH_SIZE - 1  # pixels: what a patch reaches beyond its first
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,9 @@ def arrange(pyramid: Pyramid, variety: float, random: torch.Generator) -> Arrang
     coarsest, finest = pyramid.levels[0], pyramid.levels[-1]
     field = _first_field(coarsest, pyramid.tiles, variety, random)
     placed = _place(pyramid, field)
-    if len(coarsest.sources.sizes) == 1:  # else the other picture would have no place
-        field = _around_pieces(coarsest, field, placed, finest)
-    previous = coarsest
+    if len(coarsest.sources.sizes) == 1:  # with two pictures, the other one gets that place
+        field = _around_pieces(coarsest, field, placed, finest, pyramid.tiles)
+    field, previous = field.to(coarsest.sources.rgb.device), coarsest
     for level in pyramid.levels:
         if level is not coarsest:
             sizes = previous.size, level.size
@@ -68,10 +67,9 @@ def arrange(pyramid: Pyramid, variety: float, random: torch.Generator) -> Arrang
         previous = level
         rounds = _ROUNDS[0] if level is coarsest else _ROUNDS[1] if level.exact else _ROUNDS[2]
         for _ in range(rounds if level.filters is not None else 0):
-            found = vote_and_search(
+            field = vote_and_search(
                 level, field, tiles=pyramid.tiles, fixed=fixed, mixes=level is not coarsest
             )
-            field = torch.where(fixed, field, found)
     kept = torch.zeros(2, *finest.size, dtype=torch.bool, device=field.device)
     for piece, shift in placed:
         inside = piece.patches(finest.sources.sizes[0], 1)
@@ -95,24 +93,32 @@ def vote_and_search(
 ) -> Tensor:
     """Make the picture of a field, and find the source patch nearest to each of its patches.
 
-    Those that are `fixed`, bool [h, w], may keep their place. Unless it `mixes`, each patch stays
-    in its picture: otherwise one of two pictures can win everywhere.
+    Those that are `fixed`, bool [h, w], keep their place. Unless it `mixes`, each patch stays in
+    its picture: otherwise one of two pictures can win everywhere.
     """
     assert level.filters is not None and level.keys is not None
     picture = _vote(level.sources.rgb, field, _SOFT, tiles)
     if tiles:
-        picture = F.pad(picture, (0, _MARGIN, 0, _MARGIN), mode="circular")
+        picture = F.pad(picture, (0, MARGIN, 0, MARGIN), mode="circular")
     queries = search.describe(picture, level.filters)
     heights = torch.linspace(0, level.height_weight, len(queries), device=queries.device)
     heights = heights[:, None, None].expand(-1, queries.shape[1], 1)
     queries, usable = torch.cat((queries, heights), 2), level.sources.usable
-    if not level.exact and tiles:  # each patch has neighbors on all sides
+    if level.exact:
+        found = _search_all(level, field, queries, mixes)
+    elif tiles:  # each patch has neighbors on all sides
         around = F.pad(queries.permute(2, 0, 1)[None], (1, 1, 1, 1), mode="circular")[0]
         wide = around.permute(1, 2, 0).contiguous()
-        field = search.propagate(_wrapped(field, (1, 1, 1, 1)), wide, level.keys, usable)
-        return field[:, 1:-1, 1:-1]
-    if not level.exact:
-        return search.propagate(field, queries, level.keys, usable, fixed)
+        found = search.propagate(_wrapped(field, (1, 1, 1, 1)), wide, level.keys, usable)
+        found = found[:, 1:-1, 1:-1]
+    else:
+        found = search.propagate(field, queries, level.keys, usable, fixed)
+    return found if fixed is None else torch.where(fixed, field, found)
+
+
+def _search_all(level: Level, field: Tensor, queries: Tensor, mixes: bool) -> Tensor:
+    """Compare all patches of a picture [h, w, D] with all usable ones; return the field."""
+    assert level.keys is not None
     keys, flat_queries = level.keys.flatten(0, 1), queries.flatten(0, 1)
     owner = level.sources.owner
     here = owner[field[0], field[1]].flatten()
@@ -122,7 +128,8 @@ def vote_and_search(
     for index in range(len(level.sources.sizes)):
         asking = here == index
         if asking.any():
-            found[asking] = _nearest(flat_queries[asking], keys, usable & (owner == index))
+            allowed = level.sources.usable & (owner == index)
+            found[asking] = _nearest(flat_queries[asking], keys, allowed)
     width = level.keys.shape[1]
     return torch.stack((found // width, found % width)).view_as(field)
 
@@ -140,8 +147,8 @@ def _vote(source: Tensor, field: Tensor, sigma: float, tiles: bool) -> Tensor:
     """Make the picture of a field; that of a tile has a patch for every pixel."""
     if not tiles:
         return vote(source, field, sigma)
-    before = _wrapped(field, (_MARGIN, 0, _MARGIN, 0))
-    return vote(source, before, sigma)[..., _MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+    before = _wrapped(field, (MARGIN, 0, MARGIN, 0))
+    return vote(source, before, sigma)[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
 def _wrapped(field: Tensor, border: tuple[int, int, int, int]) -> Tensor:
@@ -158,7 +165,7 @@ def _first_field(level: Level, tiles: bool, variety: float, random: torch.Genera
     The movement is a smooth random drift. It is drawn on the CPU: the same on every device. Of two
     pictures, smooth random regions are taken.
     """
-    grid = [side if tiles else side - _MARGIN for side in level.size]
+    grid = [side if tiles else side - MARGIN for side in level.size]
     cells = [max(3, round(3 * side / min(level.size))) + 1 for side in level.size]
     drift = _smooth_noise(2, cells, grid, tiles, random)
     owner = torch.zeros(grid, dtype=torch.int64)
@@ -168,8 +175,8 @@ def _first_field(level: Level, tiles: bool, variety: float, random: torch.Genera
     rows, columns = torch.arange(grid[0])[:, None], torch.arange(grid[1])
     fields = []
     for top, source in zip(level.sources.tops, level.sources.sizes, strict=True):
-        inside = [side - _MARGIN for side in source]
-        spare = max(0, inside[1] - grid[1])  # a narrower result begins anywhere in the source
+        inside = [side - MARGIN for side in source]
+        spare = max(0, inside[1] - grid[1])  # of a source that is wider than the result
         reach = variety * min(*source, *level.size)
         if tiles:  # the source goes around once: it has a seam somewhere, and none at the border
             down, right = (
@@ -185,12 +192,12 @@ def _first_field(level: Level, tiles: bool, variety: float, random: torch.Genera
             stretched = torch.linspace(0, inside[0] - 1, grid[0])[:, None]
             down = (stretched + drift[0] * _DRIFT[0] * reach).round().long()
             down = down.clamp(0, inside[0] - 1)
-            start = spare * torch.rand((), generator=random)
+            start = spare * (0.5 + variety * (torch.rand((), generator=random) - 0.5))
             right = (columns + start + drift[1] * _DRIFT[1] * reach).round().long()
             right = _reflected(right, inside[1])
         fields.append(torch.stack((top + down, right)))
     field = fields[0] if len(fields) == 1 else torch.where(owner == 0, fields[0], fields[1])
-    return field.to(level.sources.rgb.device)
+    return field
 
 
 def _smooth_noise(
@@ -217,34 +224,34 @@ def _place(pyramid: Pyramid, field: Tensor) -> list[tuple[Piece, tuple[int, int]
         The pieces, and how far they move: down and right, in pixels of the finest level.
     """
     coarsest, finest = pyramid.levels[0], pyramid.levels[-1]
-    grid = [side if pyramid.tiles else side - _MARGIN for side in finest.size]
-    taken = torch.zeros(grid, dtype=torch.bool, device=field.device)
+    grid = [side if pyramid.tiles else side - MARGIN for side in finest.size]
+    taken = torch.zeros(grid, dtype=torch.bool)
+    owner = coarsest.sources.owner.cpu()[field[0], field[1]]
+    ratio = coarsest.sources.sizes[0][0] / finest.sources.sizes[0][0]
     placed = []
     for piece in pyramid.pieces:
-        touched = piece.patches(finest.sources.sizes[0], PATCH_SIZE).to(field.device)
-        rows, columns = (touched.any(axis).nonzero()[:, 0] for axis in (1, 0))
-        if len(rows) == 0:
+        touched = piece.patches(finest.sources.sizes[0], PATCH_SIZE)
+        lines = [touched.any(axis).nonzero()[:, 0] for axis in (1, 0)]  # rows and columns
+        if len(lines[0]) == 0:
             continue
-        ratio = coarsest.sources.sizes[0][0] / finest.sources.sizes[0][0]
-        center = [float(lines.double().mean()) for lines in (rows, columns)]
-        far = sum((field[axis] - center[axis] * ratio).square() for axis in range(2)) + 1e9 * (
-            coarsest.sources.owner[field[0], field[1]] != 0
-        )
+        ends = [(int(one[0]), int(one[-1])) for one in lines]
+        center = [float(one.float().mean()) for one in lines]
+        down, right = (field[axis] - center[axis] * ratio for axis in range(2))
+        far = (down.square() + right.square()).masked_fill(owner != 0, torch.inf)
         column = int(far.argmin()) % field.shape[2]
-        shift = []
-        for axis, lines in enumerate((rows, columns)):
-            if axis == 0:  # at its height
-                moved = round(center[0] * (grid[0] / touched.shape[0] - 1))
-            else:  # whole pixels of the coarsest level: so the levels agree
-                moved = round(round(column - center[1] * ratio) / ratio)
-            first, last = int(lines[0]), int(lines[-1])
-            if not pyramid.tiles:
-                at_first, at_last = piece.at_borders(axis)
-                spare = grid[axis] - 1 - last
-                moved = spare if at_last else -first if at_first else moved
-                moved = min(max(moved, -first), spare)
-            shift.append(moved)
-        fits = last - first < grid[1] and int(rows[-1] - rows[0]) < grid[0]
+        shift = [
+            round(center[0] * (grid[0] / touched.shape[0] - 1)),  # at its height
+            # whole pixels of the coarsest level: so the levels agree
+            round(round(column - center[1] * ratio) / ratio),
+        ]
+        for axis, (first, last) in enumerate(ends):
+            if pyramid.tiles:
+                continue
+            at_first, at_last = piece.at_borders(axis)
+            spare = grid[axis] - 1 - last
+            moved = spare if at_last else -first if at_first else shift[axis]
+            shift[axis] = min(max(moved, -first), spare)
+        fits = all(last - first < side for (first, last), side in zip(ends, grid, strict=True))
         places = _moved(touched, (shift[0], shift[1]), taken, pyramid.tiles)[1]
         if fits and not taken[places].any():
             taken[places] = True
@@ -253,23 +260,25 @@ def _place(pyramid: Pyramid, field: Tensor) -> list[tuple[Piece, tuple[int, int]
 
 
 def _around_pieces(
-    level: Level, field: Tensor, placed: Sequence[tuple[Piece, tuple[int, int]]], finest: Level
+    level: Level,
+    field: Tensor,
+    placed: Sequence[tuple[Piece, tuple[int, int]]],
+    finest: Level,
+    tiles: bool,
 ) -> Tensor:
-    """Move what is around a piece along with it, and less with the distance."""
+    """Move what is around a piece along with it, less the farther away it is."""
     for piece, shift in placed:
-        _, fixed = _with_pieces(level, field, [(piece, shift)], finest, False)
-        far = torch.from_numpy(ndimage.distance_transform_edt(~fixed.cpu().numpy())).to(
-            field.device
-        )
+        _, fixed = _with_pieces(level, field, [(piece, shift)], finest, tiles)
+        far = torch.from_numpy(ndimage.distance_transform_edt(~fixed.numpy())).float()
         share = (1 - far / _AROUND).clamp(min=0)
-        moved = []
-        for axis, lines in enumerate(
-            torch.meshgrid(*map(torch.arange, fixed.shape), indexing="ij")
-        ):
-            last = level.sources.sizes[0][axis] - PATCH_SIZE
-            places = lines.to(field.device) - shift[axis] * level.size[axis] / finest.size[axis]
-            moved.append(places.clamp(0, last))
-        field = torch.lerp(field.double(), torch.stack(moved).double(), share).round().long()
+        lines = torch.meshgrid(*map(torch.arange, fixed.shape), indexing="ij")
+        moved = [
+            (one - shift[axis] * level.size[axis] / finest.size[axis]).clamp(
+                0, level.sources.sizes[0][axis] - PATCH_SIZE
+            )
+            for axis, one in enumerate(lines)
+        ]
+        field = torch.lerp(field.float(), torch.stack(moved), share).round().long()
     return field
 
 

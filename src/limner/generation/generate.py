@@ -31,10 +31,7 @@ MAX_FRAMES = 240  # from one picture to the next
 _SHEET_SIDE = 512  # pixels of the longer side of a painter's large pictures on the contact sheet
 # The options that have an effect in each mode, beside the seed and the device.
 _EFFECTIVE = {
-    "--like": {
-        *("n", "size", "variety", "allow_huge"),
-        *("keep_layout", "protect", "tileable"),
-    },
+    "--like": {"n", "size", "variety", "keep_layout", "protect", "tileable", "allow_huge"},
     "--project": {"allow_huge"},
     "a painter": {
         *("n", "size", "truncation", "interpolate", "mix", "nearest"),
@@ -70,7 +67,7 @@ def generate(
     allow_huge: bool = False,
     on_step: OnStep = silent,
 ) -> list[Image.Image]:
-    """Make new pictures: variations of one picture, or from a network you trained.
+    """Make new pictures: variations of pictures, or from a network you trained.
 
     Parameters
     ----------
@@ -79,7 +76,7 @@ def generate(
         ``--like``.
     like : str, path or PIL image, or a sequence of them
         Make variations of this picture. This needs no training. Given several times, or a folder:
-        each new picture mixes two of them.
+        each new picture mixes two of them; see also ``--keep-layout``.
     n : int
         Number of pictures: from 1 to 100 with ``--like``, or from 1 to 1000 from a painter.
         Default: 8 with ``--like``, 25 from a painter.
@@ -93,8 +90,9 @@ def generate(
         Default: 0.5.
     keep_layout : float
         With ``--like``: from 0 (things move, as far as ``--variety`` says) to 1 (everything stays
-        in place). Above 0 the picture is painted anew: with strokes of its mirror image or, of
-        several pictures, after the first with strokes of the others. Default: 0.
+        in place). Above 0 the picture is painted anew. One picture is painted with the strokes of
+        its mirror image. Of several, the first gives the layout, and the others give the strokes.
+        Default: 0.
     protect : str, path or PIL image
         With ``--like``: a black-and-white picture with the aspect ratio of the first picture. What
         is white in it is kept whole, and appears once. Faces and single objects are found without

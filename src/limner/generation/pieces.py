@@ -22,7 +22,7 @@ _CORE, _CORE_ABOVE = 0.45, 2.0
 _REST, _REST_ABOVE = 0.3, 1.3
 _STRICTER = 1.15  # factor for both, while the parts are too large together
 _MOST, _LEAST = 0.5, 0.01  # shares of the picture: of all parts together, of one part
-_LONGEST = 6  # times the shorter side: in a longer strip no part stands out
+_LONGEST = 6  # times the shorter side: longer strips are not searched
 _MARGIN = 2  # pixels around a part that belong to it
 
 
@@ -37,8 +37,8 @@ def uniqueness(rgb: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        [h, w], with 32 pixels on the shorter side. 0: it has a twin. 1: what varies in the patch
-        around it is as different from all other patches as from a flat one.
+        [h, w], with 32 pixels on the shorter side. 0: it has a twin. 1: the nearest other patch
+        differs as much as a flat one would.
     """
     height, width = images.size_of(rgb)
     scale = _SHORT_SIDE / min(height, width)
@@ -117,7 +117,7 @@ class Piece:
     protected: bool = False
 
     def patches(self, size: tuple[int, int], patch_size: int) -> Tensor:
-        """Return the patches of which it has a quarter or more: bool [H − P + 1, W − P + 1].
+        """Return the patches that are at least a quarter its own: bool [H − P + 1, W − P + 1].
 
         On a coarse level a patch reaches far: those that touch the piece would be too many.
         `size` is the height and width of the picture.

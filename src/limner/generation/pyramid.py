@@ -20,7 +20,7 @@ _MAX_SEARCHED = 1_600_000  # most pixels of a level that is searched; finer ones
 _FEWEST = 20  # patches beside the pieces: if there are fewer, those of the pieces are used too
 _COMPONENTS = (32, 16)  # principal components of a patch, on exact levels and on finer ones
 _HEIGHT_WEIGHT = 1.0  # weight of a patch's height in the picture, relative to their deviation
-_MARGIN = PATCH_SIZE - 1  # pixels: what a patch reaches beyond its first
+MARGIN = PATCH_SIZE - 1  # pixels: what a patch reaches beyond its first
 
 
 @dataclass(frozen=True)
@@ -90,16 +90,17 @@ def build_pyramid(
     pieces : sequence of Piece
         See `Pyramid`.
     """
-    scales = []
+    scales: list[float] = []
     for picture in pictures:
         height, width = images.size_of(picture.rgb)
         area = target[0] * target[1] / (height * width)
         # A picture gets the area of the result, or its height. We use the geometric mean of both
         # scales: the vertical order makes a scene, but sideways things can be repeated.
         scale = min(area**0.25 * (target[0] / height) ** 0.5, (2 * area) ** 0.5)
-        if pieces:  # so that they fit
+        if pieces and not scales:  # those of the first picture must fit
             widest = max(piece.width for piece in pieces)
-            scale = min(scale, target[0] / height, 0.95 * target[1] / (widest * width))
+            spare = 0 if widest == 1 else PATCH_SIZE + 1
+            scale = min(scale, target[0] / height, (target[1] - spare) / (widest * width))
         scales.append(max(scale, _COARSEST / min(height, width)))
     scaled = [
         SourcePicture(
@@ -123,7 +124,7 @@ def build_pyramid(
             inside = piece.patches(combined.sizes[0], PATCH_SIZE).to(combined.usable.device)
             rest = combined.usable.clone()
             rest[: inside.shape[0], : inside.shape[1]] &= ~inside
-            if int(rest.sum()) >= _FEWEST:
+            if int((rest & (combined.owner == 0)).sum()) >= _FEWEST:
                 combined = replace(combined, usable=rest)
         levels.append(_make_level(combined, size, tiles=tiles))
     return Pyramid(levels, tiles, pieces)
@@ -136,10 +137,10 @@ def _scaled(picture: Tensor, scale: float) -> Tensor:
 
 def _make_level(combined: Sources, size: tuple[int, int], *, tiles: bool) -> Level:
     """Prepare what all results share at one scale."""
-    queries = (size[0] - _MARGIN) * (size[1] - _MARGIN)
+    queries = (size[0] - MARGIN) * (size[1] - MARGIN)
     exact = queries * int(combined.usable.sum()) <= _MAX_EXACT
-    pixels = sum(height * width for height, width in combined.sizes)
-    if max(size[0] * size[1], pixels) > _MAX_SEARCHED * (1 if len(combined.sizes) == 1 else 2):
+    pixels = combined.usable.numel() // len(combined.sizes)  # with what is between the pictures
+    if max(size[0] * size[1], pixels) > _MAX_SEARCHED:
         return Level(combined, size, exact, None, None, 0.0)
     count = _COMPONENTS[0] if exact else _COMPONENTS[1]
     filters = search.pca_filters(combined.rgb, count, PATCH_SIZE, combined.usable)

@@ -33,6 +33,7 @@ VARIETY = 0.5
 MIN_SIDE, MAX_SIDE = 64, 4096  # pixels of a result's side
 _LONGEST_SIDE = 1024  # pixels of a result's longer side, unless --size asks for another
 _MIN_SOURCE_SIDE = 32  # pixels
+_STROKES = 0.15  # how much larger or smaller strokes may be
 _SOFT_BORDER = 1.5  # sigma in pixels: of what is protected, where the rest is painted anew
 
 
@@ -51,15 +52,15 @@ def variations(
 ) -> list[Image.Image]:
     """Make new pictures from one picture, or from several: the same things in other places.
 
-    Every part of a new picture is copied from the originals. What is at the top stays at the top.
-    A thing that stands out, such as a face or a lighthouse, is kept whole, and appears once or not
-    at all.
+    Every part of a new picture is copied from the originals. Unless it is a tile, what is at the
+    top stays at the top, and a thing that stands out, such as a face or a lighthouse, is kept whole
+    and appears once or not at all.
 
     Parameters
     ----------
     *pictures : str, path or PIL image
         The originals, each at least 32 pixels wide and high, or folders of them. Transparent parts
-        are not used. Of several, each new picture mixes two.
+        are not used. Of several, each new picture mixes two; see also ``keep_layout``.
     n : int
         Number of pictures, from 1 to 100.
     size : str
@@ -69,8 +70,8 @@ def variations(
         How far things move, from 0 (they stay in place) to 1 (hardly anything stays).
     keep_layout : float
         From 0 (things move, as far as ``variety`` says) to 1 (all things stay in place). Above 0
-        the picture is painted anew, with other strokes: those of its own mirror image or, of
-        several originals, the first gives the layout and the others give the strokes.
+        the picture is painted anew. One original is painted with the strokes of its mirror image.
+        Of several, the first gives the layout, and the others give the strokes.
     protect : str, path or PIL image
         A black-and-white picture with the aspect ratio of the first original. What is white in it
         is kept whole, and appears once.
@@ -116,16 +117,19 @@ def variations(
         raise OptionError("--tileable and --keep-layout: cannot be used together; give only one")
     given_size = None if size is None else parse_size(size)
     torch_device, report = devices.pick(device), Reporter("variations", on_step)
-    originals = _Originals(expand(pictures), allow_huge)
+    if not pictures:
+        raise OptionError("variations: needs a picture; give one, or a folder")
+    originals = _Originals(expand(pictures), allow_huge, lambda: report("reading", 0, n))
     first = originals.read(0)
     mask = None if protect is None else io.read(protect, allow_huge=allow_huge)
     if mask is not None:
-        io.check_aspect(mask, first, option="--protect", what="picture")
+        what = "picture" if len(originals) == 1 else "first picture"
+        io.check_aspect(mask, first, option="--protect", what=what)
         if not (io.to_mask(mask) >= 0.5).any():
             raise InputError(
-                f"--protect {printable(mask.name)}: has no white area; paint white what to keep"
+                f"--protect {printable(mask.name)}: has no white area; paint what to keep white"
             )
-    target = given_size or _default_size(*images.size_of(first.rgb))
+    target = given_size or _default_size(*images.size_of(first.rgb), several=len(originals) > 1)
     stage = f"{target[1]}×{target[0]} px"
     summary = f"{stage}, {n} picture{'s' * (n > 1)}"
     for note in (summary, *originals.notes, *(mask.notes if mask else ())):
@@ -148,7 +152,7 @@ def variations(
             read = [originals.read(index) for index in used]
             names, masks = [one.name for one in read], [] if mask is None else [mask]
             recipe = io.make_recipe("variations", names, options | {"seed": number}, read + masks)
-            results.append(io.to_picture(rgb, like=first, recipe=recipe | {"copied": copied}))
+            results.append(io.to_picture(rgb, like=read[0], recipe=recipe | {"copied": copied}))
             note = f"largest piece copied without a seam: {copied['largest_piece']:.1%}"
             if "protected" in copied:
                 note += f"; protected: {copied['protected']:.1%}"
@@ -190,22 +194,40 @@ def parse_size(size: str) -> tuple[int, int]:
     return height, width
 
 
-def _default_size(height: int, width: int) -> tuple[int, int]:
-    """The original's size, reduced, but with no side below the smallest that can be read."""
+def _default_size(height: int, width: int, *, several: bool) -> tuple[int, int]:
+    """The original's size, reduced, but with no side below the smallest that can be read.
+
+    Of several originals, it is one that `parse_size` takes, because it is in the recipes.
+    """
     smallest = _MIN_SOURCE_SIDE / min(height, width)
     scale = min(1.0, max(_LONGEST_SIDE / max(height, width), smallest))
-    return round(height * scale), round(width * scale)
+    sides = round(height * scale), round(width * scale)
+    if several:
+        height, width = (min(max(side, MIN_SIDE), MAX_SIDE) for side in sides)
+        return height, width
+    return sides
 
 
 class _Originals:
-    """The pictures to vary. All are read once for the checks, and the last two are kept."""
+    """The pictures to vary. All are read once for the checks; two and small copies are kept.
 
-    def __init__(self, sources: Sequence[Source], allow_huge: bool) -> None:
+    `tick` is called before each of several is read. What it raises ends the reading.
+    """
+
+    def __init__(
+        self, sources: Sequence[Source], allow_huge: bool, tick: Callable[[], None]
+    ) -> None:
         self._sources, self._allow_huge = sources, allow_huge
         self.read = lru_cache(maxsize=2)(self._read)
         self.notes: list[str] = []
+        self.small: list[Tensor] = []  # [1, 3, H, W]
         for index in reversed(range(len(sources))):
-            self.notes[:0] = self.read(index).notes
+            if len(sources) > 1:
+                tick()
+            picture = self.read(index)
+            self.notes[:0] = picture.notes
+            size = images.fit(*images.size_of(picture.rgb), THUMBNAIL)
+            self.small.insert(0, images.resize(io.on_white(picture), size))
 
     def __len__(self) -> int:
         return len(self._sources)
@@ -253,12 +275,15 @@ class _Maker:
         made = arrange(pyramid, variety * (1 - keep_layout), random)
         if self._mask is not None and not made.protected.any():
             raise OptionError(
-                f"--protect {printable(self._mask.name)}: the white area is too small at "
-                f"{self._target[1]}×{self._target[0]} pixels; paint more white"
+                f"--protect {printable(self._mask.name)}: the white area is too small or too large "
+                f"for {self._target[1]}×{self._target[0]} pixels; change it, or --size"
             )
         if not keep_layout:
             return made.rgb, list(used), _copied(made.field, made.protected)
         others, works = self._works(made.rgb, pyramid)
+        # each seed has strokes of another size: otherwise all pictures would be the same
+        factor = 1 + _STROKES * (2 * float(torch.rand((), generator=random)) - 1)
+        works = [_scaled(work, factor) for work in works]
         painted = repaint(made.rgb, works, made.unique[None, None].float(), tick)
         rgb = painted.picture
         if made.protected.any():
@@ -278,28 +303,24 @@ class _Maker:
         return tuple(order[:2])
 
     def _build(self, used: tuple[int, ...]) -> Pyramid:
-        sources, pieces = [], []
-        for index in used:
-            picture = self._originals.read(index)
-            rgb = io.on_white(picture).to(self._device)
-            mask = None if picture.alpha is None else picture.alpha.to(self._device)
-            sources.append(SourcePicture(rgb, mask))
-            if index == used[0]:
-                pieces = self._pieces(rgb, index)
-        return build_pyramid(sources, self._target, tiles=self._tileable, pieces=pieces)
+        pictures = [self._originals.read(index) for index in used]
+        sources = [_on_device(one, self._device) for one in pictures]
+        return build_pyramid(
+            sources, self._target, tiles=self._tileable, pieces=self._pieces(pictures[0], used[0])
+        )
 
-    def _pieces(self, rgb: Tensor, index: int) -> list[Piece]:
+    def _pieces(self, picture: io.Picture, index: int) -> list[Piece]:
         """Return the parts of an original that are kept whole; first what the user protects."""
-        if self._tileable:  # a pattern repeats what it has
-            return self._protected(index)
-        protected = self._protected(index)
-        unique = [Piece(mask.to(rgb)) for mask in unique_parts(rgb.cpu())]
-        return protected + unique
-
-    def _protected(self, index: int) -> list[Piece]:
-        if self._mask is None or index != 0:
-            return []
-        return [Piece(io.to_mask(self._mask).to(self._device), protected=True)]
+        pieces = []
+        if self._mask is not None and index == 0:
+            mask = images.resize(io.to_mask(self._mask), images.size_of(picture.rgb))
+            if picture.alpha is not None:
+                mask = mask * picture.alpha
+            pieces.append(Piece(mask, protected=True))
+        # a pattern repeats what it has; and the outline of a cutout is no thing
+        if not self._tileable and picture.alpha is None:
+            pieces += [Piece(mask) for mask in unique_parts(picture.rgb)]
+        return pieces
 
     def _works(
         self, composition: Tensor, pyramid: Pyramid
@@ -309,17 +330,31 @@ class _Maker:
             combined = pyramid.levels[-1].sources
             height, width = combined.sizes[0]
             alpha = self._originals.read(0).alpha
-            mirrored = combined.rgb[..., :height, :width].flip(-1)
-            return [], [SourcePicture(mirrored, None if alpha is None else alpha.flip(-1))]
+            mask = None if alpha is None else alpha.flip(-1).to(self._device)
+            return [], [SourcePicture(combined.rgb[..., :height, :width].flip(-1), mask)]
         others = list(range(1, len(self._originals)))
-        size = images.size_of(composition)
         if len(others) > MOST_WORKS:
-            small = [
-                images.resize(io.on_white(one), images.fit(*images.size_of(one.rgb), THUMBNAIL))
-                for one in map(self._originals.read, others)
-            ]
-            others = sorted(others[i] for i in rank_works(composition, small)[:MOST_WORKS])
-        return others, [prepare(self._originals.read(i), composition, size) for i in others]
+            ranked = rank_works(composition.cpu(), self._originals.small[1:])
+            others = sorted(1 + index for index in ranked[:MOST_WORKS])
+        size = images.size_of(composition)
+        works = [prepare(self._originals.read(i), composition.cpu(), size) for i in others]
+        return others, [
+            SourcePicture(
+                work.rgb.to(self._device), None if work.mask is None else work.mask.to(self._device)
+            )
+            for work in works
+        ]
+
+
+def _on_device(picture: io.Picture, device: torch.device) -> SourcePicture:
+    alpha = None if picture.alpha is None else picture.alpha.to(device)
+    return SourcePicture(io.on_white(picture).to(device), alpha)
+
+
+def _scaled(work: SourcePicture, factor: float) -> SourcePicture:
+    """Resize a work by a factor."""
+    height, width = (max(16, round(side * factor)) for side in images.size_of(work.rgb))
+    return SourcePicture(images.resize(work.rgb, (height, width)), work.mask)
 
 
 def _copied(field: Tensor, protected: Tensor) -> dict[str, float]:
