@@ -48,7 +48,7 @@ API = {
         "replay",
         "apply",
     ),
-    "Measure, check and convert": ("predictability", "folder", "convert_painter"),
+    "Measure, check and convert": ("predictability", "folder", "convert_painter", "export"),
     "Train": (
         "train_colorizer",
         "train_beautifier",
