@@ -229,3 +229,12 @@ def test_what_is_protected_fits_into_any_shape(size: str) -> None:
     for options in ({}, {"tileable": True}, {"keep_layout": 1}):
         (made,) = variations(texture(WARM), n=1, protect=mask, size=size, **options)  # type: ignore[arg-type]
         assert json.loads(made.info["limner"])["copied"]["protected"] > 0.3
+
+
+def test_what_stands_out_fits_into_a_narrower_picture() -> None:
+    wide = Image.new("RGB", (400, 160), (168, 190, 200))
+    wide.paste(portrait().crop((60, 0, 180, 160)), (140, 0))
+    assert [faces(made) for made in variations(wide, n=3, size="150x110")] == [0, 0, 0]
+    for made in variations(wide, n=3, size="150x110"):  # the face is there, but smaller
+        skin = np.abs(np.asarray(made, int) - (230, 185, 155)).max(2) < 12
+        assert skin.mean() > 0.02

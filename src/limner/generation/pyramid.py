@@ -99,7 +99,7 @@ def build_pyramid(
         scale = min(area**0.25 * (target[0] / height) ** 0.5, (2 * area) ** 0.5)
         if pieces and not scales:  # those of the first picture must fit
             widest = max(piece.width for piece in pieces)
-            spare = 0 if widest == 1 else PATCH_SIZE + 1
+            spare = 0 if widest == 1 else 2 * PATCH_SIZE
             scale = min(scale, target[0] / height, (target[1] - spare) / (widest * width))
         scales.append(max(scale, _COARSEST / min(height, width)))
     scaled = [
