@@ -254,17 +254,8 @@ def varied(*sources: Path | Image.Image, **options: Any) -> Image.Image:
 def generate() -> None:
     """Make the pictures of the guide to generate."""
     fields, photo = opened(PAINTING).crop((0, 430, 1000, 800)), opened(PHOTO)
-    row = [("source", fields)]
-    for seed in range(5):
-        row.append((f"seed {seed}", kept(f"generate-{seed}", varied, fields, seed=seed)))
-    sheet("generate", row[:3], row[3:])
     wide = kept("generate-wide", varied, fields, size="1500x500")
     sheet("generate-wide", [("--size 1500x500", wide)])
-    varieties = []
-    for variety in (0, 0.5, 1):
-        made = kept(f"generate-variety-{variety:g}", varied, fields, variety=variety)
-        varieties.append((f"--variety {variety:g}", made))
-    sheet("generate-variety", varieties)
     whole = kept("generate-whole", varied, photo, size="1536x768", variety=1)
     sheet("generate-objects", [("source", photo), ("--size 1536x768", whole)])
     sun = opened(PAINTING)
