@@ -224,7 +224,7 @@ def side_files(picture: Path) -> dict[str, str | Path]:
 def _tell_differences(
     picture: Path, verb: str, version: str, options: Mapping[str, Any], on_step: OnStep
 ) -> None:
-    """Report why a result may differ from the picture that has the recipe."""
+    """Report why a result may differ: another version, or a recipe without a newer option."""
     notes = []
     if version != __version__:
         notes.append(f"made with limner {version}; {__version__} may give a different picture")
