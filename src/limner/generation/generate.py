@@ -28,7 +28,7 @@ from limner.train.crops import PICTURES
 COUNT, MAX_COUNT = 25, 1000  # pictures from a painter
 TRUNCATION = 0.8
 MAX_FRAMES = 240  # from one picture to the next
-_SHEET_SIDE = 512  # pixels of the longer side of a painter's large pictures on the contact sheet
+_SHEET_SIDE = 512  # pixels of the longer side of large pictures on the contact sheet
 # The options that have an effect in each mode, beside the seed and the device.
 _EFFECTIVE = {
     "--like": {"n", "size", "variety", "keep_layout", "protect", "tileable", "allow_huge"},
@@ -271,8 +271,7 @@ def _vary(pictures: Sequence[Source], options: Mapping[str, Any]) -> list[Image.
     made = variations(*pictures, **options)
     beside = {}
     if len(made) > 1:
-        rgb = torch.cat([io.read(picture).rgb for picture in made])
-        beside["sheet"] = io.to_picture(contact_sheet(rgb))
+        beside["sheet"] = io.to_picture(contact_sheet(_shrunk(made)))
     made[0].info["beside"] = beside
     return made
 
