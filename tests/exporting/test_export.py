@@ -15,6 +15,7 @@ from limner.exporting.export import export
 from limner.exporting.networks import find
 from limner.nn import weights
 from limner.upscaling.compact import Compact
+from small_painters import write_painter
 
 SIZES = [(40, 64), (57, 33)]
 
@@ -87,6 +88,28 @@ def test_features_have_a_result_for_each_layer(tmp_path: Path) -> None:
     assert [r.shape[1:] for r in results] == [
         (16, 32, 64), (32, 16, 32), (64, 8, 16), (128, 4, 8), (128, 2, 4),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("architecture", ["lightweight_gan", "dcgan", "stylegan2"])
+def test_a_painter_takes_a_latent(architecture: str, tmp_path: Path) -> None:
+    path = write_painter(tmp_path / "painter.safetensors", architecture, (16, 16))
+    made = export(str(path), output=tmp_path / "net.onnx")
+    assert made.difference < 1e-3
+    size = find(str(path)).latent_size
+    session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
+    latents = np.random.default_rng(0).normal(size=(2, 1, size)).astype(np.float32)
+
+    def paint(latent: np.ndarray, truncation: float) -> np.ndarray:
+        given = {"latent": latent, "truncation": np.array(truncation, np.float32)}
+        (painting,) = session.run(None, given)
+        assert painting.shape == (1, 3, 16, 16)
+        return painting
+
+    assert np.array_equal(paint(latents[0], 1), paint(latents[0], 1))
+    assert np.abs(paint(latents[0], 1) - paint(latents[1], 1)).max() > 1e-3
+    assert np.abs(paint(latents[0], 0) - paint(latents[1], 0)).max() < 1e-5
+    with pytest.raises(OptionError, match=r"^--size 64x64: has no effect with a painter; leave it"):
+        export(str(path), output=tmp_path / "other.onnx", size="64x64")
 
 
 def test_a_file_that_disagrees_is_not_written(

@@ -72,12 +72,12 @@ def export(
     ----------
     network : str
         A name that ``limner models`` lists, such as ``upscaler-fast-x4``, ``beautifier``,
-        ``cleaner`` or ``compact-features``; or a weights file of one of these kinds.
+        ``cleaner`` or ``compact-features``; or a weights file of one of these kinds, or a painter.
     output : path
         The ``.onnx`` file to write. Beside it, a ``.md`` file describes inputs and outputs.
     size : str
         Width and height of the pictures that the file takes, such as ``256x256``, or ``dynamic``
-        for any.
+        for any. A painter takes none.
     half : bool
         Store the weights in half precision: half the file size. Computations stay in float32.
     overwrite : bool
@@ -109,6 +109,8 @@ def export(
     for path in (output, about):
         check_place(path, overwrite=overwrite)
     found = find(network)
+    if sides is not None and found.latent_size:
+        raise OptionError(f"--size {size}: has no effect with a painter; leave it out")
     if sides is not None:
         for side in sides:
             check_range("size", side, found.smallest, MAX_SIDE)
@@ -151,9 +153,9 @@ def _convert(found: Exportable, sides: tuple[int, int] | None) -> Any:
     """Convert a network to an ONNX model."""
     import onnx  # slow, and an extra
 
-    example = (torch.rand(1, 3, *(sides or (64, 80))), *map(torch.tensor, found.more.values()))
+    example = (_samples(found, sides)[0], *map(torch.tensor, found.more.values()))
     shapes: Any = None
-    if sides is None:
+    if sides is None and not found.latent_size:
         height, width = torch.export.Dim("height", min=2), torch.export.Dim("width", min=2)
         shapes = ({2: height, 3: width}, *(None for _ in found.more))
     with seeding.preserved(), warnings.catch_warnings(), redirect_stdout(StringIO()):
@@ -166,7 +168,7 @@ def _convert(found: Exportable, sides: tuple[int, int] | None) -> Any:
                 dynamo=True,
                 opset_version=OPSET,
                 dynamic_shapes=shapes,
-                input_names=["picture", *found.more],
+                input_names=[_first(found), *found.more],
                 output_names=list(found.outputs),
                 verbose=False,
             )
@@ -212,18 +214,27 @@ def _describe(model: Any, found: Exportable, size: str, half: bool) -> None:
         entry.key, entry.value = key, value
 
 
+def _first(found: Exportable) -> str:
+    return "latent" if found.latent_size else "picture"
+
+
 def _inputs(found: Exportable) -> list[str]:
-    pictures = "picture: float32 [1, 3, H, W], sRGB in 0..1"
-    return [pictures, *(f"{name}: float32, a number" for name in found.more)]
+    first = "picture: float32 [1, 3, H, W], sRGB in 0..1"
+    if found.latent_size:
+        first = f"latent: float32 [1, {found.latent_size}], drawn from a normal distribution"
+    return [first, *(f"{name}: float32, a number" for name in found.more)]
 
 
 def _outputs(found: Exportable) -> list[str]:
     return [f"{name}: float32 {shape}" for name, shape in found.outputs.items()]
 
 
-def _pictures(sides: tuple[int, int] | None) -> list[Tensor]:
-    """Make three pictures: smooth, with edges, and with noise."""
+def _samples(found: Exportable, sides: tuple[int, int] | None) -> list[Tensor]:
+    """Make three pictures: smooth, with edges, and with noise; or three latents."""
     made = []
+    if found.latent_size:
+        shape = (1, found.latent_size)
+        return [torch.randn(shape, generator=seeding.generator(0, n)) for n in range(3)]
     for number, (height, width) in enumerate(_TRIED if sides is None else (sides,) * 3):
         random = seeding.generator(0, number)
         rows, columns = torch.linspace(0, 1, height)[:, None], torch.linspace(0, 1, width)
@@ -243,10 +254,12 @@ def _difference(content: bytes, found: Exportable, sides: tuple[int, int] | None
     try:
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         largest = 0.0
-        for picture in _pictures(sides):
+        for sample in _samples(found, sides):
             more = {name: np.array(value, np.float32) for name, value in found.more.items()}
-            theirs: Sequence[np.ndarray] = session.run(None, {"picture": picture.numpy(), **more})
-            made = found.network(picture, *map(torch.tensor, found.more.values()))
+            theirs: Sequence[np.ndarray] = session.run(
+                None, {_first(found): sample.numpy(), **more}
+            )
+            made = found.network(sample, *map(torch.tensor, found.more.values()))
             ours = made if isinstance(made, tuple) else (made,)
             for one, other in zip(ours, theirs, strict=True):
                 relative = (one - torch.from_numpy(other)).abs().max() / one.abs().max().clamp(1)

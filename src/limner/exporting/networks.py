@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from limner.beauty import beautifier
 from limner.beauty.bilateral import BilateralImprover
 from limner.cli.verbs import VERBS
 from limner.errors import OptionError, WeightsError, printable
+from limner.generation.gan import lightweight_gan, painter, stylegan2
 from limner.nn import features, weights
 from limner.upscaling import models, realesrgan
 
@@ -26,7 +28,7 @@ class Exportable:
     name : str
         What the user called it.
     network : nn.Module
-        It takes a picture [1, 3, H, W] in 0..1 first, and then what `more` names.
+        It takes a picture [1, 3, H, W] in 0..1 first, or a latent, and then what `more` names.
     more : mapping of str to float
         Further inputs, scalars, and a value of each.
     outputs : mapping of str to str
@@ -35,6 +37,8 @@ class Exportable:
         Pixels that each side of a picture must have.
     about : mapping of str to str
         License, recipe, and further facts.
+    latent_size : int
+        Numbers in a latent, which a painter takes; 0: the network takes a picture.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Exportable:
     outputs: Mapping[str, str]
     smallest: int
     about: Mapping[str, str]
+    latent_size: int = 0
 
 
 def find(name: str) -> Exportable:
@@ -65,6 +70,8 @@ def find(name: str) -> Exportable:
         path = Path(realesrgan.find(name)) if name in realesrgan.FILES else _shipped(name)
     elif Path(name).suffix in (*weights.SUFFIXES, ".param"):
         path = Path(name)
+    elif Path(name).is_dir():
+        path = painter.load(Path(name), torch.device("cpu"))[1]
     elif name in VERBS:
         raise OptionError(
             f"{name}: is a command that optimizes each picture or uses several networks; limner "
@@ -142,9 +149,37 @@ def _features(name: str, path: Path) -> Exportable:
     return Exportable(name, _Features(network), {}, outputs, 32, _about(path))
 
 
+class _Painting(nn.Module):
+    """A painter without noise, so that a latent always gives the same picture."""
+
+    def __init__(self, network: painter.Painter) -> None:
+        super().__init__()
+        self.network = network
+        for block in cast(nn.Module, network).modules():
+            if isinstance(block, lightweight_gan.GeneratorBlock):
+                block.noisy = False
+
+    def forward(self, latent: Tensor, truncation: Tensor) -> Tensor:
+        network = self.network
+        styles = network.mean + truncation * (network.map(latent) - network.mean)
+        styles = styles[:, None].expand(-1, network.layers, -1)
+        if isinstance(network, stylegan2.Generator):
+            return network.paint(styles, "none").clamp(0, 1)
+        return network.paint(styles).clamp(0, 1)
+
+
+def _painter(name: str, path: Path) -> Exportable:
+    network, _ = painter.load(path, torch.device("cpu"))
+    height, width = network.size
+    outputs = {"painting": f"[1, 3, {height}, {width}]"}
+    size = network.latent_size
+    return Exportable(name, _Painting(network), {"truncation": 0.8}, outputs, 0, _about(path), size)
+
+
 _MAKERS: Mapping[str, Callable[[str, Path], Exportable]] = {
     "upscaler": _upscaler,
     "cleaner": _upscaler,
     "beautifier": _beautifier,
     "features": _features,
+    "painter": _painter,
 }

@@ -18,6 +18,8 @@ HEAD_WIDTH = 64  # channels of a discriminator head
 class GeneratorBlock(nn.Module):
     """Double the size: one convolution before, and a residual one after, gated by the style."""
 
+    noisy = True
+
     def __init__(self, before: int, after: int, latent_size: int) -> None:
         super().__init__()
         self.skip = nn.Conv2d(before, after, 1, bias=False)
@@ -31,7 +33,8 @@ class GeneratorBlock(nn.Module):
         # one bilinear enlargement for both; nearest would leave a grid
         both = torch.cat((self.skip(x), self.first(F.silu(x))), 1)
         x, y = F.interpolate(both, scale_factor=2.0, mode="bilinear").chunk(2, 1)
-        y = y + self.noise * torch.randn_like(y[:, :1])
+        if self.noisy:
+            y = y + self.noise * torch.randn_like(y[:, :1])
         residual: Tensor = self.second(F.silu(y))
         return x + residual * (2 * torch.sigmoid(self.gate(style)))[:, :, None, None]
 
