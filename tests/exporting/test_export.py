@@ -8,8 +8,9 @@ import onnxruntime
 import pytest
 import torch
 
+from blobs import blobs
 from limner.beauty import beautifier
-from limner.errors import OptionError, OutputError, WeightsError
+from limner.errors import InputError, OptionError, OutputError, WeightsError
 from limner.exporting import export as module
 from limner.exporting.export import export
 from limner.exporting.networks import find
@@ -70,6 +71,30 @@ def test_half_precision_and_a_fixed_size(small: Path, tmp_path: Path) -> None:
         run(tmp_path / "half.onnx", torch.rand(1, 3, 40, 40))
 
 
+def test_8_bits(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for seed in range(3):
+        blobs(seed, 60, 8).save(pictures / f"{seed}.png")
+    made = export(str(small), output=tmp_path / "net.onnx", int8=pictures)
+    assert 35 < made.decibels < 80
+    model = onnx.load(tmp_path / "net.onnx")
+    assert "QuantizeLinear" in {node.op_type for node in model.graph.node}
+    assert {p.key: p.value for p in model.metadata_props}["weights"] == "8 bits"
+    monkeypatch.setattr(module, "_compare", lambda *_: (0.1, 34.0))
+    with pytest.raises(
+        OutputError, match=r"limner's \(34.0 dB\), and 35 dB is needed; leave out --i"
+    ):
+        export(str(small), output=tmp_path / "other.onnx", int8=pictures)
+    assert not (tmp_path / "other.onnx").exists()
+    with pytest.raises(InputError, match=r"^--int8 .*: is no folder with pictures; name one that"):
+        export(str(small), output=tmp_path / "other.onnx", int8=tmp_path)
+    with pytest.raises(
+        OptionError, match=r"^--int8 and --half: cannot be used together; give only"
+    ):
+        export(str(small), output=tmp_path / "other.onnx", int8=pictures, half=True)
+
+
 def test_the_beautifier_takes_a_strength(tmp_path: Path) -> None:
     export("beautifier", output=tmp_path / "net.onnx")
     improver = beautifier.load(weights.SHIPPED / "beautifier.safetensors").improver("relative")
@@ -115,7 +140,7 @@ def test_a_painter_takes_a_latent(architecture: str, tmp_path: Path) -> None:
 def test_a_file_that_disagrees_is_not_written(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_difference", lambda *_: 0.002)
+    monkeypatch.setattr(module, "_compare", lambda *_: (0.002, 60.0))
     with pytest.raises(OutputError, match=r"is not written, since its results differ .* 2.0e-03"):
         export(str(small), output=tmp_path / "net.onnx")
     assert list(tmp_path.iterdir()) == []

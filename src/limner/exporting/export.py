@@ -1,6 +1,7 @@
 """`export`: write a network as an ONNX file, for other programs."""
 
 import logging
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
@@ -8,23 +9,29 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
+from statistics import fmean
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from limner import io
 from limner._version import __version__
 from limner.checks import check_range
-from limner.errors import OptionError, OutputError, WeightsError, printable
+from limner.errors import InputError, OptionError, OutputError, WeightsError, printable
 from limner.exporting.networks import Exportable, find
 from limner.io import check_place
 from limner.io.atomic import whole_file
-from limner.nn import seeding
+from limner.nn import images, seeding
+from limner.train.crops import PICTURES
 
 OPSET = 18  # the first with the antialiased resize that beautify uses
 MAX_SIDE = 4096  # pixels, of a fixed size
 LIMITS = {False: 1e-3, True: 1e-2}  # largest difference of the results: full and half precision
+LEAST_DECIBELS = 35  # of the results of 8 bits
+_CALIBRATED, _CALIBRATED_ON = 32, (128, 160)  # pictures, and their height and width
 _TRIED = ((64, 96), (131, 75), (96, 160))  # height and width of the pictures it is checked with
 _INSTALL = 'pip install "limner[export]"'
 
@@ -41,6 +48,8 @@ class Exported:
         The file that describes it.
     difference : float
         Largest difference from limner's own network on three pictures, of results in 0..1.
+    decibels : float
+        The same as a peak signal-to-noise ratio.
     megabytes : float
         Size of the ONNX file.
     """
@@ -48,13 +57,14 @@ class Exported:
     output: str
     describes: str
     difference: float
+    decibels: float
     megabytes: float
 
     def __str__(self) -> str:
         """Return the files, and how well they agree with limner."""
         return (
             f"{self.output}\n{self.describes}\n{self.megabytes:.2f} MB; differs from limner by at "
-            f"most {self.difference:.1e}"
+            f"most {self.difference:.1e}, {self.decibels:.0f} dB"
         )
 
 
@@ -64,6 +74,7 @@ def export(
     output: Path,
     size: str = "dynamic",
     half: bool = False,
+    int8: Path | None = None,
     overwrite: bool = False,
 ) -> Exported:
     """Write a network as an ONNX file, for phones, C++ programs and browsers.
@@ -80,6 +91,9 @@ def export(
         for any. A painter takes none.
     half : bool
         Store the weights in half precision: half the file size. Computations stay in float32.
+    int8 : path
+        Compute the convolutions with 8 bits: a quarter of the file size. Needs a folder of pictures
+        like those that it will be used for, from which the ranges of values are measured.
     overwrite : bool
         Replace files that exist.
 
@@ -91,6 +105,8 @@ def export(
 
     Raises
     ------
+    InputError
+        There are no pictures for ``int8``.
     OptionError
         The name or the size is unknown, or the package ``onnx`` is missing.
     OutputError
@@ -102,6 +118,8 @@ def export(
     if output.suffix != ".onnx":
         raise OptionError(f"--output {printable(output)}: must end in .onnx")
     sides = _parse(size)
+    if int8 is not None and half:
+        raise OptionError("--int8 and --half: cannot be used together; give only one")
     missing = [name for name in ("onnx", "onnxruntime", "onnxscript") if not find_spec(name)]
     if missing:
         raise OptionError(f"export: needs {' and '.join(missing)}; {_INSTALL}")
@@ -109,23 +127,32 @@ def export(
     for path in (output, about):
         check_place(path, overwrite=overwrite)
     found = find(network)
-    if sides is not None and found.latent_size:
-        raise OptionError(f"--size {size}: has no effect with a painter; leave it out")
+    if found.latent_size and (sides is not None or int8 is not None):
+        given = "--int8" if sides is None else f"--size {size}"
+        raise OptionError(f"{given}: has no effect with a painter; leave it out")
     if sides is not None:
         for side in sides:
             check_range("size", side, found.smallest, MAX_SIDE)
+    samples = [] if int8 is None else _calibration(int8, sides)
     model = _convert(found, sides)
     if half:
         _halve(model)
-    _describe(model, found, size, half)
+    if samples:
+        model = _quantize(model, samples)
+    precision = "8 bits" if samples else "half precision" if half else "single precision"
+    _describe(model, found, size, precision)
     content = model.SerializeToString()
-    difference = _difference(content, found, sides)
-    if not difference <= LIMITS[half]:
+    difference, decibels = _compare(content, found, sides)
+    far = f"by {difference:.1e}, and {LIMITS[half]:g} is allowed"
+    if samples:
+        far = f"({decibels:.1f} dB), and {LEAST_DECIBELS} dB is needed"
+    if not (decibels >= LEAST_DECIBELS if samples else difference <= LIMITS[half]):
         raise OutputError(
-            f"{printable(output)}: is not written, since its results differ from limner's by "
-            f"{difference:.1e}, and {LIMITS[half]:g} is allowed; please report this"
+            f"{printable(output)}: is not written, since its results differ from limner's {far}; "
+            f"{'leave out --int8' if samples else 'please report this'}"
         )
-    text = _text(found, output.name, size, half, difference).encode()
+    agreement = f"{difference:.1e}, {decibels:.0f} dB"
+    text = _text(found, output.name, size, precision, agreement).encode()
     for path, part in ((output, content), (about, text)):
         try:
             with whole_file(path, overwrite=overwrite) as file:
@@ -134,7 +161,7 @@ def export(
             raise OutputError(
                 f"{printable(path)}: cannot be written ({error.strerror}); free some space"
             ) from error
-    return Exported(str(output), str(about), difference, len(content) / 1e6)
+    return Exported(str(output), str(about), difference, decibels, len(content) / 1e6)
 
 
 def _parse(size: str) -> tuple[int, int] | None:
@@ -203,10 +230,56 @@ def _halve(model: Any) -> None:
         model.graph.node.insert(0, node)
 
 
-def _describe(model: Any, found: Exportable, size: str, half: bool) -> None:
+def _calibration(folder: Path, sides: tuple[int, int] | None) -> list[Tensor]:
+    """Read pictures [1, 3, H, W] from which the ranges of values are measured."""
+    paths = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in PICTURES)
+    if not paths:
+        raise InputError(
+            f"--int8 {printable(folder)}: is no folder with pictures; name one that holds some"
+        )
+    read = (io.on_white(io.read(path)) for path in paths[:_CALIBRATED])
+    return [images.resize(rgb, sides or _CALIBRATED_ON).clamp(0, 1) for rgb in read]
+
+
+def _quantize(model: Any, samples: Sequence[Tensor]) -> Any:
+    """Let the convolutions of a model compute with 8 bits; return the new model."""
+    import onnx
+    from onnxruntime import quantization
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        left = iter(samples)
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            sample = next(self.left, None)
+            if sample is None:
+                return None
+            inputs = {one.name for one in model.graph.input} - {"picture"}
+            return {"picture": sample.numpy(), **{n: np.array(1, np.float32) for n in inputs}}
+
+    with TemporaryDirectory() as folder:
+        before, after = Path(folder, "before.onnx"), Path(folder, "after.onnx")
+        onnx.save(model, before)
+        logging.disable(logging.WARNING)
+        try:
+            quantization.quantize_static(
+                before,
+                after,
+                Reader(),
+                quant_format=quantization.QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=quantization.QuantType.QUInt8,
+                weight_type=quantization.QuantType.QInt8,
+                op_types_to_quantize=["Conv"],
+            )
+        finally:
+            logging.disable(logging.NOTSET)
+        return onnx.load(after)
+
+
+def _describe(model: Any, found: Exportable, size: str, precision: str) -> None:
     """Write what the network is into the metadata of a model."""
     model.producer_name, model.producer_version = "limner", __version__
-    facts = {"name": found.name, **found.about, "size": size, "half": str(half).lower()}
+    facts = {"name": found.name, **found.about, "size": size, "weights": precision}
     facts |= {"inputs": "; ".join(_inputs(found)), "outputs": "; ".join(_outputs(found))}
     del model.metadata_props[:]
     for key, value in facts.items():
@@ -247,13 +320,15 @@ def _samples(found: Exportable, sides: tuple[int, int] | None) -> list[Tensor]:
 
 
 @torch.no_grad()
-def _difference(content: bytes, found: Exportable, sides: tuple[int, int] | None) -> float:
-    """Return the largest difference between ONNX Runtime's results and limner's."""
+def _compare(
+    content: bytes, found: Exportable, sides: tuple[int, int] | None
+) -> tuple[float, float]:
+    """Return how ONNX Runtime's results differ from limner's: at most, and in decibels."""
     import onnxruntime
 
     try:
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-        largest = 0.0
+        largest, squares = 0.0, []
         for sample in _samples(found, sides):
             more = {name: np.array(value, np.float32) for name, value in found.more.items()}
             theirs: Sequence[np.ndarray] = session.run(
@@ -262,24 +337,25 @@ def _difference(content: bytes, found: Exportable, sides: tuple[int, int] | None
             made = found.network(sample, *map(torch.tensor, found.more.values()))
             ours = made if isinstance(made, tuple) else (made,)
             for one, other in zip(ours, theirs, strict=True):
-                relative = (one - torch.from_numpy(other)).abs().max() / one.abs().max().clamp(1)
-                largest = max(largest, float(relative))
+                off = (one - torch.from_numpy(other)).abs() / one.abs().max().clamp(1)
+                largest = max(largest, float(off.max()))
+                squares.append(float(off.square().mean()))
     except Exception as error:
         raise OutputError(
             f"{printable(found.name)}: ONNX Runtime cannot compute the exported network "
             f"({type(error).__name__}); please report this"
         ) from error
-    return largest
+    return largest, -10 * math.log10(max(fmean(squares), 1e-12))
 
 
-def _text(found: Exportable, file: str, size: str, half: bool, difference: float) -> str:
+def _text(found: Exportable, file: str, size: str, precision: str, agreement: str) -> str:
     """Describe a file for people."""
     facts: Mapping[str, str] = {
         "network": found.name,
         "made with": f"limner {__version__}",
         "size": "any height and width" if size == "dynamic" else f"{size} pixels",
-        "weights": "half precision" if half else "single precision",
-        "largest difference from limner": f"{difference:.1e}",
+        "weights": precision,
+        "largest difference from limner": agreement,
         **found.about,
     }
     lines = [f"# {file}", "", "| | |", "|---|---|"]
