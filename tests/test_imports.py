@@ -17,7 +17,7 @@ TIERS: list[set[str]] = [
     {"train"},
     {"color", "line_art", "patches"},
     {"beauty", "colorization", "generation", "hybrid", "style", "upscaling"},
-    {"batch"},
+    {"batch", "exporting"},
     {"cli", "web"},
 ]
 TIER = {name: number for number, names in enumerate(TIERS) for name in names}

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from limner.beauty import beautifier
 from limner.beauty.bilateral import BilateralImprover
-from limner.cli.verbs import VERBS
 from limner.errors import OptionError, WeightsError, printable
 from limner.generation.gan import lightweight_gan, painter, stylegan2
 from limner.nn import features, weights
 from limner.upscaling import models, realesrgan
 
+_COMMANDS = ("stylize", "hybridize", "colorize", "sketch", "beautify", "generate", "upscale")
 LAYERS = ("1_2", "2_2", "3_3", "4_3", "5_1")  # of the features: what perceptual losses use
 
 
@@ -72,7 +72,7 @@ def find(name: str) -> Exportable:
         path = Path(name)
     elif Path(name).is_dir():
         path = painter.load(Path(name), torch.device("cpu"))[1]
-    elif name in VERBS:
+    elif name in _COMMANDS:
         raise OptionError(
             f"{name}: is a command that optimizes each picture or uses several networks; limner "
             f"export takes one network: {', '.join(known)}, or a weights file"
