@@ -92,7 +92,7 @@ def export(
     half : bool
         Store the weights in half precision: half the file size. Computations stay in float32.
     int8 : path
-        Compute the convolutions with 8 bits: a quarter of the file size. Needs a folder of pictures
+        Compute the convolutions with 8 bits: a third of the file size. Needs a folder of pictures
         like those that it will be used for, from which the ranges of values are measured.
     overwrite : bool
         Replace files that exist.
