@@ -18,7 +18,7 @@ _SIMILAR = 3  # similar patches that are tried
 MAX_SIMILAR = 1_500_000  # source patches; larger sources go without similar patches
 _BAND = 200_000  # patches of the picture searched at once
 _SPREAD = 4096  # patches of a source that are tried where no other place may be used
-_BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
+_BESIDE = search.NEIGHBORS
 _KEPT_BYTES = 256 * 2**20  # of the indices that are kept for the next picture
 _FAR = (4, 2, 1)  # distances of the neighbors in successive rounds, beside those at distance 1
 

@@ -16,7 +16,7 @@ _CHUNK = 1 << 23  # distances in memory at once: 32 MiB
 _PCA_SAMPLES = 20_000  # patches from which the principal components are computed
 _FEWEST_SAMPLES = 1000  # usable ones, unless there are fewer
 _SPREAD = 4096  # patches of the source that are tried where no candidate is usable
-_NEIGHBORS = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
+NEIGHBORS = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
 def pca_filters(
@@ -122,7 +122,7 @@ def propagate(
     """
     height, width, depth = keys.shape
     own = (field[0] * width + field[1]).flatten()
-    candidates = [_candidates(field, step, (height, width)).flatten() for step in _NEIGHBORS]
+    candidates = [_candidates(field, step, (height, width)).flatten() for step in NEIGHBORS]
     allowed = usable.flatten()
     differ = torch.stack([other != own for other in candidates]).any(0) | ~allowed[own]
     if fixed is not None:
