@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limner.errors import OptionError
-from limner.units import to_meters, to_paper, to_seconds
+from limner.units import split_sides, to_meters, to_paper, to_seconds
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,19 @@ def test_whatever_is_typed_gives_seconds_or_one_line(text: str) -> None:
         assert 0 < to_seconds("time_budget", text) < float("inf")
     except OptionError as error:
         assert "\n" not in str(error)
+
+
+def test_a_width_and_a_height_in_pixels() -> None:
+    assert split_sides("1200x800") == (800, 1200)
+    for text in (
+        "",
+        "1200",
+        "1200x",
+        "x800",
+        "12.5x8",
+        "-1x5",
+        "1200×800",
+        "1x2x3",
+        "1" * 10 + "x1",
+    ):
+        assert split_sides(text) is None

@@ -1,6 +1,7 @@
 """Lengths, paper sizes and times with their units, as users type them."""
 
 import math
+import re
 
 from limner.checks import flag
 from limner.errors import OptionError
@@ -50,6 +51,18 @@ def to_paper(option: str, text: str) -> tuple[float, float]:
             f"{flag(option)} {text!r}: must be width x height with a unit, as in 60x40cm or 24x16in"
         )
     return size
+
+
+def split_sides(text: str) -> tuple[int, int] | None:
+    """Read a width and a height in pixels, ``"1200x800"``.
+
+    Returns
+    -------
+    tuple of int or None
+        The height and the width; None if the text is none of this kind.
+    """
+    found = re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", text)
+    return (int(found[2]), int(found[1])) if found else None
 
 
 def to_seconds(option: str, text: float | str) -> float:

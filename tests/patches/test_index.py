@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limner.patches import index as module
+from limner.patches import search
 from limner.patches.index import PatchIndex, Target
 from limner.patches.sources import SourcePicture, Sources, combine
 
@@ -247,7 +248,7 @@ def test_bands_leave_no_seam(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     field, penalty = random_field(index, 16, 24), drawn(len(index.keys))
-    monkeypatch.setattr(module, "_SPREAD", 10**6)
+    monkeypatch.setattr(search, "_SPREAD", 10**6)
     called: list[int] = []
     whole = index.improve(field, target, penalty, 0.3, tick=lambda: called.append(1))
     assert len(called) == 1

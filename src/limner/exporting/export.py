@@ -25,7 +25,8 @@ from limner.exporting.networks import Exportable, find
 from limner.io import check_place
 from limner.io.atomic import whole_file
 from limner.nn import images, seeding
-from limner.train.crops import PICTURES
+from limner.train.crops import pictures_in
+from limner.units import split_sides
 
 OPSET = 18  # the first with the antialiased resize that beautify uses
 MAX_SIDE = 4096  # pixels, of a fixed size
@@ -168,12 +169,12 @@ def _parse(size: str) -> tuple[int, int] | None:
     """Return the height and width of ``256x192``; None for ``dynamic``."""
     if size == "dynamic":
         return None
-    width, _, height = size.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and len(size) < 12):
+    sides = split_sides(size)
+    if sides is None:
         raise OptionError(
             f"--size {printable(size)}: must be a width and a height, such as 256x256, or dynamic"
         )
-    return int(height), int(width)
+    return sides
 
 
 def _convert(found: Exportable, sides: tuple[int, int] | None) -> Any:
@@ -232,7 +233,7 @@ def _halve(model: Any) -> None:
 
 def _calibration(folder: Path, sides: tuple[int, int] | None) -> list[Tensor]:
     """Read pictures [1, 3, H, W] from which the ranges of values are measured."""
-    paths = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in PICTURES)
+    paths = pictures_in(Path(folder), subfolders=False)
     if not paths:
         raise InputError(
             f"--int8 {printable(folder)}: is no folder with pictures; name one that holds some"

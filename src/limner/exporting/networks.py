@@ -71,7 +71,7 @@ def find(name: str) -> Exportable:
     elif Path(name).suffix in (*weights.SUFFIXES, ".param"):
         path = Path(name)
     elif Path(name).is_dir():
-        path = painter.load(Path(name), torch.device("cpu"))[1]
+        return _painter(name, Path(name))
     elif name in _COMMANDS:
         raise OptionError(
             f"{name}: is a command that optimizes each picture or uses several networks; limner "
@@ -169,7 +169,7 @@ class _Painting(nn.Module):
 
 
 def _painter(name: str, path: Path) -> Exportable:
-    network, _ = painter.load(path, torch.device("cpu"))
+    network, path = painter.load(path, torch.device("cpu"))
     height, width = network.size
     outputs = {"painting": f"[1, 3, {height}, {width}]"}
     size = network.latent_size

@@ -196,8 +196,7 @@ def _first_field(level: Level, tiles: bool, variety: float, random: torch.Genera
             right = (columns + start + drift[1] * _DRIFT[1] * reach).round().long()
             right = _reflected(right, inside[1])
         fields.append(torch.stack((top + down, right)))
-    field = fields[0] if len(fields) == 1 else torch.where(owner == 0, fields[0], fields[1])
-    return field
+    return fields[0] if len(fields) == 1 else torch.where(owner == 0, fields[0], fields[1])
 
 
 def _smooth_noise(
@@ -244,9 +243,7 @@ def _place(pyramid: Pyramid, field: Tensor) -> list[tuple[Piece, tuple[int, int]
             # whole pixels of the coarsest level: so the levels agree
             round(round(column - center[1] * ratio) / ratio),
         ]
-        for axis, (first, last) in enumerate(ends):
-            if pyramid.tiles:
-                continue
+        for axis, (first, last) in enumerate(() if pyramid.tiles else ends):
             at_first, at_last = piece.at_borders(axis)
             spare = grid[axis] - 1 - last
             moved = spare if at_last else -first if at_first else shift[axis]

@@ -18,7 +18,7 @@ from limner.patches.sources import SourcePicture
 from limner.patches.synthesis import PATCH_SIZE, Settings, synthesize
 
 REDRAWN = 3  # times, if too much of a picture is copied in one piece
-THUMBNAIL = 64  # pixels of the longer side of the works from which one is chosen
+_THUMBNAIL = 64  # pixels of the longer side of the works from which one is chosen
 _COMPARED = 48  # pixels of the longer side of the small picture, for that choice
 _COMPONENTS = 20  # principal components of a patch, for that choice
 _COLOR_WEIGHT = 2.0  # of the difference of colors, beside that of patches in their variances
@@ -72,12 +72,9 @@ class Enlarger:
         errors: list[LimnerError] = []
         for path in paths:
             try:
-                rgb = io.on_white(io.read(path))
+                self._works.append((path, thumbnail(io.read(path))))
             except LimnerError as error:
                 errors.append(error)
-            else:
-                size = images.fit(*images.size_of(rgb), THUMBNAIL)
-                self._works.append((path, images.resize(rgb, size)))
         if not self._works:
             raise errors[0]
         self.notes = [f"{error} (left out)" for error in errors]
@@ -116,6 +113,12 @@ class Enlarger:
         return best
 
 
+def thumbnail(work: io.Picture) -> Tensor:
+    """Return a small copy [1, 3, H, W] of a work, for `rank_works`."""
+    rgb = io.on_white(work)
+    return images.resize(rgb, images.fit(*images.size_of(rgb), _THUMBNAIL))
+
+
 def rank_works(composition: Tensor, thumbnails: Sequence[Tensor]) -> list[int]:
     """Rank works by how well their patches can show a small picture: indices, the best first.
 
@@ -127,7 +130,7 @@ def rank_works(composition: Tensor, thumbnails: Sequence[Tensor]) -> list[int]:
     composition : Tensor
         The small picture, [1, 3, H, W] in 0..1.
     thumbnails : sequence of Tensor
-        The works, [1, 3, H, W] in 0..1, about 64 pixels on the longer side.
+        The works, see `thumbnail`.
     """
     small = images.resize(composition, images.fit(*images.size_of(composition), _COMPARED))
 
@@ -179,12 +182,17 @@ def enlarge(
 
 
 def prepare(work: io.Picture, composition: Tensor, size: tuple[int, int]) -> SourcePicture:
-    """Return a work as a source of patches: shrunk to the result's size, with matched colors."""
+    """Return a work as a source of patches: shrunk to the result's size, with matched colors.
+
+    It is on the device of the small picture.
+    """
+    device = composition.device
     height, width = images.size_of(work.rgb)
     scale = min(1.0, max(size[0] / height, size[1] / width))  # enlarged strokes would be blurred
     shrunk = round(height * scale), round(width * scale)
-    rgb = match_colors(images.resize(io.on_white(work), shrunk), composition)
-    return SourcePicture(rgb, None if work.alpha is None else images.resize(work.alpha, shrunk))
+    rgb = match_colors(images.resize(io.on_white(work).to(device), shrunk), composition)
+    alpha = None if work.alpha is None else images.resize(work.alpha.to(device), shrunk)
+    return SourcePicture(rgb, alpha)
 
 
 def longest_piece(field: Tensor, without: Tensor | None = None) -> float:

@@ -75,8 +75,8 @@ def generate(
         A painter: a run folder of ``limner train painter``, or its weights file. Leave it out with
         ``--like``.
     like : str, path or PIL image, or a sequence of them
-        Make variations of this picture. This needs no training. Given several times, or a folder:
-        each new picture mixes two of them; see also ``--keep-layout``.
+        Make variations of this picture. This needs no training. If it is given several times, or
+        names a folder, each new picture mixes two of them; see also ``--keep-layout``.
     n : int
         Number of pictures: from 1 to 100 with ``--like``, or from 1 to 1000 from a painter.
         Default: 8 with ``--like``, 25 from a painter.
@@ -98,8 +98,8 @@ def generate(
         is white in it is kept whole, and appears once. Faces and single objects are found without
         it, if they stand out.
     tileable : bool
-        With ``--like``: pictures to repeat side by side without a visible border, for fabric and
-        wallpaper.
+        With ``--like``: make pictures that can be repeated side by side without a visible border,
+        for fabric and wallpaper.
     truncation : float
         Variety of a painter's pictures, from 0 (all the same) to 1 (most varied, but more of them
         fail). Default: 0.8.

@@ -4,7 +4,6 @@ The pictures are rearranged in patches of 7×7 pixels, from a coarse to a fine s
 anew in the same layout.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from limner import io
 from limner.checks import check_range
 from limner.errors import InputError, OptionError, printable
 from limner.generation.arrange import arrange
-from limner.generation.enlarge import THUMBNAIL, longest_piece, prepare, rank_works
+from limner.generation.enlarge import longest_piece, prepare, rank_works, thumbnail
 from limner.generation.pieces import Piece, unique_parts
 from limner.generation.pyramid import Pyramid, build_pyramid
 from limner.generation.repaint import MOST_WORKS, repaint
@@ -26,7 +25,8 @@ from limner.io import Source
 from limner.nn import devices, images, seeding
 from limner.patches.sources import SourcePicture
 from limner.progress import OnStep, Reporter, Stop, silent
-from limner.train.crops import PICTURES
+from limner.train.crops import pictures_in
+from limner.units import split_sides
 
 COUNT, MAX_COUNT = 8, 100  # pictures
 VARIETY = 0.5
@@ -127,7 +127,8 @@ def variations(
         io.check_aspect(mask, first, option="--protect", what=what)
         if not (io.to_mask(mask) >= 0.5).any():
             raise InputError(
-                f"--protect {printable(mask.name)}: has no white area; paint what to keep white"
+                f"--protect {printable(mask.name)}: has no white area; paint what you want to keep "
+                "in white"
             )
     target = given_size or _default_size(*images.size_of(first.rgb), several=len(originals) > 1)
     stage = f"{target[1]}×{target[0]} px"
@@ -171,7 +172,7 @@ def expand(pictures: Sequence[Source]) -> list[Source]:
         if isinstance(one, Image.Image) or not Path(one).is_dir():
             found.append(one)
             continue
-        inside = sorted(p for p in Path(one).iterdir() if p.suffix.lower() in PICTURES)
+        inside = pictures_in(Path(one), subfolders=False)
         if not inside:
             raise InputError(
                 f"{printable(one)}: is a folder without pictures; name a picture, or a folder that "
@@ -183,12 +184,12 @@ def expand(pictures: Sequence[Source]) -> list[Source]:
 
 def parse_size(size: str) -> tuple[int, int]:
     """Return the height and width of ``1200x800``."""
-    found = re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", size)
-    if found is None:
+    sides = split_sides(size)
+    if sides is None:
         raise OptionError(
             f"--size {printable(size)}: must be a width and a height in pixels, such as 1200x800"
         )
-    width, height = int(found[1]), int(found[2])
+    height, width = sides
     if not MIN_SIDE <= min(width, height) <= max(width, height) <= MAX_SIDE:
         raise OptionError(f"--size {size}: each side must be from {MIN_SIDE} to {MAX_SIDE} pixels")
     return height, width
@@ -220,14 +221,14 @@ class _Originals:
         self._sources, self._allow_huge = sources, allow_huge
         self.read = lru_cache(maxsize=2)(self._read)
         self.notes: list[str] = []
-        self.small: list[Tensor] = []  # [1, 3, H, W]
+        self.small: list[Tensor] = []  # of several: [1, 3, H, W]
         for index in reversed(range(len(sources))):
             if len(sources) > 1:
                 tick()
             picture = self.read(index)
             self.notes[:0] = picture.notes
-            size = images.fit(*images.size_of(picture.rgb), THUMBNAIL)
-            self.small.insert(0, images.resize(io.on_white(picture), size))
+            if len(sources) > 1:
+                self.small.insert(0, thumbnail(picture))
 
     def __len__(self) -> int:
         return len(self._sources)
@@ -337,13 +338,7 @@ class _Maker:
             ranked = rank_works(composition.cpu(), self._originals.small[1:])
             others = sorted(1 + index for index in ranked[:MOST_WORKS])
         size = images.size_of(composition)
-        works = [prepare(self._originals.read(i), composition.cpu(), size) for i in others]
-        return others, [
-            SourcePicture(
-                work.rgb.to(self._device), None if work.mask is None else work.mask.to(self._device)
-            )
-            for work in works
-        ]
+        return others, [prepare(self._originals.read(i), composition, size) for i in others]
 
 
 def _on_device(picture: io.Picture, device: torch.device) -> SourcePicture:

@@ -8,7 +8,7 @@ from pathlib import Path, PureWindowsPath
 
 from limner.errors import InputError, OutputError, WeightsError, printable
 from limner.nn import weights
-from limner.train.crops import PICTURES
+from limner.train.crops import pictures_in
 
 PACKED = "pictures"  # folder of copies in a run folder
 _PLACE = "pictures.json"  # in a run folder: where the pictures were, relative to it
@@ -143,7 +143,7 @@ def _folder(path: Path, known: Mapping[str, str]) -> Path:
 
 
 def _all_pictures(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
+    found = pictures_in(folder, subfolders=True)
     if not found:
         raise InputError(f"{printable(folder)}: has no pictures; name a folder of pictures")
     return found

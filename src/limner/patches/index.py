@@ -17,7 +17,6 @@ _COMPONENTS = 20  # principal components of a patch
 _SIMILAR = 3  # similar patches that are tried
 MAX_SIMILAR = 1_500_000  # source patches; larger sources go without similar patches
 _BAND = 200_000  # patches of the picture searched at once
-_SPREAD = 4096  # patches of a source that are tried where no other place may be used
 _BESIDE = search.NEIGHBORS
 _KEPT_BYTES = 256 * 2**20  # of the indices that are kept for the next picture
 _FAR = (4, 2, 1)  # distances of the neighbors in successive rounds, beside those at distance 1
@@ -285,8 +284,7 @@ class PatchIndex:
             if owners is not None:
                 where = where[owners == owner]
             if len(where):
-                few = own[:: max(1, len(own) // _SPREAD)]
-                found[where] = few[search.nearest(queries[where], self.keys[few])]
+                found[where] = search.nearest_of_few(queries[where], self.keys, own)
         return found
 
     def _usable_by_owner(self) -> list[Tensor]:

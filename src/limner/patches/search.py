@@ -15,7 +15,7 @@ from limner.patches.field import PATCH_SIZE
 _CHUNK = 1 << 23  # distances in memory at once: 32 MiB
 _PCA_SAMPLES = 20_000  # patches from which the principal components are computed
 _FEWEST_SAMPLES = 1000  # usable ones, unless there are fewer
-_SPREAD = 4096  # patches of the source that are tried where no candidate is usable
+_SPREAD = 4096  # patches of a source that are tried where no candidate is usable
 NEIGHBORS = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
@@ -94,6 +94,12 @@ def nearest(queries: Tensor, keys: Tensor, alpha: float = math.inf) -> Tensor:
     return torch.cat([distances(start).mul_(factor).argmin(1) for start in starts])
 
 
+def nearest_of_few(queries: Tensor, keys: Tensor, places: Tensor) -> Tensor:
+    """Find a key for each query among a few of the places, spread evenly: indices into keys."""
+    few = places[:: max(1, len(places) // _SPREAD)]
+    return few[nearest(queries, keys[few])]
+
+
 def propagate(
     field: Tensor, queries: Tensor, keys: Tensor, usable: Tensor, fixed: Tensor | None = None
 ) -> Tensor:
@@ -139,9 +145,7 @@ def propagate(
         best, least = torch.where(nearer, offered, best), torch.where(nearer, squares, least)
     lost = least.isinf().nonzero()[:, 0]
     if len(lost):
-        few = allowed.nonzero()[:, 0]
-        few = few[:: max(1, len(few) // _SPREAD)]
-        best[lost] = few[nearest(targets[lost], flat[few])]
+        best[lost] = nearest_of_few(targets[lost], flat, allowed.nonzero()[:, 0])
     own[places] = best
     return torch.stack((own // width, own % width)).view_as(field)
 

@@ -16,6 +16,12 @@ from limner.nn import images
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp"})
 
 
+def pictures_in(folder: Path, *, subfolders: bool) -> list[Path]:
+    """Return the files in a folder whose names end as those of pictures do, ordered by path."""
+    files = folder.rglob("*") if subfolders else folder.glob("*")
+    return sorted(path for path in files if path.suffix.lower() in PICTURES)
+
+
 def load_pictures(
     folders: Sequence[Path], smallest: int, *, longest: int, held_out: bool, one_in: int = 10
 ) -> list[list[Tensor]]:
@@ -46,7 +52,7 @@ def load_pictures(
     """
     per_folder = []
     for folder in folders:
-        paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
+        paths = pictures_in(folder, subfolders=True)
         pictures = []
         for path in paths:
             if (hashlib.sha256(os.fsencode(path.name)).digest()[0] % one_in == 0) != held_out:

@@ -14,7 +14,7 @@ from torch import Tensor
 from limner import io
 from limner.errors import InputError, LimnerError, OptionError, printable
 from limner.nn import images
-from limner.train.crops import PICTURES
+from limner.train.crops import pictures_in
 
 MIN_PICTURES = 10  # with fewer there would not be two to hold out
 MAX_ASPECT = 8  # longer pictures are skipped: a crop would show little of them
@@ -67,7 +67,7 @@ def read_folder(folder: Path, size: tuple[int, int]) -> FolderContents:
         raise InputError(f"{folder}: there is no such folder; check its name")
     paths, hashes, sizes, covers, skipped = [], [], [], [], []
     first_with: dict[str, Path] = {}
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES):
+    for path in pictures_in(folder, subfolders=True):
         try:
             picture = io.read(path)
         except LimnerError as error:
