@@ -60,8 +60,8 @@ def grid() -> Callable[..., Tokens]:
 
     def tokens(rows: int, columns: int) -> Tokens:
         down, across = np.arange(64) * rows // 64, np.arange(96) * columns // 96
-        labels = (down[:, None] * columns + across + 1).astype(np.int32)
-        return describe(labels, np.zeros((64, 96), np.float32), (16, 24), rows * columns)
+        labels = torch.from_numpy(down[:, None] * columns + across + 1)
+        return describe(labels, torch.zeros(64, 96), (16, 24), rows * columns)
 
     return tokens
 

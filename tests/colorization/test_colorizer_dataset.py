@@ -267,7 +267,7 @@ def test_tokens_describe_the_regions_of_the_ink() -> None:
     tokens, labels = split(ink, 20)
     assert labels.max() == 3 and (labels[ink[0, 0].numpy() == 1] == 0).all()
     plain = ink[0, 0].numpy()
-    wanted = describe(cover_lines(labels, plain), plain, (16, 24), 3)
+    wanted = describe(torch.from_numpy(cover_lines(labels, plain)), ink[0, 0], (16, 24), 3)
     for name in ("pool", "shape", "pair", "area"):
         np.testing.assert_array_equal(getattr(tokens, name), getattr(wanted, name))
 

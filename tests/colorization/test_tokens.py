@@ -29,7 +29,7 @@ INK[0, 0], INK[1, 2], INK[3, 4] = 1, 0.5, 0.25
 
 @pytest.fixture(scope="module")
 def tokens() -> Tokens:
-    return describe(MAP, INK, (2, 3), 3)
+    return describe(torch.from_numpy(MAP), torch.from_numpy(INK), (2, 3), 3)
 
 
 def test_every_part_has_its_shape(tokens: Tokens) -> None:
@@ -81,9 +81,9 @@ def test_the_other_numbers_of_a_shape(tokens: Tokens) -> None:
 
 @pytest.mark.parametrize("size", [(60, 40), (66, 60)])
 def test_compactness_is_0_for_a_rectangle_and_high_for_a_ring(size: tuple[int, int]) -> None:
-    labels = np.full((80, 80), 2, np.int32)
+    labels = torch.full((80, 80), 2)
     labels[5 : 5 + size[0], 8 : 8 + size[1]] = 1
-    found = describe(labels, np.zeros((80, 80), np.float32), (4, 4), 2).shape[0, :, 7]
+    found = describe(labels, torch.zeros(80, 80), (4, 4), 2).shape[0, :, 7]
     assert abs(found[0]) < 0.01
     # the second moments of the frame are those of the square less those of the rectangle
     area, inside = 80**2, size[0] * size[1]
@@ -120,24 +120,24 @@ def test_pairs_tell_where_the_other_region_lies(tokens: Tokens) -> None:
 
 
 def test_a_region_alone_touches_nothing() -> None:
-    found = describe(np.ones((4, 4), np.int32), np.zeros((4, 4), np.float32), (1, 1), 1)
+    found = describe(torch.ones(4, 4), torch.zeros(4, 4), (1, 1), 1)
     assert found.pair.abs().max() == 0 and found.area.tolist() == [[1]]
     assert found.pool.tolist() == [[[1]]] and found.shape[0, 0, 12] == 0
 
 
 def test_a_region_that_is_too_small_for_the_resolution_is_still_a_region() -> None:
-    found = describe(MAP, INK, (2, 3), 4)
+    found = describe(torch.from_numpy(MAP), torch.from_numpy(INK), (2, 3), 4)
     assert found.valid.all() and found.pool[0, 3].abs().max() == 0
     assert all(part.isfinite().all() for part in (found.shape, found.pair))
     assert found.area[0, 3] < found.area[0, :3].min()
-    plain = describe(MAP, INK, (2, 3), 3)
+    plain = describe(torch.from_numpy(MAP), torch.from_numpy(INK), (2, 3), 3)
     np.testing.assert_array_equal(found.shape[:, :3], plain.shape)
     np.testing.assert_array_equal(found.pair[:, :3, :3], plain.pair)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (3, 700)])
 def test_very_thin_drawings_give_finite_numbers(size: tuple[int, int]) -> None:
-    found = describe(np.ones(size, np.int32), np.zeros(size, np.float32), (16, 16), 1)
+    found = describe(torch.ones(size), torch.zeros(size), (16, 16), 1)
     assert all(p.isfinite().all() for p in (found.pool, found.shape, found.pair, found.area))
     assert found.pool.sum() == pytest.approx(1) and found.shape.abs().max() <= 4
 
@@ -146,7 +146,7 @@ def test_very_thin_drawings_give_finite_numbers(size: tuple[int, int]) -> None:
 
 
 def test_drawings_are_padded_to_the_same_number_of_regions(tokens: Tokens) -> None:
-    one = describe(np.ones((4, 6), np.int32), INK, (2, 3), 1)
+    one = describe(torch.ones(4, 6), torch.from_numpy(INK), (2, 3), 1)
     both = stack([one, tokens])
     assert both.pool.shape == (2, 3, 6) and both.area.shape == (2, 3)
     assert both.shape.shape == (2, 3, SHAPE) and both.pair.shape == (2, 3, 3, PAIR)

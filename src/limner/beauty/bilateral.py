@@ -24,7 +24,7 @@ _MIN_SPAN = 0.1  # between black and white
 _MAX_MIDTONES, _MAX_CONTRAST = 0.8, 0.5  # shift of log2 odds; log2 of their factor
 _MAX_SATURATION = 0.5
 _MAX_LIGHT, _MAX_SLOPE = 0.6, 0.3  # of the grid, in log2 odds: all over, and from bin to bin
-_RARE = 5e-4  # share of the pixels beyond each end of the range of a picture
+RARE = 5e-4  # share of the pixels beyond each end of the range of a picture
 _SAMPLES = 512  # about this number squared of pixels is looked at for that range
 _DROPOUT = 0.2
 _SHOULDER, _TOE = 0.7, 0.1  # what levels would clip is compressed beyond these
@@ -60,9 +60,9 @@ class Tones(NamedTuple):
     low: Tensor
     high: Tensor
 
-    def scaled(self, strength: float, white_balance: float) -> "Tones":
+    def scaled(self, strength: float | Tensor, white_balance: float | Tensor) -> "Tones":
         """Return the change at another strength. Levels and balance are not exaggerated."""
-        share = min(strength, 1.0)
+        share = strength.clamp(max=1) if isinstance(strength, Tensor) else min(strength, 1.0)
         return self._replace(
             black=self.black * share,
             white=self.white**share,
@@ -116,6 +116,11 @@ class BilateralImprover(nn.Module):
 
     def decide(self, small: Tensor, low: Tensor, high: Tensor) -> tuple[Tones, Tensor]:
         """Do the same for pictures that are shrunk already, [N, 3, 128, 128], with `extremes`."""
+        *tones, grid = self.see(small, low, high)
+        return Tones(*tones), grid
+
+    def see(self, small: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, ...]:
+        """Do the same, and return the tones and the grid as one tuple."""
         tones = self._tones(small, low, high)
         x = tone(small, tones).detach() - 0.5
         for conv in self.parts:
@@ -125,7 +130,7 @@ class BilateralImprover(nn.Module):
         x = self.grid(F.silu(x)).tanh()
         slopes = (_MAX_SLOPE * x[:, 1:]).cumsum(1)
         slopes = F.pad(slopes, (0, 0, 0, 0, 1, 0))
-        return tones, _MAX_LIGHT * x[:, :1] + slopes - slopes.mean(1, keepdim=True)
+        return *tones, _MAX_LIGHT * x[:, :1] + slopes - slopes.mean(1, keepdim=True)
 
     def _tones(self, small: Tensor, low: Tensor, high: Tensor) -> Tones:
         x = small - 0.5
@@ -198,17 +203,17 @@ def extremes(picture: Tensor) -> tuple[Tensor, Tensor]:
     """
     stride = max(1, int(math.prod(images.size_of(picture)) ** 0.5 / _SAMPLES))
     values = picture[..., ::stride, ::stride]
-    low = values.amin(1).flatten(1).quantile(_RARE, 1)
-    high = values.amax(1).flatten(1).quantile(1 - _RARE, 1)
+    low = values.amin(1).flatten(1).quantile(RARE, 1, interpolation="lower")
+    high = values.amax(1).flatten(1).quantile(1 - RARE, 1, interpolation="higher")
     return low.view(-1, 1, 1, 1), high.view(-1, 1, 1, 1)
 
 
 def histogram(picture: Tensor) -> Tensor:
     """Return the shares [N, 128] of values in 32 bins, for red, green, blue and luma."""
-    values = torch.cat((picture, images.luma(picture)), 1)[..., ::2, ::2].flatten(2)
-    centers = torch.arange(HISTOGRAM, device=picture.device) / (HISTOGRAM - 1)
-    near = (1 - (values[..., None] - centers).abs() * (HISTOGRAM - 1)).clamp(min=0)
-    return near.mean(2).flatten(1)
+    values = torch.cat((picture, images.luma(picture)), 1)
+    centers = torch.arange(HISTOGRAM, device=picture.device).repeat(4) / (HISTOGRAM - 1)
+    away = F.conv2d(values, values.new_ones(len(centers), 1, 1, 1), -centers, stride=2, groups=4)
+    return (1 - away.abs() * (HISTOGRAM - 1)).clamp(min=0).mean((2, 3))
 
 
 def tone(picture: Tensor, tones: Tones) -> Tensor:
@@ -243,7 +248,7 @@ def saturate(picture: Tensor, amount: float | Tensor) -> Tensor:
     luma = images.luma(picture)
     highest, lowest = picture.amax(1, keepdim=True), picture.amin(1, keepdim=True)
     strong = torch.maximum((highest - luma) / (1 - luma + 1e-4), (luma - lowest) / (luma + 1e-4))
-    return luma.lerp(picture, 1 + amount * (1 - strong.clamp(0, 1))).clamp(0, 1)
+    return (luma + (picture - luma) * (1 + amount * (1 - strong.clamp(0, 1)))).clamp(0, 1)
 
 
 def relight(picture: Tensor, light: Tensor) -> Tensor:
@@ -257,7 +262,12 @@ def relight(picture: Tensor, light: Tensor) -> Tensor:
     place = images.luma(picture) * (BINS - 1)
     below = place.detach().floor().clamp(0, BINS - 2)
     lower, upper = (light.gather(1, index.long()) for index in (below, below + 1))
-    factor = _exp2(torch.lerp(lower, upper, place - below))  # of the odds x / (1 - x)
+    return multiply_odds(picture, torch.lerp(lower, upper, place - below))
+
+
+def multiply_odds(picture: Tensor, exponent: Tensor) -> Tensor:
+    """Multiply the odds x / (1 - x) of pictures [N, 3, H, W] by 2 to a power [N, 1, H, W]."""
+    factor = _exp2(exponent)
     return picture * factor / (1 + picture * (factor - 1))
 
 
@@ -266,8 +276,8 @@ def spread(grid: Tensor, rows: slice, size: tuple[int, int]) -> Tensor:
 
     Cubic B-splines, so that the cells do not show.
     """
-    down, across = (_splines(side, grid.device) for side in size)
-    return down[rows] @ grid @ across.mT
+    down, across = (_splines(side, grid.device).T for side in size)
+    return ((grid @ across).transpose(-1, -2) @ down[:, rows]).transpose(-1, -2)
 
 
 def _splines(side: int, device: torch.device) -> Tensor:

@@ -259,8 +259,8 @@ class Coloring:
             return lambda _: hinted
         step = -(-max(labels.shape) // _LABELS_SIZE)
         tokens = describe(
-            labels[::step, ::step],
-            self._ink[::step, ::step],
+            torch.from_numpy(labels[::step, ::step]),
+            self._drawing.ink[0, 0, ::step, ::step],
             images.size_of(features[0]),
             count=len(hinted),
         ).to(self._device)

@@ -1,6 +1,7 @@
 """Edge-aware filters: smoothing that stops at lines, color propagation, and a flood fill."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 _LINE = 40.0  # how many steps over bare paper one step across a black line counts as
@@ -98,12 +99,18 @@ def flood_fill(ink: Tensor, rounds: int = 2) -> Tensor:
 
 def _flood_rows(reached: Tensor, passage: Tensor) -> Tensor:
     """Flood along rows, forward and backward: the larger of a pixel's value and its neighbor's."""
-    best, through = list(reached.unbind(-1)), passage.unbind(-1)
-    for x in range(1, len(best)):
-        best[x] = torch.maximum(best[x], best[x - 1] * through[x])
-    for x in range(len(best) - 2, -1, -1):
-        best[x] = torch.maximum(best[x], best[x + 1] * through[x])
-    return torch.stack(best, -1)
+    forward = _flood_forward(reached, passage)
+    return _flood_forward(forward.flip(-1), passage.flip(-1)).flip(-1)
+
+
+def _flood_forward(reached: Tensor, passage: Tensor) -> Tensor:
+    """Flood along rows: each turn doubles how far values come from."""
+    reach = 1
+    while reach < reached.shape[-1]:
+        reached = torch.maximum(reached, F.pad(reached[..., :-reach], (reach, 0)) * passage)
+        passage = F.pad(passage[..., :-reach], (reach, 0)) * passage  # product over the new reach
+        reach *= 2
+    return reached
 
 
 def _neighbors(ink: Tensor) -> list[tuple[Tensor, Tensor]]:

@@ -73,7 +73,10 @@ class Colorizer(nn.Module):
         The size must be a multiple of ``multiple``.
         """
         closed = F.max_pool2d(ink, _GAP, 1, _GAP // 2)
-        inputs = torch.cat((ink, flood_fill(torch.cat((ink, closed), 1))), 1)
+        return self.see(torch.cat((ink, flood_fill(torch.cat((ink, closed), 1))), 1))
+
+    def see(self, inputs: Tensor) -> Features:
+        """Turn ink and two flood fills [N, 3, H, W] into the features of `encode`."""
         x = self.first(F.pixel_unshuffle(inputs, 4))
         skips = []
         for level, block in enumerate(self.encoder):

@@ -131,21 +131,19 @@ def propose(
     Tensor
         [T, 3].
     """
-    rgb, known = rgb.clone(), known.clone()
-    fixed = known[0].clone()
+    fixed = known[0]
     score = _score(network, described, tokens, rgb, known, choices)
     for turn in range(ROUNDS):
-        left = int((~known).sum())
-        if not left:
-            break
         if turn:
             score = _score(network, described, tokens, rgb, known, choices)
         drawn = score if noise is None else score + _NOISE * _gumbel(score, noise)
-        sure, best = drawn[0].max(-1)
-        sure = sure.masked_fill(known[0], -torch.inf)
-        now = sure.topk(-(-left // (ROUNDS - turn))).indices
-        rgb[0, now] = choices.colors[best[now]]
-        known[0, now] = True
+        sure, best = drawn.max(-1)
+        sure = sure.masked_fill(known, -torch.inf)
+        left = (~known).sum()
+        rank = sure.argsort(-1, descending=True).argsort(-1)
+        now = ~known & (rank * (ROUNDS - turn) < left)
+        rgb = torch.where(now[..., None], choices.colors[best], rgb)
+        known = known | now
     if choices.used:
         _use_all(rgb[0], fixed, tokens.area[0], score[0], choices)
     return rgb[0]

@@ -49,7 +49,8 @@ def split(ink: Tensor, most: int) -> tuple[Tokens, NDArray[np.int32]]:
     labels = find(plain, most)
     height, width = plain.shape
     cells = height // CELL, width // CELL
-    return describe(cover_lines(labels, plain), plain, cells, int(labels.max())), labels
+    covered = torch.from_numpy(cover_lines(labels, plain))
+    return describe(covered, ink[0, 0], cells, int(labels.max())), labels
 
 
 def colored(ink: Tensor, rgb: Tensor, most: int) -> tuple[Tokens, Tensor]:

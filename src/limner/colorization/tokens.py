@@ -1,5 +1,6 @@
 """Describe the regions of a drawing for the network: one token per region."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,16 +48,15 @@ class Tokens:
         return Tokens(*(part.to(device) for part in parts))
 
 
-def describe(
-    labels: NDArray[np.int32], ink: NDArray[np.float32], cells: tuple[int, int], count: int
-) -> Tokens:
+def describe(labels: Tensor, ink: Tensor, cells: tuple[int, int], count: int) -> Tokens:
     """Describe the regions of one drawing, with N = 1 and T = `count`.
 
     Parameters
     ----------
-    labels : NDArray
-        [H, W], 1..T, without lines. A region may be missing: too small for this resolution.
-    ink : NDArray
+    labels : Tensor
+        Whole numbers [H, W], 1..T, without lines. A region may be missing: too small for this
+        resolution.
+    ink : Tensor
         [H, W], 0..1.
     cells : tuple of int
         Rows and columns of the network's features.
@@ -65,57 +65,57 @@ def describe(
     """
     height, width = labels.shape
     rows, columns = cells
-    flat = (labels - 1).ravel()
-    y, x = np.arange(height), np.arange(width)
-    cell = ((y * rows // height)[:, None] * columns + x * columns // width).ravel()
-    area = np.bincount(flat, minlength=count).astype(np.float32).clip(0.5)
-    inside = np.bincount(flat * (rows * columns) + cell, minlength=count * rows * columns)
-    pool = inside.reshape(count, -1).astype(np.float32) / area[:, None]
+    flat = labels.long().flatten() - 1
+    y, x = torch.arange(height), torch.arange(width)
+    cell = ((y * rows // height)[:, None] * columns + x * columns // width).flatten()
+    one = torch.ones(flat.shape, dtype=torch.float64)
+    area = _sums(flat, one, count).clamp(min=0.5)
+    pool = _sums(flat * (rows * columns) + cell, one, count * rows * columns)
     # coordinates from −1 to 1 on the longer side
     scale = max(height, width) / 2
-    down = np.repeat((y - height / 2 + 0.5) / scale, width)
-    across = np.tile((x - width / 2 + 0.5) / scale, height)
+    down = ((y - height / 2 + 0.5) / scale)[:, None].expand(height, width).flatten().double()
+    across = ((x - width / 2 + 0.5) / scale).expand(height, width).flatten().double()
 
-    def mean(values: NDArray[np.float64]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = (np.bincount(flat, values, count) / area).astype(np.float32)
-        return found
+    def mean(values: Tensor) -> Tensor:
+        return (_sums(flat, values, count) / area).float()
 
     cy, cx = mean(down), mean(across)
     vy, vx = mean(down**2) - cy**2, mean(across**2) - cx**2
     vxy = mean(down * across) - cy * cx
-    spread_y, spread_x = np.sqrt(vy.clip(1e-6)), np.sqrt(vx.clip(1e-6))
+    spread_y, spread_x = vy.clamp(min=1e-6).sqrt(), vx.clamp(min=1e-6).sqrt()
     sides = [labels[0], labels[-1], labels[:, 0], labels[:, -1]]
-    borders = [np.bincount(side - 1, minlength=count) / len(side) for side in sides]
-    touch = _contacts(labels, count)
+    borders = [_sums(side.long() - 1, one[: len(side)], count) / len(side) for side in sides]
+    touch = _contacts(labels.long(), count)
     length = touch.sum(1)
+    area = area.float()
     share = area / (height * width)
     shape = (
-        np.log(share) / 4 + 1,
-        np.sqrt(share),
+        share.log() / 4 + 1,
+        share.sqrt(),
         cy,
         cx,
         spread_y,
         spread_x,
         vxy / (spread_y * spread_x),
         12 * spread_y * spread_x * scale**2 / area - 1,  # 0 for a filled rectangle
-        *borders,
-        np.log1p((touch > 0).sum(1)) / 2,
-        mean(ink.ravel().astype(np.float64)),
-        np.full(count, np.log(width / height)),
+        *(border.float() for border in borders),
+        (touch > 0).sum(1).float().log1p() / 2,
+        mean(ink.flatten().double()),
+        torch.full((count,), math.log(width / height)),
     )
     pair = (
-        touch / np.maximum(length, 1)[:, None],
-        touch.T / np.maximum(length, 1)[None, :],
+        touch / length.clamp(min=1)[:, None],
+        touch.T / length.clamp(min=1)[None, :],
         cy[None] - cy[:, None],
         cx[None] - cx[:, None],
-        np.hypot(cy[None] - cy[:, None], cx[None] - cx[:, None]),
-        (np.log(area)[None] - np.log(area)[:, None]) / 4,
+        ((cy[None] - cy[:, None]).square() + (cx[None] - cx[:, None]).square()).sqrt(),
+        (area.log()[None] - area.log()[:, None]) / 4,
     )
     return Tokens(
-        torch.from_numpy(pool)[None],
-        torch.from_numpy(np.stack(shape, -1).astype(np.float32).clip(-4, 4))[None],
-        torch.from_numpy(np.stack(pair, -1).astype(np.float32))[None],
-        torch.from_numpy(share.astype(np.float32))[None],
+        (pool.view(count, -1) / area[:, None]).float()[None],
+        torch.stack(shape, -1).clamp(-4, 4)[None],
+        torch.stack(pair, -1)[None],
+        share[None],
     )
 
 
@@ -172,11 +172,16 @@ def median_colors(labels: NDArray[np.int32], rgb: NDArray[np.uint8]) -> NDArray[
     return np.stack(medians, -1).astype(np.uint8)
 
 
-def _contacts(labels: NDArray[np.int32], count: int) -> NDArray[np.float32]:
+def _sums(index: Tensor, values: Tensor, count: int) -> Tensor:
+    """Add up values by their index: [count]."""
+    return values.new_zeros(count).scatter_add(0, index, values)
+
+
+def _contacts(labels: Tensor, count: int) -> Tensor:
     """Count the pixel sides at which regions touch each other: [T, T], symmetric."""
-    touch = np.zeros(count * count, np.int64)
+    touch = torch.zeros(count * count)
     for a, b in ((labels[1:], labels[:-1]), (labels[:, 1:], labels[:, :-1])):
-        meet = a != b
-        touch += np.bincount((a[meet] - 1) * count + b[meet] - 1, minlength=count * count)
-    square = touch.reshape(count, count).astype(np.float32)
+        where = ((a - 1) * count + b - 1).flatten()
+        touch = touch.scatter_add(0, where, (a != b).float().flatten())
+    square = touch.view(count, count)
     return square + square.T
