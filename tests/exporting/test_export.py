@@ -10,6 +10,9 @@ import torch
 
 from blobs import blobs
 from limner.beauty import beautifier
+from limner.colorization import models as colorizers
+from limner.colorization import proposal
+from limner.colorization.network import Colorizer
 from limner.errors import InputError, OptionError, OutputError, WeightsError
 from limner.exporting import export as module
 from limner.exporting.export import export
@@ -21,11 +24,12 @@ from small_painters import write_painter
 SIZES = [(40, 64), (57, 33)]
 
 
-def run(path: Path, picture: torch.Tensor, **more: float) -> list[np.ndarray]:
+def run(path: Path, *given: torch.Tensor) -> list[np.ndarray]:
     """Compute a picture with ONNX Runtime alone."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    scalars = {name: np.array(value, np.float32) for name, value in more.items()}
-    results: list[np.ndarray] = session.run(None, {"picture": picture.numpy(), **scalars})
+    names = [one.name for one in session.get_inputs()]
+    arrays = (one.numpy() for one in given)
+    results: list[np.ndarray] = session.run(None, dict(zip(names, arrays, strict=True)))
     return results
 
 
@@ -95,16 +99,64 @@ def test_8_bits(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         export(str(small), output=tmp_path / "other.onnx", int8=pictures, half=True)
 
 
-def test_the_beautifier_takes_a_strength(tmp_path: Path) -> None:
-    export("beautifier", output=tmp_path / "net.onnx")
+@pytest.mark.parametrize("size", ["dynamic", "90x70"])
+def test_the_beautifier_takes_a_strength_and_a_white_balance(size: str, tmp_path: Path) -> None:
+    export("beautifier", output=tmp_path / "net.onnx", size=size)
     improver = beautifier.load(weights.SHIPPED / "beautifier.safetensors").improver("relative")
-    picture = torch.rand(1, 3, 70, 90) * 0.4
-    for strength in (0.0, 1.5):
-        (better,) = run(tmp_path / "net.onnx", picture, strength=strength)
+    assert improver is not None
+    # whole numbers, without the highest and lowest: limner keeps those from being clipped
+    picture = (torch.rand(1, 3, 70, 90) * 0.4 * 255).round().clamp(1) / 255
+    for strength, balance in ((0.0, 0.5), (1.5, 1.0), (1.0, 0.0)):
+        scalars = (torch.full((1, 1, 1, 1), value) for value in (strength, balance))
+        (better,) = run(tmp_path / "net.onnx", picture, *scalars)
         with torch.no_grad():
-            wanted = improver(picture, strength)  # type: ignore[misc]
-        assert np.abs(better - wanted.numpy()).max() < 1e-3
+            wanted = improver.change(picture, strength, balance)(slice(None))
+        assert np.abs(better - wanted.numpy()).max() < 2e-3
         assert (np.abs(better - picture.numpy()).max() < 0.01) == (strength == 0)
+
+
+def test_files_of_a_fixed_size_have_operations_of_opencv(tmp_path: Path) -> None:
+    export("beautifier", output=tmp_path / "net.onnx", size="64x64")
+    model = onnx.load(tmp_path / "net.onnx")
+    assert [(one.domain, one.version) for one in model.opset_import] == [("", 17)]
+    shapes = {
+        one.name: [dim.dim_value for dim in one.type.tensor_type.shape.dim]
+        for one in onnx.shape_inference.infer_shapes(model).graph.value_info
+    }
+    constants = {one.name: one for one in model.graph.initializer}
+    found = {node.op_type for node in model.graph.node}
+    assert not found & {"Clip", "Gather", "GatherElements", "Where", "Less", "CumSum", "TopK"}
+    for node in model.graph.node:
+        if node.op_type in ("Add", "Sub", "Mul", "Div", "Min", "Max", "Pow"):
+            results = [shapes[name] for name in node.input if name in shapes]
+            assert all(shape == results[0] for shape in results), node.name
+        if node.op_type in ("Min", "Max"):
+            assert not set(node.input) & set(constants)
+        if node.op_type == "Pow":
+            assert node.input[1] in constants
+
+
+def test_the_colorizer_takes_regions_and_hints(tmp_path: Path) -> None:
+    made = export("colorizer", output=tmp_path / "net.onnx", size="128x64")
+    assert made.difference < 1e-5
+    ink = torch.zeros(1, 1, 64, 128)
+    ink[..., 8:56, [40, 88]] = ink[..., [8, 55], 40:89] = 1
+    regions = torch.ones(1, 1, 64, 128, dtype=torch.int64)
+    regions[..., 8:56, 40:89] = 2
+    hints = torch.zeros(2, 4)
+    (plain,) = run(tmp_path / "net.onnx", ink, regions, hints)
+    assert plain.shape == (2, 3) and plain[0].min() > 0.9  # the background is paper
+    # hints are kept
+    hints[1] = torch.tensor([0.2, 0.4, 0.6, 1.0])
+    (hinted,) = run(tmp_path / "net.onnx", ink, regions, hints)
+    np.testing.assert_allclose(hinted[1], [0.2, 0.4, 0.6], rtol=1e-6)
+    # the same as limner's own proposal, which finds the regions itself
+    network = colorizers.load(weights.SHIPPED / "colorizer.safetensors")
+    assert isinstance(network, Colorizer)
+    pixels = proposal.fill(network, ink)[0, :, [1, 30], [1, 60]].T
+    np.testing.assert_allclose(plain, pixels, atol=1e-5)
+    text = (tmp_path / "net.md").read_text()
+    assert "- regions: int64 [1, 1, H, W], the region of each pixel, 1..T" in text
 
 
 def test_features_have_a_result_for_each_layer(tmp_path: Path) -> None:
@@ -120,13 +172,11 @@ def test_a_painter_takes_a_latent(architecture: str, tmp_path: Path) -> None:
     path = write_painter(tmp_path / "painter.safetensors", architecture, (16, 16))
     made = export(str(path), output=tmp_path / "net.onnx")
     assert made.difference < 1e-3
-    size = find(str(path)).latent_size
-    session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
-    latents = np.random.default_rng(0).normal(size=(2, 1, size)).astype(np.float32)
+    size = find(str(path)).examples(None)[0][0].shape[1]
+    latents = torch.randn(2, 1, size, generator=torch.Generator().manual_seed(0))
 
-    def paint(latent: np.ndarray, truncation: float) -> np.ndarray:
-        given = {"latent": latent, "truncation": np.array(truncation, np.float32)}
-        (painting,) = session.run(None, given)
+    def paint(latent: torch.Tensor, truncation: float) -> np.ndarray:
+        (painting,) = run(tmp_path / "net.onnx", latent, torch.full((1, 1), float(truncation)))
         assert painting.shape == (1, 3, 16, 16)
         return painting
 
@@ -152,7 +202,8 @@ def test_a_file_that_disagrees_is_not_written(
     [
         ("nonsense", {}, r"^nonsense: there is no such network to export; use beautifier, cleaner"),
         ("stylize", {}, r"^stylize: is a command that optimizes each picture or uses several net"),
-        ("colorizer", {}, r"^colorizer: colors regions that are found first; it cannot be export"),
+        ("colorizer", {}, r"^colorizer: needs a fixed size; give one whose sides are multiples of"),
+        ("colorizer", {"size": "100x64"}, r"^--size 100x64: sides must be multiples of 64"),
         ("cleaner", {"output": "net.txt"}, r"^--output net.txt: must end in .onnx"),
         ("cleaner", {"size": "9"}, r"^--size 9: must be a width and a height, such as 256x256"),
         ("cleaner", {"size": "9x64"}, r"^--size 9: must be from 16 to 4096"),
@@ -174,9 +225,11 @@ def test_wrong_options(
 
 def test_files_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    colorizer = str(weights.SHIPPED / "colorizer.safetensors")
-    with pytest.raises(WeightsError, match=r"holds a colorizer, which cannot be exported yet"):
-        export(colorizer, output=Path("net.onnx"))
+    weights.write(Path("other.safetensors"), {"a": torch.ones(1)}, {"kind": "dream"})
+    with pytest.raises(WeightsError, match=r"other.safetensors: holds a dream, which cannot be ex"):
+        export("other.safetensors", output=Path("net.onnx"))
+    with pytest.raises(OptionError, match=r"^--int8: is only for networks that take a picture; le"):
+        export("colorizer", output=Path("net.onnx"), size="64x64", int8=tmp_path)
     with pytest.raises(WeightsError, match=r"none.pth: there is no such weights file"):
         export("none.pth", output=Path("net.onnx"))
     with pytest.raises(OutputError, match=r"the folder no is missing; make it first"):
@@ -184,6 +237,12 @@ def test_files_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     Path("net.md").write_text("mine")
     with pytest.raises(OutputError, match=r"net.md: already exists"):
         export("cleaner", output=Path("net.onnx"))
+
+
+def test_a_version_of_onnx_that_is_too_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx.defs, "onnx_opset_version", lambda: 15)
+    with pytest.raises(OptionError, match=r"^export: the package onnx knows operations up to ops"):
+        export("cleaner", output=tmp_path / "net.onnx")
 
 
 def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from limner import io
 from limner.beauty import inpainting_masks as masks
 from limner.beauty.beautifier import Beautifier, load
-from limner.beauty.bilateral import BilateralImprover
+from limner.beauty.bilateral import INPUT_SIZE, BilateralImprover
 from limner.beauty.cube_lut import CubeLUT
 from limner.beauty.improver import Improver, TableImprover
 from limner.beauty.objective import Predictors, relative
@@ -26,7 +26,7 @@ from limner.beauty.predictability import MAX_SIZE, SHIPPED, SIZE, resize_to_meas
 from limner.checks import check_choice, check_range
 from limner.errors import OptionError, WeightsError
 from limner.io import Source
-from limner.nn import devices, images, weights
+from limner.nn import images, onnx_model, weights
 from limner.progress import OnStep, Reporter, Stop, silent
 
 METHODS = ("relative", "progress", "closeness", "optimize")
@@ -48,6 +48,7 @@ def beautify(
     size: int = SIZE,
     model: str | None = None,
     device: str = "auto",
+    runtime: Literal["torch", "onnxruntime"] = "torch",
     allow_huge: bool = False,
     on_step: OnStep = silent,
 ) -> Image.Image:
@@ -84,6 +85,9 @@ def beautify(
         networks that come with limner.
     device : str
         Where to compute: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest on this machine.
+    runtime : str
+        What computes the network: ``torch``, or ``onnxruntime``, on the CPU, with limner[export]
+        installed. Only for ``--method relative``.
     allow_huge : bool
         Also read pictures of more than 100 megapixels.
     on_step : callable
@@ -107,13 +111,17 @@ def beautify(
     WeightsError
         The weights cannot be used, or have no improver for the method.
     """
-    _check(strength, white_balance, method, size)
+    _check(strength, white_balance, method, size, runtime)
     report = Reporter("beautify", on_step)
-    torch_device = devices.pick(device)
+    torch_device = onnx_model.pick_device(device, runtime)
     path = Path(model) if model else SHIPPED
     beautifier = load(path, torch_device)
     improver = _improver(beautifier, method, path)
     _check_cube(save_cube, method, beautifier)
+    if runtime == "onnxruntime":
+        assert isinstance(improver, BilateralImprover)  # that of the method
+        examples = [torch.rand(1, 3, INPUT_SIZE, INPUT_SIZE), *torch.rand(2, 1, 1, 1, 1)]
+        onnx_model.use_onnx_runtime(improver, "see", examples)
     subject = _read(picture, allow_huge)
     rgb = subject.rgb
     height, width = images.size_of(rgb)
@@ -142,6 +150,7 @@ def beautify(
         "method": method,
         "size": size,
         "model": model,
+        "runtime": runtime,
         "allow_huge": allow_huge,
     }
     pictures = [subject] if mask_read is None else [subject, mask_read]
@@ -171,7 +180,7 @@ def side_files(options: Mapping[str, Any]) -> dict[str, str | Path]:
     return {} if path is None else {"cube": Path(path)}
 
 
-def _check(strength: float, white_balance: float, method: str, size: int) -> None:
+def _check(strength: float, white_balance: float, method: str, size: int, runtime: str) -> None:
     """Refuse options that are out of range, or that have no effect with the method."""
     check_range("strength", strength, 0, 2)
     check_range("white_balance", white_balance, 0, 1)
@@ -181,6 +190,11 @@ def _check(strength: float, white_balance: float, method: str, size: int) -> Non
         raise OptionError(
             f"--size {size}: has no effect with --method {method}; leave it out, or use --method "
             "optimize"
+        )
+    if runtime != "torch" and method != "relative":
+        raise OptionError(
+            f"--runtime {runtime}: has no effect with --method {method}; leave it out, or use "
+            "--method relative"
         )
     if white_balance != WHITE_BALANCE and method != "relative":
         raise OptionError(

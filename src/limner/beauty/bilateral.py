@@ -128,8 +128,9 @@ class BilateralImprover(nn.Module):
         x = x + self.whole(x.mean((2, 3)))[..., None, None]
         x = x + self.around(F.silu(x))
         x = self.grid(F.silu(x)).tanh()
-        slopes = (_MAX_SLOPE * x[:, 1:]).cumsum(1)
-        slopes = F.pad(slopes, (0, 0, 0, 0, 1, 0))
+        bins = torch.arange(BINS, device=x.device)
+        below = (bins[:-1] < bins[:, None]).to(x)  # a bin is the sum of the slopes below it
+        slopes = F.conv2d(_MAX_SLOPE * x[:, 1:], below[..., None, None])
         return *tones, _MAX_LIGHT * x[:, :1] + slopes - slopes.mean(1, keepdim=True)
 
     def _tones(self, small: Tensor, low: Tensor, high: Tensor) -> Tones:
@@ -276,7 +277,7 @@ def spread(grid: Tensor, rows: slice, size: tuple[int, int]) -> Tensor:
 
     Cubic B-splines, so that the cells do not show.
     """
-    down, across = (_splines(side, grid.device).T for side in size)
+    down, across = (_splines(side, grid.device).T.to(grid) for side in size)
     return ((grid @ across).transpose(-1, -2) @ down[:, rows]).transpose(-1, -2)
 
 
@@ -298,7 +299,7 @@ def _compress(x: Tensor, start: float, top: Tensor) -> Tensor:
     reach = ((top - start) / (1 - start)).clamp(min=0.05)
     beyond = torch.minimum(((x - start) / (1 - start)).clamp(min=0), reach)
     squeezed = beyond / (1 + beyond * (reach - 1) / reach)
-    return torch.minimum(x, torch.full_like(x, start)) + (1 - start) * squeezed
+    return x.clamp(max=start) + (1 - start) * squeezed
 
 
 def _exp2(x: Tensor) -> Tensor:

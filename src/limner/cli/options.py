@@ -70,6 +70,7 @@ _GROUPS = {
         "max_hours",
         "perceptual_steps",
         "price_per_hour",
+        "runtime",
         "solver",
         "steps",
         "time_budget",

@@ -30,7 +30,7 @@ from limner.io.openraster import Layers
 from limner.line_art.drawing import read_drawing
 from limner.line_art.lines import lines_of_size
 from limner.line_art.regions import MAX_GAP, cover_lines
-from limner.nn import devices, images, seeding, weights
+from limner.nn import images, onnx_model, seeding, weights
 from limner.progress import OnStep, Reporter, Stop, silent
 
 MAX_VARIATIONS = 16
@@ -52,7 +52,7 @@ class Coloring:
     ----------
     drawing : str, path or PIL image
         The line drawing.
-    gap, size, model, device, force, allow_huge
+    gap, size, model, device, runtime, force, allow_huge
         As in `colorize`.
 
     Raises
@@ -73,16 +73,24 @@ class Coloring:
         size: int | None = None,
         model: str | None = None,
         device: str = "auto",
+        runtime: Literal["torch", "onnxruntime"] = "torch",
         force: bool = False,
         allow_huge: bool = False,
     ) -> None:
         check_range("gap", gap, 0, MAX_GAP)
         check_range("size", size, MIN_SIZE, MAX_SIZE)
-        self._device = devices.pick(device)
+        self._device = onnx_model.pick_device(device, runtime)
         self._allow_huge = allow_huge
         self.picture = io.read(drawing, allow_huge=allow_huge)
         path = weights.SHIPPED / "colorizer.safetensors" if model is None else Path(model)
         self._network = load(path).to(self._device)
+        if runtime == "onnxruntime":
+            pixels_of = {"x0": {2: "height", 3: "width"}}
+            if isinstance(self._network, UNet):
+                onnx_model.use_onnx_runtime(self._network, "forward", [torch.rand(1, 1, 256, 256)])
+            else:
+                ink = torch.rand(1, 3, self._network.multiple, self._network.multiple)
+                onnx_model.use_onnx_runtime(self._network, "see", [ink], pixels_of)
         self._hashes = {str(model): weights.sha256(path)} if model else {}
         self._drawing = read_drawing(self.picture, force=force)
         self._gap = gap
@@ -90,6 +98,7 @@ class Coloring:
             "gap": gap,
             "size": size,
             "model": model and str(model),
+            "runtime": runtime,
             "force": force,
             "allow_huge": allow_huge,
         }

@@ -32,6 +32,7 @@ def colorize(
     model: str | None = None,
     seed: int = 0,
     device: str = "auto",
+    runtime: Literal["torch", "onnxruntime"] = "torch",
     force: bool = False,
     allow_huge: bool = False,
     on_step: OnStep = silent,
@@ -87,6 +88,9 @@ def colorize(
         Random seed of the variations. The same seed gives the same pictures.
     device : str
         Where to compute: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest on this machine.
+    runtime : str
+        What computes the network: ``torch``, or ``onnxruntime``, on the CPU, with limner[export]
+        installed.
     force : bool
         Color a picture even if it looks like a photo.
     allow_huge : bool
@@ -124,6 +128,7 @@ def colorize(
         size=size,
         model=model,
         device=device,
+        runtime=runtime,
         force=force,
         allow_huge=allow_huge,
     )

@@ -93,7 +93,8 @@ def flood_fill(ink: Tensor, rounds: int = 2) -> Tensor:
     reached[..., 1:-1, 1:-1] = 0
     for _ in range(rounds):
         reached = _flood_rows(reached, passage)
-        reached = _flood_rows(reached.mT, passage.mT).mT
+        columns = _flood_rows(reached.transpose(-1, -2), passage.transpose(-1, -2))
+        reached = columns.transpose(-1, -2)
     return reached
 
 

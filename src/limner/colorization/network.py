@@ -94,7 +94,7 @@ class Colorizer(nn.Module):
         """Describe each region by its features and its shape, without its color: [N, T, C]."""
         fine, coarse = seen
         coarse = F.interpolate(coarse, images.size_of(fine), mode="bilinear", align_corners=False)
-        pooled = tokens.pool @ torch.cat((fine, coarse), 1).flatten(2).mT
+        pooled = tokens.pool @ torch.cat((fine, coarse), 1).flatten(2).transpose(-1, -2)
         described: Tensor = self.features(pooled) + self.shape(tokens.shape)
         return described
 
@@ -121,7 +121,7 @@ class Colorizer(nn.Module):
         """
         known = known[..., None].to(described)
         x = described + self.known(torch.cat(((rgb - 0.5) * known, known), -1))
-        bias = self.pair(tokens.pair).movedim(-1, 1)
+        bias = self.pair(tokens.pair).permute(0, 3, 1, 2)
         bias = bias.masked_fill(~tokens.valid[:, None, None, :], -1e4)
         for layer in self.layers:
             x = layer(x, bias)

@@ -173,9 +173,9 @@ def _taste(colors: Tensor) -> Tensor:
     The likeliest single color is often a brown between all that would do. Illustrators take one of
     those instead.
     """
-    lightness, *axes = oklab.of_colors(colors).unbind(-1)
-    chroma = torch.hypot(*axes)
-    dull = (lightness < 0.8) & (chroma < 0.09)
+    lab = oklab.of_colors(colors)
+    chroma: Tensor = lab[:, 1:].norm(dim=1)
+    dull = (lab[:, 0] < 0.8) & (chroma < 0.09)
     return _CHROMA * chroma - _DULL * dull
 
 

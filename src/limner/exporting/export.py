@@ -2,12 +2,9 @@
 
 import logging
 import math
-import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
-from io import StringIO
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
@@ -21,20 +18,19 @@ from limner import io
 from limner._version import __version__
 from limner.checks import check_range
 from limner.errors import InputError, OptionError, OutputError, WeightsError, printable
-from limner.exporting.networks import Exportable, find
+from limner.exporting.networks import Exportable, Sides, find
+from limner.exporting.simplify import simplify
 from limner.io import check_place
 from limner.io.atomic import whole_file
-from limner.nn import images, seeding
+from limner.nn import images
+from limner.nn.onnx_model import INSTALL, OPSET, convert
 from limner.train.crops import pictures_in
 from limner.units import split_sides
 
-OPSET = 18  # the first with the antialiased resize that beautify uses
 MAX_SIDE = 4096  # pixels, of a fixed size
 LIMITS = {False: 1e-3, True: 1e-2}  # largest difference of the results: full and half precision
 LEAST_DECIBELS = 35  # of the results of 8 bits
 _CALIBRATED, _CALIBRATED_ON = 32, (128, 160)  # pictures, and their height and width
-_TRIED = ((64, 96), (131, 75), (96, 160))  # height and width of the pictures it is checked with
-_INSTALL = 'pip install "limner[export]"'
 
 
 @dataclass(frozen=True)
@@ -84,12 +80,13 @@ def export(
     ----------
     network : str
         A name that ``limner models`` lists, such as ``upscaler-fast-x4``, ``beautifier``,
-        ``cleaner`` or ``compact-features``; or a weights file of one of these kinds, or a painter.
+        ``colorizer``, ``cleaner`` or ``compact-features``; or a weights file of one of these
+        kinds, or a painter.
     output : path
         The ``.onnx`` file to write. Beside it, a ``.md`` file describes inputs and outputs.
     size : str
         Width and height of the pictures that the file takes, such as ``256x256``, or ``dynamic``
-        for any. A painter takes none.
+        for any. A painter takes none, and the colorizer needs one.
     half : bool
         Store the weights in half precision: half the file size. Computations stay in float32.
     int8 : path
@@ -121,25 +118,29 @@ def export(
     sides = _parse(size)
     if int8 is not None and half:
         raise OptionError("--int8 and --half: cannot be used together; give only one")
-    missing = [name for name in ("onnx", "onnxruntime", "onnxscript") if not find_spec(name)]
+    missing = [name for name in ("onnx", "onnxruntime") if not find_spec(name)]
     if missing:
-        raise OptionError(f"export: needs {' and '.join(missing)}; {_INSTALL}")
+        raise OptionError(f"export: needs {' and '.join(missing)}; {INSTALL}")
+    import onnx  # slow, and an extra
+
+    if onnx.defs.onnx_opset_version() < OPSET:
+        raise OptionError(
+            f"export: the package onnx knows operations up to opset "
+            f"{onnx.defs.onnx_opset_version()}, not {OPSET}; {INSTALL} --upgrade"
+        )
     about = output.with_suffix(".md")
     for path in (output, about):
         check_place(path, overwrite=overwrite)
     found = find(network)
-    if found.latent_size and (sides is not None or int8 is not None):
-        given = "--int8" if sides is None else f"--size {size}"
-        raise OptionError(f"{given}: has no effect with a painter; leave it out")
-    if sides is not None:
-        for side in sides:
-            check_range("size", side, found.smallest, MAX_SIDE)
+    _check_size(found, size, sides)
+    if int8 is not None and "picture" not in found.inputs:
+        raise OptionError("--int8: is only for networks that take a picture; leave it out")
     samples = [] if int8 is None else _calibration(int8, sides)
     model = _convert(found, sides)
     if half:
         _halve(model)
     if samples:
-        model = _quantize(model, samples)
+        model = _quantize(model, found, samples)
     precision = "8 bits" if samples else "half precision" if half else "single precision"
     _describe(model, found, size, precision)
     content = model.SerializeToString()
@@ -177,40 +178,38 @@ def _parse(size: str) -> tuple[int, int] | None:
     return sides
 
 
-def _convert(found: Exportable, sides: tuple[int, int] | None) -> Any:
-    """Convert a network to an ONNX model."""
-    import onnx  # slow, and an extra
-
-    example = (_samples(found, sides)[0], *map(torch.tensor, found.more.values()))
-    shapes: Any = None
-    if sides is None and not found.latent_size:
-        height, width = torch.export.Dim("height", min=2), torch.export.Dim("width", min=2)
-        shapes = ({2: height, 3: width}, *(None for _ in found.more))
-    with seeding.preserved(), warnings.catch_warnings(), redirect_stdout(StringIO()):
-        warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
-        try:
-            program = torch.onnx.export(
-                found.network,
-                example,
-                dynamo=True,
-                opset_version=OPSET,
-                dynamic_shapes=shapes,
-                input_names=[_first(found), *found.more],
-                output_names=list(found.outputs),
-                verbose=False,
+def _check_size(found: Exportable, size: str, sides: Sides) -> None:
+    """Refuse a size that the network cannot have."""
+    if sides is None:
+        if found.fixed:
+            raise OptionError(
+                f"{printable(found.name)}: needs a fixed size; give one whose sides are multiples "
+                f"of {found.multiple}, such as --size 192x128"
             )
-        except Exception as error:  # of torch.export, for networks of others
-            raise WeightsError(
-                f"{printable(found.name)}: its network cannot be converted to ONNX "
-                f"({type(error).__name__})"
-            ) from error
-        finally:
-            logging.disable(logging.NOTSET)
-    assert program is not None
-    model = program.model_proto
+        return
+    if not found.smallest:
+        raise OptionError(f"--size {size}: has no effect with a painter; leave it out")
+    for side in sides:
+        check_range("size", side, found.smallest, MAX_SIDE)
+        if side % found.multiple:
+            raise OptionError(f"--size {size}: sides must be multiples of {found.multiple}")
+
+
+def _convert(found: Exportable, sides: Sides) -> Any:
+    """Convert a network to an ONNX model."""
+    import onnx
+
+    example = dict(zip(found.inputs, found.examples(sides)[0], strict=True))
+    axes = dict(found.axes)
+    takes_pictures = "picture" in found.inputs
+    if sides is None and takes_pictures:
+        axes["picture"] = {2: "height", 3: "width"}
+    try:
+        model = onnx.load_from_string(convert(found.network, example, list(found.outputs), axes))
+    except WeightsError as error:
+        raise WeightsError(f"{printable(found.name)}: {error}") from error
     onnx.checker.check_model(model)
-    return model
+    return simplify(model) if sides is not None and takes_pictures else model
 
 
 def _halve(model: Any) -> None:
@@ -242,20 +241,21 @@ def _calibration(folder: Path, sides: tuple[int, int] | None) -> list[Tensor]:
     return [images.resize(rgb, sides or _CALIBRATED_ON).clamp(0, 1) for rgb in read]
 
 
-def _quantize(model: Any, samples: Sequence[Tensor]) -> Any:
+def _quantize(model: Any, found: Exportable, samples: Sequence[Tensor]) -> Any:
     """Let the convolutions of a model compute with 8 bits; return the new model."""
     import onnx
     from onnxruntime import quantization
+
+    others = dict(zip(found.inputs, found.examples(None)[0], strict=True))
+    del others["picture"]
+    fixed = {name: value.numpy() for name, value in others.items()}
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
         left = iter(samples)
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             sample = next(self.left, None)
-            if sample is None:
-                return None
-            inputs = {one.name for one in model.graph.input} - {"picture"}
-            return {"picture": sample.numpy(), **{n: np.array(1, np.float32) for n in inputs}}
+            return None if sample is None else {"picture": sample.numpy(), **fixed}
 
     with TemporaryDirectory() as folder:
         before, after = Path(folder, "before.onnx"), Path(folder, "after.onnx")
@@ -281,61 +281,26 @@ def _describe(model: Any, found: Exportable, size: str, precision: str) -> None:
     """Write what the network is into the metadata of a model."""
     model.producer_name, model.producer_version = "limner", __version__
     facts = {"name": found.name, **found.about, "size": size, "weights": precision}
-    facts |= {"inputs": "; ".join(_inputs(found)), "outputs": "; ".join(_outputs(found))}
+    for name, tensors in (("inputs", found.inputs), ("outputs", found.outputs)):
+        facts[name] = "; ".join(f"{tensor}: {about}" for tensor, about in tensors.items())
     del model.metadata_props[:]
     for key, value in facts.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
 
 
-def _first(found: Exportable) -> str:
-    return "latent" if found.latent_size else "picture"
-
-
-def _inputs(found: Exportable) -> list[str]:
-    first = "picture: float32 [1, 3, H, W], sRGB in 0..1"
-    if found.latent_size:
-        first = f"latent: float32 [1, {found.latent_size}], drawn from a normal distribution"
-    return [first, *(f"{name}: float32, a number" for name in found.more)]
-
-
-def _outputs(found: Exportable) -> list[str]:
-    return [f"{name}: float32 {shape}" for name, shape in found.outputs.items()]
-
-
-def _samples(found: Exportable, sides: tuple[int, int] | None) -> list[Tensor]:
-    """Make three pictures: smooth, with edges, and with noise; or three latents."""
-    made = []
-    if found.latent_size:
-        shape = (1, found.latent_size)
-        return [torch.randn(shape, generator=seeding.generator(0, n)) for n in range(3)]
-    for number, (height, width) in enumerate(_TRIED if sides is None else (sides,) * 3):
-        random = seeding.generator(0, number)
-        rows, columns = torch.linspace(0, 1, height)[:, None], torch.linspace(0, 1, width)
-        smooth = torch.stack((rows * columns, rows.expand(-1, width), 1 - columns + 0 * rows))
-        edges = ((rows * 9).floor() + (columns * 7).floor()) % 2
-        noise = torch.rand(3, height, width, generator=random)
-        parts = (smooth, 0.5 * smooth + 0.5 * edges, 0.7 * smooth + 0.3 * noise)
-        made.append(parts[number][None])
-    return made
-
-
 @torch.no_grad()
-def _compare(
-    content: bytes, found: Exportable, sides: tuple[int, int] | None
-) -> tuple[float, float]:
+def _compare(content: bytes, found: Exportable, sides: Sides) -> tuple[float, float]:
     """Return how ONNX Runtime's results differ from limner's: at most, and in decibels."""
     import onnxruntime
 
     try:
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         largest, squares = 0.0, []
-        for sample in _samples(found, sides):
-            more = {name: np.array(value, np.float32) for name, value in found.more.items()}
-            theirs: Sequence[np.ndarray] = session.run(
-                None, {_first(found): sample.numpy(), **more}
-            )
-            made = found.network(sample, *map(torch.tensor, found.more.values()))
+        for example in found.examples(sides):
+            given = {n: one.numpy() for n, one in zip(found.inputs, example, strict=True)}
+            theirs: Sequence[np.ndarray] = session.run(None, given)
+            made = found.network(*example)
             ours = made if isinstance(made, tuple) else (made,)
             for one, other in zip(ours, theirs, strict=True):
                 off = (one - torch.from_numpy(other)).abs() / one.abs().max().clamp(1)
@@ -361,8 +326,8 @@ def _text(found: Exportable, file: str, size: str, precision: str, agreement: st
     }
     lines = [f"# {file}", "", "| | |", "|---|---|"]
     lines += [f"| {key} | {value} |" for key, value in facts.items()]
-    lines += ["", "## Inputs", "", *(f"- {one}" for one in _inputs(found))]
-    lines += ["", "## Outputs", "", *(f"- {one}" for one in _outputs(found))]
+    for title, tensors in (("Inputs", found.inputs), ("Outputs", found.outputs)):
+        lines += ["", f"## {title}", "", *(f"- {name}: {is_}" for name, is_ in tensors.items())]
     if "margin" in found.about:
         lines += [
             "",

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from limner.errors import WeightsError, printable, reason
-from limner.nn import seeding, weights
+from limner.errors import OptionError, WeightsError, printable, reason
+from limner.nn import onnx_model, seeding, weights
 from limner.upscaling import ncnn
 from limner.upscaling.compact import Compact
 from limner.upscaling.rrdb import RRDB, rename_keys
@@ -57,6 +57,22 @@ def load(path: Path, device: torch.device) -> Upscaler:
     if graph:
         graph.check(network)
     return network.to(device)
+
+
+def use_onnx_runtime(network: Upscaler) -> None:
+    """Let ONNX Runtime compute a network on the CPU. Changes the network.
+
+    Raises
+    ------
+    OptionError
+        The network is one of spandrel's: many of them cannot be converted for all sizes.
+    """
+    if isinstance(network, SpandrelModel):
+        raise OptionError(
+            "--runtime onnxruntime: only for ESRGAN and compact networks; leave it out"
+        )
+    sides = {"x0": {2: "height", 3: "width"}}
+    onnx_model.use_onnx_runtime(network, "forward", [torch.rand(1, 3, 64, 48)], sides)
 
 
 def interpolate(network: Upscaler, variant: Upscaler, detail: float, name: str) -> None:

@@ -14,11 +14,11 @@ from limner import io
 from limner.checks import check_range
 from limner.errors import OptionError
 from limner.io import Source
-from limner.nn import devices, images, weights
+from limner.nn import images, onnx_model, weights
 from limner.progress import OnStep, Reporter, silent
 from limner.upscaling import realesrgan
 from limner.upscaling.enlarge import DEFAULT_TILE, LOCK_MARGIN, MIN_TILE, enlarge
-from limner.upscaling.models import Upscaler
+from limner.upscaling.models import Upscaler, use_onnx_runtime
 from limner.upscaling.networks import NetworkOptions
 from limner.upscaling.paper import DEFAULT_DPI, Size, SizeOptions, place_on_paper, plan
 from limner.upscaling.pixels import (
@@ -56,6 +56,7 @@ def upscale(
     tileable: bool = False,
     tile: int | None = None,
     device: str = "auto",
+    runtime: Literal["torch", "onnxruntime"] = "torch",
     allow_huge: bool = False,
     on_step: OnStep = silent,
 ) -> Image.Image:
@@ -119,6 +120,9 @@ def upscale(
         Smaller tiles need less memory. Default: 256, or less if memory runs out.
     device : str
         Where to compute: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest on this machine.
+    runtime : str
+        What computes the network: ``torch``, or ``onnxruntime``, on the CPU, with limner[export]
+        installed.
     allow_huge : bool
         Also read pictures of more than 100 megapixels, and make pictures of more than 400.
     on_step : callable
@@ -149,7 +153,7 @@ def upscale(
     size_options.check()
     if tileable and print_ is not None:
         raise OptionError("--tileable: has no effect with --print; leave one of them out")
-    torch_device = devices.pick(device)
+    torch_device = onnx_model.pick_device(device, runtime)
 
     source = io.read(picture, allow_huge=allow_huge, native=True)
     size = plan(images.size_of(source.rgb), size_options)
@@ -157,6 +161,9 @@ def upscale(
         _check_pixels(size)
     networks = choice.load(size.factor, torch_device)
     cleaner = choice.load_cleaner(torch_device)
+    if runtime == "onnxruntime":
+        for network in {*networks, *([cleaner] if cleaner else [])}:
+            use_onnx_runtime(network)
     options: dict[str, object] = {
         "scale": scale,
         "print_": print_,
@@ -169,6 +176,7 @@ def upscale(
         "width": width,
         "height": height,
         "tileable": tileable,
+        "runtime": runtime,
         **choice.resolved(),
     }
     own_files = choice.own_files() if networks else set()
