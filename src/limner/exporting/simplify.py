@@ -1,7 +1,8 @@
-"""Rewrite ONNX models of a fixed size in operations that OpenCV's DNN module has (version 4.6).
+"""Rewrite ONNX models of a fixed size in operations that OpenCV and phones have.
 
-That module cannot read Clip, nor Min and Max with a constant, nor powers with a variable exponent.
-It cannot broadcast one result to the shape of another.
+OpenCV's DNN module (4.6) cannot read Clip, nor Min and Max with a constant, nor powers with a
+variable exponent. It cannot broadcast one result to the shape of another. NNAPI and Core ML have
+only one of the two orders of channels in DepthToSpace.
 """
 
 from pathlib import Path
@@ -66,6 +67,8 @@ class _Rewriter:
                 self._clip(name, *(("", limit) if node.op_type == "Min" else (limit,)))
             elif node.op_type in _BROADCAST:
                 self._elementwise(node)
+            elif node.op_type == "DepthToSpace":
+                self._depth_to_space(node)
             else:
                 while not node.input[-1]:  # an optional input that is left out
                     del node.input[-1]
@@ -120,6 +123,20 @@ class _Rewriter:
             self._add("Exp", self._add("Mul", self._add("Log", inputs[0]), inputs[1]))
         else:
             self._add(node.op_type, *inputs)
+
+    def _depth_to_space(self, node: Any) -> None:
+        """Sort the channels of the convolution before it, for the mode that phones have."""
+        conv = next((one for one in self.nodes if one.output[0] == node.input[0]), None)
+        kept = {one.name: one for one in node.attribute}
+        block = kept["blocksize"].i
+        if conv is None or conv.op_type != "Conv" or kept["mode"].s != b"CRD":
+            self.nodes.append(node)
+            return
+        for place, name in enumerate(conv.input[1:], 1):
+            values = self.constants[name]
+            split = values.reshape(-1, block**2, *values.shape[1:])
+            conv.input[place] = self._value(split.swapaxes(0, 1).reshape(values.shape))
+        self._add("DepthToSpace", node.input[0], blocksize=block, mode="DCR")
 
     def _widen(self, name: str, wanted: list[int]) -> str:
         """Repeat a result along channels by a convolution, and along sides by a resize."""

@@ -8,6 +8,17 @@ from torch import Tensor, nn
 SHAPES = {"fast": (32, 8), "best": (64, 16)}
 
 
+class _PReLU(nn.PReLU):
+    """A PReLU that ONNX Runtime computes fast: its own takes a third of the time of a network."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not torch.onnx.is_in_onnx_export():
+            return super().forward(x)
+        slopes = self.weight.view(-1, 1, 1, 1)
+        count = len(slopes)
+        return F.conv2d(x, slopes, groups=count) + F.conv2d(x.relu(), 1 - slopes, groups=count)
+
+
 class Compact(nn.Module):
     """Convolutions at low resolution; their output is added to the enlarged picture.
 
@@ -37,9 +48,9 @@ class Compact(nn.Module):
         self.scale = scale
         self.radius = depth + 2  # receptive radius, in pixels of the input
         self.feather = 0  # tiles with a margin of the radius are exact and need no blending
-        layers: list[nn.Module] = [nn.Conv2d(3, width, 3, padding=1), nn.PReLU(width)]
+        layers: list[nn.Module] = [nn.Conv2d(3, width, 3, padding=1), _PReLU(width)]
         for _ in range(depth):
-            layers += [nn.Conv2d(width, width, 3, padding=1), nn.PReLU(width)]
+            layers += [nn.Conv2d(width, width, 3, padding=1), _PReLU(width)]
         layers.append(nn.Conv2d(width, 3 * scale**2, 3, padding=1))
         self.body = nn.Sequential(*layers)
 
