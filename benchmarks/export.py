@@ -2,10 +2,9 @@
 
     python benchmarks/export.py PICTURES
 
-PICTURES is a folder, from which --int8 measures the ranges of values. Seconds are per megapixel of
-the picture that goes in (512×512 pixels, the median of some turns), on one and two threads. The last
-columns compare two threads of ONNX Runtime with limner's own network on the same picture; limner
-computes upscalers in tiles.
+--int8 measures the ranges of values on the folder PICTURES. Seconds are per megapixel of the
+picture that goes in (512×512 pixels, the median of some turns), on one and two threads. "own" is
+limner's own network on two threads; the last two columns are ONNX Runtime's time relative to it.
 """
 
 import sys
@@ -37,18 +36,16 @@ SIDE, TURNS = 512, 7
 KINDS = ("float", "half", "int8")
 
 
-def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+def in_onnx_runtime(path: Path, threads: int, given: dict[str, np.ndarray]) -> Callable[[], object]:
+    """Return a run of a file in ONNX Runtime."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
-def in_onnx_runtime(path: Path, threads: int, given: dict[str, np.ndarray]) -> Callable[[], object]:
-    opened = session(path, threads)
-    return lambda: opened.run(None, given)
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return lambda: session.run(None, given)
 
 
 def by_limner(found: Exportable, inputs: tuple[torch.Tensor, ...]) -> Callable[[], object]:
+    """Return a run of limner's own network; upscalers in tiles, as `upscale` does."""
     network = found.network
     if isinstance(network, Compact):
         return lambda: enlarge(
@@ -59,6 +56,7 @@ def by_limner(found: Exportable, inputs: tuple[torch.Tensor, ...]) -> Callable[[
 
 @torch.no_grad()
 def main(folder: Path, side: int = SIDE) -> None:
+    """Print the table."""
     print(f"{side}×{side} px, seconds per megapixel, sizes in MB")
     print("| network | MB | half | int8 | 1 thread | 2 | int8, 1 | 2 | own | ratio | int8 |")
     print("|---|---|---|---|---|---|---|---|---|---|---|")
