@@ -38,7 +38,20 @@ SMALL = {
 # Files that a page takes for granted, beside those that every page can use.
 _FOLDERS = ("album/sub/one.jpg", "album/two.jpg", "cat.jpg", "dog.jpg", "near/a.jpg", "far/a.jpg")
 OWN_FILES = {"docs/printing.md": ("painted.png",), "docs/folders.md": _FOLDERS}
-OTHER_PROGRAMS = {"pip", "pytest", "tensorboard", "for", "done", "scripts/check"}
+OTHER_PROGRAMS = {
+    "apt",
+    "build/beautify",
+    "build/upscale",
+    "cmake",
+    "done",
+    "examples/web/build.sh",
+    "for",
+    "pip",
+    "pytest",
+    "python",
+    "scripts/check",
+    "tensorboard",
+}
 
 
 @dataclass(frozen=True)
@@ -137,6 +150,7 @@ def test_every_option_exists(name: str) -> None:
     known = set(re.findall(r"--[a-z][a-z-]+", reference())) | {"--help", "--version"}
     others = {"--index-url", "--logdir"}  # of pip, tensorboard, torchrun, Ray:
     others |= {"--nproc-per-node", "--head", "--port", "--ray-client-server-port", "--address"}
+    others |= {"--build", "--bind", "--directory"}  # of CMake and Python
     assert len(known) > 60
     text = (ROOT / name).read_text()
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - others <= known
