@@ -77,11 +77,11 @@ GIF = b"GIF89a\1\0\1\0\0\0\0," + struct.pack("<HHHH", 0, 0, 65535, 65535) + b"\0
         ("empty.png", b"", r"is empty \(0 bytes\)"),
         ("text.jpg", b"I am a picture, believe me.\n" * 99, "not a picture in JPEG, PNG"),
         ("pickle.png", pickle.dumps({"weights": [1, 2, 3]}), "not a picture in JPEG, PNG"),
-        ("page.png", b"%PDF-1.7\n%%EOF\n", "not a picture in JPEG, PNG"),
+        ("page.png", b"%PDF-1.7\n%%EOF\n", "is a PDF document"),
         (
             "postscript.png",
             b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
-            "not a picture in JPEG",
+            "is a PostScript document",
         ),
         ("head.png", png(head(4, 4)), "cannot be read|damaged"),
         ("huge.png", png(head(60000, 60000), PIXELS, END), r"60000 × 60000 = 3600 megapixels"),

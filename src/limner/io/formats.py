@@ -3,18 +3,21 @@
 import errno
 import logging
 import os
+import re
 import stat
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.util import find_spec
 from io import BufferedReader
 from pathlib import Path
 
 from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
 from limner.errors import InputError, LimnerError, OutputError, printable, reason
+from limner.io import foreign
 
 # Pictures only, and only formats that Pillow decodes itself: no PostScript, PDF or WMF, which call
 # other programs. MPO, which many cameras write, opens as JPEG.
@@ -48,13 +51,33 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[ImageFile.ImageFile, 
         The body ran out of disk space.
     """
     with binary(path) as file:
-        yield Image.open(file, formats=READABLE), file
+        if foreign.is_raw(file.name):
+            raise InputError(f"{printable(path)}: {foreign.RAW_REMEDY}")
+        try:
+            image = Image.open(file, formats=READABLE)
+        except UnidentifiedImageError:
+            file.seek(0)
+            start = file.read(foreign.LOOKED_AT)
+            explanation = foreign.explain(start)
+            if foreign.is_heic(start) and find_spec("pi_heif"):
+                import pi_heif
+
+                pi_heif.register_heif_opener()
+                image = Image.open(file, formats=["HEIF"])
+            elif explanation:
+                raise InputError(f"{printable(path)}: {explanation}") from None
+            else:
+                raise
+        yield image, file
 
 
 @contextmanager
 def binary(path: str | os.PathLike[str]) -> Iterator[BufferedReader]:
     """Open a regular file that is not empty; see `opened` for the errors."""
     name = printable(path)
+    if address := re.match(r"(https?|ftp):/+", name):
+        whole = f"{address[1]}://{name[address.end() :]}"  # a path has lost a slash
+        raise InputError(f"{whole}: is an address; download the file first")
     with guarded(name):
         status = Path(path).stat()  # first: opening a pipe would wait for its other end
         if not stat.S_ISREG(status.st_mode):

@@ -1,0 +1,77 @@
+"""Files that are no pictures limner reads are named, and HEIC is read with an extra."""
+
+from base64 import b64decode
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from limner import io
+from limner.errors import InputError
+from limner.io import formats
+
+# 48×32 pixels, red at the left and blue at the right
+HEIC = b64decode("""
+AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAb5tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAA
+AAAAADRpbG9jAAAAAERAAAIAAQAAAAAB4gABAAAAAAAAAE4AAgAAAAACMAABAAAAAAAAACQAAAA4aWluZgAAAAAAAgAAABVp
+bmZlAgAAAAABAABodmMxAAAAABVpbmZlAgAAAQACAABFeGlmAAAAAA5waXRtAAAAAAABAAAA/WlwcnAAAADdaXBjbwAAAHZo
+dmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQAqQgEBA3AAAAMAkAAA
+AwAAAwAeoCCBBZbq5Ka5uAhoMCAAAAMDIAAAAwAhYgABAAZEAcFzwIkAAAATY29scm5jbHgAAQANAAaAAAAAFGlzcGUAAAAA
+AAAAQAAAAEAAAAAoY2xhcAAAADAAAAABAAAAIAAAAAH////wAAAAAv///+AAAAACAAAAEHBpeGkAAAAAAwgICAAAABhpcG1h
+AAAAAAAAAAEAAQWBAgMFhAAAABppcmVmAAAAAAAAAA5jZHNjAAIAAQABAAAAem1kYXQAAABKKAGvCeDIfzip/+tnf/2UnZej
+DkqgR/zJB3lwP/xbn3hBzL8b3FkF5Jc8CcZl25YZ/bKquZUdVetiNyBUdMvdbEFDHPSFanHSLuAAAAAGRXhpZgAATU0AKgAA
+AAgAAQESAAMAAAABAAYAAAAAAAA=
+""")
+
+KINDS = [
+    ("photo.jpg", HEIC, "is a HEIC photo; pip install"),
+    ("a.png", b"%PDF-1.7", "is a PDF document; export its page as PNG"),
+    ("a.psd", b"8BPS\0\1", "is a Photoshop document; export it as PNG"),
+    ("a.xcf", b"gimp xcf v011", "is a GIMP document; export it as PNG"),
+    ("a.jxl", b"\xff\x0a\xfa\x1f", "is a JPEG XL picture; convert it to PNG"),
+    ("a.svg", b'<?xml version="1.0"?>\n<svg xmlns="a">', "is an SVG drawing; export it as PNG"),
+    ("saved.jpg", b"\n<!DOCTYPE HTML><html>", "is a web page; open it in a browser, and save the"),
+    ("a.zip", b"PK\x03\x04", "is an archive or a document (ZIP); take the picture out of it"),
+    ("a.mp4", b"\0\0\0\x20ftypisom", "is a video; save one frame as PNG"),
+    ("a.png", b"version https://git-lfs.github.com/spec/v1", "is a Git LFS pointer, not the pict"),
+    ("a.NEF", b"II*\0", "is a camera raw file; develop it, and save it as TIFF or JPEG"),
+    ("a.png", b"hello", "is damaged, or not a picture in JPEG"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "message"), KINDS)
+def test_each_kind_is_named_with_a_remedy(
+    name: str, content: bytes, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(formats, "find_spec", lambda _: None)
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        io.read(path)
+    assert f"{name}: {message}" in str(error.value)
+
+
+def test_heic_is_read_with_the_extra(tmp_path: Path) -> None:
+    pytest.importorskip("pi_heif")
+    path = tmp_path / "photo.heic"
+    path.write_bytes(HEIC)
+    rgb = io.read(path).rgb[0].movedim(0, -1).numpy()
+    assert rgb.shape == (32, 48, 3)
+    np.testing.assert_allclose(rgb[16, 8] * 255, (200, 60, 20), atol=8)
+    np.testing.assert_allclose(rgb[16, 40] * 255, (20, 80, 200), atol=8)
+    path.write_bytes(HEIC[:400])
+    with pytest.raises(InputError, match=r"photo.heic: cannot be read|photo.heic: is damaged"):
+        io.read(path)
+
+
+@pytest.mark.parametrize("address", ["https://example.com/a.jpg", "http://a.org/b c.png"])
+def test_an_address_is_not_a_file(address: str) -> None:
+    for source in (address, Path(address)):
+        with pytest.raises(InputError, match=rf"^{address}: is an address; download the fil"):
+            io.read(source)
+
+
+def test_a_picture_in_memory_has_no_kind(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "version.png")
+    assert io.read(tmp_path / "version.png").rgb.shape == (1, 3, 4, 4)
