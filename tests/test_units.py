@@ -5,13 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limner.errors import OptionError
-from limner.units import split_sides, to_meters, to_paper, to_seconds
+from limner.units import split_sides, to_factor, to_meters, to_paper, to_seconds
 
 
 @pytest.mark.parametrize(
     ("text", "meters"),
     [
         ("60x40cm", (0.6, 0.4)),
+        ("A4", (0.21, 0.297)),
+        (" letter", (8.5 * 0.0254, 11 * 0.0254)),
         ("60×40 cm", (0.6, 0.4)),
         ("600x400mm", (0.6, 0.4)),
         ("24x16in", (0.6096, 0.4064)),
@@ -23,7 +25,7 @@ def test_paper_is_a_width_and_a_height(text: str, meters: tuple[float, float]) -
     assert to_paper("print", text) == pytest.approx(meters)
 
 
-@pytest.mark.parametrize("text", ["", "60", "60x40", "60cm", "x40cm", "60x-40cm", "60xinfcm", "a4"])
+@pytest.mark.parametrize("text", ["", "60", "60x40", "60cm", "x40cm", "60x-40cm", "60xinfcm", "b4"])
 def test_what_is_no_paper_is_refused(text: str) -> None:
     with pytest.raises(OptionError) as caught:
         to_paper("print", text)
@@ -76,6 +78,11 @@ def test_what_is_no_length(text: float | str) -> None:
         ("0.5 m", 30.0),
         ("1e3", 1000.0),
         (".5h", 1800.0),
+        ("8 seconds", 8.0),
+        ("2 minutes", 120.0),
+        ("5min", 300.0),
+        ("1 hour", 3600.0),
+        ("2 hours", 7200.0),
     ],
 )
 def test_seconds(text: float | str, seconds: float) -> None:
@@ -84,7 +91,7 @@ def test_seconds(text: float | str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "s", "m", "soon", "2d", "2M", "1h30m", "2 minutes", "0", "0s", "-1", "-1m", 0, -3.5,
+    ["", " ", "s", "m", "soon", "2d", "2M", "1h30m", "2 weeks", "0", "0s", "-1", "-1m", 0, -3.5,
      "nan", "inf", "infh", float("nan"), float("inf"), "1e308h", "1,5h"],
 )  # fmt: skip
 def test_what_is_no_length_of_time_is_refused(text: float | str) -> None:
@@ -118,3 +125,21 @@ def test_a_width_and_a_height_in_pixels() -> None:
         "1" * 10 + "x1",
     ):
         assert split_sides(text) is None
+
+
+def test_paper_with_a_name_can_lie_on_its_side() -> None:
+    assert to_paper("print", "A3", wide=True) == (0.42, 0.297)
+    assert to_paper("print", "30x40cm", wide=True) == (0.3, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("text", "factor"), [(2, 2), ("2", 2), ("2x", 2), ("1.5×", 1.5), ("200%", 2), ("150 %", 1.5)]
+)
+def test_factors(text: float | str, factor: float) -> None:
+    assert to_factor("scale", text) == factor
+
+
+@pytest.mark.parametrize("text", ["", "x", "two", "2y", "%"])
+def test_what_is_no_factor(text: str) -> None:
+    with pytest.raises(OptionError, match=rf"^--scale '{text}': must be a factor, as in 2, 2x or"):
+        to_factor("scale", text)

@@ -7,7 +7,19 @@ from limner.checks import flag
 from limner.errors import OptionError
 
 _METERS = {"mm": 1e-3, "cm": 1e-2, "in": 0.0254, "ft": 0.3048, "m": 1.0}
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "minute": 60, "hour": 3600}
+_SECONDS |= {"sec": 1, "min": 60, "s": 1, "m": 60, "h": 3600}  # what ends in others comes first
+# ISO 216 and ANSI/ASME Y14.1, in meters, upright
+PAPERS = {
+    "a0": (0.841, 1.189),
+    "a1": (0.594, 0.841),
+    "a2": (0.420, 0.594),
+    "a3": (0.297, 0.420),
+    "a4": (0.210, 0.297),
+    "a5": (0.148, 0.210),
+    "a6": (0.105, 0.148),
+    "letter": (0.2159, 0.2794),
+}
 INCH = _METERS["in"]
 
 
@@ -35,22 +47,49 @@ def to_meters(option: str, text: float | str) -> float:
     return length
 
 
-def to_paper(option: str, text: str) -> tuple[float, float]:
-    """Read a width and a height, ``"60x40cm"`` or ``"24x16in"``, in meters.
+def to_paper(option: str, text: str, *, wide: bool = False) -> tuple[float, float]:
+    """Read a width and a height, ``"60x40cm"``, ``"24x16in"`` or ``"A4"``, in meters.
+
+    Parameters
+    ----------
+    option : str
+        The parameter it was given for, named in the error.
+    text : str
+        What was given.
+    wide : bool
+        A size with a name lies on its side.
 
     Raises
     ------
     OptionError
         It is not a paper size, or one of the sides is not above 0.
     """
+    named = PAPERS.get(text.strip().lower())
+    if named:
+        return (named[1], named[0]) if wide else named
     across, _, down = text.replace("×", "x").partition("x")
     (width, own), (height, unit) = _split(across, _METERS), _split(down, _METERS)
     size = width * _METERS[own or unit or "cm"], height * _METERS[unit or "cm"]
     if not 0 < min(size) <= max(size) < math.inf or not unit:
         raise OptionError(
-            f"{flag(option)} {text!r}: must be width x height with a unit, as in 60x40cm or 24x16in"
+            f"{flag(option)} {text!r}: must be width x height with a unit, as in 60x40cm or "
+            "24x16in, or a name, A0 to A6 or letter"
         )
     return size
+
+
+def to_factor(option: str, text: float | str) -> float:
+    """Read a factor: a number, ``"2x"`` or ``"200%"``.
+
+    Raises
+    ------
+    OptionError
+        It is none of these.
+    """
+    number, unit = _split(str(text).replace("×", "x"), {"x": 1, "%": 1})
+    if math.isnan(number):
+        raise OptionError(f"{flag(option)} {text!r}: must be a factor, as in 2, 2x or 200%")
+    return number / 100 if unit == "%" else number
 
 
 def split_sides(text: str) -> tuple[int, int] | None:
@@ -66,7 +105,7 @@ def split_sides(text: str) -> tuple[int, int] | None:
 
 
 def to_seconds(option: str, text: float | str) -> float:
-    """Read a time: ``"30s"``, ``"2m"``, ``"1.5h"``, or a number of seconds.
+    """Read a time: ``"30s"``, ``"2m"``, ``"1.5 hours"``, or a number of seconds.
 
     Raises
     ------

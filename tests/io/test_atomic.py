@@ -53,6 +53,18 @@ def test_a_name_as_long_as_names_may_be_can_be_written(tmp_path: Path) -> None:
     assert target.read_bytes() == b"1"
 
 
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_link_stays_a_link(tmp_path: Path, overwrite: bool) -> None:
+    real, link = tmp_path / "folder/real.txt", tmp_path / "link.txt"
+    real.parent.mkdir()
+    if overwrite:
+        real.write_text("old")
+    link.symlink_to(real)
+    with whole_file(link, overwrite=overwrite) as file:
+        file.write(b"new")
+    assert link.is_symlink() and real.read_text() == "new"
+
+
 def test_a_full_disk_is_not_blamed_on_the_picture_that_is_read(tmp_path: Path) -> None:
     from PIL import Image
 

@@ -567,7 +567,7 @@ def test_what_cannot_be_written_is_known_beforehand(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     for name, error, says in (
         ("a.bmp", OptionError, r"does not write '\.bmp' files; use one of \.png, \.jpg"),
-        ("a", OptionError, "does not write '\\(empty name\\)'"),
+        ("a", OptionError, "does not write files without an ending; use one of .png"),
         ("no/a.png", OutputError, "folder .*no is missing"),
         ("folder.png", OutputError, "is a folder or a device"),
         ("x" * 300 + ".png", OutputError, "File name too long"),

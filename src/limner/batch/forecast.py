@@ -11,6 +11,7 @@ from limner.batch.plan import Job
 from limner.errors import LimnerError, OutputError, printable
 from limner.io import formats, frames
 from limner.nn import devices
+from limner.units import to_factor
 
 # Memory of one picture, above what most commands need (docs/performance.md).
 _BASE, _PER_PIXEL = 0.8 * 2**30, 150
@@ -125,4 +126,4 @@ def _result_pixels(verb: str, size: int, options: Mapping[str, Any]) -> float:
     sides = [float(options[side]) for side in ("width", "height") if options.get(side)]
     if sides:  # one side alone: about that of a square
         return sides[0] * sides[-1]
-    return size * float(options.get("scale") or 1) ** 2
+    return size * to_factor("scale", options.get("scale") or 1) ** 2

@@ -29,6 +29,8 @@ def whole_file(target: Path, *, overwrite: bool = True) -> Iterator[BinaryIO]:
     OSError
         The file cannot be written.
     """
+    if target.is_symlink():
+        target = target.resolve()  # the link stays
     # Not the target's name with an ending: that could be longer than a name may be.
     temporary = target.with_name(f".limner-{secrets.token_hex(8)}.part")
     try:

@@ -234,9 +234,9 @@ def _format_of(target: Path) -> tuple[str, int]:
     try:
         return WRITABLE[target.suffix.lower()]
     except KeyError:
+        kind = f"{printable(target.suffix)!r} files" if target.suffix else "files without an ending"
         raise OptionError(
-            f"{printable(target)}: limner does not write {printable(target.suffix)!r} files; "
-            f"use one of {', '.join(WRITABLE)}"
+            f"{printable(target)}: limner does not write {kind}; use one of {', '.join(WRITABLE)}"
         ) from None
 
 

@@ -157,7 +157,8 @@ def _on_paper(
     size: tuple[int, int], options: SizeOptions, paper: str, dpi: float
 ) -> tuple[float, tuple[int, int]]:
     """Return how many times larger the picture becomes, and height and width of the paper."""
-    meters = (side + 2 * options.bleed_meters for side in to_paper("print", paper))
+    sides = to_paper("print", paper, wide=size[1] > size[0])
+    meters = (side + 2 * options.bleed_meters for side in sides)
     width, height = (max(1, round(side / INCH * dpi)) for side in meters)
     ratios = height / size[0], width / size[1]
     return (max if options.fit == "fill" else min)(ratios), (height, width)

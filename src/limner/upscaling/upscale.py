@@ -16,6 +16,7 @@ from limner.errors import OptionError
 from limner.io import Source
 from limner.nn import images, onnx_model, weights
 from limner.progress import OnStep, Reporter, silent
+from limner.units import to_factor
 from limner.upscaling import realesrgan
 from limner.upscaling.enlarge import DEFAULT_TILE, LOCK_MARGIN, MIN_TILE, enlarge
 from limner.upscaling.models import Upscaler, use_onnx_runtime
@@ -38,7 +39,7 @@ MAX_PIXELS = 400e6
 def upscale(
     picture: Source,
     *,
-    scale: float | None = None,
+    scale: float | str | None = None,
     width: int | None = None,
     height: int | None = None,
     print_: str | None = None,
@@ -67,17 +68,17 @@ def upscale(
     picture : str, path or PIL image
         The picture to enlarge. Its color profile is kept, and its 16 bits per channel if the
         result is a .png.
-    scale : float
-        How many times larger each side becomes, above 1. Default: 4, or the value of
-        ``--max-scale`` if that is lower.
+    scale : float or str
+        How many times larger each side becomes, above 1, as in 2, 2x or 200%. Default: 4, or the
+        value of ``--max-scale`` if that is lower.
     width : int
         Width of the result in pixels, instead of ``--scale``. With ``--height`` too, the result
         fits into both, and keeps its shape.
     height : int
         Height of the result in pixels, instead of ``--scale``.
     print_ : str
-        Make the picture as large as this paper instead: width x height, as in 60x40cm or 24x16in.
-        Default: no paper.
+        Make the picture as large as this paper instead: width x height, as in 60x40cm or 24x16in,
+        or A0 to A6 or letter, which turn with the picture. Default: no paper.
     dpi : float
         Print resolution in pixels per inch, from 30 to 1200. Needs ``--print``.
     fit : str
@@ -149,6 +150,7 @@ def upscale(
     check_range("tile", tile, MIN_TILE)
     choice = NetworkOptions(quality, detail, kind, clean, model, inventive)
     choice.check()
+    scale = None if scale is None else to_factor("scale", scale)
     size_options = SizeOptions(scale, print_, dpi, fit, bleed, max_scale, width, height)
     size_options.check()
     if tileable and print_ is not None:
