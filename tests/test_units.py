@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limner.errors import OptionError
-from limner.units import split_sides, to_factor, to_meters, to_paper, to_seconds
+from limner.units import as_length, split_sides, to_factor, to_meters, to_paper, to_seconds
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,6 @@ def test_what_is_no_paper_is_refused(text: str) -> None:
         ("4m", 4.0),
         ("16in", 0.4064),
         ("2ft", 0.6096),
-        ("1.5", 1.5),
         (4, 4.0),
         (0.3, 0.3),
         (" 3 m ", 3.0),
@@ -55,13 +54,15 @@ def test_lengths(text: float | str, meters: float) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "m", "cm", "0", "0m", "-1m", "-0.5", "four", "4 miles", "4km", "1,5m", "1m50", "4mcm",
+    ["", "m", "cm", "0", "1.5", "40", "0m", "-1m", "-0.5", "four", "4 miles", "4km", "1,5m", "1m50", "4mcm",
      "nan", "nanm", "inf", "infm", "1e400m", "1e-400", "4M", 0, -2.0, float("nan"), float("inf")],
 )  # fmt: skip
 def test_what_is_no_length(text: float | str) -> None:
     with pytest.raises(OptionError) as caught:
         to_meters("near", text)
-    assert str(caught.value) == (f"--near {text!r}: must be a length above 0, as in 40cm, 4m, 16in")
+    assert str(caught.value) == (
+        f"--near {text!r}: must be a length above 0 with a unit, as in 40cm, 4m, 16in"
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,3 +144,11 @@ def test_factors(text: float | str, factor: float) -> None:
 def test_what_is_no_factor(text: str) -> None:
     with pytest.raises(OptionError, match=rf"^--scale '{text}': must be a factor, as in 2, 2x or"):
         to_factor("scale", text)
+
+
+@pytest.mark.parametrize(
+    ("meters", "text"),
+    [(0.604, "60 cm"), (1, "1.0 m"), (4.52, "4.5 m"), (12.3, "12 m"), (238, "240 m")],
+)
+def test_lengths_are_written_as_people_do(meters: float, text: str) -> None:
+    assert as_length(meters) == text

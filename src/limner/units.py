@@ -26,6 +26,8 @@ INCH = _METERS["in"]
 def to_meters(option: str, text: float | str) -> float:
     """Read a length: ``"40cm"``, or a number of meters. Units: m, cm, mm, in, ft.
 
+    Text needs a unit: who types 40 hardly ever means meters.
+
     Parameters
     ----------
     option : str
@@ -40,11 +42,18 @@ def to_meters(option: str, text: float | str) -> float:
     """
     number, unit = _split(text, _METERS)
     length = number * _METERS[unit or "m"]
-    if not 0 < length < math.inf:
+    if not 0 < length < math.inf or (isinstance(text, str) and not unit):
         raise OptionError(
-            f"{flag(option)} {text!r}: must be a length above 0, as in 40cm, 4m, 16in"
+            f"{flag(option)} {text!r}: must be a length above 0 with a unit, as in 40cm, 4m, 16in"
         )
     return length
+
+
+def as_length(meters: float) -> str:
+    """Write a length for people: ``"60 cm"``, ``"4.5 m"``, ``"240 m"``."""
+    if meters < 1:
+        return f"{100 * meters:.0f} cm"
+    return f"{meters:.1f} m" if meters < 10 else f"{float(f'{meters:.2g}'):.0f} m"
 
 
 def to_paper(option: str, text: str, *, wide: bool = False) -> tuple[float, float]:

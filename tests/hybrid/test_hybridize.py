@@ -308,7 +308,7 @@ def test_the_plan_comes_first_and_the_preview_is_the_picture() -> None:
         ),
         ({"far": "4m", "near": "2m", "print_width": 0.4}, "--near 2m: must be at most a third"),
         ({"far": "90m", "near": "2m", "print_width": 0.4}, "--far 90m: must be from"),
-        ({"print_width": "wide"}, "--print-width 'wide': must be a length above 0, as in 40cm"),
+        ({"print_width": "wide"}, "--print-width 'wide': must be a length above 0 with a unit"),
         ({"points": [1, 2, 3]}, "--points 1,2,3: must be eight numbers"),
     ],
 )

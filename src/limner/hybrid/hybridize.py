@@ -40,9 +40,9 @@ def hybridize(
     *,
     method: Literal["detail", "article", "fourier"] = "detail",
     sigma: float | None = None,
-    print_width: float | str | None = None,
-    near: float | str | None = None,
-    far: float | str | None = None,
+    print_width: str | float | None = None,
+    near: str | float | None = None,
+    far: str | float | None = None,
     align: Literal["auto", "none"] = "auto",
     points: Sequence[int] = (),
     near_gray: bool = False,
@@ -73,13 +73,13 @@ def hybridize(
         Cut-off between fine and coarse, from 0.5 to 32: the standard deviation of the blur, in
         pixels of a picture 512 pixels long. A larger value shows more of the near photo. Default:
         limner finds the best value.
-    print_width : float or str
-        Width of the print, such as ``40cm`` or ``16in``. A number without a unit is in meters. The
+    print_width : str or float
+        Width of the print, such as ``40cm`` or ``16in``; in Python also a number of meters. The
         resolution in the file is set to match.
-    near : float or str
+    near : str or float
         Distance from which people should see the near photo, such as ``50cm`` or ``20in``. With
         ``--far`` and ``--print-width`` it sets the cut-off, instead of ``--sigma``.
-    far : float or str
+    far : str or float
         Distance from which people should see only the far photo, such as ``4m``. Needs ``--near``
         and ``--print-width``.
     align : str

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from limner.hybrid import metrics
+from limner.units import as_length
 
 _MIN_EDGES = 0.1  # correlation of the edges below which the photos do not match
 _MIN_CONTRAST = 0.01  # standard deviation of values in 0..1 below which there is nothing to see
@@ -58,7 +59,7 @@ def results(
         places = f"{near:.1f} picture widths away, and only the far photo from {far:.1f}"
     else:
         near, far = near * print_width, far * print_width
-        places = f"{near:.2g} m away, and only the far photo from {far:.2g} m"
+        places = f"{as_length(near)} away, and only the far photo from {as_length(far)}"
     found = [
         f"sigma {sigma:.3g}. Correlation of the detail with the near photo: {scores.near:.2f} "
         f"(1 is best). Of the thumbnail with the far photo: {scores.far:.2f} (1 is best), with "

@@ -16,7 +16,7 @@ def print_ready(
     *,
     dpi: float = DEFAULT_DPI,
     fit: Literal["fit", "fill", "pad"] = "fill",
-    bleed: float | str | None = None,
+    bleed: str | float | None = None,
     quality: Literal["fast", "best"] | None = None,
     detail: float | None = None,
     on_step: OnStep = silent,

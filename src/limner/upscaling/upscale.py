@@ -45,7 +45,7 @@ def upscale(
     print_: str | None = None,
     dpi: float = DEFAULT_DPI,
     fit: Literal["fit", "fill", "pad"] = "fit",
-    bleed: float | str | None = None,
+    bleed: str | float | None = None,
     max_scale: float = 4,
     quality: Literal["fast", "best"] | None = None,
     detail: float | None = None,
