@@ -55,7 +55,8 @@ def test_lengths(text: float | str, meters: float) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "m", "cm", "0", "1.5", "40", "0m", "-1m", "-0.5", "four", "4 miles", "4km", "1,5m", "1m50",
-     "4mcm", "nan", "nanm", "inf", "infm", "1e400m", "1e-400", "4M", 0, -2.0, float("nan"), float("inf")],
+     "4mcm", "nan", "nanm", "inf",
+     "infm", "1e400m", "1e-400", "4M", 0, -2.0, float("nan"), float("inf")],
 )  # fmt: skip
 def test_what_is_no_length(text: float | str) -> None:
     with pytest.raises(OptionError) as caught:

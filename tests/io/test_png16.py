@@ -374,3 +374,9 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, overwrite: bool) -> N
         assert str(raised.value).isprintable()
         left = [(p.name, p.read_bytes()) for p in tmp_path.iterdir()]
         assert left == ([("a.png", b"old")] if overwrite else [])
+
+
+def test_frames_of_an_animation_have_8_bits(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
+    frames[0].save(tmp_path / "walk.webp", save_all=True, append_images=frames[1:])
+    assert not io.read(tmp_path / "walk.webp", native=True).deep

@@ -36,7 +36,8 @@ def is_deep(image: ImageFile.ImageFile) -> bool:
         or not tiff.has_deep_planes(image)
         or image.tag_v2.get(Base.ExtraSamples) == (2,)
     )
-    return is_plain and all(_raw_mode(part.args)[:-1] in _DEEP_MODES for part in image.tile)
+    modes = [_raw_mode(part.args)[:-1] for part in image.tile]  # empty for animations
+    return is_plain and bool(modes) and all(mode in _DEEP_MODES for mode in modes)
 
 
 def is_gray_alpha(image: ImageFile.ImageFile) -> bool:

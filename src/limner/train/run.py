@@ -189,8 +189,9 @@ class Run:
             )
         for option, value in self._options.items():
             if option != "training" and started.get(option) != value:
+                name = "FOLDER" if option == "folder" else flag(option)  # an argument
                 raise OptionError(
-                    f"{flag(option)} {value}: this run was started with {started.get(option)}; "
+                    f"{name} {value}: this run was started with {started.get(option)}; "
                     "resume it with the same options, or start another run"
                 )
 
