@@ -26,6 +26,10 @@ cv::Mat number(float value) {
 int run(const std::string& network, const std::string& input, const std::string& output,
         float strength, float white_balance) {
     const cv::Mat picture = cv::imread(input, cv::IMREAD_COLOR);
+    if (!cv::haveImageWriter(output)) {
+        std::cerr << output << ": is no format that OpenCV writes; use .png or .jpg\n";
+        return 1;
+    }
     if (picture.empty()) {
         std::cerr << input << ": cannot be read; name a JPEG or PNG picture\n";
         return 1;
@@ -65,7 +69,7 @@ int main(int count, char** arguments) {
     }
     const double strength = count > 4 ? std::atof(arguments[4]) : 1;
     const double white_balance = count > 5 ? std::atof(arguments[5]) : 0.5;
-    if (strength < 0 || strength > 2 || white_balance < 0 || white_balance > 1) {
+    if (!(strength >= 0 && strength <= 2 && white_balance >= 0 && white_balance <= 1)) {
         std::cerr << "STRENGTH must be from 0 to 2, and WHITE_BALANCE from 0 to 1\n";
         return 2;
     }
@@ -74,7 +78,8 @@ int main(int count, char** arguments) {
         return run(arguments[1], arguments[2], arguments[3], static_cast<float>(strength),
                    static_cast<float>(white_balance));
     } catch (const cv::Exception&) {
-        std::cerr << arguments[1] << ": cannot be read; make it with limner export beautifier\n";
+        std::cerr << arguments[1] << ": cannot be read; export beautifier with --size, and without "
+                     "--half and --int8\n";
         return 1;
     }
 }

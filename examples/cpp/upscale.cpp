@@ -38,6 +38,10 @@ cv::Mat enlarge(cv::dnn::Net& net, const cv::Mat& tile) {
 int run(const std::string& network, const std::string& input, const std::string& output, int side,
         int margin) {
     cv::Mat picture = cv::imread(input, cv::IMREAD_COLOR);
+    if (!cv::haveImageWriter(output)) {
+        std::cerr << output << ": is no format that OpenCV writes; use .png or .jpg\n";
+        return 1;
+    }
     if (picture.empty()) {
         std::cerr << input << ": cannot be read; name a JPEG or PNG picture\n";
         return 1;
@@ -92,7 +96,7 @@ int main(int count, char** arguments) {
         return run(arguments[1], arguments[2], arguments[3], side, margin);
     } catch (const cv::Exception&) {
         std::cerr << arguments[1] << ": cannot be read, or is for another size; export it with --size "
-                  << side << 'x' << side << '\n';
+                  << side << 'x' << side << ", and without --half and --int8\n";
         return 1;
     }
 }

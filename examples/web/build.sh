@@ -13,15 +13,15 @@ fi
 mkdir -p "$1"
 folder=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
-cp index.html style.css main.js worker.js "$folder/"
-
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-npm pack --silent --pack-destination "$work" onnxruntime-web@1.30.0 > /dev/null
+npm pack --loglevel error --pack-destination "$work" onnxruntime-web@1.30.0 > /dev/null
 tar -xzf "$work"/onnxruntime-web-*.tgz -C "$work"
 for file in ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm; do
     cp "$work/package/dist/$file" "$folder/"
 done
+
+cp index.html style.css main.js worker.js "$folder/"
 
 limner export upscaler-fast-x4 -o "$folder/upscaler.onnx" --overwrite
 limner export beautifier -o "$folder/beautifier.onnx" --overwrite

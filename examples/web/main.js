@@ -1,11 +1,13 @@
 // The page: it reads a picture, lets the worker compute, and shows the result.
 
+const LONGEST = 16000; // pixels of a side: a canvas holds 65,535, and upscaling makes 4 of each
 const LIMITS = { upscale: 2, beautify: 8 }; // megapixels of the picture: memory of a browser tab
 
 const element = (id) => document.getElementById(id);
 const status = element("status");
 let picture = null; // ImageData
 let worker = null;
+let turn = 0; // counts what the user asks for: what is late for the latest is dropped
 
 function verb() {
   return new FormData(element("form")).get("verb");
@@ -13,6 +15,7 @@ function verb() {
 
 async function open(file) {
   stop();
+  const mine = turn;
   picture = null;
   element("run").disabled = true;
   element("result").hidden = true;
@@ -20,7 +23,17 @@ async function open(file) {
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    status.textContent = `${file.name}: cannot be read; choose a JPEG, PNG or WebP picture`;
+    if (mine === turn) {
+      status.textContent = `${file.name}: cannot be read; choose a JPEG, PNG or WebP picture`;
+    }
+    return;
+  }
+  if (mine !== turn) return;
+  const megapixels = (bitmap.width * bitmap.height) / 1e6;
+  if (megapixels > LIMITS.beautify || Math.max(bitmap.width, bitmap.height) > LONGEST) {
+    status.textContent =
+      `${bitmap.width}×${bitmap.height} px: too large; choose a picture of at most ` +
+      `${LIMITS.beautify} megapixels, and ${LONGEST} px on a side`;
     return;
   }
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
@@ -28,8 +41,11 @@ async function open(file) {
   context.fillStyle = "white"; // behind transparent parts
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  const blob = await canvas.convertToBlob();
+  if (mine !== turn) return;
   picture = context.getImageData(0, 0, canvas.width, canvas.height);
-  show("before", await canvas.convertToBlob());
+  show("before", blob);
   element("run").disabled = false;
   status.textContent = `${file.name}: ${picture.width}×${picture.height} px`;
 }
@@ -48,6 +64,8 @@ function start() {
       `${megapixels.toFixed(1)} megapixels: more than ${limit}; choose a smaller picture`;
     return;
   }
+  stop();
+  const mine = turn;
   const began = performance.now();
   worker = new Worker("worker.js", { type: "module" });
   element("run").disabled = true;
@@ -58,14 +76,17 @@ function start() {
       status.textContent = `${Math.round(100 * data.share)}%`;
       return;
     }
-    stop();
     if (data.error) {
-      status.textContent = `${data.error}; try a smaller picture or another browser`;
+      stop();
+      status.textContent = data.error;
       return;
     }
     const canvas = new OffscreenCanvas(data.picture.width, data.picture.height);
     canvas.getContext("2d").putImageData(data.picture, 0, 0);
-    show("after", await canvas.convertToBlob());
+    const blob = await canvas.convertToBlob();
+    if (mine !== turn) return;
+    stop();
+    show("after", blob);
     element("save").href = element("after").src;
     element("result").hidden = false;
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
@@ -84,6 +105,7 @@ function start() {
 }
 
 function stop() {
+  turn++;
   worker?.terminate();
   worker = null;
   element("stop").hidden = true;

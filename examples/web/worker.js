@@ -1,4 +1,4 @@
-// Computes pictures with ONNX Runtime Web, beside the page, so that it stays usable.
+// Computes pictures with ONNX Runtime Web in the background, so that the page stays usable.
 
 import * as ort from "./ort.wasm.min.mjs";
 
@@ -80,6 +80,10 @@ onmessage = async ({ data }) => {
       : beautify(data.picture, data.strength, data.balance);
     postMessage({ picture: await made });
   } catch (error) {
-    postMessage({ error: `The picture cannot be computed (${error.message ?? error})` });
+    postMessage({
+      error:
+        `The picture cannot be computed (${error.message ?? error}); try a smaller one, and serve ` +
+        "the folder that build.sh made",
+    });
   }
 };

@@ -42,6 +42,8 @@ class Option:
         Whether it takes a picture: a file, or one of the choices.
     choices : tuple of str
         The words it takes, instead of or beside a file name.
+    number : bool
+        Whether it takes a number.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Option:
     several: bool
     picture: bool
     choices: tuple[str, ...]
+    number: bool
 
     @property
     def flag(self) -> str:
@@ -77,6 +80,7 @@ def of(verb: Callable[..., object]) -> list[Option]:
             parameter.kind is parameter.VAR_POSITIONAL,
             _takes(parameter.annotation, Image.Image),
             _choices(parameter.annotation),
+            _takes(parameter.annotation, float),
         )
         for parameter in inspect.signature(verb).parameters.values()
         if parameter.name not in _INTERNAL

@@ -90,6 +90,10 @@ def test_mistakes_are_told_in_a_line(programs: Path, photo: Path, tmp_path: Path
         ((network, photo, result, 64, 32), "SIZE 64: must be more than twice MARGIN 32"),
         ((network, tmp_path / "no.png", result, 64, 16), "no.png: cannot be read; name a JPEG"),
         ((network, photo, tmp_path / "no/x.png", 64, 16), "x.png: cannot be written; use a folder"),
+        (
+            (network, photo, tmp_path / "x.xyz", 64, 16),
+            "x.xyz: is no format that OpenCV writes; us",
+        ),
     ):
         failed = run(programs / "upscale", *arguments)
         assert failed.returncode and message in failed.stderr and failed.stderr.count("\n") == 1

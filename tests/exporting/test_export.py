@@ -136,6 +136,17 @@ def test_files_of_a_fixed_size_have_operations_of_opencv(tmp_path: Path) -> None
             assert node.input[1] in constants
 
 
+def test_channels_are_sorted_for_phones(small: Path, tmp_path: Path) -> None:
+    export(str(small), output=tmp_path / "net.onnx", size="48x32")
+    (node,) = (
+        n for n in onnx.load(tmp_path / "net.onnx").graph.node if n.op_type == "DepthToSpace"
+    )
+    assert {one.name: one.s for one in node.attribute}["mode"] == b"DCR"
+    picture = torch.rand(1, 3, 32, 48)
+    (large,) = run(tmp_path / "net.onnx", picture)
+    assert np.abs(large - find(str(small)).network(picture).numpy()).max() < 1e-5
+
+
 def test_the_colorizer_takes_regions_and_hints(tmp_path: Path) -> None:
     made = export("colorizer", output=tmp_path / "net.onnx", size="128x64")
     assert made.difference < 1e-5

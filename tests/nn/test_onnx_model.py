@@ -73,11 +73,24 @@ def sketch(tmp_path: Path) -> Path:
     ],
 )
 def test_verbs_make_the_same_pictures(
-    verb: Callable[..., Image.Image], options: dict[str, Any], photo: Path, sketch: Path
+    verb: Callable[..., Image.Image],
+    options: dict[str, Any],
+    photo: Path,
+    sketch: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = sketch if verb is limner.colorize else photo
     wanted = verb(path, **options)
+    calls, start, state = [], onnx_model._session, torch.get_rng_state()
+
+    def counting(model: bytes) -> Callable[..., Any]:
+        run = start(model)
+        return lambda given: calls.append(given) or run(given)
+
+    monkeypatch.setattr(onnx_model, "_session", counting)
     made = verb(path, runtime="onnxruntime", **options)
+    assert len(calls) == (2 if verb is limner.upscale else 1)  # with the cleaner
+    assert torch.equal(torch.get_rng_state(), state)
     difference = np.abs(np.asarray(made).astype(int) - np.asarray(wanted))
     assert difference.max() <= 1 and difference.mean() < 0.01
     made_path = path.with_name("made.png")
@@ -95,5 +108,5 @@ def test_wrong_options(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OptionError, match=r"^--runtime onnxruntime: has no effect with --method p"):
         limner.beautify(photo, runtime="onnxruntime", method="progress")
     monkeypatch.setattr(onnx_model, "find_spec", lambda _: None)
-    with pytest.raises(OptionError, match=r"the package is missing; pip install \"limner\[export"):
+    with pytest.raises(OptionError, match=r"needs onnx and onnxruntime; pip install \"limner\[ex"):
         limner.colorize(photo, runtime="onnxruntime")

@@ -391,7 +391,7 @@ def _fits(value: object, option: Option) -> bool:
     if get_origin(option.kind) is list:
         (kind,) = get_args(option.kind)
         return isinstance(value, list) and all(_is(one, kind) for one in value)
-    return _is(value, option.kind)
+    return _is(value, option.kind) or (option.number and _is(value, float))
 
 
 def _is(value: object, kind: Any) -> bool:

@@ -120,7 +120,7 @@ def beautify(
     _check_cube(save_cube, method, beautifier)
     if runtime == "onnxruntime":
         assert isinstance(improver, BilateralImprover)  # that of the method
-        examples = [torch.rand(1, 3, INPUT_SIZE, INPUT_SIZE), *torch.rand(2, 1, 1, 1, 1)]
+        examples = [torch.zeros(1, 3, INPUT_SIZE, INPUT_SIZE), *torch.zeros(2, 1, 1, 1, 1)]
         onnx_model.use_onnx_runtime(improver, "see", examples)
     subject = _read(picture, allow_huge)
     rgb = subject.rgb

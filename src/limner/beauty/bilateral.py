@@ -25,7 +25,7 @@ _MAX_MIDTONES, _MAX_CONTRAST = 0.8, 0.5  # shift of log2 odds; log2 of their fac
 _MAX_SATURATION = 0.5
 _MAX_LIGHT, _MAX_SLOPE = 0.6, 0.3  # of the grid, in log2 odds: all over, and from bin to bin
 RARE = 5e-4  # share of the pixels beyond each end of the range of a picture
-_SAMPLES = 512  # about this number squared of pixels is looked at for that range
+SAMPLES = 512  # about this number squared of pixels is looked at for that range
 _DROPOUT = 0.2
 _SHOULDER, _TOE = 0.7, 0.1  # what levels would clip is compressed beyond these
 _NEAR_ENDS = 1e-6  # what counts as black or white
@@ -202,7 +202,7 @@ def extremes(picture: Tensor) -> tuple[Tensor, Tensor]:
 
     They are of full size: small lights vanish in a shrunk copy.
     """
-    stride = max(1, int(math.prod(images.size_of(picture)) ** 0.5 / _SAMPLES))
+    stride = max(1, int(math.prod(images.size_of(picture)) ** 0.5 / SAMPLES))
     values = picture[..., ::stride, ::stride]
     low = values.amin(1).flatten(1).quantile(RARE, 1, interpolation="lower")
     high = values.amax(1).flatten(1).quantile(1 - RARE, 1, interpolation="higher")

@@ -87,9 +87,9 @@ class Coloring:
         if runtime == "onnxruntime":
             pixels_of = {"x0": {2: "height", 3: "width"}}
             if isinstance(self._network, UNet):
-                onnx_model.use_onnx_runtime(self._network, "forward", [torch.rand(1, 1, 256, 256)])
+                onnx_model.use_onnx_runtime(self._network, "forward", [torch.zeros(1, 1, 256, 256)])
             else:
-                ink = torch.rand(1, 3, self._network.multiple, self._network.multiple)
+                ink = torch.zeros(1, 3, self._network.multiple, self._network.multiple)
                 onnx_model.use_onnx_runtime(self._network, "see", [ink], pixels_of)
         self._hashes = {str(model): weights.sha256(path)} if model else {}
         self._drawing = read_drawing(self.picture, force=force)

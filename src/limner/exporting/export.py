@@ -184,7 +184,7 @@ def _check_size(found: Exportable, size: str, sides: Sides) -> None:
         if found.fixed:
             raise OptionError(
                 f"{printable(found.name)}: needs a fixed size; give one whose sides are multiples "
-                f"of {found.multiple}, such as --size 192x128"
+                f"of {found.multiple}, such as --size 256x192"
             )
         return
     if not found.smallest:
@@ -307,9 +307,10 @@ def _compare(content: bytes, found: Exportable, sides: Sides) -> tuple[float, fl
                 largest = max(largest, float(off.max()))
                 squares.append(float(off.square().mean()))
     except Exception as error:
+        remedy = "please report this" if sides else "try a fixed size, such as --size 256x256"
         raise OutputError(
             f"{printable(found.name)}: ONNX Runtime cannot compute the exported network "
-            f"({type(error).__name__}); please report this"
+            f"({type(error).__name__}); {remedy}"
         ) from error
     return largest, -10 * math.log10(max(fmean(squares), 1e-12))
 

@@ -1,5 +1,7 @@
 """Networks as one graph each, in operations that programs other than torch have."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -8,6 +10,7 @@ from limner.beauty.bilateral import (
     BINS,
     INPUT_SIZE,
     RARE,
+    SAMPLES,
     BilateralImprover,
     multiply_odds,
     spread,
@@ -25,7 +28,7 @@ _STEEP = 1e6  # slope of a step from 0 to 1
 class PortableImprover(nn.Module):
     """The improver of ``beautify --method relative`` without what ONNX or OpenCV lacks.
 
-    That is an antialiased resize, sorting for quantiles, and gather along channels.
+    Those are an antialiased resize, sorting for quantiles, and gather along channels.
 
     Parameters
     ----------
@@ -111,7 +114,10 @@ def _triangles(side: int) -> Tensor:
 
 def _extremes(picture: Tensor) -> tuple[Tensor, Tensor]:
     """Return the lowest and highest values of a picture, but for a few pixels: [1, 1, 1, 1]."""
-    red, green, blue = picture[:, :1], picture[:, 1:2], picture[:, 2:]
+    # as many pixels as `extremes` looks at, if the size is fixed; else all
+    stride = max(1, int(math.prod(images.size_of(picture)) ** 0.5 / SAMPLES))
+    seen = picture[..., ::stride, ::stride]
+    red, green, blue = seen[:, :1], seen[:, 1:2], seen[:, 2:]
     low = torch.minimum(torch.minimum(red, green), blue)
     high = torch.maximum(torch.maximum(red, green), blue)
     return _low_quantile(low), 1 - _low_quantile(1 - high)

@@ -5,6 +5,7 @@ variable exponent. It cannot broadcast one result to the shape of another. NNAPI
 only one of the two orders of channels in DepthToSpace.
 """
 
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -53,6 +54,9 @@ class _Rewriter:
         self.shapes = {
             one.name: [dim.dim_value for dim in one.type.tensor_type.shape.dim] for one in tensors
         }
+        floats = (one for one in tensors if one.type.tensor_type.elem_type == 1)  # float32
+        self.floats = {one.name for one in floats}
+        self.uses = Counter(name for node in self.graph.node for name in node.input)
         self.nodes: list[Any] = []
         self.widened: dict[tuple[str, tuple[int, ...]], str] = {}
 
@@ -60,7 +64,9 @@ class _Rewriter:
         """Rewrite all nodes; return the model."""
         for node in self.graph.node:
             count = len(self.nodes)
-            if node.op_type == "Clip":
+            if not self._is_float(node):
+                self.nodes.append(node)
+            elif node.op_type == "Clip":
                 self._clip(*node.input)
             elif node.op_type in ("Min", "Max") and self._constant(node):
                 name, limit = self._variable(node), self._constant(node)
@@ -70,7 +76,7 @@ class _Rewriter:
             elif node.op_type == "DepthToSpace":
                 self._depth_to_space(node)
             else:
-                while not node.input[-1]:  # an optional input that is left out
+                while node.input and not node.input[-1]:  # an optional input that is left out
                     del node.input[-1]
                 self.nodes.append(node)
             if len(self.nodes) > count:
@@ -82,6 +88,9 @@ class _Rewriter:
         del self.graph.initializer[:]
         self.graph.initializer.extend(kept)
         return self.model
+
+    def _is_float(self, node: Any) -> bool:
+        return bool(node.output) and node.output[0] in self.floats
 
     def _add(self, kind: str, *inputs: str, **attributes: Any) -> str:
         name = f"simplified_{len(self.nodes)}"
@@ -129,7 +138,12 @@ class _Rewriter:
         conv = next((one for one in self.nodes if one.output[0] == node.input[0]), None)
         kept = {one.name: one for one in node.attribute}
         block = kept["blocksize"].i
-        if conv is None or conv.op_type != "Conv" or kept["mode"].s != b"CRD":
+        if (
+            conv is None
+            or self.uses[conv.output[0]] > 1
+            or conv.op_type != "Conv"
+            or kept["mode"].s != b"CRD"
+        ):
             self.nodes.append(node)
             return
         for place, name in enumerate(conv.input[1:], 1):

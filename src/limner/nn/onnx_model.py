@@ -65,7 +65,8 @@ def convert(
             )
         except Exception as error:  # many kinds, for networks of others
             raise WeightsError(
-                f"the network cannot be converted to ONNX ({type(error).__name__}); use another one"
+                f"the network cannot be converted to ONNX ({type(error).__name__}); try a "
+                "fixed size, such as --size 256x256, or use another one"
             ) from error
     return file.getvalue()
 
@@ -113,8 +114,8 @@ def pick_device(device: str, runtime: str) -> torch.device:
     check_choice("runtime", runtime, RUNTIMES)
     if runtime == "torch":
         return devices.pick(device)
-    if find_spec("onnxruntime") is None:
-        raise OptionError(f"--runtime onnxruntime: the package is missing; {INSTALL}")
+    if not all(map(find_spec, ("onnx", "onnxruntime"))):
+        raise OptionError(f"--runtime onnxruntime: needs onnx and onnxruntime; {INSTALL}")
     if device not in ("auto", "cpu"):
         raise OptionError(
             f"--runtime onnxruntime: computes on the CPU, not on {device}; leave out --device"
@@ -139,10 +140,15 @@ def _session(model: bytes) -> Callable[[dict[str, np.ndarray]], list[np.ndarray]
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
+    options.enable_cpu_mem_arena = False  # it would keep the memory of the largest tile
+    options.log_severity_level = 4  # errors are raised
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def run(given: dict[str, np.ndarray]) -> list[np.ndarray]:
-        results: list[np.ndarray] = session.run(None, given)
+        try:
+            results: list[np.ndarray] = session.run(None, given)
+        except Exception as error:  # its errors derive from nothing else
+            raise RuntimeError(str(error)) from error  # as torch does if memory runs out
         return results
 
     return run

@@ -72,7 +72,7 @@ def use_onnx_runtime(network: Upscaler) -> None:
             "--runtime onnxruntime: only for ESRGAN and compact networks; leave it out"
         )
     sides = {"x0": {2: "height", 3: "width"}}
-    onnx_model.use_onnx_runtime(network, "forward", [torch.rand(1, 3, 64, 48)], sides)
+    onnx_model.use_onnx_runtime(network, "forward", [torch.zeros(1, 3, 64, 48)], sides)
 
 
 def interpolate(network: Upscaler, variant: Upscaler, detail: float, name: str) -> None:
