@@ -65,7 +65,7 @@ def test_options_of_a_verb() -> None:
     found = {option.name: option for option in signature.of(draw)}
     assert list(found) == list(inspect.signature(draw).parameters)[:-1]
     assert found["drawing"] == Option(
-        "drawing", str, REQUIRED, "What to draw, in two lines.", True, False, True, ()
+        "drawing", str, REQUIRED, "What to draw, in two lines.", True, False, True, (), False
     )
     assert found["hints"].several and found["hints"].help == "Hints: some."
     assert found["size"].help == found["steps"].help == "Numbers."

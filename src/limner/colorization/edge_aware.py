@@ -100,9 +100,7 @@ def flood_fill(ink: Tensor, rounds: int = 2) -> Tensor:
 
 def _flood_rows(reached: Tensor, passage: Tensor) -> Tensor:
     """Flood along rows, forward and backward: the larger of a pixel's value and its neighbor's."""
-    if (
-        not torch.onnx.is_in_onnx_export()
-    ):  # this is faster, but makes a graph of thousands of operations
+    if not torch.onnx.is_in_onnx_export():  # faster, but a graph would have thousands of nodes
         best, through = list(reached.unbind(-1)), passage.unbind(-1)
         for x in range(1, len(best)):
             best[x] = torch.maximum(best[x], best[x - 1] * through[x])
