@@ -17,6 +17,13 @@
 
 namespace {
 
+// The number that a text is, or -1.
+double real_number(const char* text) {
+    char* end = nullptr;
+    const double value = std::strtod(text, &end);
+    return *text && !*end ? value : -1;
+}
+
 // A number as the network takes it: [1, 1, 1, 1].
 cv::Mat number(float value) {
     const int shape[] = {1, 1, 1, 1};
@@ -67,8 +74,8 @@ int main(int count, char** arguments) {
                      "out.\n";
         return 2;
     }
-    const double strength = count > 4 ? std::atof(arguments[4]) : 1;
-    const double white_balance = count > 5 ? std::atof(arguments[5]) : 0.5;
+    const double strength = count > 4 ? real_number(arguments[4]) : 1;
+    const double white_balance = count > 5 ? real_number(arguments[5]) : 0.5;
     if (!(strength >= 0 && strength <= 2 && white_balance >= 0 && white_balance <= 1)) {
         std::cerr << "STRENGTH must be from 0 to 2, and WHITE_BALANCE from 0 to 1\n";
         return 2;

@@ -25,6 +25,13 @@ std::vector<int> tile_starts(int length, int tile, int margin) {
     return starts;
 }
 
+// The number that a text is, or -1.
+int whole_number(const char* text) {
+    char* end = nullptr;
+    const long value = std::strtol(text, &end, 10);
+    return *text && !*end && value >= 0 && value < 100000 ? static_cast<int>(value) : -1;
+}
+
 cv::Mat enlarge(cv::dnn::Net& net, const cv::Mat& tile) {
     net.setInput(cv::dnn::blobFromImage(tile, 1 / 255.0, cv::Size(), cv::Scalar(), /*swapRB=*/true));
     std::vector<cv::Mat> pictures;
@@ -85,10 +92,10 @@ int main(int count, char** arguments) {
                      "file beside the network, 32 if left out.\n";
         return 2;
     }
-    const int side = count > 4 ? std::atoi(arguments[4]) : 256;
-    const int margin = count > 5 ? std::atoi(arguments[5]) : 32;
+    const int side = count > 4 ? whole_number(arguments[4]) : 256;
+    const int margin = count > 5 ? whole_number(arguments[5]) : 32;
     if (margin < 0 || side <= 2 * margin) {
-        std::cerr << "SIZE " << side << ": must be more than twice MARGIN " << margin << '\n';
+        std::cerr << "SIZE must be a number above 0, and more than twice MARGIN\n";
         return 2;
     }
     cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);  // one line per error

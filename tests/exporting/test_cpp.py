@@ -87,7 +87,8 @@ def test_mistakes_are_told_in_a_line(programs: Path, photo: Path, tmp_path: Path
         assert usage.returncode == 2 and usage.stderr.startswith(f"usage: {program} NETWORK.onnx")
     for arguments, message in (
         ((network, photo, result), "upscaler.onnx: cannot be read, or is for another size; export"),
-        ((network, photo, result, 64, 32), "SIZE 64: must be more than twice MARGIN 32"),
+        ((network, photo, result, 64, 32), "SIZE must be a number above 0, and more than twice MA"),
+        ((network, photo, result, 64, "few"), "SIZE must be a number above 0, and more than twice"),
         ((network, tmp_path / "no.png", result, 64, 16), "no.png: cannot be read; name a JPEG"),
         ((network, photo, tmp_path / "no/x.png", 64, 16), "x.png: cannot be written; use a folder"),
         (
@@ -97,6 +98,8 @@ def test_mistakes_are_told_in_a_line(programs: Path, photo: Path, tmp_path: Path
     ):
         failed = run(programs / "upscale", *arguments)
         assert failed.returncode and message in failed.stderr and failed.stderr.count("\n") == 1
+    failed = run(programs / "beautify", network, photo, result, "much")
+    assert failed.returncode == 2 and failed.stderr.startswith("STRENGTH must be from 0 to 2")
     failed = run(programs / "beautify", network, photo, result)
     assert failed.returncode == 1 and failed.stderr.count("\n") == 1
     assert not result.exists()
