@@ -95,7 +95,9 @@ def to_factor(option: str, text: float | str) -> float:
     OptionError
         It is none of these.
     """
-    number, unit = _split(str(text).replace("×", "x"), {"x": 1, "%": 1})
+    if not isinstance(text, str):
+        return float(text)
+    number, unit = _split(text.replace("×", "x"), {"x": 1, "%": 1})
     if math.isnan(number):
         raise OptionError(f"{flag(option)} {text!r}: must be a factor, as in 2, 2x or 200%")
     return number / 100 if unit == "%" else number

@@ -372,6 +372,7 @@ def test_replay_makes_the_same_file(
         "method": method,
         "size": 130 if method == "optimize" else 512,
         "model": model,
+        "runtime": "torch",
         "allow_huge": False,
     }
     hashes = {path: weights.sha256(Path(path)) for path in (photo, *([model] if model else []))}

@@ -615,6 +615,7 @@ def test_the_recipe_holds_all_options(drawn: tuple[str, str], model: Path) -> No
         "variations": 2,
         "size": None,
         "model": str(model),
+        "runtime": "torch",
         "seed": 3,
         "force": False,
         "allow_huge": False,
