@@ -20,7 +20,7 @@ from limner.color import palette as palettes
 from limner.colorization import pixels, proposal, regions
 from limner.colorization.compose import LINES, is_background, lay_lines, shade, to_image, to_layers
 from limner.colorization.division import divide, soften
-from limner.colorization.models import MAX_SIZE, MIN_SIZE, load
+from limner.colorization.models import MAX_SIZE, MIN_SIZE, load, use_onnx_runtime
 from limner.colorization.pix2pix import UNet
 from limner.colorization.spots import Spots, join, parse_spots, read_spots
 from limner.colorization.tokens import Features, describe
@@ -85,12 +85,7 @@ class Coloring:
         path = weights.SHIPPED / "colorizer.safetensors" if model is None else Path(model)
         self._network = load(path).to(self._device)
         if runtime == "onnxruntime":
-            pixels_of = {"x0": {2: "height", 3: "width"}}
-            if isinstance(self._network, UNet):
-                onnx_model.use_onnx_runtime(self._network, "forward", [torch.zeros(1, 1, 256, 256)])
-            else:
-                ink = torch.zeros(1, 3, self._network.multiple, self._network.multiple)
-                onnx_model.use_onnx_runtime(self._network, "see", [ink], pixels_of)
+            use_onnx_runtime(self._network)
         self._hashes = {str(model): weights.sha256(path)} if model else {}
         self._drawing = read_drawing(self.picture, force=force)
         self._gap = gap

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import torch
+
 from limner.colorization.network import Colorizer
 from limner.colorization.pix2pix import UNet
 from limner.errors import WeightsError, printable
-from limner.nn import seeding, weights
+from limner.nn import onnx_model, seeding, weights
 
 MIN_SIZE, MAX_SIZE = 64, 1024  # pixels of the short side at which the network works
 
@@ -36,3 +38,13 @@ def load(path: Path) -> Colorizer | UNet:
     weights.fill(network, state, str(path))
     network.requires_grad_(False)
     return network.eval()
+
+
+def use_onnx_runtime(network: Colorizer | UNet) -> None:
+    """Let ONNX Runtime compute a network on the CPU. Changes the network."""
+    side = network.multiple
+    if isinstance(network, UNet):
+        onnx_model.use_onnx_runtime(network, "forward", [torch.zeros(1, 1, side, side)])
+    else:
+        inputs = [torch.zeros(1, 3, side, side)]
+        onnx_model.use_onnx_runtime(network, "see", inputs, {"x0": {2: "height", 3: "width"}})

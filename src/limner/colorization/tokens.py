@@ -65,7 +65,8 @@ def describe(labels: Tensor, ink: Tensor, cells: tuple[int, int], count: int) ->
     """
     height, width = labels.shape
     rows, columns = cells
-    flat = labels.long().flatten() - 1
+    labels = labels.long()  # as indices
+    flat = labels.flatten() - 1
     y, x = torch.arange(height), torch.arange(width)
     cell = ((y * rows // height)[:, None] * columns + x * columns // width).flatten()
     one = torch.ones(flat.shape, dtype=torch.float64)
@@ -84,8 +85,8 @@ def describe(labels: Tensor, ink: Tensor, cells: tuple[int, int], count: int) ->
     vxy = mean(down * across) - cy * cx
     spread_y, spread_x = vy.clamp(min=1e-6).sqrt(), vx.clamp(min=1e-6).sqrt()
     sides = [labels[0], labels[-1], labels[:, 0], labels[:, -1]]
-    borders = [_sums(side.long() - 1, one[: len(side)], count) / len(side) for side in sides]
-    touch = _contacts(labels.long(), count)
+    borders = [_sums(side - 1, one[: len(side)], count) / len(side) for side in sides]
+    touch = _contacts(labels, count)
     length = touch.sum(1)
     area = area.float()
     share = area / (height * width)
