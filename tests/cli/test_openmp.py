@@ -24,12 +24,10 @@ sys.meta_path.insert(0, Finder)
 """
 PYTHON_M_LIMNER = "import runpy; runpy.run_module('limner', run_name='__main__')"
 COMMAND = "from limner.cli.main import main; main()"  # what the script `limner` runs
-# The studio until it would serve, without gradio: it starts the process that reads the options.
+# The studio until it would serve.
 STUDIO = """
-import types
 from limner.web import studio
-sys.modules["limner.web.page"] = types.ModuleType("limner.web.page")
-studio._serve = lambda *_: studio._import_gradio()
+studio._serve = lambda *_: None
 studio.studio(port=int(sys.argv[1]), browser=False)
 import torch
 """
@@ -87,14 +85,14 @@ def test_a_command_keeps_the_setting_of_the_user() -> None:
     assert when_torch_is_imported(COMMAND, **users) == str(users)
 
 
-def test_the_studio_and_its_child_process_use_it() -> None:
+def test_the_studio_uses_it() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     shown = run(SHOW_WHEN_TORCH_IS_IMPORTED + STUDIO, port, OMP_DISPLAY_ENV="VERBOSE")
     assert shown.stdout.splitlines() == [str(OURS)]
-    child, page = used_by_openmp(shown.stderr)
-    assert child == page and page in OURS.values()
+    (used,) = used_by_openmp(shown.stderr)
+    assert used in OURS.values()
 
 
 def test_openmp_keeps_the_setting_of_the_user() -> None:

@@ -1,4 +1,4 @@
-"""A studio and a Chromium for the tests with a browser, which are skipped without them."""
+"""A Chromium for the tests with a browser, which are skipped without it, and pictures."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,16 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from studio_process import BROWSERS, Studio, StudioPage, missing
-
-
-@pytest.fixture(scope="session")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    if why := missing():
-        pytest.skip(why)
-    running = Studio(tmp_path_factory.mktemp("studio"))
-    yield running
-    assert running.close() == (0, [], "")
+from studio_process import BROWSERS, missing
 
 
 @pytest.fixture(scope="session")
@@ -32,17 +23,8 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def studio_page(studio: Studio, chromium: Any) -> Iterator[StudioPage]:
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
-    opened = StudioPage(page, studio.url)
-    yield opened
-    page.context.close() if page.is_closed() else page.close()
-    assert opened.other_requests == [] and opened.errors == []
-
-
-@pytest.fixture
 def pictures(tmp_path: Path) -> dict[str, Path]:
-    """Two small pictures and a drawing."""
+    """Small pictures and drawings."""
     made = {}
     for seed, name in enumerate(("photo", "painting")):
         values = np.random.default_rng(seed).integers(20, 235, (7, 9, 3), dtype=np.uint8)

@@ -165,12 +165,26 @@ def test_slow_previews_are_made_even_less_often() -> None:
     assert spent[0] == pytest.approx(0.1)  # the next one is due after 2.5 s
 
 
-def test_a_job_that_no_page_polls_stops(queue: JobQueue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "_POLL_TIMEOUT", 0.05)
-    took: list[int] = []
-    job = queue.add(Job(slow(10_000, took)))
-    assert job.finished.wait(5)
-    assert job.state == "stopped" and len(took) < 1000
+def test_a_waiting_job_can_be_put_first(queue: JobQueue) -> None:
+    gate = threading.Event()
+    done: list[int] = []
+    running = queue.add(Job(slow(1, [], gate)))
+    while running.state != "running":
+        time.sleep(0.001)
+    many = [queue.add(Job(lambda _, number=number: done.append(number))) for number in range(3)]
+    queue.put_first(many[2])
+    assert [queue.jobs_before(job) for job in many] == [2, 3, 1]
+    gate.set()
+    assert all(job.finished.wait(10) for job in (running, *many))
+    assert done == [2, 0, 1]
+    queue.close()
+
+
+def test_changes_are_told(queue: JobQueue) -> None:
+    states: list[str] = []
+    job = queue.add(Job(lambda _: "fine", lambda job: states.append(job.state)))
+    assert job.finished.wait(10)
+    assert states == ["running", "done"]
     queue.close()
 
 

@@ -1,54 +1,62 @@
-"""Pairs of pictures for the sliders."""
+"""Copies of pictures for the browser."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.ExifTags import Base
 
-from limner.web.thumbnails import details, same_size
-
-
-def picture(path: Path, size: tuple[int, int]) -> Path:
-    """Write a picture with a horizontal ramp in red and a vertical one in green."""
-    across = np.broadcast_to(np.linspace(0, 255, size[0]), size[::-1])
-    down = np.broadcast_to(np.linspace(0, 255, size[1])[:, None], size[::-1])
-    values = np.stack((across, down, np.zeros_like(down)), 2)
-    Image.fromarray(values.round().astype(np.uint8)).save(path)
-    return path
+from limner.web.thumbnails import has_alpha, upright_size, write_view
 
 
-def test_the_first_picture_takes_the_size_of_the_second(tmp_path: Path) -> None:
-    before = picture(tmp_path / "a.png", (100, 50))
-    after = picture(tmp_path / "b.png", (30, 30))
-    old, new = same_size(before, after)
-    assert old.size == new.size == (30, 30)
+def ramp(size: tuple[int, int]) -> Image.Image:
+    """Return a picture that gets brighter from left to right."""
+    row = np.linspace(0, 255, size[0]).round().astype(np.uint8)
+    return Image.fromarray(np.tile(row, (size[1], 1))).convert("RGB")
 
 
-@pytest.mark.parametrize(
-    ("small", "large", "fills"),
-    [
-        ((100, 80), (400, 320), False),
-        ((300, 200), (1200, 800), False),  # larger than a detail
-        ((1, 1), (4, 4), False),
-    ],
-)
-def test_a_detail_is_the_same_part_of_both(
-    tmp_path: Path, small: tuple[int, int], large: tuple[int, int], fills: bool
-) -> None:
-    before, after = picture(tmp_path / "a.png", small), picture(tmp_path / "b.png", large)
-    old, new = details(before, after, fills=fills)
-    assert old.size == new.size == (min(720, large[0]), min(540, large[1]))
-    # a ramp, so a shift by a pixel of the small picture would change 255 / 80
-    assert np.abs(np.asarray(old).astype(int) - np.asarray(new)).mean() < 1.5 or small == (1, 1)
+@pytest.mark.parametrize("ending", ["png", "jpg", "tif"])
+def test_a_copy_is_small_and_alike(tmp_path: Path, ending: str) -> None:
+    ramp((400, 100)).save(tmp_path / f"a.{ending}")
+    write_view(tmp_path / f"a.{ending}", tmp_path / "a.webp", 200)
+    with Image.open(tmp_path / "a.webp") as copy:
+        assert copy.size == (200, 50)
+        shown = np.asarray(copy.convert("L")).astype(int)
+    assert abs(shown - np.linspace(0, 255, 200)).mean() < 3
 
 
-def test_a_detail_of_a_picture_that_fills_its_paper_leaves_out_its_edges(tmp_path: Path) -> None:
-    before = picture(tmp_path / "a.png", (200, 100))
-    with Image.open(before) as image:
-        cropped = image.resize((400, 400), Image.Resampling.BICUBIC, (50, 0, 150, 100))
-    cropped.save(tmp_path / "b.png")
-    old, new = details(before, tmp_path / "b.png", fills=True)
-    assert np.abs(np.asarray(old).astype(int) - np.asarray(new)).max() <= 1
-    old, _ = details(before, tmp_path / "b.png", fills=False)
-    assert np.abs(np.asarray(old).astype(int) - np.asarray(new)).max() > 20
+def test_a_small_picture_is_not_enlarged(tmp_path: Path) -> None:
+    ramp((40, 10)).save(tmp_path / "a.png")
+    write_view(tmp_path / "a.png", tmp_path / "a.webp", 200)
+    with Image.open(tmp_path / "a.webp") as copy:
+        assert copy.size == (40, 10)
+
+
+def test_a_photo_held_upright_is_shown_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[Base.Orientation] = 6  # turned by 90 degrees clockwise
+    ramp((80, 40)).save(tmp_path / "a.jpg", exif=exif)
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert upright_size(image) == (40, 80)
+    write_view(tmp_path / "a.jpg", tmp_path / "a.webp", 200)
+    with Image.open(tmp_path / "a.webp") as copy:
+        assert copy.size == (40, 80)
+        column = np.asarray(copy.convert("L"))[:, 20].astype(int)
+    assert column[0] < 20 and column[-1] > 235, "brighter from top to bottom"
+
+
+def test_sixteen_bits_are_shown_in_eight(tmp_path: Path) -> None:
+    Image.fromarray(np.full((9, 9), 30_000, np.uint16)).save(tmp_path / "a.png")
+    write_view(tmp_path / "a.png", tmp_path / "a.webp", 200)
+    with Image.open(tmp_path / "a.webp") as copy:
+        assert abs(copy.convert("L").getpixel((4, 4)) - 30_000 / 257) < 2
+
+
+def test_transparency_stays(tmp_path: Path) -> None:
+    picture = Image.new("RGBA", (20, 20), (200, 0, 0, 0))
+    assert has_alpha(picture) and not has_alpha(ramp((2, 2)))
+    picture.save(tmp_path / "a.png")
+    write_view(tmp_path / "a.png", tmp_path / "a.webp", 200)
+    with Image.open(tmp_path / "a.webp") as copy:
+        assert copy.convert("RGBA").getpixel((9, 9))[3] == 0

@@ -48,7 +48,7 @@ class Manifest:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file: TextIO = self._path.open("a", encoding="utf-8")
-            if not _lock(self._file):
+            if not lock_file(self._file):
                 self._file.close()
                 raise OutputError(
                     f"{printable(folder)}: another run of limner writes here; wait until it ends, "
@@ -193,7 +193,7 @@ def _relative(name: str, folder: Path) -> str:
         return Path(name).as_posix()
 
 
-def _lock(file: TextIO) -> bool:
+def lock_file(file: TextIO) -> bool:
     """Keep a file for this process until it is closed; return whether it was free."""
     try:
         if sys.platform == "win32":

@@ -136,7 +136,7 @@ def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
     if _is_pattern(word):
         # a pattern may begin anywhere, which pathlib does not allow
         paths = [Path(path) for path in sorted(glob.glob(word, recursive=True))]  # noqa: PTH207
-        paths = [path for path in paths if _is_picture(path)]
+        paths = [path for path in paths if is_picture(path)]
         if not paths:
             raise InputError(f"{shown}: matches no picture; check the pattern")
         yield from (Found(path, Path(path.name)) for path in paths)
@@ -157,7 +157,7 @@ def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
         inside = sorted(folder.rglob("*") if recursive else folder.iterdir())
     except OSError as error:
         raise InputError(f"{shown}: cannot be read ({reason(error)})") from error
-    places = [path.relative_to(folder) for path in inside if _is_picture(path)]
+    places = [path.relative_to(folder) for path in inside if is_picture(path)]
     places = [place for place in places if not any(part[0] == "." for part in place.parts)]
     if not places:
         remedy = "name another folder" if recursive else "--recursive searches its subfolders too"
@@ -165,7 +165,7 @@ def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
     yield from (Found(folder / place, place) for place in places)
 
 
-def _is_picture(path: Path) -> bool:
+def is_picture(path: Path) -> bool:
     """Whether a file of a folder is meant: macOS adds hidden ones that begin with a dot."""
     is_other = path.name.startswith(".") or path.name == SHEET
     return path.suffix.lower() in _READABLE and not is_other and path.is_file()
@@ -212,7 +212,7 @@ def _partner(other: object, place: Path, output: Path) -> object:
     if output.resolve() == folder.resolve():
         raise _among_inputs(output)
     stem = glob.escape(place.stem)
-    same = [path for path in sorted((folder / place.parent).glob(f"{stem}.*")) if _is_picture(path)]
+    same = [path for path in sorted((folder / place.parent).glob(f"{stem}.*")) if is_picture(path)]
     if not same:
         missing = printable(place.with_suffix(""))
         raise InputError(f"{printable(folder)}: has no picture {missing}.*; add it")

@@ -145,6 +145,11 @@ def command(verb: Callable[..., object], run: Callable[..., int]) -> Callable[..
     return called
 
 
+def group_title(name: str) -> str:
+    """Return the title of the group of an option in the help of a verb that makes pictures."""
+    return str(_GROUP_OF.get(name, _RESULT).name)
+
+
 def place_of_many(places: Sequence[Option]) -> int:
     """Return which input may be several pictures, one after the other: the first that is one."""
     return next((index for index, option in enumerate(places) if option.picture), 0)

@@ -1,17 +1,14 @@
 """ASGI middleware that lets only the page itself, and its user, talk to the server.
 
-It stops requests from other websites, DNS rebinding, and requests that name files of the server.
+It stops requests from other websites, DNS rebinding, and strangers in the network.
 """
 
 import asyncio
 import ipaddress
-import json
-import re
 import secrets
 import socket
 from collections.abc import Callable
 from html import escape
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,20 +18,20 @@ Send = Callable[[dict[str, Any]], Any]
 
 LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
 ALL_ADDRESSES = ("0.0.0.0", "::")  # a server with one of these listens at every address
-_MAX_BODY = 32 * 2**20  # bytes in a request that is not a file upload
-_FILE_UPLOAD = "multipart/form-data"
+_MAX_BODY = 2**20  # bytes in a request that is not a file upload
 _COOKIE = "limner"
-# Paths for which gradio would fetch something from another server. A percent sign is left in a
-# path that was encoded twice.
-_FETCHING = re.compile(r"https?:|/proxy|%|\\", re.IGNORECASE)
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without characters that look alike
 _HEADERS = {
     # The browser may load things from this server only, whatever the page contains.
-    b"content-security-policy": b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
+    b"content-security-policy": b"default-src 'self'; img-src 'self' data: blob:; "
     b"frame-ancestors 'none'; base-uri 'self'; form-action 'self'",
     b"referrer-policy": b"same-origin",
     b"x-content-type-options": b"nosniff",
     b"cross-origin-resource-policy": b"same-origin",
+}
+_LOGIN_STYLE = {  # the page that asks for the password has its style in itself
+    b"content-security-policy": b"default-src 'none'; style-src 'unsafe-inline'; "
+    b"frame-ancestors 'none'; form-action 'self'"
 }
 
 
@@ -48,32 +45,30 @@ class Guard:
     host : str
         The address that the server listens at. The local names of this machine are always allowed
         too. For a server that listens at every address, any numeric address is allowed.
-    uploads : path
-        The folder where gradio stores uploaded files. Requests may name no file outside it.
     needs_password : bool
-        Ask every browser for a password.
-    show_password : callable
-        Called with each new password. A password works for one browser.
+        Ask every browser for a password, and every script for a token.
+    show : callable
+        Called with a line for the user for each new password, and once for the token. A password
+        works for one browser.
     """
 
     def __init__(
         self,
         app: Any,
         host: str,
-        uploads: Path,
         needs_password: bool = False,
-        show_password: Callable[[str], None] = print,
+        show: Callable[[str], None] = print,
     ) -> None:
         self.app = app
         self.host = host
-        self.uploads = uploads.resolve()
         self.needs_password = needs_password
-        self.show_password = show_password
+        self.show = show
         self._cookies: set[str] = set()
-        self._password = ""
+        self._password, self._token = "", secrets.token_urlsafe(32)
         self._login: asyncio.Lock | None = None  # made later, inside the event loop
         if needs_password:
             self._new_password()
+            self.show(f"scripts send this header: Authorization: Bearer {self._token}")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on."""
@@ -88,18 +83,22 @@ class Guard:
         if why := self._refusal(scope, headers):
             await _answer(send, 403, f"limner: {why}")
             return
-        if self.needs_password and self._cookie(headers) not in self._cookies:
+        if self.needs_password and not self._is_known(headers):
             await self._log_in(scope, receive, send)
             return
-        to_upload = scope["path"].rstrip("/").endswith("/upload")
-        is_upload = to_upload and headers.get(b"content-type", "").startswith(_FILE_UPLOAD)
-        if scope["method"] == "POST" and not is_upload:
+        if scope["method"] == "POST" and scope["path"] != "/api/files":
             body = await _read_body(receive, _MAX_BODY)
-            if body is None or self._names_other_files(body):
-                await _answer(send, 403, "limner: the page may open uploaded files only")
+            if body is None:
+                await _answer(send, 413, "limner: the request is too long")
                 return
             receive = _replay(body, receive)
         await self.app(scope, receive, _with_headers(send))
+
+    def _is_known(self, headers: dict[bytes, str]) -> bool:
+        token = headers.get(b"authorization", "").removeprefix("Bearer ")
+        return self._cookie(headers) in self._cookies or secrets.compare_digest(
+            token.encode(), self._token.encode()
+        )
 
     def _refusal(self, scope: Scope, headers: dict[bytes, str]) -> str:
         """Return why a request is refused; empty if it is not."""
@@ -114,8 +113,6 @@ class Guard:
             is_link and scope["path"] == "/"  # links may lead to the page, but not into it
         ):
             return "requests from other websites are refused"
-        if _FETCHING.search(scope["path"]):
-            return "the server fetches nothing from other servers"
         return ""
 
     def _is_own_name(self, host: str) -> bool:
@@ -134,45 +131,19 @@ class Guard:
             return name in (own, f"{own}.local")
         return True
 
-    def _names_other_files(self, body: bytes) -> bool:
-        """Return whether a message names a file that was not uploaded.
-
-        Gradio would download it if it is a URL, and copy it if it is a path.
-        """
-        try:
-            rest = [json.loads(body or b"null")]
-        except (ValueError, RecursionError):
-            return True
-        while rest:
-            one = rest.pop()
-            if isinstance(one, dict):
-                path = one.get("path")
-                if path is not None and not self._is_upload(path):
-                    return True
-                rest += one.values()
-            elif isinstance(one, list):
-                rest += one
-        return False
-
-    def _is_upload(self, path: object) -> bool:
-        try:
-            return isinstance(path, str) and Path(path).resolve().is_relative_to(self.uploads)
-        except (OSError, ValueError, RuntimeError):  # too long, a null byte, a loop of links
-            return False
-
     def _cookie(self, headers: dict[bytes, str]) -> str:
         pairs = (pair.strip().partition("=") for pair in headers.get(b"cookie", "").split(";"))
         return next((value for name, _, value in pairs if name == _COOKIE), "")
 
     def _new_password(self) -> None:
         self._password = "".join(secrets.choice(_ALPHABET) for _ in range(10))
-        self.show_password(self._password)
+        self.show(f"the password is {self._password}")
 
     async def _log_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask for the password. Each password is accepted once."""
         if scope["method"] != "POST" or scope["path"] != "/password":
             is_page = scope["method"] == "GET" and scope["path"] == "/"
-            await _answer(send, 200 if is_page else 401, _login_page(""), "text/html")
+            await _answer(send, 200 if is_page else 401, _login_page(""), "text/html", _LOGIN_STYLE)
             return
         self._login = self._login or asyncio.Lock()
         body = await _read_body(receive, 1000) or b""
@@ -181,7 +152,7 @@ class Guard:
             if not secrets.compare_digest(given.encode(), self._password.encode()):
                 await asyncio.sleep(1)
                 text = _login_page("Wrong password. Use the one that the terminal shows.")
-                await _answer(send, 401, text, "text/html")
+                await _answer(send, 401, text, "text/html", _LOGIN_STYLE)
                 return
             cookie = secrets.token_urlsafe(32)
             self._cookies.add(cookie)

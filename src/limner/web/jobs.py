@@ -1,23 +1,23 @@
 """Background jobs for the page: they run one at a time, report progress, and can be stopped.
 
-A job wraps a function that takes ``on_step``. The page polls the job; the job never calls the page.
+A job wraps a function that takes ``on_step``. The page polls the job.
 """
 
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from typing import Any, Literal
 
 from PIL import Image
 
-from limner.errors import LimnerError, printable
+from limner.errors import LimnerError, OutputError, printable
 from limner.progress import OnStep, Progress, Stop
 
 PREVIEW_SIDE = 512  # pixels, longest side of a preview
 _PREVIEW_INTERVAL = 0.5  # seconds, the shortest time between two previews
 _PREVIEW_SHARE = 0.04  # the largest share of a job's time that previews may take
-_POLL_TIMEOUT = 20.0  # seconds without a poll after which a job stops: its page is gone
 
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 
@@ -29,8 +29,8 @@ class Job:
     ----------
     work : callable
         Called with ``on_step``. What it returns is the result.
-    owner : str
-        The tab that started it.
+    on_change : callable
+        Called when the job has started and when it has ended.
 
     Attributes
     ----------
@@ -46,8 +46,10 @@ class Job:
         Set when the job has ended: done, failed or stopped.
     """
 
-    def __init__(self, work: Callable[[OnStep], Any], owner: str = "") -> None:
-        self.owner = owner
+    def __init__(
+        self, work: Callable[[OnStep], Any], on_change: Callable[["Job"], None] = lambda job: None
+    ) -> None:
+        self._on_change = on_change
         self.state: State = "waiting"
         self.progress: Progress | None = None
         self.preview: bytes | None = None
@@ -59,18 +61,13 @@ class Job:
         self._work = work
         self._stopping = False
         self._next_preview = 0.0  # time.monotonic() at which the next preview is due
-        self._last_poll = time.monotonic()
 
     def stop(self) -> None:
         """Stop at the next step, or before the first one."""
         self._stopping = True
         if self.state == "waiting":
             self.state, self.message = "stopped", "stopped before it started"
-            self.finished.set()
-
-    def poll(self) -> None:
-        """Note that a page still waits for this job."""
-        self._last_poll = time.monotonic()
+            self._end()
 
     def on_step(self, progress: Progress) -> None:
         """Record the progress of the verb, and make a preview when one is due.
@@ -78,13 +75,11 @@ class Job:
         Raises
         ------
         Stop
-            The user stopped the job, or its page is gone.
+            The user stopped the job.
         """
         self.progress = progress
         if progress.note and progress.note not in self.notes:
             self.notes.append(progress.note)
-        if time.monotonic() - self._last_poll > _POLL_TIMEOUT:
-            self._stopping = True
         if self._stopping and (progress.step < progress.steps or not progress.steps):
             raise Stop
         start = time.monotonic()
@@ -99,8 +94,8 @@ class Job:
         if self.finished.is_set():
             return
         self.state = "running"
-        self.poll()
         try:
+            self._on_change(self)
             self.result = self._work(self.on_step)
             self.state = "stopped" if self._was_cut_short else "done"
         except Stop:
@@ -110,7 +105,12 @@ class Job:
         except Exception as error:  # a bug, or the limits of the machine: the page must go on
             self.state, self.message = "failed", describe_unexpected(error)
         finally:
-            self.finished.set()
+            self._end()
+
+    def _end(self) -> None:
+        with suppress(OutputError):  # the record could not be written; the page says so
+            self._on_change(self)
+        self.finished.set()
 
     @property
     def _was_cut_short(self) -> bool:
@@ -144,6 +144,13 @@ class JobQueue:
                 return 0
             busy = self._current is not None and not self._current.finished.is_set()
             return waiting.index(job) + busy
+
+    def put_first(self, job: Job) -> None:
+        """Let a waiting job run next."""
+        with self._changed:
+            if job in self._waiting:
+                self._waiting.remove(job)
+                self._waiting.insert(0, job)
 
     def close(self) -> None:
         """Stop all jobs, and wait for the one that is running."""

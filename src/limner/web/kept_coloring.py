@@ -1,8 +1,6 @@
-"""What is known of the drawing on a page, kept: another hint takes a fraction of a second."""
+"""What is known of the last drawing, kept: another hint takes a fraction of a second."""
 
 import inspect
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
@@ -12,16 +10,9 @@ if TYPE_CHECKING:
 
 
 class KeptColoring:
-    """The `limner.Coloring` of the drawing on a page.
+    """The `limner.Coloring` of the last drawing. A file that the page was given never changes."""
 
-    Parameters
-    ----------
-    drawing : callable
-        Returns the path of that drawing, or None. A file of a page never changes.
-    """
-
-    def __init__(self, drawing: Callable[[], Path | None]) -> None:
-        self._drawing = drawing
+    def __init__(self) -> None:
         self._kept: tuple[dict[str, Any], Coloring] | None = None  # with its arguments
 
     def colorize(self, sketch: str, **options: Any) -> Image.Image:
@@ -40,10 +31,7 @@ class KeptColoring:
             return kept[1].color(**others)
         finally:
             self._kept = kept
-            self.drop_old()
 
-    def drop_old(self) -> None:
-        """Drop it if its drawing is not on the page any more."""
-        kept, drawing = self._kept, self._drawing()
-        if kept is not None and (drawing is None or kept[0]["drawing"] != str(drawing)):
-            self._kept = None
+    def drop(self) -> None:
+        """Free its memory."""
+        self._kept = None

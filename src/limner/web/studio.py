@@ -1,29 +1,32 @@
 """`limner studio`: start the server of the page on this machine."""
 
-import inspect
 import os
 import signal
 import socket
-import tempfile
 import threading
-import warnings
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from multiprocessing import Pipe, get_context
-from multiprocessing.connection import Connection
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from limner.cli.console import say
 from limner.cli.openmp import limit_spinning
-from limner.errors import OptionError, OutputError, reason
-from limner.web import forms
+from limner.errors import OptionError, OutputError, printable, reason
 from limner.web.guard import ALL_ADDRESSES, LOCAL_NAMES, Guard
 
+_MOST_STYLES = 200  # pictures shown of a folder
 
-def studio(*, host: str = "127.0.0.1", port: int = 7860, browser: bool = True) -> None:
+
+def studio(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    browser: bool = True,
+    gallery: Path | None = None,
+    gallery_limit: float = 20.0,
+    styles: Path | None = None,
+) -> None:
     """Use limner in your browser, on a page that this machine serves.
 
     Parameters
@@ -36,31 +39,64 @@ def studio(*, host: str = "127.0.0.1", port: int = 7860, browser: bool = True) -
         Network port, from 1 to 65535.
     browser : bool
         Open the page in your browser.
+    gallery : Path
+        Folder for the results, their settings and the pictures given to the page. Default: limner,
+        in your pictures folder.
+    gallery_limit : float
+        Largest size of that folder in gigabytes, above 0.
+    styles : Path
+        Folder with paintings to choose from on the page.
 
     Raises
     ------
     OptionError
-        The host or the port cannot be used, or gradio is not installed.
+        An option cannot be used, or the extra is not installed.
+    OutputError
+        The gallery cannot be written, or another studio uses it.
     """
     if not 1 <= port <= 65535:
         raise OptionError(f"--port {port}: must be from 1 to 65535")
+    if not gallery_limit > 0:
+        raise OptionError(f"--gallery-limit {gallery_limit:g}: must be above 0")
+    paintings = [] if styles is None else _pictures_in(styles)
+    folder = gallery if gallery is not None else pictures_folder() / "limner"
     listening = _listen(host, port)
     limit_spinning()
-    # On Windows, a file that is still open when the studio ends would stop the cleanup.
-    ignore = os.name == "nt"
-    with (
-        listening,
-        tempfile.TemporaryDirectory(
-            prefix="limner-studio-", ignore_cleanup_errors=ignore
-        ) as folder,
-        _signals_as_interrupts(),
-    ):
-        # gradio reads these when it is imported: no telemetry, and files in our folder only
-        os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-        os.environ["GRADIO_TEMP_DIR"] = str(Path(folder, "uploads"))
-        os.environ["GRADIO_EXAMPLES_CACHE"] = os.environ["GRADIO_TEMP_DIR"]
-        os.environ["HF_HUB_OFFLINE"] = os.environ["LIMNER_OFFLINE"] = "1"  # no weights downloads
-        _serve(listening, host, Path(folder), lambda: _announce(host, port, browser))
+    os.environ["LIMNER_OFFLINE"] = "1"  # the studio downloads no weights
+    with listening, _signals_as_interrupts():
+        _serve(
+            listening,
+            host,
+            (folder, int(gallery_limit * 2**30), paintings),
+            lambda: _announce(host, port, browser),
+        )
+
+
+def pictures_folder() -> Path:
+    """Return the user's folder for pictures: on Linux as xdg-user-dirs says."""
+    home = Path.home()
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "user-dirs.dirs"
+    with suppress(OSError):
+        for line in config.read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition("=")
+            if key.strip() == "XDG_PICTURES_DIR":
+                return Path(value.strip(' "').replace("$HOME", str(home)))
+    return home / "Pictures"
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    from limner.batch.plan import is_picture  # imports torch
+
+    try:
+        found = sorted(path for path in folder.iterdir() if is_picture(path))
+    except OSError as error:
+        raise OptionError(
+            f"--styles {printable(folder)}: cannot be read ({reason(error)}); name a folder with "
+            "paintings"
+        ) from error
+    if not found:
+        raise OptionError(f"--styles {printable(folder)}: has no pictures; name another folder")
+    return found[:_MOST_STYLES]
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -84,10 +120,10 @@ def _listen(host: str, port: int) -> socket.socket:
 
 @contextmanager
 def _signals_as_interrupts() -> Iterator[None]:
-    """Let the end of a session and a closed terminal do what Ctrl-C does, so that all is deleted.
+    """Let the end of a session and a closed terminal do what Ctrl-C does: the queue is kept.
 
     Windows has no SIGHUP, and ends a process without a SIGTERM that it could handle: there only
-    Ctrl-C cleans up. This is untested on Windows.
+    Ctrl-C does. This is untested on Windows.
     """
     handlers: dict[int, Any] = {}
     if hasattr(signal, "SIGTERM"):
@@ -123,60 +159,33 @@ def _network_address() -> str:
     return ""
 
 
-def _without_stubs() -> AbstractContextManager[Any]:
-    """Import gradio without the type stubs that it writes for editors: half of its import time.
-
-    It skips components whose source file it cannot find.
-    """
-    original = inspect.getfile
-
-    def getfile(thing: Any) -> str:
-        if inspect.isclass(thing) and thing.__module__.startswith("gradio."):
-            raise OSError("no stubs")
-        return original(thing)
-
-    return patch.object(inspect, "getfile", getfile)
-
-
-def _import_gradio() -> None:
-    """Import gradio, while another process imports torch to read the options of the verbs."""
-    receiver, sender = Pipe(duplex=False)
-    get_context("spawn").Process(target=_send_options, args=(sender,), daemon=True).start()
-    sender.close()
+def _serve(
+    listening: socket.socket,
+    host: str,
+    gallery: tuple[Path, int, list[Path]],
+    ready: Callable[[], None],
+) -> None:
+    """Serve the page until Ctrl-C; call ``ready`` once it can be opened."""
+    # The forms are made from the verbs, which import torch: begin while the server starts.
+    threading.Thread(target=_import_verbs, daemon=True).start()
     try:
-        with _without_stubs():
-            import limner.web.page  # noqa: F401
+        import uvicorn
+
+        from limner.web.api import make_app
     except ImportError as error:
         raise OptionError(
-            'the studio needs gradio; install it with: pip install "limner[studio]"'
+            f'the studio needs {error.name}; install it with: pip install "limner[studio]"'
         ) from error
-    with suppress(EOFError):  # the process died; then this one reads the options, which is slower
-        forms.use_options(receiver.recv())
+    from limner.web.gallery import Gallery
+    from limner.web.service import Service
 
-
-def _send_options(sender: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the studio
-    with suppress(BrokenPipeError):  # the studio was closed before it had started
-        sender.send(forms.all_options())
-
-
-def _serve(listening: socket.socket, host: str, folder: Path, ready: Callable[[], None]) -> None:
-    """Serve the page until Ctrl-C; call ``ready`` once it can be opened."""
-    _import_gradio()
-    import uvicorn
-
-    from limner.web.jobs import JobQueue
-    from limner.web.session import Sessions
-
-    warnings.filterwarnings("ignore", module="gradio")  # the page shows them too
-    queue = JobQueue()
-    sessions = Sessions(folder, queue)
+    folder, limit, paintings = gallery
+    service = Service(Gallery(folder, limit))
     guard = Guard(
-        _app(sessions),
+        make_app(service, paintings),
         host,
-        sessions.uploads,
         needs_password=host not in LOCAL_NAMES,
-        show_password=lambda password: say(f"the password is {password}"),
+        show=say,
     )
     server: Any = uvicorn.Server(
         uvicorn.Config(guard, log_level="error", access_log=False, timeout_graceful_shutdown=2)
@@ -193,40 +202,12 @@ def _serve(listening: socket.socket, host: str, folder: Path, ready: Callable[[]
     except KeyboardInterrupt:
         pass  # uvicorn has closed everything, and then raises the signal again
     finally:
-        queue.close()
+        service.close()
         if not server.started:
             raise OutputError("the studio could not be started")
 
 
-def _app(sessions: Any) -> Callable[..., Any]:
-    """Return the page as an ASGI application."""
-    import gradio as gr
-    from fastapi import FastAPI
-    from starlette.requests import ClientDisconnect
+def _import_verbs() -> None:
+    from limner.web import forms
 
-    from limner.web.page import CSS, THEME, build_page
-    from limner.web.session import MAX_UPLOAD
-
-    blocks = build_page(sessions)
-    blocks._queue.sleep_when_free = 0.02  # seconds; gradio's 0.001 keeps a processor busy
-    blocks.has_launched = True  # without it gradio does not check where a file comes from
-    app: Any = gr.mount_gradio_app(
-        FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
-        blocks,
-        path="",
-        footer_links=[],
-        run_history=False,
-        max_file_size=MAX_UPLOAD,
-        ssr_mode=False,
-        mcp_server=False,
-        enable_monitoring=False,
-        pwa=False,
-        theme=THEME,
-        css=CSS,
-    )
-
-    async def answer(*request: Any) -> None:
-        with suppress(ClientDisconnect):  # a page was closed while it sent something
-            await app(*request)
-
-    return answer
+    forms.all_options()

@@ -1,15 +1,11 @@
-"""Small, upright copies of pictures for the browser, and pairs of them to compare."""
+"""Upright copies of pictures for the browser."""
 
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from limner.io import formats
-
-LONGEST = 1024  # pixels, longest side of a thumbnail
-_DETAIL = (720, 540)  # pixels, width and height of a detail: about what a page has space for
-
-Pair = tuple[Image.Image, Image.Image]
+from limner.io.atomic import whole_file
 
 
 def upright(image: Image.Image) -> Image.Image:
@@ -23,58 +19,38 @@ def upright(image: Image.Image) -> Image.Image:
     return shown
 
 
-def thumbnail(image: Image.Image, longest: int = LONGEST) -> tuple[Image.Image, tuple[int, int]]:
-    """Return a small, upright copy of a picture, and the width and height of the original."""
-    small = upright(image)
-    size = small.size
-    small.thumbnail((longest, longest), reducing_gap=2.0)
-    small.info["icc_profile"] = None if image.mode == "CMYK" else image.info.get("icc_profile")
-    return small, size
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Return width and height as viewers show the picture."""
+    width, height = image.size
+    sideways = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+    return (height, width) if sideways else (width, height)
 
 
-def same_size(before: Path, after: Path) -> Pair:
-    """Return two pictures for a slider, the first one resized and cropped to the second."""
-    with Image.open(before) as first, Image.open(after) as second:
-        new = second.convert("RGB")
-        return ImageOps.fit(first.convert("RGB"), new.size, Image.Resampling.BICUBIC), new
+def has_alpha(image: Image.Image) -> bool:
+    """Return whether a picture may have transparent parts."""
+    return bool(image.has_transparency_data)
 
 
-def details(before: Path, after: Path, *, fills: bool) -> Pair:
-    """Return the center of an enlarged picture, pixel for pixel, and the same part of the original.
-
-    The original is enlarged with bicubic interpolation.
+def write_view(source: Path, target: Path, longest: int) -> None:
+    """Write a copy of a picture that browsers show, as WebP.
 
     Parameters
     ----------
-    before, after : path
-        The original and the enlarged picture.
-    fills : bool
-        Whether the enlarged picture fills its paper, so that its edges were cropped. If not, all
-        of the original is on it.
+    source, target : path
+        The picture and its copy.
+    longest : int
+        Its longest side in pixels, at most 16,383 (a limit of WebP).
+
+    Raises
+    ------
+    InputError
+        The picture cannot be read.
     """
-    with formats.opened(before) as (image, _):
-        original = upright(image)
-    with formats.opened(after) as (image, _):
-        enlarged = upright(image)
-    ratios = [new / old for new, old in zip(enlarged.size, original.size, strict=True)]
-    scale = max(ratios) if fills else min(ratios)
-    width, height = (min(most, side) for most, side in zip(_DETAIL, enlarged.size, strict=True))
-    part = (
-        min(width / scale, original.width),
-        min(height / scale, original.height),
-    )
-    old, new = (
-        whole.convert("RGB").resize(
-            (width, height), Image.Resampling.BICUBIC, _centered(whole.size, crop)
-        )
-        for whole, crop in ((original, part), (enlarged, (width, height)))
-    )
-    return old, new
-
-
-def _centered(
-    size: tuple[int, int], crop: tuple[float, float]
-) -> tuple[float, float, float, float]:
-    """Return the box (left, top, right, bottom) of a crop at the center of a picture."""
-    x, y = ((side - part) / 2 for side, part in zip(size, crop, strict=True))
-    return x, y, x + crop[0], y + crop[1]
+    with formats.opened(source) as (image, _):
+        if image.mode == "RGB" and image.format == "JPEG":
+            image.draft("RGB", (longest, longest))  # decodes fewer pixels
+        small = upright(image)
+        small.thumbnail((longest, longest), reducing_gap=2.0)
+        profile = None if image.mode == "CMYK" else image.info.get("icc_profile")
+    with whole_file(target) as file:
+        small.save(file, "WEBP", quality=90, method=2, icc_profile=profile)
