@@ -10,6 +10,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from operator import itemgetter
@@ -26,57 +27,42 @@ class Page:
     """Sends the requests of a browser."""
 
     def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}/"
-        self.config: dict[str, Any] = {}
+        self.url = f"http://127.0.0.1:{port}"
 
-    def request(self, path: str, data: Any = None) -> Any:
-        """Send a request, and return the open response."""
-        body = None if data is None else json.dumps(data).encode()
+    def request(self, path: str, data: bytes | dict[str, Any] | None = None) -> Any:
+        """Send a request, and return the answer."""
+        body = json.dumps(data).encode() if isinstance(data, dict) else data
         headers = {"Content-Type": "application/json"}
         prepared = urllib.request.Request(self.url + path, body, headers)  # noqa: S310
-        return urllib.request.urlopen(prepared, timeout=600)  # noqa: S310
+        with urllib.request.urlopen(prepared, timeout=600) as answer:  # noqa: S310
+            text = answer.read()
+        return json.loads(text) if answer.headers["content-type"] == "application/json" else text
 
     def wait_until_ready(self, start: float) -> float:
-        """Wait for the page; return the seconds since the start."""
+        """Wait for the page and its forms; return the seconds since the start."""
         while True:
             try:
-                with self.request("") as response:
-                    response.read()
-                break
+                self.request("/api/studio")
+                return time.monotonic() - start
             except OSError:
                 time.sleep(0.02)
-        seconds = time.monotonic() - start
-        with self.request("config") as response:
-            self.config = json.load(response)
-        return seconds
-
-    def click(self, element: str, changed: dict[str, Any]) -> dict[str, Any]:
-        """Return what a click sends when some fields have changed."""
-        parts = self.config["components"]
-        ids = {part["props"].get("elem_id"): part["id"] for part in parts}
-        values = {part["id"]: part["props"].get("value") for part in parts}
-        values |= {ids[name]: value for name, value in changed.items()}
-        target = [ids[element], "click"]
-        *_, found = (d for d in self.config["dependencies"] if target in d["targets"])
-        data = [values[one] for one in found["inputs"]]
-        return {"fn_index": found["id"], "data": data, "session_hash": "benchmark"}
 
     def stylize(self, size: int) -> tuple[float, float]:
         """Run the examples; return the seconds to the first preview and to the picture."""
-        with self.request("gradio_api/run/predict", self.click("stylize-example", {})) as response:
-            response.read()
-        start = time.monotonic()
-        first = 0.0
-        call = self.click("stylize-run", {"stylize-size": str(size)})
-        with self.request("gradio_api/queue/join", call) as response:
-            response.read()
-        with self.request("gradio_api/queue/data?session_hash=benchmark") as stream:
-            for line in stream:
-                if b"data:image/jpeg" in line and not first:
-                    first = time.monotonic() - start
-                if b"process_completed" in line:
-                    assert b"Done in" in line, line[:500]
-                    break
+        photo, painting = (
+            self.request(f"/api/files?name={name}.jpg", (EXAMPLES / f"{name}.jpg").read_bytes())
+            for name in ("photo", "painting")
+        )
+        files = {"photo": [photo["id"]], "styles": [painting["id"]]}
+        start, first = time.monotonic(), 0.0
+        form = {"verb": "stylize", "values": {"size": str(size)}, "files": files}
+        job = self.request("/api/jobs", form)
+        while job["state"] in ("waiting", "running"):
+            time.sleep(0.05)
+            job = self.request(f"/api/jobs/{job['id']}")
+            if job["previews"] and not first:
+                first = time.monotonic() - start
+        assert job["state"] == "done", job
         return first, time.monotonic() - start
 
 
@@ -92,10 +78,15 @@ def main() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    code = f"from limner.web.studio import studio; studio(port={port}, browser=False)"
+    gallery = tempfile.TemporaryDirectory()
+    code = "from pathlib import Path; from limner.web.studio import studio; "
+    code += f"studio(port={port}, browser=False, gallery=Path({gallery.name!r}))"
     pairs: list[tuple[float, float]] = []
     start = time.monotonic()
-    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as process:
+    with (
+        gallery,
+        subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as process,
+    ):
         try:
             page = Page(port)
             print(f"page ready after {page.wait_until_ready(start):.1f} s")

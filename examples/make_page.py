@@ -31,4 +31,8 @@ if __name__ == "__main__":
         with Image.open(HERE / f"{name}.jpg") as picture:
             picture.thumbnail(SIZE, Image.Resampling.LANCZOS)
             picture.save(PAGE / f"{name}.jpg", quality=88)
+    for path in sorted((HERE / "paintings").glob("*.jpg")):
+        with Image.open(path) as picture:
+            picture.thumbnail(SIZE, Image.Resampling.LANCZOS)
+            picture.save(PAGE / path.name, quality=85)
     drawing().save(PAGE / "drawing.png", optimize=True)

@@ -272,3 +272,34 @@ def test_closing_keeps_the_queue_too_but_no_job_crashes_it_forever(
     studio.close()
     record = json.loads((tmp_path / f"gallery/.limner/jobs/{second}.json").read_text())
     assert record["state"] == "running" and not record["pictures"]
+
+
+def test_a_gallery_that_vanishes_loses_no_picture(tmp_path: Path, pictures: Pictures) -> None:
+    studio = Studio(tmp_path / "gallery")
+    files = {"photo": [studio.add(pictures["photo"])], "styles": [studio.add(pictures["painting"])]}
+    job = studio.submit("stylize", files, size="256")
+    while not studio.request(f"/api/jobs/{job}")[1]["previews"]:
+        pass
+    (tmp_path / "gallery").rename(tmp_path / "elsewhere")
+    ended = studio.wait_for(job)
+    assert ended["state"] == "failed" and "is gone; put it back" in ended["message"]
+    assert ended["remedies"] == [{"action": "save", "label": "Save again"}]
+    assert "is gone" in studio.request("/api/studio")[1]["gallery"]["error"]
+    assert studio.request("/api/jobs", {"verb": "stylize", "files": files})[0] == 422
+    assert not (tmp_path / "gallery").exists()
+    (tmp_path / "elsewhere").rename(tmp_path / "gallery")
+    saved = studio.request(f"/api/jobs/{job}/save", {})[1]
+    assert saved["state"] == "done" and saved["pictures"][0]["width"] == 256
+    assert (tmp_path / "gallery" / saved["pictures"][0]["name"]).is_file()
+    assert studio.request(f"/api/jobs/{job}/save", {})[0] == 422
+    assert studio.request("/api/studio")[1]["gallery"]["error"] is None
+    studio.close()
+
+
+def test_a_full_gallery_is_told(tmp_path: Path, pictures: Pictures) -> None:
+    studio = Studio(tmp_path / "gallery", gallery_limit=1e-6)
+    photo = studio.add(pictures["photo"])
+    form = {"verb": "sketch", "files": {"picture": [photo]}}
+    status, said = studio.request("/api/jobs", form)
+    assert status == 422 and "the gallery is full" in said["message"]
+    studio.close()

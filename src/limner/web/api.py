@@ -32,8 +32,10 @@ from limner.web.thumbnails import write_view
 
 HERE = Path(__file__).parent
 EXAMPLES = {"photo": "photo.jpg", "painting": "painting.jpg", "drawing": "drawing.png"}
+PAINTINGS = ("painting", "oil", "knife", "watercolor", "woodcut")
 _SHOWN_BY_BROWSERS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 _SIDES = (256, 512, 1024, 1600, 4096)  # pixels, of the copies that are kept
+_UNCHANGING = {"cache-control": "private, max-age=86400, immutable"}
 _Id = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}(-[0-9]{1,4})?$")]
 
 
@@ -76,7 +78,8 @@ def make_app(service: Service, styles: Sequence[Path]) -> FastAPI:
         docs_url=None,  # its page would load scripts from another server
         redoc_url=None,
     )
-    paintings = [HERE / "examples" / EXAMPLES["painting"], *styles]
+    own = [HERE / "examples" / f"{name}.jpg" for name in PAINTINGS]
+    paintings = [*own, *styles]
 
     @app.exception_handler(LimnerError)
     def refused(request: Request, error: LimnerError) -> JSONResponse:
@@ -124,8 +127,10 @@ def make_app(service: Service, styles: Sequence[Path]) -> FastAPI:
                     except LimnerError:
                         continue
         listed = [
-            {"key": str(number), "name": path.name, "kind": "folder" if number else "example"}
-            for number, path in enumerate(paintings)
+            {"key": str(number), "name": path.name, "kind": kind}
+            for number, (path, kind) in enumerate(
+                [*((path, "example") for path in own), *((path, "folder") for path in styles)]
+            )
         ]
         known = {path.name for path in paintings}
         return listed + [
@@ -213,13 +218,13 @@ def make_app(service: Service, styles: Sequence[Path]) -> FastAPI:
             with formats.opened(stored.path) as (image, _):
                 kind = _SHOWN_BY_BROWSERS.get(str(image.format))
                 if kind and image.mode != "CMYK":
-                    return FileResponse(stored.path, media_type=kind)
+                    return FileResponse(stored.path, media_type=kind, headers=_UNCHANGING)
             side = 16383  # the largest that WebP can hold
         side = next((one for one in _SIDES if one >= side), 16383)
         target = gallery.views / f"{key}-{side}.webp"
         if not target.is_file():
             write_view(stored.path, target, side)
-        return FileResponse(target, media_type="image/webp")
+        return FileResponse(target, media_type="image/webp", headers=_UNCHANGING)
 
     @app.get("/api/pictures/{key}/recipe")
     def recipe(key: _Id) -> dict[str, Any]:

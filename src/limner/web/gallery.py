@@ -119,6 +119,7 @@ class Gallery:
         )
         self._jobs = self.hidden / "jobs"
         self._size = (0.0, 0)  # when it was measured, and bytes
+        self._looked_at: dict[str, Stored] = {}  # inputs; they never change
         try:
             self._make_folders()
             self.hidden.chmod(0o700)  # for this user only; Windows ignores the mode
@@ -247,10 +248,14 @@ class Gallery:
                     return Stored(key, path, (one["width"], one["height"]), one["alpha"])
                 raise InputError(f"{one['name']}: is no longer in the gallery")
             raise InputError(f"the picture of an earlier step ({record.verb}) is not there")
+        known = self._looked_at.get(key)
+        if known is not None and known.path.exists():
+            return known
         path = self._in(self.files / key) if _HEX.fullmatch(key) else None
         if path is None:
             raise InputError("the picture is no longer there; drop it in again")
-        return self._stored(key, path)
+        self._looked_at[key] = self._stored(key, path)
+        return self._looked_at[key]
 
     def plain_text(self, text: str) -> str:
         """Return a text with the names of files in the folder instead of their paths."""

@@ -188,7 +188,12 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 def _with_headers(send: Send) -> Send:
     async def send_with_headers(message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message["headers"], *_HEADERS.items()]}
+            given = [*message["headers"], *_HEADERS.items()]
+            if not any(name == b"cache-control" for name, _ in given):
+                given.append(
+                    (b"cache-control", b"no-cache")
+                )  # or an old page stays after an update
+            message = {**message, "headers": given}
         await send(message)
 
     return send_with_headers

@@ -196,9 +196,9 @@ class Service:
         pictures = made if isinstance(made, list) else [made]
         try:
             self._save(record, pictures)
-        except OutputError:
+        except OutputError as error:
             self._unsaved = {record.id: (pictures, self.jobs[record.id].notes)}
-            raise
+            raise OutputError(self.gallery.problem() or str(error)) from error
         for path in folder.iterdir():  # what the verb has written itself
             target = self.gallery.unused(f"{self._stem(record)}-{path.name}")
             path.replace(target)
