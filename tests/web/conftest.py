@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from studio_process import BROWSERS, missing
+from studio_process import BROWSERS, Studio, StudioPage, missing
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +41,30 @@ def pictures(tmp_path: Path) -> dict[str, Path]:
     made["large drawing"] = tmp_path / "large-drawing.png"
     Image.fromarray(sheet.repeat(24, 0).repeat(24, 1)).save(made["large drawing"])
     return made
+
+
+@pytest.fixture(scope="session")
+def page_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """The studio of the tests with a browser."""
+    if why := missing():
+        pytest.skip(why)
+    running = Studio(tmp_path_factory.mktemp("studio") / "gallery")
+    yield running
+    assert running.close() == (0, "")
+
+
+@pytest.fixture(params=["light"])
+def studio_page(
+    request: pytest.FixtureRequest, page_studio: Studio, chromium: Any
+) -> Iterator[StudioPage]:
+    """The page: 1280 pixels wide and light, or with the parameter "dark" as on a phone."""
+    is_phone = request.param == "dark"
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 844} if is_phone else {"width": 1280, "height": 900},
+        color_scheme=request.param,
+        has_touch=is_phone,
+    )
+    opened = StudioPage(context.new_page(), page_studio)
+    yield opened
+    context.close()
+    assert opened.other_requests == [] and opened.errors == []

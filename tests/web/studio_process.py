@@ -109,3 +109,93 @@ class Studio:
                 return found
             time.sleep(0.05)
         raise AssertionError(found)
+
+
+class StudioPage:
+    """The page in a browser. It records requests to other servers and errors of its scripts.
+
+    Screenshots are kept in the folder that the environment variable LIMNER_SCREENSHOTS names.
+    """
+
+    def __init__(self, page: Any, studio: Studio, password: str = "") -> None:
+        self.page, self.studio = page, studio
+        self.other_requests: list[str] = []
+        self.errors: list[str] = []
+        self.clicks = 0
+        page.on("request", lambda request: self._check(request.url))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.set_default_timeout(30_000)
+        page.goto(studio.url)
+        if password:
+            page.fill("input[name=password]", password)
+            page.click("button")
+        self.wait_until_ready()
+
+    def _check(self, requested: str) -> None:
+        if not requested.startswith((self.studio.url, "data:", "blob:")):
+            self.other_requests.append(requested)
+
+    def wait_until_ready(self) -> None:
+        """Wait for the page to know its forms."""
+        self.page.wait_for_selector("body[data-ready=true]", state="attached")
+
+    def click(self, selector: str) -> None:
+        """Click once, as a person does."""
+        self.clicks += 1
+        self.page.click(selector)
+
+    def open(self, place: str) -> None:
+        """Go to a verb, the gallery or the queue."""
+        self.click(f"#go-{place}" if place in ("gallery", "queue") else f"#verb-{place}")
+
+    def add_picture(self, option: str, *paths: Path) -> None:
+        """Choose files for a slot; wait for the picture if it is one."""
+        self.page.set_input_files(f"#slot-{option} input[type=file]", paths)
+        if len(paths) == 1:
+            self.page.wait_for_selector(f"#slot-{option} img[src*='/view']")
+
+    def drop(self, *paths: Path) -> None:
+        """Drop files on the page, outside of any slot."""
+        files = [[path.name, list(path.read_bytes())] for path in paths]
+        script = """files => {
+            const dropped = new DataTransfer();
+            for (const [name, bytes] of files)
+                dropped.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+            document.body.dispatchEvent(
+                new DragEvent("drop", { dataTransfer: dropped, bubbles: true, cancelable: true }));
+        }"""
+        self.page.evaluate(script, files)
+
+    def write(self, option: str, value: str) -> None:
+        """Write into a field, which may be folded."""
+        field = self.page.locator(f"#field-{option}")
+        if not field.is_visible():
+            self.click("#more > summary")
+        field.fill(value)
+
+    def run(self) -> str:
+        """Press the button, and wait until the job has ended; return the status line."""
+        self.click("#run")
+        return self.wait_for_end()
+
+    def wait_for_end(self) -> str:
+        """Wait until the shown job has ended."""
+        self.page.wait_for_selector(
+            "#progress:is([data-state=done], [data-state=stopped], [data-state=failed])"
+        )
+        text: str = self.page.inner_text("#status")
+        return text
+
+    def download(self, folder: Path) -> Path:
+        """Download the result."""
+        with self.page.expect_download() as coming:
+            self.page.click("#download")
+        path: Path = folder / coming.value.suggested_filename
+        coming.value.save_as(path)
+        return path
+
+    def shot(self, name: str) -> None:
+        """Take a screenshot, if a folder for it is named."""
+        if folder := os.environ.get("LIMNER_SCREENSHOTS"):
+            self.page.wait_for_timeout(600)
+            self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)

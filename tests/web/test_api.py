@@ -104,7 +104,7 @@ def test_results_are_found_deleted_and_restored(studio: Studio, pictures: Pictur
     assert studio.request(f"/api/results/{job['id']}", method="DELETE")[0] == 200
     assert not path.exists()
     assert studio.request("/api/results?verb=sketch")[1]["total"] == 0
-    assert studio.request(f"/api/pictures/{job['id']}-1")[0] == 422
+    assert studio.request(f"/api/pictures/{job['id']}-1")[0] == 404
     assert studio.request(f"/api/results/{job['id']}/restore", {})[0] == 200
     assert path.exists() and studio.request("/api/results?verb=sketch")[1]["total"] == 1
 

@@ -23,10 +23,10 @@ from limner.io import formats
 from limner.web import description, regions_map
 from limner.web.forms import TABS
 from limner.web.from_recipe import form_of
-from limner.web.gallery import MAX_UPLOAD, Record, Stored
+from limner.web.gallery import MAX_UPLOAD, MEASURE, Record, Stored
 from limner.web.jobs import describe_unexpected
 from limner.web.remedies import remedies
-from limner.web.service import ENDINGS, MEASURE, Service
+from limner.web.service import ENDINGS, Service
 from limner.web.snippets import command_line, python_call
 from limner.web.thumbnails import write_view
 
@@ -98,6 +98,12 @@ def make_app(service: Service, styles: Sequence[Path]) -> FastAPI:
         if record is None:
             raise HTTPException(404, "there is no such job")
         return record
+
+    def stored_of(key: str) -> Stored:
+        try:
+            return gallery.stored(key)
+        except InputError as error:
+            raise HTTPException(404, str(error)) from error
 
     @app.get("/api/studio")
     def studio() -> dict[str, Any]:
@@ -200,18 +206,18 @@ def make_app(service: Service, styles: Sequence[Path]) -> FastAPI:
     @app.get("/api/pictures/{key}")
     def picture(key: _Id) -> dict[str, Any]:
         """Describe a picture."""
-        return gallery.stored(key).as_json()
+        return stored_of(key).as_json()
 
     @app.get("/api/pictures/{key}/file")
     def download(key: _Id) -> FileResponse:
         """Return the file of a picture."""
-        path = gallery.stored(key).path
+        path = stored_of(key).path
         return FileResponse(path, filename=path.name)
 
     @app.get("/api/pictures/{key}/view")
     def view(key: _Id, side: Annotated[int, Query(ge=0)] = 1024) -> FileResponse:
         """Return a picture for a browser, with its longest side at most ``side``; 0: all of it."""
-        stored = gallery.stored(key)
+        stored = stored_of(key)
         if stored.path.suffix == ".pdf":
             raise InputError(f"{stored.path.name}: is a PDF; download it to see it")
         if not side or side >= max(stored.size):
@@ -229,14 +235,14 @@ def make_app(service: Service, styles: Sequence[Path]) -> FastAPI:
     @app.get("/api/pictures/{key}/recipe")
     def recipe(key: _Id) -> dict[str, Any]:
         """Return the form that made a picture, from the recipe in it."""
-        return form_of(gallery.stored(key).path, gallery)
+        return form_of(stored_of(key).path, gallery)
 
     @app.get("/api/pictures/{key}/regions")
     def regions(key: _Id) -> FileResponse:
         """Return the numbers of a drawing's regions, as a PNG: red + 256 green + 65536 blue."""
         target = gallery.views / f"{key}-regions.png"
         if not target.is_file():
-            regions_map.write_regions(gallery.stored(key).path, target)
+            regions_map.write_regions(stored_of(key).path, target)
         return FileResponse(target, media_type="image/png")
 
     @app.post("/api/jobs")

@@ -52,7 +52,9 @@ def describe(tab: Tab) -> dict[str, Any]:
     groups: dict[str, list[dict[str, Any]]] = {}
     for one in found:
         if one.kind not in ("picture", "weights_file"):
-            groups.setdefault(group_title(one.option.name), []).append(_field(tab, one))
+            of_style = one.kind == "picture_weights"
+            title = "Style" if of_style else group_title(one.option.name)
+            groups.setdefault(title, []).append(_field(tab, one))
     main = next(iter(tab.pictures))
     return {
         "verb": tab.verb,

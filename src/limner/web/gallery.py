@@ -30,6 +30,7 @@ from limner.web.thumbnails import has_alpha, upright_size
 
 MAX_UPLOAD = 64 * 2**20  # bytes
 MAX_PIXELS = 50_000_000
+MEASURE = "measure"  # the verb of a job that maps where a picture is hard to predict
 _TRASH_DAYS = 7
 _HEX = re.compile(r"[0-9a-f]{8,64}")
 
@@ -163,7 +164,7 @@ class Gallery:
             return f"the gallery folder {shown} cannot be written ({reason(error)})"
         if self.bytes() > self.limit:
             return (
-                f"the gallery is full: {self.bytes() / 2**30:.1f} of {self.limit / 2**30:g} GB; "
+                f"the gallery is full: {self.bytes() / 1e9:.1f} of {self.limit / 1e9:g} GB; "
                 "delete some pictures, or start the studio with a larger --gallery-limit"
             )
         return ""
@@ -313,7 +314,10 @@ class Gallery:
         (self._jobs / f"{record.id}.json").unlink(missing_ok=True)
 
     def results(self, verb: str = "", search: str = "") -> list[Record]:
-        """Return the records with pictures, newest first, whose names or dates contain a text."""
+        """Return the records with pictures, newest first, whose names or dates contain a text.
+
+        A map of a measurement is no result.
+        """
         words = search.lower().split()
         found = []
         for record in sorted(self.records.values(), key=lambda one: one.id, reverse=True):
@@ -321,6 +325,7 @@ class Gallery:
             if (
                 record.pictures
                 and not record.deleted
+                and record.verb != MEASURE
                 and verb in ("", record.verb)
                 and all(word in text.lower() for word in words)
             ):

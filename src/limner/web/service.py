@@ -17,13 +17,12 @@ from limner.progress import OnStep, Progress, Stop
 from limner.web import forms
 from limner.web.calls import Call, make_call
 from limner.web.forms import TABS, Tab, labels, with_labels
-from limner.web.gallery import ENDED, Gallery, Record, Stored
+from limner.web.gallery import ENDED, MEASURE, Gallery, Record, Stored
 from limner.web.jobs import Job, JobQueue, seconds_left
 from limner.web.kept_coloring import KeptColoring
 from limner.web.remedies import remedies
 from limner.web.thumbnails import has_alpha
 
-MEASURE = "measure"  # the verb of a job that maps where a picture is hard to predict
 ENDINGS = tuple(ending for ending in WRITABLE if ending not in (".jpeg", ".tiff"))
 _MAX_JOBS = 200  # waiting
 _MAX_STARTS = 2  # of one job: another try would crash the studio again

@@ -67,7 +67,7 @@ def studio(
         _serve(
             listening,
             host,
-            (folder, int(gallery_limit * 2**30), paintings),
+            (folder, int(gallery_limit * 1e9), paintings),
             lambda: _announce(host, port, browser),
         )
 

@@ -1,0 +1,91 @@
+import { make, viewOf } from "./compare.js";
+import { t } from "./texts.js";
+
+const MOST = 50; // links that are followed: a chain in a circle must end
+
+/** The id of the job that made a picture, or null for a file that was given. */
+const makerOf = (picture) => /^(.+)-\d+$/.exec(picture?.id ?? "")?.[1] ?? null;
+
+const inputsOf = (job) => Object.values(job.files ?? {}).flat().filter(Boolean);
+
+const quietly = async (getJob, id) => {
+  try {
+    return (await getJob(id)) ?? null;
+  } catch {
+    return null; // a file whose name only looks like a result, or a job that was deleted
+  }
+};
+
+/**
+ * List the jobs that led to this one, the first one first.
+ * @param {object} job
+ * @param {(id: string) => object | null | Promise<object | null>} getJob
+ * @returns {Promise<object[]>} ends with `job`
+ */
+export async function chainOf(job, getJob) {
+  const jobs = [job];
+  while (jobs.length < MOST) {
+    let maker = null;
+    for (const picture of inputsOf(jobs[0])) {
+      const id = makerOf(picture);
+      if (id && !jobs.some((one) => one.id === id)) maker = await quietly(getJob, id);
+      if (maker) break;
+    }
+    if (!maker) break;
+    jobs.unshift(maker);
+  }
+  return jobs;
+}
+
+function thumbnail(picture, name) {
+  const box = make("span", { class: "tool-thumb", "aria-hidden": "true" });
+  if (picture && picture.kind !== "weights") {
+    const image = make("img", { alt: "", loading: "lazy", draggable: "false", src: viewOf(picture.id, 256) });
+    image.addEventListener("error", () => image.remove());
+    box.append(image);
+  }
+  return { box, label: make("span", { class: "tool-link-name", text: name }) };
+}
+
+const stateOf = (job) =>
+  ({ waiting: t("Waiting"), running: t("Running"), failed: t("Failed"), stopped: t("Stopped") })[job.state] ?? "";
+
+function linkOf(job, following, { onOpen, onRecompute, current }) {
+  const title = t(job.title ?? job.verb);
+  const { box, label } = thumbnail(job.pictures?.[0], title);
+  const state = make("span", { class: "tool-link-state", text: stateOf(job) }); // "" when it is done
+  const name = t("Change: {title}", { title });
+  const open = make("button", { type: "button", class: "tool-link", "aria-label": name, title: name, onclick: () => onOpen(job) }, box, label, state);
+  if (job.id === current) open.setAttribute("aria-current", "step");
+  const text = following.length ? t("Redo from here") : t("Redo");
+  const again = make("button", {
+    type: "button", class: "tool-button tool-again", text, "aria-label": `${text}: ${title}`,
+    onclick: () => onRecompute(job, following),
+  });
+  return make("li", { class: "tool-step" }, open, again);
+}
+
+function firstOf(job) {
+  const picture = inputsOf(job).find((one) => one.kind !== "weights");
+  if (!picture) return [];
+  const { box, label } = thumbnail(picture, picture.name);
+  return [make("li", { class: "tool-step tool-start", title: picture.name }, make("span", { class: "tool-link" }, box, label))];
+}
+
+/**
+ * Show a chain of jobs as a row of thumbnails: input, then one link for each job.
+ * @param {HTMLElement} host
+ * @param {object[]} jobs the first one first
+ * @param {{onOpen: (job: object) => void, onRecompute: (job: object, following: object[]) => void,
+ *   current?: string}} options `following`: the jobs after it; `current`: the id of the open job
+ * @returns {{destroy: () => void}}
+ */
+export function chain(host, jobs, { onOpen, onRecompute, current = jobs.at(-1)?.id }) {
+  const links = jobs.map((job, index) => linkOf(job, jobs.slice(index + 1), { onOpen, onRecompute, current }));
+  const row = make("ol", { class: "tool-chain-row" }, ...(jobs.length ? firstOf(jobs[0]) : []), ...links);
+  const root = make("nav", { class: "tool tool-chain", "aria-label": t("Steps to this picture") }, row);
+  host.replaceChildren(root);
+  // scrollIntoView would also scroll the page
+  row.scrollLeft = row.scrollWidth;
+  return { destroy: () => root.remove() };
+}

@@ -1,0 +1,73 @@
+import { api } from "./api.js";
+import { clearError, showError } from "./errors.js";
+import { planMany } from "./many.js";
+import { droppedFiles, receive } from "./slots.js";
+import { fillForm, formOf, mainSlot, setFiles, store, verbOf } from "./store.js";
+import { t } from "./texts.js";
+
+let show = () => {};
+
+/**
+ * Take files that are pasted, or dropped outside a slot.
+ * @param {(view: string) => void} go Shows a view of the page.
+ */
+export function takeFilesAnywhere(go) {
+  show = go;
+  addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length) take(files, event.target.closest?.(".slot"));
+  });
+
+  const isFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+  addEventListener("dragover", (event) => {
+    if (!isFiles(event)) return;
+    event.preventDefault();
+    document.body.classList.add("dragging");
+  });
+  addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) document.body.classList.remove("dragging");
+  });
+  addEventListener("drop", async (event) => {
+    event.preventDefault();
+    document.body.classList.remove("dragging");
+    take(await droppedFiles(event.dataTransfer));
+  });
+}
+
+/** Take files that came to the page, into a slot or where they fit best. */
+async function take(files, slot) {
+  clearError();
+  if (slot) return receive(slot.id.replace("slot-", ""), files);
+  if (files.length > 1) return planMany(files);
+  if (!files.length) return undefined;
+  try {
+    const picture = await api.upload(files[0]);
+    const made = await api.recipe(picture.id).catch(() => null);
+    if (made) useRecipe(made);
+    else place(picture);
+  } catch (error) {
+    showError(error);
+  }
+  return undefined;
+}
+
+/** A picture without a recipe goes into the first empty slot of the page, or its main one. */
+function place(picture) {
+  const slots = verbOf().slots.filter(
+    (slot) => slot.first && slot.kind === picture.kind && slot.name !== "styles",
+  );
+  const free = picture.kind === "weights" ? slots[0] : slots.find((slot) => !formOf().files[slot.name]);
+  setFiles((free ?? mainSlot()).name, [picture]);
+  show(store.verb);
+}
+
+function useRecipe(made) {
+  fillForm(made);
+  show(made.verb);
+  if (made.missing?.length)
+    showError({
+      message: t("The settings are back. These pictures are not here any more, drop them again: {names}", {
+        names: made.missing.join(", "),
+      }),
+    });
+}

@@ -1,0 +1,299 @@
+import { address, api } from "./api.js";
+import { h, icon } from "./dom.js";
+import { getJob, isOpen, knownJob, openJobs, remember, stop, submit } from "./jobs.js";
+import { emit, formOf, mainSlot, on, payload, store, verbOf } from "./store.js";
+import { t } from "./texts.js";
+import { thumbnail } from "./thumbnail.js";
+import { leftWords, stateWords } from "./words.js";
+
+const SHOWN = 60; // files that are shown before they are sent
+
+let host = null;
+let go = () => {};
+let planned = null; // {verb, files}: what was dropped and not started yet
+let current = null; // the group that is shown
+let drawn = "";
+
+/**
+ * Connect the page for several pictures at once.
+ * @param {HTMLElement} element
+ * @param {{onShow: () => void, onBack: () => void, onOpen: (job: any) => void}} actions
+ */
+export function connectMany(element, actions) {
+  host = element;
+  go = actions;
+  on("jobs", () => draw());
+  on("route", () => {
+    drawn = "";
+    draw();
+  });
+}
+
+/**
+ * Plan to make pictures of several files.
+ * @param {File[]} files
+ */
+export function planMany(files) {
+  planned = { verb: store.verb, files };
+  current = null;
+  drawn = "";
+  go.onShow();
+}
+
+/** @returns {number} How many files wait for a start. */
+export const plannedFiles = () => planned?.files.length ?? 0;
+
+/** Forget the files that wait. */
+export function dropPlan() {
+  planned = null;
+}
+
+async function start() {
+  const { verb, files } = planned;
+  const group = `g${Date.now().toString(36)}${Math.floor(Math.random() * 1e6).toString(36)}`;
+  const base = payload(verb);
+  const slot = mainSlot(verb).name;
+  store.groups = { [group]: { verb, total: files.length, ids: [], failed: [], sent: 0 } }; // the newest only
+  planned = null;
+  current = group;
+  window.addEventListener("beforeunload", warn);
+  for (const file of files) await send(file, group, base, slot);
+  window.removeEventListener("beforeunload", warn);
+  store.groups[group]?.sent === files.length && emit("jobs");
+}
+
+async function send(file, group, base, slot) {
+  const one = store.groups[group];
+  if (!one || one.cancelled) return;
+  try {
+    const picture = await api.upload(file);
+    const made = await submit(
+      { ...base, files: { ...base.files, [slot]: [picture.id] }, group },
+      { show: false },
+    );
+    one.ids.push(made.id);
+  } catch (error) {
+    one.failed.push({ name: file.name, message: error.message });
+  }
+  one.sent += 1;
+  emit("jobs");
+}
+
+const warn = (event) => event.preventDefault();
+
+async function cancelAll(one) {
+  one.cancelled = true;
+  for (const job of openJobs()
+    .filter((open) => one.ids.includes(open.id))
+    .reverse())
+    await stop(job);
+}
+
+function draw() {
+  if (!host || host.hidden) return;
+  current ??= planned ? null : Object.keys(store.groups).at(-1);
+  const one = store.groups[current];
+  const jobs = one?.ids.map(knownJob) ?? [];
+  for (const [index, job] of jobs.entries())
+    if (!job) getJob(one.ids[index]).then((found) => found && remember([found]));
+  const key = JSON.stringify(
+    planned
+      ? planned.files.length
+      : [
+          current,
+          one?.sent,
+          one?.cancelled,
+          jobs.map((job) => [job?.state, Math.round(20 * (job?.progress?.share ?? 0))]),
+        ],
+  );
+  if (key === drawn) return;
+  drawn = key;
+  const focused = document.activeElement?.id;
+  host.replaceChildren(...(planned ? plan() : one ? progress(one, jobs.filter(Boolean)) : nothing()));
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+}
+
+const head = (title, words) =>
+  h(
+    "header",
+    { class: "view-head" },
+    h("div", {}, h("h1", { tabindex: "-1" }, title), h("p", { class: "muted" }, words)),
+  );
+
+function nothing() {
+  return [
+    head(t("Many pictures"), t("Drop a folder or several pictures anywhere on the page.")),
+    backButton(),
+  ];
+}
+
+const backButton = () =>
+  h("button", { type: "button", class: "secondary", onclick: () => go.onBack() }, t("Back"));
+
+function plan() {
+  const { files, verb } = planned;
+  const count = files.length;
+  const title = t(verbOf(verb).title);
+  const empty = emptySlot(verb);
+  return [
+    head(
+      t("{count} picture, one after the other | {count} pictures, one after the other", { count }),
+      t("Each gets the settings of the page “{title}”. The results go into the gallery.", { title }),
+    ),
+    h(
+      "div",
+      { class: "actions" },
+      h(
+        "button",
+        { type: "button", id: "many-start", class: "primary", disabled: Boolean(empty), onclick: start },
+        t("{title}: make {count} picture | {title}: make {count} pictures", { title, count }),
+      ),
+      backButton(),
+    ),
+    empty &&
+      h(
+        "p",
+        { class: "bad", role: "status" },
+        t("“{label}” is empty. Go back and fill it first; the files wait here.", { label: t(empty.label) }),
+      ),
+    h("ol", { class: "grid file-list" }, files.slice(0, SHOWN).map(fileTile)),
+    count > SHOWN && h("p", { class: "muted" }, t("and {count} more", { count: count - SHOWN })),
+  ].filter(Boolean);
+}
+
+/** A slot beside the main one that must not be empty, and is. */
+const emptySlot = (verb) =>
+  verbOf(verb).slots.find(
+    (slot) =>
+      slot.required &&
+      slot.kind === "picture" &&
+      slot.name !== mainSlot(verb).name &&
+      !formOf(verb).files[slot.name],
+  );
+
+/** The browser shows the file itself; nothing is sent yet. */
+function fileTile(file) {
+  const source = URL.createObjectURL(file);
+  const image = h("img", { src: source, alt: "", decoding: "async" });
+  const done = () => URL.revokeObjectURL(source);
+  image.addEventListener("load", done);
+  image.addEventListener("error", () => {
+    done();
+    image.replaceWith(icon("warn"));
+  });
+  return h(
+    "li",
+    { class: "card" },
+    h("span", { class: "card-picture" }, image),
+    h("span", { class: "card-words" }, h("span", { class: "name" }, file.name)),
+  );
+}
+
+function progress(one, jobs) {
+  const done = jobs.filter((job) => job.state === "done");
+  const failed = [
+    ...one.failed,
+    ...jobs
+      .filter((job) => job.state === "failed")
+      .map((job) => ({ name: nameOf(job), message: job.message })),
+  ];
+  const running = jobs.find((job) => job.state === "running");
+  const ended = jobs.filter((job) => !isOpen(job)).length + one.failed.length;
+  const total = one.cancelled ? one.sent : one.total;
+  const isOver = ended >= total;
+  const stopped = jobs.filter((job) => job.state === "stopped").length;
+  const summary = [
+    t("{count} done", { count: done.length }),
+    failed.length && t("{count} failed", { count: failed.length }),
+    stopped && t("{count} stopped", { count: stopped }),
+  ]
+    .filter(Boolean)
+    .join(", ");
+  return [
+    head(
+      isOver
+        ? t("All pictures are through")
+        : t("Making {count} picture | Making {count} pictures", { count: one.total }),
+      summary,
+    ),
+    h("p", { class: "visually-hidden", role: "status" }, isOver ? summary : ""),
+    h("progress", {
+      class: "wide",
+      max: total || 1,
+      value: ended + (running?.progress?.share ?? 0),
+      "aria-label": t("Progress of all pictures"),
+    }),
+    h(
+      "p",
+      { class: "muted" },
+      one.sent < total
+        ? t("Sending file {number} of {total}. Keep this page open until all are sent.", {
+            number: one.sent + 1,
+            total,
+          })
+        : running
+          ? `${nameOf(running)}: ${stateWords(running)} ${leftWords(running)}`
+          : "",
+    ),
+    h(
+      "div",
+      { class: "actions" },
+      done.length > 0 &&
+        h(
+          "a",
+          { id: "zip", class: "button primary", href: address.zip(done.map((job) => job.id)), download: "" },
+          icon("download"),
+          t("Download all as a zip"),
+        ),
+      !isOver &&
+        h(
+          "button",
+          { type: "button", id: "many-stop", class: "secondary", onclick: () => cancelAll(one) },
+          icon("stop"),
+          t("Stop all"),
+        ),
+      isOver && backButton(),
+    ),
+    failed.length > 0 &&
+      h(
+        "section",
+        { class: "failures" },
+        h("h2", {}, t("Not made")),
+        h(
+          "ul",
+          {},
+          failed.map((one) =>
+            h("li", {}, h("strong", {}, one.name), ": ", t(one.message).replace(`${one.name}: `, "")),
+          ),
+        ),
+      ),
+    h("div", { class: "grid" }, jobs.map(tile)),
+  ].filter(Boolean);
+}
+
+const nameOf = (job) => job.files[mainSlot(job.verb).name]?.[0]?.name ?? t(job.title);
+
+function tile(job) {
+  const shown = job.pictures[0] ?? job.files[mainSlot(job.verb).name]?.[0];
+  const view =
+    job.state === "running" && job.previews
+      ? h("img", { src: address.preview(job), alt: "" })
+      : shown && !shown.missing && thumbnail(shown, 320);
+  return h(
+    "button",
+    {
+      type: "button",
+      class: `card tile-${job.state}`,
+      id: `many-${job.id}`,
+      disabled: !job.pictures.length,
+      onclick: () => go.onOpen(job),
+    },
+    h("span", { class: "card-picture" }, view),
+    h(
+      "span",
+      { class: "card-words" },
+      h("span", { class: "name" }, nameOf(job)),
+      h("span", { class: "muted" }, stateWords(job)),
+    ),
+  );
+}

@@ -1,0 +1,260 @@
+import { address, api } from "./api.js";
+import { byId, h, later } from "./dom.js";
+import { showError } from "./errors.js";
+import { paintHints } from "./hints.js";
+import { getJob, isOpen, knownJob, refresh, remember, stop, submit } from "./jobs.js";
+import { alignmentPoints } from "./points.js";
+import { printSheet } from "./sheet.js";
+import { formOf, mainSlot, on, payload, setFiles, setValues, store, fieldsOf, valueOf } from "./store.js";
+import { t } from "./texts.js";
+import { stateWords } from "./words.js";
+
+const PAUSE = 300; // milliseconds after a stroke before the colors are computed again
+
+/**
+ * What a verb adds to its form: below the pictures, and under "More options".
+ * @param {string} verb
+ * @returns {{first: HTMLElement[], more: HTMLElement[]}}
+ */
+export function toolsOf(verb) {
+  const first = {
+    colorize: [hintsPanel],
+    hybridize: [pointsPanel],
+    upscale: [printPanel],
+    beautify: [measurePanel],
+  };
+  return { first: (first[verb] ?? []).map((make) => make()), more: [] };
+}
+
+const picturesOf = (verb, slot) => formOf(verb).files[slot] ?? [];
+
+/** A folded part of the form that makes its tool when it is first opened, and again for another picture. */
+function folded(verb, { id, title, slots, draw }) {
+  const host = h("div", {});
+  let shown = "";
+  let tool = null;
+  const show = () => {
+    const pictures = slots.map((slot) => picturesOf(verb, slot)[0]);
+    const key = pictures.map((one) => one?.id).join(" ");
+    details.hidden = pictures.some((one) => !one);
+    if (details.hidden || !details.open || key === shown) return;
+    shown = key;
+    tool?.destroy?.();
+    tool = draw(host, ...pictures);
+  };
+  const details = h("details", { id, class: "more", ontoggle: show }, h("summary", {}, title), host);
+  watchers.push({ verb, show, details });
+  show();
+  return details;
+}
+
+let watchers = [];
+
+on("files", (changed) => {
+  watchers = watchers.filter((one) => one.details.isConnected);
+  for (const one of watchers) if (one.verb === changed.verb) one.show();
+});
+
+function pointsPanel() {
+  return folded("hybridize", {
+    id: "points",
+    title: t("Align by hand"),
+    slots: ["near_photo", "far_photo"],
+    draw: (host, near, far) =>
+      alignmentPoints(host, near, far, (points) => setValues({ points }, "hybridize")),
+  });
+}
+
+/** "60x40cm" as numbers of centimeters; the name of a paper as it is. */
+function paperValue() {
+  const words = String(valueOf("print_", "upscale") ?? "");
+  const sides = /^\s*([\d.]+)\s*x\s*([\d.]+)\s*(cm|mm|in)?\s*$/.exec(words);
+  const factor = { mm: 0.1, in: 2.54 }[sides?.[3]] ?? 1;
+  const paper = sides
+    ? { width: sides[1] * factor, height: sides[2] * factor }
+    : words
+      ? { paper: words }
+      : {};
+  const fits = fieldsOf("upscale").find((field) => field.name === "fit")?.choices ?? [];
+  return {
+    ...paper,
+    fits,
+    ...Object.fromEntries(
+      ["dpi", "fit", "bleed", "margin", "max_scale"].map((name) => [name, valueOf(name, "upscale")]),
+    ),
+  };
+}
+
+let sheet = null;
+let fromSheet = false;
+
+on("form", (changed) => {
+  if (changed.verb === "upscale" && !fromSheet) sheet?.update?.(paperValue());
+});
+
+function printPanel() {
+  const known = () => new Set(fieldsOf("upscale").map((field) => field.name));
+  return folded("upscale", {
+    id: "print",
+    title: t("Print"),
+    slots: [mainSlot("upscale").name],
+    draw: (host, picture) =>
+      (sheet = printSheet(host, {
+        picture,
+        papers: store.studio.papers,
+        value: paperValue(),
+        onChange: (values) => {
+          fromSheet = true;
+          setValues(
+            Object.fromEntries(Object.entries(values).filter(([name]) => known().has(name))),
+            "upscale",
+          );
+          fromSheet = false;
+        },
+      })),
+  });
+}
+
+function measurePanel() {
+  const slot = mainSlot("beautify").name;
+  const out = h("div", { class: "measured", "aria-live": "polite" });
+  const button = h(
+    "button",
+    { type: "button", id: "measure", class: "secondary", onclick: measure },
+    t("Show where the picture is hard to predict"),
+  );
+  const host = h("div", { class: "measure" }, button, out);
+
+  async function measure() {
+    button.disabled = true;
+    out.textContent = t("Measuring…");
+    try {
+      let job = await api.measure(picturesOf("beautify", slot)[0].id);
+      remember([job]);
+      refresh();
+      while (isOpen(job)) {
+        await new Promise((done) => setTimeout(done, 300));
+        job = knownJob(job.id);
+      }
+      out.replaceChildren(
+        ...(job.pictures.length
+          ? [
+              h("img", {
+                src: address.view(job.pictures[0].id, 800),
+                alt: t("Map: bright where the picture is hard to predict"),
+              }),
+              h("p", { class: "help" }, t(job.notes[0] ?? "")),
+            ]
+          : [stateWords(job)]),
+      );
+    } catch (error) {
+      out.replaceChildren();
+      showError(error);
+    }
+    button.disabled = false;
+  }
+
+  const show = () => {
+    host.hidden = !picturesOf("beautify", slot).length;
+    out.replaceChildren();
+  };
+  watchers.push({ verb: "beautify", show, details: host });
+  show();
+  return host;
+}
+
+const hints = { drawing: null, host: null, tool: null, job: null, stale: false };
+
+/** The canvas is kept while other verbs are looked at, so that no stroke is lost. */
+function hintsPanel() {
+  const slot = mainSlot("colorize").name;
+  const host = h("section", { id: "hints", class: "tool-panel", "aria-label": t("Color hints") });
+  const show = () => {
+    const drawing = picturesOf("colorize", slot)[0];
+    host.hidden = !drawing;
+    document.body.classList.toggle("painting-hints", Boolean(drawing) && store.verb === "colorize");
+    if (drawing && drawing.id !== hints.drawing) makeHints(drawing);
+    if (drawing) host.replaceChildren(h("h2", {}, t("Paint color hints")), hints.host);
+  };
+  watchers.push({ verb: "colorize", show, details: host });
+  show();
+  return host;
+}
+
+function makeHints(drawing) {
+  const isOther = hints.drawing !== null; // not the one that a reload brought back
+  hints.tool?.destroy();
+  if (isOther) delete formOf("colorize").files.hints;
+  hints.drawing = drawing.id;
+  hints.host = h("div", {});
+  const earlier = picturesOf("colorize", "hints")[0];
+  const make = () => {
+    hints.tool = paintHints(hints.host, drawing, {
+      colors: paletteColors() ?? undefined,
+      onChange: later(PAUSE, useHints),
+      start: earlier?.id ?? null,
+    });
+    showLastResult();
+  };
+  requestAnimationFrame(make); // it measures itself, so it must be on the page
+}
+
+/** The colors of the palette field; null if it has none. */
+function paletteColors() {
+  const found = String(valueOf("palette", "colorize") ?? "")
+    .split(/[,\s]+/)
+    .filter(
+      (word) =>
+        /^#([0-9a-f]{3}|[0-9a-f]{6})$/i.test(word) || (/^[a-z]+$/i.test(word) && CSS.supports("color", word)),
+    );
+  return found.length ? found : null;
+}
+
+on("form", (changed) => {
+  if (
+    changed.verb === "colorize" &&
+    hints.tool &&
+    (!changed.names || changed.names.includes("palette")) &&
+    paletteColors()
+  )
+    hints.tool.setPalette(paletteColors());
+});
+
+/** Upload the strokes; once there was a result, compute it again with them. */
+async function useHints() {
+  if (hints.sending) return void (hints.stale = true);
+  hints.sending = true;
+  try {
+    const painted = await hints.tool.toBlob();
+    const pictures = painted ? [await api.upload(painted, "hints.png")] : [];
+    setFiles("hints", pictures, "colorize");
+    const shown = await getJob(store.shown.colorize);
+    if (shown && shown.state !== "failed") await rerun(shown);
+  } catch (error) {
+    showError(error);
+  }
+  hints.sending = false;
+  if (hints.stale) {
+    hints.stale = false;
+    useHints();
+  }
+}
+
+async function rerun(before) {
+  if (before.id === hints.job && isOpen(before)) await stop(before);
+  hints.job = (await submit(payload("colorize"))).id;
+}
+
+/** @returns {string|null} The newest colored picture of the drawing. */
+async function showLastResult() {
+  const job = await getJob(store.shown.colorize);
+  if (job?.state === "done" && job.pictures.length && job.files.sketch?.[0]?.id === hints.drawing)
+    hints.tool?.showResult(job.pictures[0].id);
+}
+
+on("shown", (job) => {
+  if (job?.verb === "colorize") showLastResult();
+});
+on("ended", (job) => {
+  if (job.verb === "colorize" && byId("hints")) showLastResult();
+});
