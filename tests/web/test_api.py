@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+import sys
 import threading
 import zipfile
 import zlib
@@ -303,3 +304,24 @@ def test_a_full_gallery_is_told(tmp_path: Path, pictures: Pictures) -> None:
     status, said = studio.request("/api/jobs", form)
     assert status == 422 and "the gallery is full" in said["message"]
     studio.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can limit it from outside")
+def test_a_full_disk_loses_no_picture(tmp_path: Path, pictures: Pictures) -> None:
+    import resource
+
+    studio = Studio(tmp_path / "gallery")
+    photo = studio.add(pictures["photo"])
+    before = resource.prlimit(studio.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(studio.process.pid, resource.RLIMIT_FSIZE, (20_000, before[1]))
+    job = studio.submit("upscale", {"picture": [photo]}, scale="4")
+    ended = studio.wait_for(job)
+    assert ended["state"] == "failed" and "cannot be written" in ended["message"]
+    assert studio.request(f"/api/jobs/{job}/save", {})[0] == 422
+    assert not list(studio.gallery.glob("*.png")) + list(studio.gallery.glob(".limner-*"))
+    status, refused = studio.request("/api/files?name=a.png", bytes(30_000))
+    assert status == 422 and "cannot be kept" in refused["message"]
+    resource.prlimit(studio.process.pid, resource.RLIMIT_FSIZE, before)
+    assert studio.request(f"/api/jobs/{job}/save", {})[1]["state"] == "done"
+    assert pixels(next(studio.gallery.glob("*.png"))).shape == (576, 640, 3)
+    assert studio.close() == (0, "")
