@@ -70,6 +70,8 @@ def run(capsys: pytest.CaptureFixture[str], compact: Path) -> Run:
                 quick["--method"] = "network"
             for name, value in quick.items():
                 tokens += [] if name in tokens else [name, value]
+        if tokens[0] == "replay":
+            tokens += ["--look-in", str(compact.parent)]
         code = main.main(tokens)
         out, err = capsys.readouterr()
         assert "Traceback" not in err

@@ -42,6 +42,7 @@ def make_picture(
     output: str | Path,
     overwrite: bool = False,
     keep_exif: bool = False,
+    no_recipe: bool = False,
     json: bool = False,
     dry_run: bool = False,
     from_: Path | None = None,
@@ -70,6 +71,8 @@ def make_picture(
         Replace files that exist.
     keep_exif : bool
         Keep the camera data that may tell where a photo was taken: GPS and the maker's notes.
+    no_recipe : bool
+        Leave the recipe out of the picture: verb, options, and names of the inputs.
     json : bool
         Print one JSON object per picture instead of its path.
     dry_run : bool
@@ -129,6 +132,7 @@ def make_picture(
             plan,
             overwrite=overwrite,
             keep_exif=keep_exif,
+            no_recipe=no_recipe,
             json=json,
             dry_run=dry_run,
             sheet=sheet,
@@ -149,6 +153,7 @@ def make_picture(
             console,
             overwrite=overwrite,
             keep_exif=keep_exif,
+            no_recipe=no_recipe,
             json=json,
         )
 
@@ -160,6 +165,7 @@ def make_pictures(
     *,
     output: Path = Path("new"),
     overwrite: bool = False,
+    no_recipe: bool = False,
     json: bool = False,
 ) -> int:
     """Make several pictures with a verb and write them into a folder; return the exit code.
@@ -174,6 +180,8 @@ def make_pictures(
         The folder for the pictures. It is created if it does not exist.
     overwrite : bool
         Write into a folder that is not empty, and replace files of the same names.
+    no_recipe : bool
+        Leave the recipe out of the pictures: verb, options, and names of the inputs.
     json : bool
         Print one JSON object instead of the paths.
     """
@@ -196,11 +204,11 @@ def make_pictures(
         written = []
         for number, picture in enumerate(pictures, 1):
             written.append(output / _numbered_name(number, len(pictures)))
-            for note in write(picture, written[-1], overwrite=overwrite):
+            for note in write(picture, written[-1], overwrite=overwrite, recipe=not no_recipe):
                 say(note)
         for name, view in pictures[0].info.get("beside", {}).items():
             written.append(beside[name])
-            for note in write_view(view, written[-1], overwrite=overwrite):
+            for note in write_view(view, written[-1], overwrite=overwrite, recipe=not no_recipe):
                 say(note)
     if console.cut_by:
         say(f"{console.cut_by}: {output} has {len(pictures)} of {console.last.steps} pictures")

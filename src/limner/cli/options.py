@@ -88,6 +88,7 @@ _GROUPS = {
         "look_in",
         "map_",
         "name",
+        "no_recipe",
         "output",
         "overwrite",
         "pack",
