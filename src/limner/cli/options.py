@@ -81,6 +81,7 @@ _GROUPS = {
         "dry_run",
         "fail_fast",
         "frames",
+        "format_",
         "from_",
         "json",
         "keep_exif",
