@@ -42,6 +42,7 @@ OTHER_PROGRAMS = {
     "apt",
     "build/beautify",
     "build/upscale",
+    "cat",
     "cmake",
     "done",
     "examples/web/build.sh",
@@ -162,7 +163,7 @@ def test_every_command_can_be_parsed(name: str) -> None:
         if block.mark == "illustration":
             continue
         for words in block.calls:
-            main.app.parse_args(words, exit_on_error=False, print_error=False)
+            main.app.parse_args(main.with_pipes(words), exit_on_error=False, print_error=False)
 
 
 @pytest.mark.parametrize("name", NAMES)

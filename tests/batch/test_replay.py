@@ -11,6 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 import limner
 from limner.batch import replay as module
+from limner.batch.finder import FileFinder
 from limner.cli import outputs
 from limner.errors import InputError, OptionError
 from limner.io import recipe_of
@@ -37,7 +38,7 @@ def test_inputs_are_found_beside_the_picture_wherever_they_were(tmp_path: Path, 
     path = rewritten(made, tmp_path / "out.png", inputs=[name], files={name: sha256})
     again = limner.replay(path)
     assert again.tobytes() == made.tobytes()
-    assert json.loads(again.info["limner"])["inputs"] == [name]
+    assert json.loads(again.info["limner"])["inputs"] == ["photo.png"]
     shutil.move(tmp_path / "photo.png", tmp_path / "other.png")
     with pytest.raises(InputError, match="is neither in the current folder nor beside"):
         limner.replay(path)
@@ -84,7 +85,7 @@ def test_a_picture_of_colors_became_part_of_the_palette(
 @pytest.mark.parametrize("text", ["#204060,gold", "gold", "light blue,red"])
 def test_a_list_of_colors_is_no_file(tmp_path: Path, text: str) -> None:
     (option,) = (o for o in of(limner.colorize) if o.name == "palette")
-    finder = module._FileFinder(tmp_path / "out.png", {})
+    finder = FileFinder(tmp_path / "out.png", {})
     assert finder.option(text, option) == text and finder.used == []
     with pytest.raises(InputError, match=r"has no valid recipe: it has no hash of flags\.png"):
         finder.option("flags.png", option)

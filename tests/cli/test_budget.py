@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from limner.cli import budget, commands, main
+from limner.cli import budget, main, training
 from limner.cli.budget import Budget
 from limner.errors import InputError, LimnerError, OptionError
 from limner.progress import OnStep, Progress, Stop, silent
@@ -132,15 +132,15 @@ def test_the_command_runs_at_every_end(
     options = {"output": Path("run"), "when_done": f'"{sys.executable}" note.py'}
     hours = 1e-9 if ending == "budget" else 1.0
     if isinstance(expected, int):
-        assert commands.train(teach, [ending], {}, max_hours=hours, **options) == expected
+        assert training.train(teach, [ending], {}, max_hours=hours, **options) == expected
     else:
         with pytest.raises(expected):
-            commands.train(teach, [ending], {}, max_hours=hours, **options)
+            training.train(teach, [ending], {}, max_hours=hours, **options)
     assert json.loads(Path("told.json").read_text()) == [state, str(tmp_path / "run")]
 
 
 def test_a_failing_command_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert commands.train(teach, ["done"], {}, output=tmp_path / "run", when_done="exit 3") == 0
+    assert training.train(teach, ["done"], {}, output=tmp_path / "run", when_done="exit 3") == 0
     assert "limner: --when-done exit 3: ended with exit code 3\n" in capsys.readouterr().err
 
 
@@ -148,7 +148,7 @@ def test_the_result_comes_before_the_command_and_alone_on_standard_output(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     options = {"output": tmp_path / "run", "when_done": "echo switched off"}
-    assert commands.train(teach, ["done"], {}, json=True, **options) == 0
+    assert training.train(teach, ["done"], {}, json=True, **options) == 0
     out, err = capfd.readouterr()
     assert json.loads(out)["scores"] == {"score": 1.0}
     assert err.endswith("score: 1.0000\nswitched off\n")
@@ -163,13 +163,13 @@ def test_a_lost_terminal_ends_the_training_in_order(tmp_path: Path) -> None:
 
     told = tmp_path / "told"
     when_done = f'echo "$LIMNER_STATE" > "{told}"'
-    assert commands.train(teach, [], {}, output=tmp_path / "run", when_done=when_done) == 130
+    assert training.train(teach, [], {}, output=tmp_path / "run", when_done=when_done) == 130
     assert told.read_text() == "interrupted\n"
 
 
 def test_mistakes_in_the_limits_run_no_command(tmp_path: Path) -> None:
     with pytest.raises(LimnerError):
-        commands.train(teach, ["done"], {}, output=tmp_path / "run", budget=1.0, when_done="exit 3")
+        training.train(teach, ["done"], {}, output=tmp_path / "run", budget=1.0, when_done="exit 3")
     assert not (tmp_path / "run").exists()
 
 

@@ -23,7 +23,7 @@ from PIL.PngImagePlugin import PngInfo
 
 import limner
 from limner import io
-from limner.cli import commands, main, outputs
+from limner.cli import commands, main, outputs, training
 from limner.cli import picture as picture_module
 from limner.colorization.network import Colorizer
 from limner.errors import OptionError, OutputError
@@ -70,6 +70,8 @@ def run(capsys: pytest.CaptureFixture[str], compact: Path) -> Run:
                 quick["--method"] = "network"
             for name, value in quick.items():
                 tokens += [] if name in tokens else [name, value]
+        if tokens[0] == "replay":
+            tokens += ["--look-in", str(compact.parent)]
         code = main.main(tokens)
         out, err = capsys.readouterr()
         assert "Traceback" not in err
@@ -415,10 +417,10 @@ def teach(photos: Path, run: Path, *, steps: int = 3, on_step: OnStep = silent) 
 
 
 def test_train(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
-    assert commands.train(teach, [folder], {"steps": 1}, output=Path("run")) == 0
+    assert training.train(teach, [folder], {"steps": 1}, output=Path("run")) == 0
     out, err = capsys.readouterr()
     assert (out, err) == ("run/model.safetensors\n", "limner: 0/1_1: 0.7500\n")
-    assert commands.train(teach, [folder], {}, output=Path("other")) == 130
+    assert training.train(teach, [folder], {}, output=Path("other")) == 130
     out, err = capsys.readouterr()
     assert out == "" and err == (
         "limner: stopped after 2 of 3 steps; there is no checkpoint yet: "

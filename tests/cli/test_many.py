@@ -83,7 +83,7 @@ def test_hybridize_pairs_by_name_and_stylize_keeps_its_paintings(run: Run, folde
     assert run(*listed, "--from", "list.txt")[0] == 0
     assert {*contents("listed")} == {*contents()}
     assert run(*listed)[2].endswith("FAR_PHOTO: is missing; name it, or use --from LIST\n")
-    assert io.recipe_of("out/b.png")["inputs"] == ["photos/b.jpg", "photos/b.jpg"]
+    assert io.recipe_of("out/b.png")["inputs"] == ["b.jpg", "b.jpg"]
     assert run("stylize", "photos", "photos/a.png:2", "-o", "painted", "--strength", "0")[0] == 0
     assert len(contents("painted")) == 3
 

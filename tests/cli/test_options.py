@@ -13,7 +13,7 @@ from rich.console import Console
 
 import limner
 from limner import signature
-from limner.cli import commands, main, options
+from limner.cli import commands, main, options, training
 from limner.io import Source
 from limner.signature import REQUIRED, Option
 
@@ -88,7 +88,7 @@ def test_every_option_has_help_and_the_default_of_the_signature(command: str) ->
         assert option.input == (parameters[option.name].kind != inspect.Parameter.KEYWORD_ONLY)
 
 
-RUNS = [commands.make_picture, commands.make_pictures, commands.measure, commands.train]
+RUNS = [commands.make_picture, commands.make_pictures, commands.measure, training.train]
 
 
 @pytest.mark.parametrize("run", RUNS)

@@ -94,7 +94,9 @@ def processes() -> Iterator[Processes]:
 def tasks(verb: Callable[..., Image.Image], *names: str) -> list[Task]:
     Path("out").mkdir(exist_ok=True)
     jobs = [Job(name, (name,), Path("out", f"{Path(name).stem}.png")) for name in names]
-    return [Task(verb, {}, job, "key", keep_exif=False, json=False) for job in jobs]
+    return [
+        Task(verb, {}, job, "key", keep_exif=False, no_recipe=False, json=False) for job in jobs
+    ]
 
 
 def made_by(processes: Processes, given: list[Task]) -> tuple[list[str], dict[str, Made]]:

@@ -3,6 +3,8 @@
 import os
 import pickle
 import struct
+import subprocess
+import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from crafted import damaged, deep_png, deep_tiff, png
 from limner import io
@@ -186,4 +189,82 @@ def test_whatever_a_decoder_raises_is_an_input_error(
 
     Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", fail)
-    assert "cannot be read" in (refusal(tmp_path / "a.png") or "")
+    says = refusal(tmp_path / "a.png") or ""
+    if kind is MemoryError:
+        assert "not enough memory: 4 × 4 pixels need about 0.0 GiB" in says
+    elif issubclass(kind, (OSError, SyntaxError, ValueError, EOFError, RuntimeError)):
+        assert "cannot be read (two lines)" in says
+    else:  # its text is of Python
+        assert "is damaged; copy" in says and "two" not in says
+
+
+def test_a_palette_picture_without_a_palette(tmp_path: Path) -> None:
+    Image.new("P", (4, 4)).save(tmp_path / "a.png")
+    data = (tmp_path / "a.png").read_bytes()
+    start = data.index(b"PLTE") - 4
+    end = start + 12 + int.from_bytes(data[start : start + 4])
+    (tmp_path / "a.png").write_bytes(data[:start] + data[end:])
+    assert "a.png: is damaged; copy or download" in (refusal(tmp_path / "a.png") or "")
+
+
+def test_the_place_of_a_strip_that_is_a_fraction(tmp_path: Path) -> None:
+    """A tag of another type than it must have is no mistake of Python."""
+    path = tmp_path / "a.tif"
+    Image.new("RGB", (4, 4)).save(path, "TIFF", dpi=(72, 72))
+    data = bytearray(path.read_bytes())
+    entry = data.index((0x111).to_bytes(2, "little"), 8)
+    fraction = data[data.index((0x11A).to_bytes(2, "little"), 8) :][:12]
+    data[entry + 2 : entry + 12] = fraction[2:]
+    path.write_bytes(data)
+    says = refusal(path) or ""
+    assert "is damaged; copy or download" in says and "IFDRational" not in says
+
+
+def test_a_fraction_as_orientation_is_harmless(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x11A] = 72.0  # a fraction
+    packed = bytearray(exif.tobytes())
+    entry = packed.index(b"\x01\x1a")
+    packed[entry : entry + 2] = b"\x01\x12"
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "a.jpg", exif=bytes(packed))
+    assert refusal(tmp_path / "a.jpg") is None
+
+
+def test_too_little_memory_is_told_with_the_need(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="Windows has no limits of this kind")
+    del resource
+    Image.new("RGB", (6000, 5000)).save(tmp_path / "large.png")
+    script = (
+        "import resource, sys; from limner.io import read; from limner.errors import InputError\n"
+        "held = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (held + 200 * 2**20,) * 2)\n"
+        "try: read(sys.argv[1])\n"
+        "except InputError as error: print(error)"
+    )
+    if not Path("/proc/self/statm").is_file():
+        pytest.skip("the memory of a process is counted in another way here")
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "large.png")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    wanted = "large.png: not enough memory: 6000 × 5000 pixels need about 0.9 GiB; make it smaller"
+    assert wanted in done.stdout
+
+
+def test_libtiff_is_silent(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Image.radial_gradient("L").save(tmp_path / "a.tif", compression="tiff_lzw")
+    with Image.open(tmp_path / "a.tif") as image:
+        assert isinstance(image, TiffImageFile)
+        start = image.tag_v2[0x111][0]
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    data[start + 40 : start + 400] = bytes(range(180)) * 2
+    (tmp_path / "a.tif").write_bytes(data)
+    with Image.open(tmp_path / "a.tif") as image, pytest.raises(OSError, match="decoder error"):
+        image.load()
+    assert "LZW" in capfd.readouterr().err  # what libtiff says without us
+    assert refusal(tmp_path / "a.tif")
+    told = capfd.readouterr().err
+    assert not told or os.name == "nt"
+    with Image.open(tmp_path / "a.tif") as image, pytest.raises(OSError, match="decoder error"):
+        image.load()
+    assert "LZW" in capfd.readouterr().err  # and says again afterwards

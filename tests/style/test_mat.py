@@ -67,6 +67,19 @@ def test_the_mat_is_named_in_a_remark(stroke: Paint, tmp_path: Path) -> None:
     assert recipe_of(plain)["options"]["crop_style"] is False
 
 
+def test_transparent_surroundings_are_no_mat(stroke: Paint) -> None:
+    picture = framed((20, 20, 20, 20), (255, 255, 255))
+    alpha = Image.new("L", picture.size)
+    alpha.paste(255, (20, 20, picture.width - 20, picture.height - 20))
+    picture.putalpha(alpha)
+    reports: list[Progress] = []
+    result = stroke(HOUSE, picture, steps=1, on_step=reports.append)
+    assert not [p.note for p in reports if "border" in p.note]
+    alone = picture.convert("RGB").crop((20, 20, picture.width - 20, picture.height - 20))
+    means = [rgb(one).mean((0, 1)) for one in (result, stroke(HOUSE, alone, steps=1))]
+    assert np.abs(means[0] - means[1]).max() < 6
+
+
 def test_the_mat_is_cut_off_on_request(stroke: Paint) -> None:
     for alpha in (False, True):
         picture, painting = framed((30, 30, 30, 30), (0, 0, 255)), WARM.copy()

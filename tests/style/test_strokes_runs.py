@@ -1,6 +1,7 @@
 """Runs of `stylize` with strokes: progress, stopping, resuming, recipes and their replay."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -20,9 +21,11 @@ from limner.progress import Progress, Stop
 
 
 @pytest.fixture
-def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Photo and painting as files in the current folder."""
+def files(tmp_path: Path, network: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Photo and painting as files in the current folder, and the network in one below."""
     monkeypatch.chdir(tmp_path)
+    Path("weights").mkdir()
+    shutil.copy(network, "weights")
     for name, picture in (("house.png", HOUSE), ("warm.png", WARM), ("cold.png", COLD)):
         picture.save(name)
     half("left", 96, 72).save("mask.png")

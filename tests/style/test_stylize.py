@@ -111,14 +111,30 @@ def test_alpha_is_kept(paint: Paint) -> None:
     np.testing.assert_allclose(np.asarray(result)[..., 3], alpha, atol=1)
 
 
-def test_a_transparent_painting_is_put_on_white(paint: Paint) -> None:
-    clear = PAINTING.copy()
-    clear.putalpha(Image.new("L", (64, 64), 128))
-    by_hand = Image.fromarray((rgb(PAINTING) * 128 / 255 + 127).round().astype(np.uint8))
-    result = paint(PHOTO, clear)
-    away = distance(result, paint(PHOTO, by_hand)), distance(result, paint(PHOTO, PAINTING))
-    # by hand it is rounded to 8 bits once more, and Adam amplifies the difference
-    assert away[0] < 5 and away[1] > 20
+@pytest.mark.parametrize(("options", "share"), [({}, 0.5), ({"keep_colors": True}, 0.8)])
+def test_what_is_transparent_in_a_painting_has_no_part_in_its_style(
+    paint: Paint, options: dict[str, Any], share: float
+) -> None:
+    """A painting cut out of white is the same as the painting alone, and not as one on white."""
+    alone = PAINTING.resize((96, 96))
+    on_white = Image.new("RGB", (192, 192), "white")
+    on_white.paste(alone, (48, 48))
+    cut_out = on_white.copy()
+    cut_out.putalpha(0)
+    cut_out.paste(alone, (48, 48))
+    result = paint(PHOTO, cut_out, style_scale=2, **options)
+    away = [distance(result, paint(PHOTO, alone, **options)),
+            distance(result, paint(PHOTO, on_white, style_scale=2, **options))]  # fmt: skip
+    assert away[0] < share * away[1] and away[1] > 3
+
+
+def test_a_veil_is_paint_and_what_cannot_be_seen_is_refused(paint: Paint) -> None:
+    veil = PAINTING.copy()
+    veil.putalpha(160)
+    assert paint(PHOTO, veil).tobytes() == paint(PHOTO, PAINTING).tobytes()
+    veil.putalpha(40)
+    with pytest.raises(InputError, match="is transparent; use another painting"):
+        paint(PHOTO, veil)
 
 
 def test_colors_of_the_photo_can_be_kept(paint: Paint) -> None:
@@ -307,17 +323,15 @@ def test_the_result_carries_its_recipe(paint: Paint, tmp_path: Path, network: st
     )  # fmt: skip
     recipe = recipe_of(result)
     assert recipe["verb"] == "stylize" and recipe["version"] == __version__
-    assert recipe["inputs"] == [
-        str(paths["photo"]), f"{paths['wave']}:0.7", f"{paths['blue']}:2.5"
-    ]  # fmt: skip
+    assert recipe["inputs"] == ["photo.png", "wave.png:0.7", "blue.png:2.5"]
     options = recipe["options"]
     assert options["steps"] == [3] and options["seed"] == 7 and options["size"] == 64
     assert options["strength"] == 0.9 and options["style_scale"] == 0.8
-    assert options["mask"] == [str(paths["left"]), str(paths["right"])]
-    assert options["init"] == str(paths["start"]) and options["features"] == network
+    assert options["mask"] == ["left.png", "right.png"]
+    assert options["init"] == "start.png" and options["features"] == Path(network).name
     for path in paths.values():
         wanted = hashlib.sha256(path.read_bytes()).hexdigest()
-        assert recipe["files"][str(path)] == wanted
+        assert recipe["files"][path.name] == wanted
     assert result.info["dpi"] == (300, 300) and result.info["icc_profile"] == reading.srgb_profile()
 
 

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from PIL import Image
@@ -16,11 +16,10 @@ from PIL import Image
 import limner
 from limner import signature
 from limner._version import __version__
-from limner.color.palette import are_colors
+from limner.batch.finder import FileFinder, refusal
 from limner.errors import InputError, OptionError, printable, reason
-from limner.io import frames, recipe_of
-from limner.io.recipe import hash_of
-from limner.nn import weights
+from limner.io import recipe_of
+from limner.io.recipe import without_folders
 from limner.progress import OnStep, Progress, silent
 from limner.signature import Option
 
@@ -63,8 +62,8 @@ def replay(
     Parameters
     ----------
     picture : path
-        A picture that limner wrote. Its inputs are searched for under their recorded names, from
-        the current folder and beside the picture.
+        A picture that limner wrote. Its inputs are searched for under their recorded names, in the
+        current folder and beside the picture, and in the folders there.
     look_in : sequence of path
         More folders to look for the inputs, which may have any name there.
     device : str
@@ -99,8 +98,8 @@ def _again(
     """Make the picture of a recipe again; ``picture`` is the file that the recipe is in."""
     verb, version, inputs, options, files = _checked(recipe, picture)
     _tell_differences(picture, verb.__name__, version, options, on_step)
-    finder = _FileFinder(picture, files, look_in)
-    arguments = finder.arguments(verb, options)
+    finder = FileFinder(picture, files, look_in)
+    arguments = _arguments(verb, options, finder)
     earlier = recipe.get("made_from")
     if inputs[:1] == ["picture"] and isinstance(earlier, dict):  # it was never a file
         finder.used.append("picture")
@@ -112,12 +111,12 @@ def _again(
     # of a verb that makes several pictures, each has a recipe for itself alone
     result: Image.Image = made_again[0] if isinstance(made_again, list) else made_again
 
-    # The recipe keeps the recorded names, not the places where the files were found, so that the
-    # new file is the same.
+    # The recipe keeps the recorded names, not those that the files have today, so that the new file
+    # is the same.
     made = json.loads(result.info["limner"])
     made["inputs"], made["files"] = inputs, {name: files[name] for name in finder.used}
     made["options"] |= {n: value for n, value in options.items() if arguments.get(n) != value}
-    result.info["limner"] = json.dumps(made, sort_keys=True)
+    result.info["limner"] = json.dumps(without_folders(made), sort_keys=True)
     return result
 
 
@@ -172,8 +171,8 @@ def apply(
     for recipe in steps:
         verb, version, inputs, options, files = _checked(recipe, example)
         _tell_differences(example, verb.__name__, version, options, on_step)
-        finder = _FileFinder(example, files, look_in or ())
-        arguments = finder.arguments(verb, options)
+        finder = FileFinder(example, files, look_in or ())
+        arguments = _arguments(verb, options, finder)
         others = map(finder.input, inputs[1:])
         made = verb(result, *others, **arguments, device=device, on_step=on_step)
         result = made[0] if isinstance(made, list) else made
@@ -248,24 +247,24 @@ def _checked(
     name = str(recipe.get("verb"))
     name = RENAMED_VERBS.get(name, name)
     if name not in VERBS:
-        raise _refusal(picture, f"there is no verb {name!r}")
+        raise refusal(picture, f"there is no verb {name!r}")
     if not (isinstance(inputs, list) and isinstance(given, dict) and isinstance(files, dict)):
-        raise _refusal(picture, "inputs, options or files are missing")
+        raise refusal(picture, "inputs, options or files are missing")
     if not all(isinstance(text, str) for text in inputs):
-        raise _refusal(picture, "its inputs are not names")
+        raise refusal(picture, "its inputs are not names")
     verb: Callable[..., Any] = getattr(limner, name)
     known = _options_of(verb)
     places = [option for option in known.values() if option.input]
     several = any(option.several for option in places)
     if len(inputs) < len(places) or (len(inputs) > len(places) and not several):
-        raise _refusal(picture, f"{len(inputs)} inputs")
+        raise refusal(picture, f"{len(inputs)} inputs")
     options = _renamed(given, RENAMED_OPTIONS.get(name, {}), RENAMED_WORDS.get(name, {}))
     for key, value in options.items():
         option = known.get(key)
         if option is None or option.input:
-            raise _refusal(picture, f"{name} takes no {key!r} from a recipe")
+            raise refusal(picture, f"{name} takes no {key!r} from a recipe")
         if not _fits(value, option):
-            raise _refusal(picture, f"{key} is {value!r}")
+            raise refusal(picture, f"{key} is {value!r}")
     version = printable(str(recipe.get("version")))
     return verb, version, list(map(str, inputs)), options, files
 
@@ -288,6 +287,15 @@ def _with_effect(verb: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return known
 
 
+def _arguments(
+    verb: Callable[..., Any], options: Mapping[str, Any], finder: FileFinder
+) -> dict[str, Any]:
+    """Return the options of a recipe as the verb takes them."""
+    known = _options_of(verb)
+    used = _with_effect(verb.__name__, options)
+    return {name: finder.option(value, known[name]) for name, value in used.items()}
+
+
 def _renamed(
     options: Mapping[str, Any], names: Mapping[str, str], words: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Any]:
@@ -301,87 +309,6 @@ def _renamed(
         if isinstance(renamed.get(name), str):
             renamed[name] = table.get(renamed[name], renamed[name])
     return renamed
-
-
-class _FileFinder:
-    """Finds the files that a recipe names.
-
-    Parameters
-    ----------
-    picture : Path
-        The picture with the recipe; files are looked for beside it too.
-    hashes : mapping
-        SHA-256 by name, as the recipe states them.
-    folders : sequence of Path
-        More folders to look in; names do not matter there.
-    """
-
-    def __init__(
-        self, picture: Path, hashes: Mapping[str, object], folders: Sequence[Path] = ()
-    ) -> None:
-        self.picture = picture
-        self.hashes = hashes
-        self.folders = folders
-        self.used: list[str] = []
-
-    def arguments(self, verb: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the options of a recipe as the verb takes them."""
-        known = _options_of(verb)
-        used = _with_effect(verb.__name__, options)
-        return {name: self.option(value, known[name]) for name, value in used.items()}
-
-    def input(self, text: str) -> str:
-        """Return where an input is now: a file, or a file with a weight, ``wave.jpg:0.7``."""
-        name, colon, weight = text.rpartition(":")
-        if text in self.hashes or name not in self.hashes:
-            return self.find(text)
-        return f"{self.find(name)}{colon}{weight}"
-
-    def option(self, value: Any, option: Option) -> Any:
-        """Return the value of an option, with the files it names where they are now."""
-        if isinstance(value, list):
-            return [self.option(one, option) for one in value]
-        if not isinstance(value, str) or value in option.choices:
-            return value
-        is_file = value in self.hashes or Path(value).suffix in weights.SUFFIXES
-        if option.name == "palette" and not is_file and are_colors(value):
-            return value
-        return self.find(value) if is_file or option.picture else value
-
-    def find(self, name: str) -> str:
-        """Return the path of the file that has this name and the recorded hash."""
-        shown, beside = printable(name), self.picture.parent
-        if not isinstance(self.hashes.get(name), str):
-            raise _refusal(self.picture, f"it has no hash of {shown}")
-        file, frame = frames.split(name)
-        base = PureWindowsPath(file).name  # splits at / and at \, wherever the recipe was made
-        found = [p for p in (Path(file), beside / file, beside / base) if p.is_file()]
-        more = (path for folder in self.folders for path in sorted(folder.iterdir()))
-        for path in (*found, *more):
-            try:
-                same = path.is_file() and hash_of(path) == self.hashes[name]
-            except OSError:
-                continue
-            if same:
-                self.used.append(name)
-                return frames.join(str(path), frame)
-        if found:
-            raise InputError(
-                f"{shown}: has changed since {printable(self.picture)} was made; use the old file"
-            )
-        if name == "picture":
-            raise InputError(
-                f"{printable(self.picture)}: was made from a picture in memory, not from a file; "
-                "it cannot be replayed"
-            )
-        raise InputError(
-            f"{shown}: is neither in the current folder nor beside {printable(self.picture)}; "
-            "copy it there, or name its folder with --look-in"
-        )
-
-
-def _refusal(picture: Path, why: str) -> InputError:
-    return InputError(f"{printable(picture)}: has no valid recipe: {printable(why)[:200]}")
 
 
 def _fits(value: object, option: Option) -> bool:

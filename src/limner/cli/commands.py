@@ -1,4 +1,4 @@
-"""What a command does with its verb: make pictures, train, measure, print, serve.
+"""What a command does with its verb: make pictures, measure, print, serve.
 
 Every function here has the form ``run(verb, inputs, options, *, ...) -> exit code``. Its keyword
 options are options of the command too, beside those of the verb.
@@ -14,24 +14,14 @@ from limner import signature
 from limner.batch.forecast import MAX_WORKERS
 from limner.batch.plan import NAME, is_many, make_plan
 from limner.checks import check_range
-from limner.cli import outputs
-from limner.cli.budget import Budget, State, run_when_done
+from limner.cli import outputs, pipes
 from limner.cli.console import Console, say
 from limner.cli.many import make_many
 from limner.cli.options import place_of_many
 from limner.cli.picture import make_one
-from limner.errors import (
-    CUT_SHORT,
-    DONE,
-    FAILED,
-    INTERRUPTED,
-    LimnerError,
-    OptionError,
-    PeerError,
-    printable,
-)
+from limner.errors import DONE, INTERRUPTED, OptionError, printable
 from limner.io import check_output, write, write_view
-from limner.progress import Progress, Stop
+from limner.progress import Stop
 
 
 def make_picture(
@@ -42,6 +32,7 @@ def make_picture(
     output: str | Path,
     overwrite: bool = False,
     keep_exif: bool = False,
+    no_recipe: bool = False,
     json: bool = False,
     dry_run: bool = False,
     from_: Path | None = None,
@@ -53,6 +44,7 @@ def make_picture(
     jobs: int | None = None,
     cluster: str | None = None,
     upload: str | None = None,
+    format_: Literal["png", "jpg", "webp", "tiff"] | None = None,
 ) -> int:
     """Make a picture with a verb and write it; return the exit code.
 
@@ -65,11 +57,13 @@ def make_picture(
         several pictures if it is the last one.
     output : path
         The picture to write. The suffix chooses the format: .png, .jpg, .webp, .avif, .tif or .pdf.
-        For several pictures, the folder to write them into.
+        For several pictures, the folder to write them into. With - it goes to standard output.
     overwrite : bool
         Replace files that exist.
     keep_exif : bool
         Keep the camera data that may tell where a photo was taken: GPS and the maker's notes.
+    no_recipe : bool
+        Leave the recipe out of the picture: verb, options, and names of the inputs.
     json : bool
         Print one JSON object per picture instead of its path.
     dry_run : bool
@@ -98,8 +92,13 @@ def make_picture(
     upload : str
         Also copy the results of a folder to a URL, such as s3://bucket/folder. Each picture is
         copied as soon as it is made, by the process that made it.
+    format_ : {"png", "jpg", "webp", "tiff"}
+        The format on standard output, with -o -. Default: png.
     """
     check_range("jobs", jobs, 1, MAX_WORKERS)
+    to_pipe = pipes.is_pipe(output)
+    if format_ and not to_pipe:
+        raise OptionError(f"--format {format_}: is for -o -; end the output's name in .{format_}")
     if "://" in str(output):
         raise OptionError(f"-o {printable(output)}: is a URL; name a folder, and add --upload URL")
     places = [option for option in signature.of(verb) if option.input]
@@ -111,6 +110,8 @@ def make_picture(
         raise OptionError(f"{places[-1].name.upper()}: is missing; name it, or use --from LIST")
     words = list(map(str, inputs[first:end]))
     if places and (frames == "all" or is_many(words, str(output), from_)):
+        if to_pipe or any(map(pipes.is_pipe, words)):
+            raise OptionError("-: stands for one picture; name files and a folder for several")
         plan = make_plan(
             verb.__name__,
             words,
@@ -129,6 +130,7 @@ def make_picture(
             plan,
             overwrite=overwrite,
             keep_exif=keep_exif,
+            no_recipe=no_recipe,
             json=json,
             dry_run=dry_run,
             sheet=sheet,
@@ -140,15 +142,19 @@ def make_picture(
     for option, given in (("--sheet", sheet), ("--cluster", cluster), ("--upload", upload)):
         if given:
             raise OptionError(f"{option}: is for the pictures of a folder; leave it out here")
-    with Console(dry_run) as console:
+    piped = pipes.as_files(inputs, Path(output), f".{format_ or 'png'}")
+    with piped as (files, target), Console(dry_run) as console:
+        if to_pipe:
+            outputs.check_alone(verb, files, options, json=json)
         return make_one(
             verb,
-            inputs,
+            files,
             options,
-            Path(output),
+            target,
             console,
             overwrite=overwrite,
             keep_exif=keep_exif,
+            no_recipe=no_recipe,
             json=json,
         )
 
@@ -160,6 +166,7 @@ def make_pictures(
     *,
     output: Path = Path("new"),
     overwrite: bool = False,
+    no_recipe: bool = False,
     json: bool = False,
 ) -> int:
     """Make several pictures with a verb and write them into a folder; return the exit code.
@@ -174,6 +181,8 @@ def make_pictures(
         The folder for the pictures. It is created if it does not exist.
     overwrite : bool
         Write into a folder that is not empty, and replace files of the same names.
+    no_recipe : bool
+        Leave the recipe out of the pictures: verb, options, and names of the inputs.
     json : bool
         Print one JSON object instead of the paths.
     """
@@ -196,11 +205,11 @@ def make_pictures(
         written = []
         for number, picture in enumerate(pictures, 1):
             written.append(output / _numbered_name(number, len(pictures)))
-            for note in write(picture, written[-1], overwrite=overwrite):
+            for note in write(picture, written[-1], overwrite=overwrite, recipe=not no_recipe):
                 say(note)
         for name, view in pictures[0].info.get("beside", {}).items():
             written.append(beside[name])
-            for note in write_view(view, written[-1], overwrite=overwrite):
+            for note in write_view(view, written[-1], overwrite=overwrite, recipe=not no_recipe):
                 say(note)
     if console.cut_by:
         say(f"{console.cut_by}: {output} has {len(pictures)} of {console.last.steps} pictures")
@@ -247,110 +256,6 @@ def serve(verb: Callable[..., None], inputs: Sequence[object], options: Mapping[
     return DONE
 
 
-def train(
-    verb: Callable[..., Mapping[str, float]],
-    inputs: Sequence[object],
-    options: Mapping[str, Any],
-    *,
-    output: Path,
-    json: bool = False,
-    max_hours: float | None = None,
-    budget: float | None = None,
-    price_per_hour: float | None = None,
-    when_done: str | None = None,
-) -> int:
-    """Train a network and print its scores on held-out data; return the exit code.
-
-    Parameters
-    ----------
-    verb : callable
-        It takes the run folder after its inputs, and ``on_step``; it returns scores by name.
-    inputs, options
-        The verb's arguments.
-    output : path
-        The run folder: logs, samples, checkpoint, and the trained weights as .safetensors.
-    json : bool
-        Print one JSON object instead of the path of the weights.
-    max_hours : float
-        Stop this run after this many hours, above 0. Use --resume to continue it later.
-    budget : float
-        Stop this run before it costs more than this. Needs --price-per-hour.
-    price_per_hour : float
-        Price of one hour on this machine, in the currency of --budget. After a minute, limner says
-        what the training will cost.
-    when_done : str
-        A command to run at the end, such as one that switches the machine off. It runs after
-        success, failure, an interruption or the end of the budget, and finds LIMNER_STATE (done,
-        failed, interrupted or budget) and LIMNER_RUN (the run folder) in its environment.
-    """
-    from limner.train import parallel
-    from limner.train.run import check_folder
-
-    if parallel.rank():  # torchrun started several processes, of which the first speaks
-        return _help_training(verb, inputs, output, options)
-    limits = Budget(max_hours, budget, price_per_hour)
-    check_folder(output, resume=options.get("resume") or False)
-    state: State | None = "failed"
-    try:
-        with Console() as console:
-            try:
-                scores = verb(*inputs, output, **options, on_step=limits.watch(console))
-                state = "done"
-            except Stop:
-                scores, state = None, "budget" if limits.is_used_up else "interrupted"
-        if scores is None:
-            _tell_end(console.last, output)
-            return CUT_SHORT if state == "budget" else INTERRUPTED
-        for name, score in scores.items():
-            say(f"{name}: {score:.4f}")
-        model = output / "model.safetensors"
-        others = sorted({*output.glob("*.safetensors")} - {model})
-        about = {"output": str(model), "beside": list(map(str, others)), "scores": dict(scores)}
-        print(dumps(about) if json else "\n".join(map(str, (model, *others))), flush=True)
-        return DONE
-    except OptionError:  # a mistake in the command, which the user will correct at once
-        state = None
-        raise
-    except LimnerError as error:
-        say(f"error: {error}")  # before a command that may switch the machine off
-        return FAILED
-    except KeyboardInterrupt:
-        state = "interrupted"
-        raise
-    finally:
-        if when_done and state is not None:
-            run_when_done(when_done, state, output)
-
-
-def _help_training(
-    verb: Callable[..., Any], inputs: Sequence[object], run: Path, options: Mapping[str, Any]
-) -> int:
-    """Train as one of several processes, but not the first; return the exit code."""
-    from limner.train.parallel import local_rank
-
-    with Console(is_quiet=True) as console:
-        try:
-            verb(*inputs, run, **options, on_step=console)
-        except Stop:
-            return DONE
-        except PeerError:  # whose process tells why
-            return FAILED
-        except LimnerError:
-            if local_rank() == 0:  # the first process may be on another machine
-                raise
-            return FAILED
-    return DONE
-
-
-def _tell_end(last: Progress, run: Path) -> None:
-    """Say where a training ended, and how to continue it."""
-    message = f"stopped after {last.step} of {last.steps} steps; "
-    if (run / "checkpoint.pt").is_file():
-        say(message + "the checkpoint is saved: continue with the same command and --resume")
-    else:
-        say(message + "there is no checkpoint yet: the same command starts again")
-
-
 def measure(
     verb: Callable[..., Any],
     inputs: Sequence[object],
@@ -377,7 +282,8 @@ def measure(
     """
     if map_ is not None:
         check_output(map_, overwrite=overwrite)
-    found = vars(verb(*inputs, **options))
+    with pipes.as_files(inputs) as (files, _):
+        found = vars(verb(*files, **options))
     numbers = {name: value for name, value in found.items() if isinstance(value, float)}
     if map_ is not None:
         write(found["map"], map_, overwrite=overwrite)

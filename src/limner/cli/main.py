@@ -76,10 +76,11 @@ def __getattr__(name: str) -> Callable[..., int]:
         signal.signal(signal.SIGINT, handler)
     if pressed:
         raise KeyboardInterrupt
-    from limner.cli import commands
+    from limner.cli import commands, training
     from limner.cli.options import command
 
-    return command(verb, getattr(commands, about.run))
+    run = getattr(commands if name in VERBS else training, about.run)
+    return command(verb, run)
 
 
 def main(tokens: Sequence[str] | None = None) -> int:
@@ -107,7 +108,9 @@ def main(tokens: Sequence[str] | None = None) -> int:
         print(START)
         return DONE
     try:
-        code = app(given, exit_on_error=False, print_error=False, result_action="return_value")
+        code = app(
+            with_pipes(given), exit_on_error=False, print_error=False, result_action="return_value"
+        )
         sys.stdout.flush()
         return code or DONE
     except CycloptsError as error:
@@ -132,6 +135,11 @@ def main(tokens: Sequence[str] | None = None) -> int:
             f"{type(error).__name__}: {error} (a bug in limner: please set LIMNER_TRACEBACK=1, "
             "run it again and report what it prints)"
         )
+
+
+def with_pipes(tokens: Sequence[str]) -> list[str]:
+    """Write ``-``, which cyclopts would take for an option, as the path that it is."""
+    return ["./-" if token == "-" else token for token in tokens]
 
 
 def _usage_mistake(error: CycloptsError) -> str:

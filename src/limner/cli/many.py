@@ -44,6 +44,7 @@ def make_many(
     *,
     overwrite: bool,
     keep_exif: bool,
+    no_recipe: bool,
     json: bool,
     dry_run: bool,
     sheet: bool,
@@ -87,7 +88,8 @@ def make_many(
     if workers is None and cluster is None:
         is_soon_done = forecast.is_soon_done(verb.__name__, list(left_sizes.values()))
         workers = 1 if is_soon_done else need.workers
-    tasks = [Task(verb, options, job, key, keep_exif, json, target) for job, key in left]
+    kept = keep_exif, no_recipe, json, target
+    tasks = [Task(verb, options, job, key, *kept) for job, key in left]
     with Manifest(folder, verb.__name__) as record, Console() as console:
         console.count = len(tasks)
         made = _make_all(tasks, need, workers, cluster, console, record)

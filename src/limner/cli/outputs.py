@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from limner.batch import replay
-from limner.errors import OutputError, printable
+from limner.checks import flag
+from limner.errors import OptionError, OutputError, printable
 from limner.io import check_output, check_place
 
 
@@ -55,6 +56,26 @@ def files_beside(
 ) -> dict[str, Path]:
     """Return the paths of `side_files` for a picture that is written to `output`."""
     return side_files(verb, inputs, options, lambda name: beside(output, name))
+
+
+def check_alone(
+    verb: Callable[..., Any], inputs: Sequence[object], options: Mapping[str, Any], *, json: bool
+) -> None:
+    """Refuse what cannot go to standard output beside the picture.
+
+    Raises
+    ------
+    OptionError
+        The command makes other files too, or prints JSON.
+    """
+    if json:
+        raise OptionError("--json: prints where -o - writes the picture; leave one of them out")
+    for name in ("save_every", "resume"):
+        if options.get(name):
+            raise OptionError(f"{flag(name)}: needs a file beside it; name one in place of -o -")
+    others = files_beside(verb, inputs, options, Path("-"))
+    if names := [name for name, path in others.items() if path.parent == Path()]:
+        raise OptionError(f"-o -: has no place for {', '.join(names)}; name a file")
 
 
 def numbered(output: Path, step: int) -> Path:

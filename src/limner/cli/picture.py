@@ -39,7 +39,7 @@ class Task(NamedTuple):
     job : Job
     key : str
         Identifies the result in the manifest.
-    keep_exif, json : bool
+    keep_exif, no_recipe, json : bool
         As in `make_one`.
     upload : Upload or None
         Where to copy the result.
@@ -50,6 +50,7 @@ class Task(NamedTuple):
     job: Job
     key: str
     keep_exif: bool
+    no_recipe: bool
     json: bool
     upload: Upload | None = None
 
@@ -105,6 +106,7 @@ def make(task: Task, console: Console) -> Made:
             console,
             overwrite=True,
             keep_exif=task.keep_exif,
+            no_recipe=task.no_recipe,
             json=task.json,
         )
         text = ""
@@ -139,6 +141,7 @@ def make_one(
     *,
     overwrite: bool,
     keep_exif: bool,
+    no_recipe: bool,
     json: bool,
 ) -> int:
     """Make a picture, write it and print its path; return the exit code.
@@ -162,7 +165,7 @@ def make_one(
     def keep(progress: Progress) -> None:
         assert progress.preview is not None
         path = outputs.numbered(output, progress.step)
-        write(progress.preview(), path, overwrite=overwrite or resume)
+        write(progress.preview(), path, overwrite=overwrite or resume, recipe=not no_recipe)
 
     def on_step(progress: Progress) -> None:
         if progress.size and not progress.step:  # before hours of work
@@ -185,11 +188,12 @@ def make_one(
     if picture is None or (cut == "interrupted" and done.step == 0):
         say("interrupted before the first step; nothing was written")
         return INTERRUPTED
-    for note in write(picture, output, overwrite=overwrite, keep_exif=keep_exif):
+    kept = {"overwrite": overwrite, "keep_exif": keep_exif, "recipe": not no_recipe}
+    for note in write(picture, output, **kept):
         say(note)
     written = [output]
     for name, view in picture.info.get("beside", {}).items():
-        for note in write_view(view, beside[name], overwrite=overwrite, keep_exif=keep_exif):
+        for note in write_view(view, beside[name], **kept):
             say(note)
         written.append(beside[name])
 

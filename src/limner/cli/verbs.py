@@ -9,7 +9,7 @@ class Command(NamedTuple):
     Attributes
     ----------
     run : str
-        The function of `limner.cli.commands` that runs it.
+        The function that runs it: of `limner.cli.commands`, or of `training` for a training.
     place : str
         Module and function of the verb.
     summary : str

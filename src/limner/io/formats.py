@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import math
 import os
 import re
 import stat
@@ -17,7 +18,8 @@ from pathlib import Path
 from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
 from limner.errors import InputError, LimnerError, OutputError, printable, reason
-from limner.io import foreign
+from limner.io import foreign, tiff
+from limner.nn.devices import is_out_of_memory
 
 # Pictures only, and only formats that Pillow decodes itself: no PostScript, PDF or WMF, which call
 # other programs. MPO, which many cameras write, opens as JPEG.
@@ -37,6 +39,10 @@ WRITABLE = {
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # of writing, not of reading
 _PILLOW = threading.Lock()
+# bytes per pixel at the peak, while a picture of 8 bits is read: without alpha, and with
+_READING = (31, 86)
+# of these, Pillow writes a text for people; of others, the text is for programmers
+_IN_WORDS = (OSError, SyntaxError, ValueError, EOFError, RuntimeError)
 
 
 @contextmanager
@@ -68,7 +74,23 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[ImageFile.ImageFile, 
                 raise InputError(f"{printable(path)}: {explanation}") from None
             else:
                 raise
-        yield image, file
+        with memory_for(image, printable(path)):
+            yield image, file
+
+
+@contextmanager
+def memory_for(image: Image.Image, name: str) -> Iterator[None]:
+    """Say how much memory a picture needs if there is not enough to read it."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        need = math.prod(image.size) * _READING[image.has_transparency_data] / 2**30
+        raise InputError(
+            f"{name}: not enough memory: {image.width} × {image.height} pixels need about "
+            f"{need:.1f} GiB; make it smaller, or close other programs"
+        ) from error
 
 
 @contextmanager
@@ -97,7 +119,7 @@ def guarded(name: str) -> Iterator[None]:
     keeps its own. This is also why pictures are decoded one at a time.
     """
     logger = logging.getLogger("PIL")
-    with _PILLOW, warnings.catch_warnings():
+    with _PILLOW, warnings.catch_warnings(), tiff.silent():
         warnings.simplefilter("ignore")
         limit, level = Image.MAX_IMAGE_PIXELS, logger.level
         logger.setLevel(logging.CRITICAL)
@@ -130,4 +152,8 @@ def _explain(error: Exception) -> str:
         return "there is no such file; check its name and folder"
     if isinstance(error, UnidentifiedImageError):
         return f"is damaged, or not a picture in {', '.join(READABLE)}; convert it to PNG"
+    if is_out_of_memory(error):
+        return "not enough memory to read it; make it smaller, or close other programs"
+    if not isinstance(error, _IN_WORDS):
+        return "is damaged; copy or download it again, or convert it to PNG"
     return f"cannot be read ({reason(error)}); copy or download it again, or convert it to PNG"

@@ -12,7 +12,7 @@ from PIL.ExifTags import IFD, Base
 from torch import Tensor
 
 from limner.errors import InputError, printable
-from limner.io import formats, frames, png16, tiff
+from limner.io import formats, frames, missing_rows, png16, tiff
 from limner.io.bleeding import bleed
 from limner.io.formats import srgb_profile
 from limner.io.picture import Picture, Source
@@ -59,7 +59,7 @@ def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> P
         The file is missing, damaged, too large, not a picture, or holds floating-point values.
     """
     if isinstance(source, Image.Image):
-        with formats.guarded("picture"):
+        with formats.guarded("picture"), formats.memory_for(source, "picture"):
             _check_size(source, "picture", allow_huge)
             if tiff.has_deep_planes(source) and source.tile:  # not loaded yet
                 tiff.use_libtiff(source)
@@ -78,6 +78,10 @@ def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> P
         _check_size(image, printable(source), allow_huge)
         # also for what a decoder makes on its way, such as the tiles of a TIFF
         Image.MAX_IMAGE_PIXELS = None if allow_huge else PIXEL_LIMIT
+        if missing_rows.lacks_rows(image, file):
+            raise InputError(
+                f"{printable(source)}: is damaged: rows are missing; copy or download it again"
+            )
         if tiff.has_deep_planes(image):
             tiff.use_libtiff(image)
         # later frames of a PNG may hold changes of the one before; pages of a TIFF are whole

@@ -3,8 +3,10 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import TypeGuard
 
@@ -46,7 +48,7 @@ def make_recipe(
     verb : str
         The public function that was called.
     inputs : sequence of str
-        Its inputs as they were given: names of files, some with a weight (``wave.jpg:0.7``).
+        Its inputs as they were given: paths of files, some with a weight (``wave.jpg:0.7``).
     options : mapping
         Its keyword options, fit for JSON.
     pictures : iterable of Picture
@@ -57,7 +59,8 @@ def make_recipe(
     Returns
     -------
     dict
-        For `to_picture`. If limner made the first input, ``made_from`` is the recipe of that.
+        For `to_picture`. It names files without their folders, which may tell who made the picture.
+        If limner made the first input, ``made_from`` is the recipe of that.
     """
     pictures = list(pictures)
     recipe: dict[str, object] = {
@@ -72,7 +75,46 @@ def make_recipe(
         earlier = _parsed(first.recipe)
         if earlier is not None:
             recipe["made_from"] = earlier
-    return recipe
+    return without_folders(recipe)
+
+
+def without_folders(recipe: Mapping[str, object]) -> dict[str, object]:
+    """Return a recipe, and those of its earlier steps, with names of files instead of paths.
+
+    Of different files with one name, the second becomes ``photo (2).jpg``. `limner replay` finds
+    files by their hashes.
+    """
+    files, earlier = recipe.get("files"), recipe.get("made_from")
+    names: dict[str, str] = {}  # by path
+    hashes: dict[str, object] = {}  # by name
+    for path, sha256 in files.items() if isinstance(files, dict) else ():
+        name = bare_name(path)
+        stem, dot, ending = name.rpartition(".") if "." in name else (name, "", "")
+        numbered = (f"{stem} ({number}){dot}{ending}" for number in count(2))
+        while hashes.setdefault(name, sha256) != sha256:
+            name = next(numbered)
+        names[path] = name
+
+    def bare(value: object) -> object:
+        if isinstance(value, list | tuple):
+            return [bare(one) for one in value]
+        text = os.fspath(value) if isinstance(value, os.PathLike) else value
+        if not isinstance(text, str):
+            return value
+        path, colon, weight = text.rpartition(":")
+        return names.get(text) or (f"{names[path]}{colon}{weight}" if path in names else text)
+
+    changed = {"files": hashes, "inputs": bare(recipe.get("inputs"))}
+    if isinstance(options := recipe.get("options"), dict):
+        changed["options"] = {name: bare(value) for name, value in options.items()}
+    if isinstance(earlier, dict):
+        changed["made_from"] = without_folders(earlier)
+    return {**recipe, **changed}
+
+
+def bare_name(path: str) -> str:
+    """Return the name of a file without its folder, on whatever system it was written."""
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
 def hash_of(content: Path | bytes) -> str:

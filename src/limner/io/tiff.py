@@ -1,14 +1,16 @@
 """TIFF: separate planes are read, and pictures with 8 or 16 bits per channel written."""
 
+import ctypes
 import shutil
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, BinaryIO, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, TiffImagePlugin
+from PIL import Image, ImageOps, TiffImagePlugin, _imaging
 from PIL.ExifTags import Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from PIL.TiffTags import LONG8, TAGS_V2_GROUPS
@@ -27,6 +29,22 @@ _DECODING = (
     Base.TileWidth,
     Base.TileLength,
 )
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Keep libtiff from writing its own messages to standard error, where it can be reached."""
+    try:  # Pillow's module is linked with it, but not visibly so on Windows
+        set_handler = ctypes.CDLL(str(_imaging.__file__)).TIFFSetErrorHandler
+    except (AttributeError, OSError):
+        yield
+        return
+    set_handler.restype, set_handler.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    before = set_handler(None)
+    try:
+        yield
+    finally:
+        set_handler(before)
 
 
 def has_deep_planes(image: Image.Image) -> TypeGuard[TiffImageFile]:
@@ -61,7 +79,7 @@ def lower_half(image: TiffImageFile, file: BinaryIO) -> Image.Image:
     each = len(places) // tags[Base.SamplesPerPixel]
     for number in range(len(image.getbands())):
         plane = slice(number * each, (number + 1) * each)
-        directory = _directory(tags.prefix, big=tags.prefix == b"II")
+        directory = new_directory(tags.prefix, big=tags.prefix == b"II")
         directory.update({tag: tags[tag] for tag in _DECODING if tag in tags})
         directory[Base.BitsPerSample] = 16
         directory[Base.PhotometricInterpretation] = 1  # gray, 0 is black
@@ -104,7 +122,7 @@ def write(
     rows = max(1, min(height, _STRIP // row))  # in a strip
     places = range(0, height * row, rows * row)
     big = values.nbytes + len(exif) + len(profile) + 2**16 > _LONGEST
-    directory, found = _directory(b"II", big=big), Image.Exif()
+    directory, found = new_directory(b"II", big=big), Image.Exif()
     found.load(exif)
     for tag in found:
         directory[tag] = found.get_ifd(tag) if tag in TAGS_V2_GROUPS else found[tag]
@@ -127,7 +145,7 @@ def write(
         file.write(np.ascontiguousarray(strip, strip.dtype.newbyteorder("<")).data)
 
 
-def _directory(order: bytes, *, big: bool) -> ImageFileDirectory_v2:
+def new_directory(order: bytes, *, big: bool) -> ImageFileDirectory_v2:
     """Return an empty directory of a new file. Pillow has BigTIFF in the order ``b"II"`` only."""
     if not big:
         return ImageFileDirectory_v2(prefix=order)

@@ -97,6 +97,7 @@ def write(
     *,
     overwrite: bool = False,
     keep_exif: bool = False,
+    recipe: bool = True,
 ) -> tuple[str, ...]:
     """Write a picture to a file, whole or not at all: an error or a crash leaves no half file.
 
@@ -114,6 +115,8 @@ def write(
         Replace the file if it exists.
     keep_exif : bool
         Keep the data that may tell where the picture was taken: GPS and the maker's notes.
+    recipe : bool
+        Write the recipe, if the picture has one.
 
     Returns
     -------
@@ -132,7 +135,8 @@ def write(
     form, _ = _format_of(target)
     notes: list[str] = []
     with _whole(target, overwrite) as file:
-        options = _options(picture.info, form, keep_exif, name, notes)
+        info = picture.info if recipe else {**picture.info, "limner": ""}
+        options = _options(info, form, keep_exif, name, notes)
         image = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
         image.info = {}  # Pillow would write parts of it
         if form in ("JPEG", "PDF") and image.mode == "RGBA":
@@ -143,7 +147,7 @@ def write(
         if values is not None and form not in ("PNG", "TIFF"):
             notes.append(f"{name}: written with 8 bits per channel; a .png or .tif keeps all 16")
         if form == "PDF":
-            pdf.save(image, file, quality=QUALITY, **_page(picture.info))
+            pdf.save(image, file, quality=QUALITY, **_page(info))
         elif form == "PNG" and values is not None:
             metadata = BytesIO()
             image.crop((0, 0, 1, 1)).save(metadata, form, **options)
@@ -186,6 +190,7 @@ def write_view(
     *,
     overwrite: bool = False,
     keep_exif: bool = False,
+    recipe: bool = True,
 ) -> tuple[str, ...]:
     """Write a side file of a result: a picture, an animation, layers, or a color table.
 
@@ -193,7 +198,7 @@ def write_view(
     ----------
     view : PIL.Image.Image or Saved
         One of ``picture.info["beside"]``.
-    path, overwrite, keep_exif
+    path, overwrite, keep_exif, recipe
         As for `write`.
 
     Returns
@@ -211,7 +216,7 @@ def write_view(
     elif ending_of(view):
         _write_animation(view, path, overwrite=overwrite)
     else:
-        return write(view, path, overwrite=overwrite, keep_exif=keep_exif)
+        return write(view, path, overwrite=overwrite, keep_exif=keep_exif, recipe=recipe)
     return ()
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from limner import io
 from limner.color.transfer import transfer_colors
-from limner.errors import OptionError
+from limner.errors import InputError, OptionError, printable
 from limner.io import Picture, Source
 from limner.nn import images
 from limner.nn.seeding import generator
@@ -28,6 +28,7 @@ _ENLARGED = 1.5  # most that a painting is enlarged for its strokes: more would 
 SMALLEST_SOURCE = 32  # pixels of the longest side
 _SOURCE_AREA = 3.0  # most pixels of all paintings together, relative to the result
 _READING = 18  # bytes per pixel beside the result while a picture is read: copies with 8 bits
+_VISIBLE = 0.5  # alpha of a painting from which on a pixel counts
 _BLACK = 1e-3  # mean below which a mask counts as black
 
 
@@ -131,7 +132,8 @@ class Inputs:
     photo : Tensor
         [1, 3, H, W], the final size with padding.
     paintings : tuple of Tensor
-        [1, 3, H', W'], each in its own size.
+        [1, 3, H', W'], each in its own size; with its alpha, [1, 4, H', W'], if it has
+        transparent parts.
     weights : tuple of float
         The weight of each painting. Only their proportions matter.
     masks : tuple of Tensor
@@ -202,6 +204,9 @@ def read_inputs(
 
     photo_read = read(photo)
     paintings_read = [read(source) for source, _ in paintings]
+    for one in paintings_read:
+        if one.alpha is not None and float(one.alpha.max()) < _VISIBLE:
+            raise InputError(f"{printable(one.name)}: is transparent; use another painting")
     if crop_style:
         paintings_read = [without_mat(painting) for painting in paintings_read]
     masks_read: Sequence[Picture | None] = [read(source) for source in masks]
@@ -225,11 +230,10 @@ def prepare(pictures: InputPictures, plan: Plan, device: torch.device) -> Inputs
 
     photo = padded(pictures.photo.rgb)
     styles = pictures.used_styles if plan.strength else list(pictures.styles)
-    flatten = _on_average if plan.method.strokes else io.on_white
-    paintings = [flatten(style.painting).to(device) for style in styles]
+    paintings = [_with_alpha(style.painting).to(device) for style in styles]
     if plan.keep_colors:
         longest = round(max(images.size_of(photo)) * plan.style_scale)
-        paintings = [transfer_colors(resize_painting(p, longest), photo) for p in paintings]
+        paintings = [_recolored(resize_painting(p, longest), photo) for p in paintings]
     masks = [padded(io.to_mask(style.mask)) for style in styles if style.mask is not None]
     init = None
     if plan.strength and isinstance(pictures.init, Picture):
@@ -243,10 +247,9 @@ def prepare(pictures: InputPictures, plan: Plan, device: torch.device) -> Inputs
     sources: list[SourcePicture] = []
     if plan.levels:
         sizes = source_sizes([images.size_of(painting) for painting in paintings], plan)
-        for style, painting, size in zip(styles, paintings, sizes, strict=True):
-            alpha = style.painting.alpha
-            visible = None if alpha is None else images.resize(alpha.to(device), size)
-            sources.append(SourcePicture(images.resize(painting, size), visible))
+        for painting, size in zip(paintings, sizes, strict=True):
+            sized = images.resize(painting, size)
+            sources.append(SourcePicture(sized[:, :3], sized[:, 3:] if has_alpha(sized) else None))
     detail = None
     if isinstance(pictures.detail, Picture):
         detail = padded(io.to_mask(pictures.detail))
@@ -255,13 +258,39 @@ def prepare(pictures: InputPictures, plan: Plan, device: torch.device) -> Inputs
     return Inputs(photo, tuple(paintings), weights, tuple(masks), init, tuple(sources), detail)
 
 
-def _on_average(painting: Picture) -> Tensor:
-    """Return a painting [1, 3, H, W] over its own average color: transparent parts add nothing."""
-    if painting.alpha is None:
+def _with_alpha(painting: Picture) -> Tensor:
+    """Return a painting, and 1 where it is visible, 0 where not, if parts are transparent.
+
+    Those have the average color of what is visible.
+    """
+    if painting.alpha is None or float(painting.alpha.min()) >= _VISIBLE:
         return painting.rgb
-    visible = (painting.rgb * painting.alpha).sum((2, 3), keepdim=True)
-    average = visible / painting.alpha.sum().clamp(min=1)
-    return torch.lerp(average, painting.rgb, painting.alpha)
+    visible = (painting.alpha >= _VISIBLE).to(painting.rgb)
+    average = (painting.rgb * visible).sum((2, 3), keepdim=True) / visible.sum()
+    return torch.cat((torch.lerp(average, painting.rgb, visible), visible), 1)
+
+
+def _recolored(painting: Tensor, photo: Tensor) -> Tensor:
+    """Give a painting, with or without alpha, the colors of the photo."""
+    if not has_alpha(painting):
+        return transfer_colors(painting, photo)
+    colors = transfer_colors(visible_colors(painting), photo)
+    recolored = painting.clone()
+    recolored[:, :3] = colors.mean((2, 3), keepdim=True)
+    recolored[:, :3, painting[0, 3] >= _VISIBLE] = colors[:, :, 0]
+    return recolored
+
+
+def has_alpha(painting: Tensor) -> bool:
+    """Whether a painting has a channel of alpha."""
+    return painting.shape[1] == 4
+
+
+def visible_colors(painting: Tensor) -> Tensor:
+    """Return the colors of the visible pixels, [1, 3, 1, N]; of a painting without alpha, all."""
+    if not has_alpha(painting):
+        return painting
+    return painting[:, :3, painting[0, 3] >= _VISIBLE][:, :, None]
 
 
 def source_sizes(paintings: Sequence[tuple[int, int]], plan: Plan) -> list[tuple[int, int]]:

@@ -60,6 +60,8 @@ def remark(painting: Picture) -> str | None:
     mat = find_mat(painting.rgb)
     if not any(mat):
         return None
+    if painting.alpha is not None and float(painting.alpha[..., : mat[0], :].mean()) < 0.5:
+        return None  # it is transparent, and not painted
     return (
         f"{printable(painting.name)}: has a plain border of {min(mat)} to {max(mat)} pixels, which "
         "is painted too; --crop-style cuts it off"

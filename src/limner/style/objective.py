@@ -202,8 +202,13 @@ def feature_maps(
 def style_statistics(
     network: VGG, painting: Tensor, layers: Iterable[str], tiles: list[Tile], border: int
 ) -> dict[str, FeatureStatistics]:
-    """Compute the style of a painting [1, 3, H, W] at each layer, tile by tile."""
-    masks = masks_at_layers(torch.ones_like(painting[:, :1]), layers, border)
+    """Compute the style of a painting [1, 3, H, W] at each layer, tile by tile.
+
+    Of one with alpha, [1, 4, H, W], what is transparent has no part in it.
+    """
+    painting, alpha = painting[:, :3], painting[:, 3:]
+    visible = alpha if alpha.shape[1] else torch.ones_like(painting[:, :1])
+    masks = masks_at_layers(visible, layers, border)
     centers: dict[str, Tensor] = {}
     totals: Sums = {}
     for tile, features in _tile_features(network, painting, masks, tiles):

@@ -14,7 +14,7 @@ from limner.nn.features import VGG
 from limner.nn.seeding import generator
 from limner.nn.tiles import Tile, cover
 from limner.patches.synthesis import Synthesis
-from limner.style.inputs import Inputs, resize_painting
+from limner.style.inputs import Inputs, resize_painting, visible_colors
 from limner.style.losses import FeatureStatistics, blend
 from limner.style.method import Method
 from limner.style.objective import (
@@ -184,7 +184,7 @@ def transfer_palettes(
     photo : Tensor
         [1, 3, H, W], sRGB in 0..1.
     paintings : sequence of Tensor
-        [1, 3, H', W'], each in its own size.
+        [1, 3, H', W'], each in its own size; with alpha, [1, 4, H', W'].
     weights : sequence of float
         The weight of each painting.
     masks : sequence of Tensor
@@ -198,7 +198,8 @@ def transfer_palettes(
     transferred = photo
     for painting, part in zip(paintings, weighted, strict=True):
         share = paint_mask * part / total.clamp(min=1e-12)  # masks may overlap
-        transferred = transferred + share * (transfer_colors(photo, painting) - photo)
+        recolored = transfer_colors(photo, visible_colors(painting))
+        transferred = transferred + share * (recolored - photo)
     return torch.lerp(photo, transferred, min(1.0, strength)).clamp(0, 1)
 
 

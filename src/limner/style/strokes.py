@@ -48,7 +48,10 @@ def make_reference(inputs: Inputs, plan: Plan) -> Reference:
     """Recolor the photo, and find its detail unless the user gave a mask of it."""
     photo, masks = crop(inputs.photo, plan), [crop(mask, plan) for mask in inputs.masks]
     share = min(1.0, 2 * plan.strength)
-    paintings = [source.rgb for source in inputs.sources]
+    paintings = [
+        source.rgb if source.mask is None else torch.cat((source.rgb, source.mask), 1)
+        for source in inputs.sources
+    ]
     recolored = transfer_palettes(photo, paintings, inputs.weights, masks, share)
     detail = find_detail(photo) if inputs.detail is None else crop(inputs.detail, plan)
     return Reference(recolored, detail)

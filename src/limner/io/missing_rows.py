@@ -1,0 +1,112 @@
+"""TIFF: fax and JPEG data that lack rows are found.
+
+libtiff reports no error for them, and what was in memory becomes pixels.
+"""
+
+from collections.abc import Sequence
+from io import BytesIO
+from itertools import accumulate
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.ExifTags import Base
+from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
+
+from limner.io.tiff import new_directory
+
+_GROUP4, _JPEG = 4, 7  # numbers of compressions
+_LARGEST_TILE = 2**26  # pixels
+
+
+class _Layout(NamedTuple):
+    """Strips, or tiles from top left to bottom right: ``last`` is the rows of the last one."""
+
+    width: int
+    rows: int
+    last: int
+    pieces: int
+
+
+def lacks_rows(image: Image.Image, file: BinaryIO) -> bool:
+    """Whether rows are missing in the data of a TIFF that is opened but not loaded."""
+    if not isinstance(image, TiffImageFile):
+        return False
+    tags = image.tag_v2
+    compression = tags.get(Base.Compression)
+    if compression not in (_GROUP4, _JPEG) or tags.get(Base.PlanarConfiguration) == 2:
+        return False
+    width, height = tags[Base.ImageWidth], tags[Base.ImageLength]  # not turned upright
+    if Base.TileOffsets in tags:
+        names = Base.TileOffsets, Base.TileByteCounts
+        across, rows = int(tags[Base.TileWidth]), int(tags[Base.TileLength])
+        layout = _Layout(across, rows, rows, -(-width // across) * -(-height // rows))
+    else:
+        names = Base.StripOffsets, Base.StripByteCounts
+        rows = min(int(tags.get(Base.RowsPerStrip, height)), height)
+        layout = _Layout(width, rows, (height - 1) % rows + 1, -(-height // rows))
+    if layout.width * layout.rows > max(_LARGEST_TILE, width * height):
+        return True
+    strips = []
+    for place, length in zip(*(tags[name][: layout.pieces] for name in names), strict=True):
+        file.seek(place)
+        strips.append(file.read(length))
+    if len(strips) < layout.pieces:
+        return True
+    if compression == _JPEG:
+        wanted = [(layout.width, layout.rows)] * (layout.pieces - 1) + [(layout.width, layout.last)]
+        sizes = [_jpeg_size(strip) or size for strip, size in zip(strips, wanted, strict=True)]
+        return any(s[0] < w[0] or s[1] < w[1] for s, w in zip(sizes, wanted, strict=True))
+    white, black = (_decode_after(ink, strips, layout, tags) for ink in (0, 1))
+    return not np.array_equal(white, black)
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Read width and height from the frame header of a JPEG (ITU T.81, B.2.2), if it has one."""
+    place = 2
+    while data[place : place + 1] == b"\xff" and len(data) >= place + 9:
+        marker = data[place + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = (int.from_bytes(data[place + n : place + n + 2]) for n in (5, 7))
+            return width, height
+        place += 2 + int.from_bytes(data[place + 2 : place + 4])
+    return None
+
+
+def _decode_after(
+    ink: int, strips: Sequence[bytes], layout: _Layout, tags: ImageFileDirectory_v2
+) -> NDArray[np.bool_]:
+    """Decode group 4 data (ITU T.6), each strip after a plain one.
+
+    Pillow decodes all strips into the same memory. Where the results after white and after black
+    differ, nothing was decoded.
+    """
+    plain = BytesIO()
+    Image.new("1", (layout.width, layout.rows), ink).save(
+        plain, "TIFF", compression="group4", strip_size=2**30
+    )
+    with Image.open(plain) as one:
+        assert isinstance(one, TiffImageFile)
+        (start,), (length,) = (one.tag_v2[n] for n in (Base.StripOffsets, Base.StripByteCounts))
+    before = plain.getvalue()[start : start + length]
+    if tags.get(Base.FillOrder) == 2:  # the first pixel is in the lowest bit
+        before = bytes(int(f"{byte:08b}"[::-1], 2) for byte in before)
+    data = [part for strip in strips for part in (before, strip)]
+    lengths = list(map(len, data))
+    directory = new_directory(b"II", big=False)
+    directory[Base.FillOrder] = tags.get(Base.FillOrder, 1)
+    directory[Base.ImageWidth] = layout.width
+    directory[Base.ImageLength] = layout.rows * (len(data) - 1) + layout.last
+    directory[Base.RowsPerStrip] = layout.rows
+    directory[Base.Compression] = _GROUP4
+    directory[Base.PhotometricInterpretation] = 1
+    directory[Base.StripByteCounts] = lengths
+    directory[Base.StripOffsets] = tuple(accumulate(lengths[:-1], initial=0))  # `save` adds its own
+    copy = BytesIO()
+    directory.save(copy)
+    copy.write(b"".join(data))
+    copy.seek(0)
+    decoded = np.asarray(TiffImageFile(copy), np.bool_)
+    of_file = np.arange(len(decoded)) // layout.rows % 2 == 1
+    return np.compress(of_file, decoded, axis=0)
