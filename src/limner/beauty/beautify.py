@@ -251,7 +251,7 @@ def _apply(
 ) -> Tensor:
     """Change a picture [1, 3, H, W] in 0..1, some rows at a time; return integers, on the CPU."""
     size, highest = images.size_of(rgb), torch.iinfo(depth).max
-    result = torch.empty(rgb.shape, dtype=depth)
+    result = torch.empty(rgb.shape, dtype=depth, memory_format=torch.channels_last)
     noise = _noise(size[1]) if dither and depth == torch.uint8 else None
     starts = range(0, size[0], _ROWS)
     for done, top in enumerate(starts, 1):

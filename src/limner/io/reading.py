@@ -19,6 +19,7 @@ from limner.io.picture import Picture, Source
 from limner.io.recipe import text_of
 
 PIXEL_LIMIT = 100_000_000  # larger pictures need --allow-huge
+_ROWS = 64  # of a picture that are converted at once
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -209,7 +210,11 @@ def _to_srgb(base: Image.Image, profile: object, shown: str, notes: list[str]) -
 def _tensor(image: Image.Image) -> Tensor:
     """Convert 8-bit L or RGB to float32 [1, 1 or 3, H, W] in 0..1."""
     planes = torch.from_numpy(np.atleast_3d(np.array(image))).permute(2, 0, 1)
-    return planes.contiguous()[None].float().div_(255)
+    made = torch.empty(1, *planes.shape)
+    for top in range(0, image.height, _ROWS):  # no other copy of the whole
+        rows = slice(top, top + _ROWS)
+        torch.div(planes[:, rows], 255, out=made[0, :, rows])
+    return made
 
 
 def _read_exif(image: Image.Image, shown: str, notes: list[str]) -> tuple[int, bytes | None]:
