@@ -225,7 +225,6 @@ class Service:
         for number, picture in enumerate(pictures, 1):
             name = f"{stem}-{number:02d}" if len(pictures) > 1 else stem
             path = self.gallery.unused(f"{name}{record.ending}")
-            self._plain_recipe(picture)
             notes += write(picture, path)
             width, height = picture.size
             one = {"name": path.name, "width": width, "height": height, "alpha": has_alpha(picture)}
@@ -233,8 +232,6 @@ class Service:
             record.recipe = record.recipe or picture.info.get("limner", "")
         for name, view in pictures[0].info.get("beside", {}).items():
             path = self.gallery.unused(f"{stem}-{name}{ending_of(view) or record.ending}")
-            if isinstance(view, Image.Image):
-                self._plain_recipe(view)
             notes += write_view(view, path)
             record.side_files.append(path.name)
         names = labels(BY_VERB[record.verb]) if record.verb in BY_VERB else {}
@@ -249,10 +246,6 @@ class Service:
         if stem[:4].isdigit() and stem[4:5] == "-":  # a result of an earlier day
             stem = stem[11:]
         return f"{record.created[:10]}-{stem[:60]}{record.verb}"
-
-    def _plain_recipe(self, picture: Image.Image) -> None:
-        if "limner" in picture.info:
-            picture.info["limner"] = self.gallery.plain_text(picture.info["limner"])
 
     def _path_now_or_later(self, key: str) -> str:
         """Return the path of a picture; that of a job that has not ended will come."""

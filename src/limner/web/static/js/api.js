@@ -28,6 +28,7 @@ async function ask(path, options = {}) {
   }
   const body = await answer.json().catch(() => null);
   if (answer.ok) return body;
+  if (answer.status === 401) location.reload(); // the studio was started again and asks for its password
   const words = body?.message ?? t("The studio could not do this ({status}).", { status: answer.status });
   throw new ApiError(words, body?.remedies ?? [], answer.status);
 }

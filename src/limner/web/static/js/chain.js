@@ -1,4 +1,5 @@
-import { make, viewOf } from "./compare.js";
+import { address } from "./api.js";
+import { h } from "./dom.js";
 import { t } from "./texts.js";
 
 const MOST = 50; // links that are followed: a chain in a circle must end
@@ -6,7 +7,10 @@ const MOST = 50; // links that are followed: a chain in a circle must end
 /** The id of the job that made a picture, or null for a file that was given. */
 const makerOf = (picture) => /^(.+)-\d+$/.exec(picture?.id ?? "")?.[1] ?? null;
 
-const inputsOf = (job) => Object.values(job.files ?? {}).flat().filter(Boolean);
+const inputsOf = (job) =>
+  Object.values(job.files ?? {})
+    .flat()
+    .filter(Boolean);
 
 const quietly = async (getJob, id) => {
   try {
@@ -38,38 +42,62 @@ export async function chainOf(job, getJob) {
 }
 
 function thumbnail(picture, name) {
-  const box = make("span", { class: "tool-thumb", "aria-hidden": "true" });
+  const box = h("span", { class: "tool-thumb", "aria-hidden": "true" });
   if (picture && picture.kind !== "weights") {
-    const image = make("img", { alt: "", loading: "lazy", draggable: "false", src: viewOf(picture.id, 256) });
+    const image = h("img", {
+      alt: "",
+      loading: "lazy",
+      draggable: "false",
+      src: address.view(picture.id, 256),
+    });
     image.addEventListener("error", () => image.remove());
     box.append(image);
   }
-  return { box, label: make("span", { class: "tool-link-name", text: name }) };
+  return { box, label: h("span", { class: "tool-link-name" }, name) };
 }
 
 const stateOf = (job) =>
-  ({ waiting: t("Waiting"), running: t("Running"), failed: t("Failed"), stopped: t("Stopped") })[job.state] ?? "";
+  ({ waiting: t("Waiting"), running: t("Running"), failed: t("Failed"), stopped: t("Stopped") })[job.state] ??
+  "";
 
 function linkOf(job, following, { onOpen, onRecompute, current }) {
   const title = t(job.title ?? job.verb);
   const { box, label } = thumbnail(job.pictures?.[0], title);
-  const state = make("span", { class: "tool-link-state", text: stateOf(job) }); // "" when it is done
+  const state = h("span", { class: "tool-link-state" }, stateOf(job)); // "" when it is done
   const name = t("Change: {title}", { title });
-  const open = make("button", { type: "button", class: "tool-link", "aria-label": name, title: name, onclick: () => onOpen(job) }, box, label, state);
+  const open = h(
+    "button",
+    { type: "button", class: "tool-link", "aria-label": name, title: name, onclick: () => onOpen(job) },
+    box,
+    label,
+    state,
+  );
   if (job.id === current) open.setAttribute("aria-current", "step");
   const text = following.length ? t("Redo from here") : t("Redo");
-  const again = make("button", {
-    type: "button", class: "tool-button tool-again", text, "aria-label": `${text}: ${title}`,
-    onclick: () => onRecompute(job, following),
-  });
-  return make("li", { class: "tool-step" }, open, again);
+  const again = h(
+    "button",
+    {
+      type: "button",
+      class: "tool-button tool-again",
+      "aria-label": `${text}: ${title}`,
+      onclick: () => onRecompute(job, following),
+    },
+    text,
+  );
+  return h("li", { class: "tool-step" }, open, again);
 }
 
 function firstOf(job) {
   const picture = inputsOf(job).find((one) => one.kind !== "weights");
   if (!picture) return [];
   const { box, label } = thumbnail(picture, picture.name);
-  return [make("li", { class: "tool-step tool-start", title: picture.name }, make("span", { class: "tool-link" }, box, label))];
+  return [
+    h(
+      "li",
+      { class: "tool-step tool-start", title: picture.name },
+      h("span", { class: "tool-link" }, box, label),
+    ),
+  ];
 }
 
 /**
@@ -81,9 +109,11 @@ function firstOf(job) {
  * @returns {{destroy: () => void}}
  */
 export function chain(host, jobs, { onOpen, onRecompute, current = jobs.at(-1)?.id }) {
-  const links = jobs.map((job, index) => linkOf(job, jobs.slice(index + 1), { onOpen, onRecompute, current }));
-  const row = make("ol", { class: "tool-chain-row" }, ...(jobs.length ? firstOf(jobs[0]) : []), ...links);
-  const root = make("nav", { class: "tool tool-chain", "aria-label": t("Steps to this picture") }, row);
+  const links = jobs.map((job, index) =>
+    linkOf(job, jobs.slice(index + 1), { onOpen, onRecompute, current }),
+  );
+  const row = h("ol", { class: "tool-chain-row" }, ...(jobs.length ? firstOf(jobs[0]) : []), ...links);
+  const root = h("nav", { class: "tool tool-chain", "aria-label": t("Steps to this picture") }, row);
   host.replaceChildren(root);
   // scrollIntoView would also scroll the page
   row.scrollLeft = row.scrollWidth;

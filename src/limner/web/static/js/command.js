@@ -16,14 +16,19 @@ export const showCommand = later(250, async () => {
 });
 
 function snippet(title, text) {
+  const code = h("pre", { tabindex: "0" }, text);
   const copy = h(
     "button",
     {
       type: "button",
       class: "quiet",
       onclick: async () => {
-        await navigator.clipboard?.writeText(text);
-        copy.textContent = t("Copied");
+        try {
+          await navigator.clipboard.writeText(text);
+          copy.textContent = t("Copied");
+        } catch {
+          getSelection().selectAllChildren(code); // on another device the browser may forbid it
+        }
       },
     },
     t("Copy"),
@@ -32,6 +37,6 @@ function snippet(title, text) {
     "div",
     { class: "snippet" },
     h("div", { class: "snippet-head" }, h("strong", {}, title), copy),
-    h("pre", { tabindex: "0" }, text),
+    code,
   );
 }

@@ -1,4 +1,5 @@
-import { make, viewOf } from "./compare.js";
+import { address } from "./api.js";
+import { h } from "./dom.js";
 import { t } from "./texts.js";
 
 const FARTHEST = 24; // times the first distance
@@ -36,11 +37,18 @@ function walker(range, button, show) {
  * @returns {{destroy: () => void}}
  */
 export function distanceSlider(host, picture) {
-  const image = make("img", { alt: picture.name, draggable: "false", src: viewOf(picture.id, 1024) });
-  const stage = make("div", { class: "tool-stage tool-distance-stage" }, image);
+  const image = h("img", { alt: picture.name, draggable: "false", src: address.view(picture.id, 1024) });
+  const stage = h("div", { class: "tool-stage tool-distance-stage" }, image);
   stage.style.aspectRatio = `${picture.width} / ${picture.height}`;
-  const readout = make("output", { class: "tool-readout" });
-  const range = make("input", { type: "range", min: 0, max: 100, step: "any", value: 0, "aria-label": t("Distance") });
+  const readout = h("output", { class: "tool-readout" });
+  const range = h("input", {
+    type: "range",
+    min: 0,
+    max: 100,
+    step: "any",
+    value: 0,
+    "aria-label": t("Distance"),
+  });
   const show = () => {
     const distance = distanceAt(range.valueAsNumber / 100);
     const times = Number(distance.toFixed(distance < 10 ? 1 : 0));
@@ -48,7 +56,11 @@ export function distanceSlider(host, picture) {
     readout.textContent = t("{times}× the distance", { times });
     range.setAttribute("aria-valuetext", readout.textContent);
   };
-  const button = make("button", { type: "button", class: "tool-button tool-walk", onclick: () => walk.toggle() });
+  const button = h("button", {
+    type: "button",
+    class: "tool-button tool-walk",
+    onclick: () => walk.toggle(),
+  });
   const walk = walker(range, button, show);
   walk.stop();
   range.addEventListener("pointerdown", walk.stop);
@@ -61,10 +73,16 @@ export function distanceSlider(host, picture) {
     show();
   });
   range.addEventListener("input", show);
-  const ends = [make("span", { text: t("Near") }), range, make("span", { text: t("Far") })];
-  const slider = make("div", { class: "tool-slider" }, ...ends);
-  const help = make("p", { class: "tool-help", text: t("Near, you see one photo; from far away, the other.") });
-  const root = make("div", { class: "tool tool-distance" }, stage, make("div", { class: "tool-bar" }, slider, readout, button), help);
+  const ends = [h("span", {}, t("Near")), range, h("span", {}, t("Far"))];
+  const slider = h("div", { class: "tool-slider" }, ...ends);
+  const help = h("p", { class: "tool-help" }, t("Near, you see one photo; from far away, the other."));
+  const root = h(
+    "div",
+    { class: "tool tool-distance" },
+    stage,
+    h("div", { class: "tool-bar" }, slider, readout, button),
+    help,
+  );
   // who asked for less motion moves the slider instead
   button.hidden = matchMedia("(prefers-reduced-motion: reduce)").matches;
   host.replaceChildren(root);

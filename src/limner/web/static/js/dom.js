@@ -15,11 +15,12 @@ export function h(tag, props = {}, ...children) {
 }
 
 function set(element, name, value) {
-  if (value === null || value === undefined || value === false) return;
+  const isState = name.startsWith("aria-"); // "false" is a value
+  if (value === null || value === undefined || (value === false && !isState)) return;
   if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
   else if (name === "value" || name === "checked" || name === "open" || name === "hidden")
     element[name] = value;
-  else element.setAttribute(name, value === true ? "" : value);
+  else element.setAttribute(name, value === true && !isState ? "" : value);
 }
 
 /**
@@ -67,6 +68,13 @@ const PATHS = {
   up: "M12 19V5M6 11l6-6 6 6",
   check: "M5 12.500l5 5L20 7",
   right: "M5 12h14M13 6l6 6-6 6",
+  brush: "M20 4 10.5 13.5M9 13c-3 0-4 2-4 4 0 1-1 2-2 2 1 1.3 3 2 4.5 2 2.5 0 4.5-1.5 4.5-4 0-2-1.3-4-3-4z",
+  eraser: "M4 15 13.5 5.5a2 2 0 0 1 2.8 0l3.7 3.7a2 2 0 0 1 0 2.8L12.5 19.5H8.5zM9 10l6 6M12 20h9",
+  pick: "M13 7l4 4M11.5 8.5 4.5 15.5 3.5 20.5l5-1 7-7M13 6l5 5M15 8l2.5-3a2.1 2.1 0 0 1 3 3l-3 2.5z",
+  move: "M12 3v18M3 12h18M12 3 9.5 5.5M12 3l2.5 2.5M12 21l-2.5-2.5M12 21l2.5-2.5M3 12l2.5-2.5M3 12l2.5 2.5M21 12l-2.5-2.5M21 12l-2.5 2.5",
+  undo: "M8 5 4 9l4 4M4 9h10a5.5 5.5 0 0 1 0 11h-4",
+  redo: "M16 5l4 4-4 4M20 9H10a5.5 5.5 0 0 0 0 11h4",
+  clear: "M4 7h16M9 7V4h6v3M6.5 7l1 13h9l1-13M10 11v5M14 11v5",
   warn: "M12 4L2.500 20h19zM12 10v4M12 17v.5",
 };
 

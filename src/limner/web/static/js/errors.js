@@ -1,11 +1,12 @@
 import { api } from "./api.js";
 import { byId, h, icon } from "./dom.js";
-import { emit, setValues } from "./store.js";
+import { emit, fieldsOf, setValues } from "./store.js";
 import { sentence, t } from "./texts.js";
 
 /**
  * Show an error in words, with what would help as buttons.
- * @param {{message: string, remedies?: any[], id?: string}} error An error, or a job that failed.
+ * @param {{message: string, remedies?: any[], id?: string, verb?: string}} error An error, or a job that
+ *   failed.
  * @param {() => any} [again] What to do after a remedy was chosen.
  */
 export function showError(error, again) {
@@ -40,16 +41,23 @@ function remedyButtons(error, again) {
       h(
         "button",
         { type: "button", class: "secondary", onclick: () => use(remedy, error, again) },
-        t(remedy.label),
+        wordsOf(remedy, error.verb),
       ),
     ),
   );
 }
 
+function wordsOf({ option, value, label }, verb) {
+  const field = fieldsOf(verb).find((one) => one.name === option);
+  if (!field) return t(label);
+  if (value === true) return t("Turn on “{label}”", { label: t(field.label) });
+  return t("Set “{label}” to {value}", { label: t(field.label), value: t(String(value)) });
+}
+
 async function use(remedy, error, again) {
   clearError();
   if (remedy.option) {
-    setValues({ [remedy.option]: remedy.value });
+    setValues({ [remedy.option]: remedy.value }, error.verb);
     again?.();
     return;
   }

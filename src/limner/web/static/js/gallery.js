@@ -2,7 +2,7 @@ import { address, api } from "./api.js";
 import { compare } from "./compare.js";
 import { byId, h, icon, later } from "./dom.js";
 import { showError } from "./errors.js";
-import { forget, remember } from "./jobs.js";
+import { forget, knownJob, remember } from "./jobs.js";
 import { on, store, verbOf } from "./store.js";
 import { fileSize, t, when } from "./texts.js";
 import { thumbnail } from "./thumbnail.js";
@@ -15,6 +15,7 @@ let results = [];
 let total = 0;
 let chosen = []; // two results to compare
 let newest = "";
+let asked = 0; // questions for results: only the answer to the last one counts
 let compared = null;
 
 /**
@@ -29,7 +30,7 @@ export function connectGallery(element, open) {
     if (!host.hidden) build();
   });
   on("ended", () => {
-    if (!host.hidden) load();
+    if (!host.hidden) load(0, Math.max(PAGE, results.length)); // the older ones that are shown stay
   });
   on("studio", () => {
     if (!host.hidden) folder();
@@ -97,10 +98,12 @@ function build() {
   load();
 }
 
-async function load(offset = 0) {
+async function load(offset = 0, limit = PAGE) {
+  const mine = ++asked;
   const search = [query.search, query.date].filter(Boolean).join(" ");
   try {
-    const found = await api.results({ verb: query.verb, search, limit: PAGE, offset });
+    const found = await api.results({ verb: query.verb, search, limit, offset });
+    if (mine !== asked) return;
     results = offset ? [...results, ...found.results] : found.results;
     total = found.total;
     remember(found.results);
@@ -181,7 +184,7 @@ function card(job) {
             type: "button",
             class: "quiet small-icon",
             "aria-label": t("Delete {name}", { name }),
-            onclick: () => remove(job),
+            onclick: (event) => remove(job, event.currentTarget),
           },
           icon("trash"),
         ),
@@ -233,10 +236,7 @@ function drawBar() {
 }
 
 function compareChosen() {
-  const [before, after] = chosen
-    .map((id) => results.find((job) => job.id === id))
-    .filter(Boolean)
-    .map((job) => job.pictures[0]);
+  const [before, after] = chosen.map((id) => knownJob(id).pictures[0]); // it may be outside the search now
   const frame = h("div", { class: "compare-host" });
   const dialog = h(
     "dialog",
@@ -267,14 +267,17 @@ function compareChosen() {
   compared = compare(frame, before, after);
 }
 
-async function remove(job) {
+async function remove(job, button) {
+  button.disabled = true;
   try {
     await api.remove(job.id);
   } catch (error) {
+    button.disabled = false;
     showError(error);
     return;
   }
   forget(job.id);
+  if (store.shown[job.verb] === job.id) delete store.shown[job.verb];
   results = results.filter((one) => one.id !== job.id);
   chosen = chosen.filter((id) => id !== job.id);
   total -= 1;

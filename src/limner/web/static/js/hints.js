@@ -1,89 +1,59 @@
-import { make, viewOf, zoomable, zoomBar } from "./compare.js";
-import { createCanvas, createMark, createStrokes, loadRegions } from "./points.js";
+import { address } from "./api.js";
+import { h, icon } from "./dom.js";
+import { COLORS, createPalette, toHex, toNumber } from "./palette.js";
+import { createCanvas, createMark, createStrokes, loadRegions } from "./strokes.js";
 import { t } from "./texts.js";
+import { zoomable, zoomBar } from "./zoom.js";
 
 const SIDE = 1024; // pixels of the longest side that are painted on
 const SIZES = { low: 2, high: 96, initial: 14 };
-const COLORS = ["#c0392b", "#e67e22", "#f1c40f", "#27ae60", "#2980b9", "#8e44ad", "#ffdbac", "#795548"];
 const CLICK = 4; // CSS pixels that a pointer may move and still click
-const ICONS = {
-  brush: "M20 4 10.5 13.5M9 13c-3 0-4 2-4 4 0 1-1 2-2 2 1 1.3 3 2 4.5 2 2.5 0 4.5-1.5 4.5-4 0-2-1.3-4-3-4z",
-  eraser: "M4 15 13.5 5.5a2 2 0 0 1 2.8 0l3.7 3.7a2 2 0 0 1 0 2.8L12.5 19.5H8.5zM9 10l6 6M12 20h9",
-  pick: "M13 7l4 4M11.5 8.5 4.5 15.5 3.5 20.5l5-1 7-7M13 6l5 5M15 8l2.5-3a2.1 2.1 0 0 1 3 3l-3 2.5z",
-  move: "M12 3v18M3 12h18M12 3 9.5 5.5M12 3l2.5 2.5M12 21l-2.5-2.5M12 21l2.5-2.5M3 12l2.5-2.5M3 12l2.5 2.5M21 12l-2.5-2.5M21 12l-2.5 2.5",
-  undo: "M8 5 4 9l4 4M4 9h10a5.5 5.5 0 0 1 0 11h-4",
-  redo: "M16 5l4 4-4 4M20 9H10a5.5 5.5 0 0 0 0 11h4",
-  clear: "M4 7h16M9 7V4h6v3M6.5 7l1 13h9l1-13M10 11v5M14 11v5",
-};
-
-function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  path.setAttribute("d", ICONS[name]);
-  svg.append(path);
-  return svg;
-}
-
 const iconButton = (name, label, onclick) =>
-  make("button", { type: "button", class: "tool-button tool-icon", "aria-label": label, title: label, "data-name": name, onclick }, icon(name));
-
-const toNumber = (hex) => {
-  const value = parseInt(hex.slice(1), 16);
-  // bytes in memory are R, G, B, A: read backwards on every machine that runs a browser
-  return ((0xff << 24) | ((value & 0xff) << 16) | (value & 0xff00) | (value >> 16)) >>> 0;
-};
-/** "#rrggbb" for any color that CSS knows. */
-const toPlain = (color) => {
-  const context = document.createElement("canvas").getContext("2d");
-  context.fillStyle = color;
-  return context.fillStyle;
-};
-const toHex = (number) =>
-  `#${[0, 8, 16].map((shift) => ((number >> shift) & 0xff).toString(16).padStart(2, "0")).join("")}`;
-
-/** Color swatches, and one for an own color. */
-function createPalette(colors, onPick) {
-  const strip = make("div", { class: "tool-swatches", role: "group", "aria-label": t("Colors") });
-  const own = make("input", { type: "color", class: "tool-own", "aria-label": t("Own color"), title: t("Own color"), oninput: () => choose(own.value) });
-  const element = make("div", { class: "tool-palette" }, strip, own);
-  const swatches = () => [...strip.children];
-  let color = "";
-  const mark = (next) => {
-    color = own.value = next.toLowerCase();
-    for (const swatch of swatches()) swatch.setAttribute("aria-pressed", swatch.dataset.color === color);
-    own.classList.toggle("tool-chosen", !swatches().some((swatch) => swatch.dataset.color === color));
-  };
-  const choose = (next) => {
-    mark(next);
-    onPick();
-  };
-  const set = (next) => {
-    const buttons = next.map((value, index) => {
-      const label = index < 9 ? t("Color {color}, key {key}", { color: value, key: index + 1 }) : t("Color {color}", { color: value });
-      const hex = toPlain(value);
-      const button = make("button", { type: "button", class: "tool-swatch", "data-color": hex, "aria-label": label, title: label, onclick: () => choose(hex) });
-      button.style.backgroundColor = hex;
-      return button;
-    });
-    strip.replaceChildren(...buttons);
-    mark(color || toPlain(next[0] ?? COLORS[0]));
-  };
-  set(colors);
-  return { element, set, choose, chooseNth: (index) => swatches()[index]?.click(), value: () => color };
-}
+  h(
+    "button",
+    {
+      type: "button",
+      class: "tool-button tool-icon",
+      "aria-label": label,
+      title: label,
+      "data-name": name,
+      onclick,
+    },
+    icon(name),
+  );
 
 function createTools(onTool, strokes, act) {
-  const names = { brush: t("Brush (B)"), eraser: t("Eraser (E)"), pick: t("Pick a color (I)"), move: t("Move (H)") };
+  const names = {
+    brush: t("Brush (B)"),
+    eraser: t("Eraser (E)"),
+    pick: t("Pick a color (I)"),
+    move: t("Move (H)"),
+  };
   const buttons = Object.entries(names).map(([name, label]) => iconButton(name, label, () => choose(name)));
   const undo = iconButton("undo", t("Undo (Ctrl+Z)"), () => act("undo"));
   const redo = iconButton("redo", t("Redo (Ctrl+Shift+Z)"), () => act("redo"));
   const clear = iconButton("clear", t("Remove all strokes"), () => act("clear"));
-  const size = make("input", { type: "range", min: SIZES.low, max: SIZES.high, value: SIZES.initial, "aria-label": t("Brush size") });
-  const group = make("div", { class: "tool-group", role: "group", "aria-label": t("Tools") }, ...buttons);
-  const steps = make("div", { class: "tool-group", role: "group", "aria-label": t("Strokes") }, undo, redo, clear);
-  const sizes = make("label", { class: "tool-size", title: t("Brush size: keys [ and ]") }, make("span", { text: t("Size") }), size);
+  const size = h("input", {
+    type: "range",
+    min: SIZES.low,
+    max: SIZES.high,
+    value: SIZES.initial,
+    "aria-label": t("Brush size"),
+  });
+  const group = h("div", { class: "tool-group", role: "group", "aria-label": t("Tools") }, ...buttons);
+  const steps = h(
+    "div",
+    { class: "tool-group", role: "group", "aria-label": t("Strokes") },
+    undo,
+    redo,
+    clear,
+  );
+  const sizes = h(
+    "label",
+    { class: "tool-size", title: t("Brush size: keys [ and ]") },
+    h("span", {}, t("Size")),
+    size,
+  );
   let tool = "brush";
   const choose = (name) => {
     tool = name;
@@ -107,18 +77,35 @@ function createTools(onTool, strokes, act) {
 
 function createBoard(drawing) {
   const ratio = Math.min(1, SIDE / Math.max(drawing.width, drawing.height));
-  const [width, height] = [drawing.width, drawing.height].map((side) => Math.max(1, Math.round(side * ratio)));
+  const [width, height] = [drawing.width, drawing.height].map((side) =>
+    Math.max(1, Math.round(side * ratio)),
+  );
   const strokes = createStrokes(width, height);
   const mark = createMark(width, height);
   const layers = { base: null, result: null };
-  const ring = make("div", { class: "tool-ring tool-hidden", "aria-hidden": "true" });
-  const note = make("p", { class: "tool-failed", role: "status" });
+  const ring = h("div", { class: "tool-ring tool-hidden", "aria-hidden": "true" });
+  const note = h("p", { class: "tool-failed", role: "status" });
   const label = t("Drawing to color. Arrow keys move the brush, Enter sets a dot.");
-  const stage = make("div", { class: "tool-stage tool-hints-stage", tabindex: "0", role: "application", "aria-label": label }, mark.sheet.canvas, strokes.sheet.canvas, ring, note);
+  const stage = h(
+    "div",
+    { class: "tool-stage tool-hints-stage", tabindex: "0", role: "application", "aria-label": label },
+    mark.sheet.canvas,
+    strokes.sheet.canvas,
+    ring,
+    note,
+  );
   stage.style.aspectRatio = `${width} / ${height}`;
   const load = async (name, id, onView) => {
-    const image = make("img", { alt: "", draggable: "false", class: `tool-sheet tool-${name}`, src: viewOf(id, SIDE) });
-    const isLoaded = await image.decode().then(() => true, () => false);
+    const image = h("img", {
+      alt: "",
+      draggable: "false",
+      class: `tool-sheet tool-${name}`,
+      src: address.view(id, SIDE),
+    });
+    const isLoaded = await image.decode().then(
+      () => true,
+      () => false,
+    );
     note.textContent = isLoaded ? "" : t("The picture could not be loaded.");
     if (!isLoaded) return;
     layers[name]?.remove();
@@ -154,10 +141,20 @@ function createBoard(drawing) {
 function createBrush(board, settings) {
   const { strokes, mark, ring, stage } = board;
   let [stroke, spot] = [null, { x: board.width / 2, y: board.height / 2 }];
-  const toPicture = ({ x, y }) => ({ x: (x - settings.view().x) / settings.view().scale, y: (y - settings.view().y) / settings.view().scale });
+  const toPicture = ({ x, y }) => ({
+    x: (x - settings.view().x) / settings.view().scale,
+    y: (y - settings.view().y) / settings.view().scale,
+  });
   const ink = () => (settings.tool() === "eraser" ? 0 : toNumber(settings.color()));
   const paints = () => settings.tool() === "brush" || settings.tool() === "eraser";
-  const dot = (place) => strokes.line(place, place, settings.size() / 2, ink(), settings.tool() === "brush" ? mark.allowsAt(place) : undefined);
+  const dot = (place) =>
+    strokes.line(
+      place,
+      place,
+      settings.size() / 2,
+      ink(),
+      settings.tool() === "brush" ? mark.allowsAt(place) : undefined,
+    );
   const point = (place) => {
     spot = place;
     const { scale, x, y } = settings.view();
@@ -191,7 +188,10 @@ function createBrush(board, settings) {
     const box = stage.getBoundingClientRect();
     const events = event.getCoalescedEvents?.() ?? [];
     for (const one of events.length ? events : [event]) {
-      const next = toPicture({ x: one.clientX - box.left - stage.clientLeft, y: one.clientY - box.top - stage.clientTop });
+      const next = toPicture({
+        x: one.clientX - box.left - stage.clientLeft,
+        y: one.clientY - box.top - stage.clientTop,
+      });
       strokes.line(stroke.last, next, settings.size() / 2, ink());
       stroke.last = next;
     }
@@ -202,7 +202,11 @@ function createBrush(board, settings) {
     else if (strokes.commit()) settings.changed();
     stroke = null;
   };
-  const moveBy = (x, y) => point({ x: Math.min(board.width - 1, Math.max(0, spot.x + x)), y: Math.min(board.height - 1, Math.max(0, spot.y + y)) });
+  const moveBy = (x, y) =>
+    point({
+      x: Math.min(board.width - 1, Math.max(0, spot.x + x)),
+      y: Math.min(board.height - 1, Math.max(0, spot.y + y)),
+    });
   const press = () => {
     if (settings.tool() === "pick") return settings.pick(spot);
     strokes.begin();
@@ -210,7 +214,16 @@ function createBrush(board, settings) {
     return strokes.commit() && settings.changed();
   };
   const hover = (place) => point(toPicture(place));
-  return { start, drag, end, hover, leave, moveBy, press, again: () => ring.classList.contains("tool-hidden") || point(spot) };
+  return {
+    start,
+    drag,
+    end,
+    hover,
+    leave,
+    moveBy,
+    press,
+    again: () => ring.classList.contains("tool-hidden") || point(spot),
+  };
 }
 
 function keysOf({ board, brush, zoomer, tools, palette, act }) {
@@ -235,15 +248,18 @@ function keysOf({ board, brush, zoomer, tools, palette, act }) {
 }
 
 function toggle(text, onChange) {
-  const box = make("input", { type: "checkbox", onchange: () => onChange(box.checked) });
+  const box = h("input", { type: "checkbox", onchange: () => onChange(box.checked) });
   box.checked = true;
-  return make("label", { class: "tool-check" }, box, make("span", { text }));
+  return h("label", { class: "tool-check" }, box, h("span", {}, text));
 }
 
 /** Take over strokes that were painted before the page was loaded again. */
 async function takeEarlier(id, strokes) {
-  const image = make("img", { src: `api/pictures/${encodeURIComponent(id)}/file` }); // a view is lossy
-  const isLoaded = await image.decode().then(() => true, () => false);
+  const image = h("img", { src: `api/pictures/${encodeURIComponent(id)}/file` }); // a view is lossy
+  const isLoaded = await image.decode().then(
+    () => true,
+    () => false,
+  );
   if (isLoaded && strokes.isEmpty()) strokes.take(image);
 }
 
@@ -270,7 +286,14 @@ export function paintHints(host, drawing, { colors = COLORS, onChange = () => {}
     const color = board.colorAt(place);
     if (color) palette.choose(color);
   };
-  const settings = { view: () => zoomer.view, tool: tools.name, color: palette.value, size: () => tools.size.valueAsNumber, pick, changed };
+  const settings = {
+    view: () => zoomer.view,
+    tool: tools.name,
+    color: palette.value,
+    size: () => tools.size.valueAsNumber,
+    pick,
+    changed,
+  };
   const brush = createBrush(board, settings);
   const bar = zoomBar([0, 2, 4], (level) => (level ? zoomer.zoomTo(level) : zoomer.fit()));
   const onView = (view) => {
@@ -281,19 +304,39 @@ export function paintHints(host, drawing, { colors = COLORS, onChange = () => {}
   const zoomer = zoomable(stage, { width: board.width, height: board.height, onView, ...brush });
   stage.addEventListener("pointermove", (event) => {
     const box = stage.getBoundingClientRect();
-    brush.hover({ x: event.clientX - box.left - stage.clientLeft, y: event.clientY - box.top - stage.clientTop });
+    brush.hover({
+      x: event.clientX - box.left - stage.clientLeft,
+      y: event.clientY - box.top - stage.clientTop,
+    });
   });
   stage.addEventListener("pointerleave", brush.leave);
   stage.addEventListener("blur", brush.leave);
   tools.size.addEventListener("input", brush.again);
   const showsStrokes = toggle(t("Show strokes"), (isOn) => stage.classList.toggle("tool-no-strokes", !isOn));
-  const showsResult = toggle(t("Show the colored picture"), (isOn) => stage.classList.toggle("tool-no-result", !isOn));
+  const showsResult = toggle(t("Show the colored picture"), (isOn) =>
+    stage.classList.toggle("tool-no-result", !isOn),
+  );
   showsResult.classList.add("tool-hidden");
-  const help = make("p", { class: "tool-help", text: t("Click an area to give it the color, or paint a stroke across several. Press Alt and click to pick a color.") });
-  const root = make(
-    "div", { class: "tool tool-hints" },
-    make("div", { class: "tool-bar" }, ...tools.parts), palette.element, stage,
-    make("div", { class: "tool-bar" }, bar.element, make("div", { class: "tool-checks" }, showsStrokes, showsResult)), help,
+  const help = h(
+    "p",
+    { class: "tool-help" },
+    t(
+      "Click an area to give it the color, or paint a stroke across several. Press Alt and click to pick a color.",
+    ),
+  );
+  const root = h(
+    "div",
+    { class: "tool tool-hints" },
+    h("div", { class: "tool-bar" }, ...tools.parts),
+    palette.element,
+    stage,
+    h(
+      "div",
+      { class: "tool-bar" },
+      bar.element,
+      h("div", { class: "tool-checks" }, showsStrokes, showsResult),
+    ),
+    help,
   );
   root.addEventListener("keydown", keysOf({ board, brush, zoomer, tools, palette, act }));
   tools.choose("brush");
@@ -303,9 +346,15 @@ export function paintHints(host, drawing, { colors = COLORS, onChange = () => {}
   board.load("base", drawing.id, zoomer.fit);
   if (start) takeEarlier(start, strokes).then(tools.update);
   // without regions everything but the mark works, so this is no error for the person who paints
-  loadRegions(drawing.id, { width: board.width, height: board.height, side: SIDE }).then(board.mark.use, (error) => console.warn(error));
+  loadRegions(drawing.id, { width: board.width, height: board.height, side: SIDE }).then(
+    board.mark.use,
+    (error) => console.warn(error),
+  );
   return {
-    toBlob: () => (strokes.isEmpty() ? Promise.resolve(null) : new Promise((done) => strokes.sheet.canvas.toBlob(done, "image/png"))),
+    toBlob: () =>
+      strokes.isEmpty()
+        ? Promise.resolve(null)
+        : new Promise((done) => strokes.sheet.canvas.toBlob(done, "image/png")),
     setPalette: palette.set,
     showResult(pictureId) {
       showsResult.classList.toggle("tool-hidden", !pictureId);

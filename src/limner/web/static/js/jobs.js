@@ -10,7 +10,8 @@ const known = new Map();
 let listed = [];
 let timer = 0;
 let submitted = 0; // when this page last submitted a job
-let asking = null;
+let asking = null; // the answer that is waited for
+let isStale = false; // whether that answer may be older than a change
 
 /**
  * @param {any} job
@@ -36,11 +37,11 @@ export const knownJob = (id) => known.get(id);
 /**
  * A job by its id, from the server if it is not known.
  * @param {string} id
- * @returns {Promise<any>} null if there is none.
+ * @returns {Promise<any>} null if there is none, undefined if the studio does not answer.
  */
 export async function getJob(id) {
   if (!id || known.has(id)) return known.get(id) ?? null;
-  const job = await api.result(id).catch(() => null);
+  const job = await api.result(id).catch(({ status }) => (status >= 400 && status < 500 ? null : undefined));
   if (job) known.set(id, job);
   return job;
 }
@@ -57,21 +58,40 @@ export function forget(id) {
 }
 
 /** Ask for the jobs now, and again as long as the page is open. */
-export async function refresh() {
+export function refresh() {
   clearTimeout(timer);
-  asking ??= api.jobs().finally(() => {
+  isStale = Boolean(asking);
+  asking ??= look().finally(() => {
     asking = null;
+    timer = setTimeout(refresh, isStale ? 0 : pause());
   });
+  return asking;
+}
+
+async function look() {
   try {
-    listed = await asking;
-    remember(listed);
-    emit("jobs");
-    byId("offline").hidden = true;
+    const found = await api.jobs();
+    await lookForLost(found);
+    listed = found;
   } catch {
     byId("offline").hidden = false;
+    return;
   }
-  clearTimeout(timer);
-  timer = setTimeout(refresh, pause());
+  byId("offline").hidden = true;
+  remember(listed);
+  emit("jobs");
+}
+
+/** A studio that was started again does not list what ended before; only that it is over must be known. */
+async function lookForLost(found) {
+  const ids = new Set(found.map((job) => job.id));
+  const lost = knownJobs().filter((job) => isOpen(job) && !ids.has(job.id));
+  await Promise.all(
+    lost.map(async ({ id }) => {
+      known.delete(id);
+      await getJob(id);
+    }),
+  );
 }
 
 function pause() {
@@ -118,7 +138,7 @@ export function showJob(job) {
  */
 export async function stop(job) {
   try {
-    known.set(job.id, await api.stop(job.id));
+    remember([await api.stop(job.id)]);
   } catch (error) {
     showError(error);
   }

@@ -3,7 +3,7 @@ import { chain, chainOf } from "./chain.js";
 import { compare } from "./compare.js";
 import { distanceSlider } from "./distance.js";
 import { byId, h, icon } from "./dom.js";
-import { clearError, showError } from "./errors.js";
+import { showError } from "./errors.js";
 import { getJob, isOpen, knownJob, showJob, stop } from "./jobs.js";
 import { followers, remake, run, tryAgain } from "./run.js";
 import { emit, fillForm, formOf, mainSlot, on, setFiles, store, verbOf } from "./store.js";
@@ -12,7 +12,7 @@ import { isPdf, thumbnail } from "./thumbnail.js";
 import { leftWords, stateWords } from "./words.js";
 
 let drawn = "";
-let tool = null;
+let tools = []; // to destroy with what is shown
 let open = () => {};
 const told = new Set(); // failed jobs whose message was shown
 
@@ -41,7 +41,7 @@ async function draw() {
   const id = store.shown[verb];
   const job = id ? await getJob(id) : null;
   if (verb !== store.verb || id !== store.shown[verb]) return;
-  if (id && !job) delete store.shown[verb]; // deleted, or from another gallery
+  if (id && job === null) delete store.shown[verb]; // deleted, or from another gallery
   showProgress(job);
   const key = [
     verb,
@@ -59,8 +59,7 @@ async function draw() {
 }
 
 function redraw(job) {
-  tool?.destroy();
-  tool = null;
+  for (const tool of tools.splice(0)) tool.destroy();
   byId("after").replaceChildren();
   const host = byId("result");
   host.dataset.state = job?.state ?? "empty";
@@ -113,7 +112,7 @@ function waiting(job) {
       .find((one) => one.kind === "picture");
   const source = main && !main.missing && address.view(main.id, 1024);
   const image = h("img", {
-    class: "preview waiting",
+    class: source ? "preview waiting" : "preview waiting broken",
     alt: t("Preview of the picture that is being made"),
     src: source || null,
   });
@@ -175,62 +174,30 @@ function showNothing(job, host) {
 }
 
 function showResult(job, host) {
-  if (!told.has(job.id)) clearError();
-  told.add(job.id);
   const index = Math.min(store.selected[job.verb] ?? 0, job.pictures.length - 1);
   const picture = job.pictures[index];
   const before = job.files[mainSlot(job.verb).name]?.[0] ?? null;
   const frame = h("div", { class: "compare-host" });
   host.replaceChildren(frame);
-  if (isPdf(picture))
-    frame.append(
-      h(
-        "div",
-        { class: "empty" },
-        h("div", { class: "empty-icon" }, "PDF"),
-        h("h2", {}, t("The PDF is ready")),
-        h("p", { class: "muted" }, t("Download it to see it, or to send it to a printer.")),
-      ),
-    );
-  else tool = compare(frame, before?.width && !before.missing ? before : null, picture);
+  if (isPdf(picture)) frame.append(pdfState());
+  else tools.push(compare(frame, before?.width && !before.missing ? before : null, picture));
   byId("after").replaceChildren(...afterwards(job, picture, index).filter(Boolean));
   drawChain(job);
 }
 
+const pdfState = () =>
+  h(
+    "div",
+    { class: "empty" },
+    h("div", { class: "empty-icon" }, "PDF"),
+    h("h2", {}, t("The PDF is ready")),
+    h("p", { class: "muted" }, t("Download it to see it, or to send it to a printer.")),
+  );
+
 function afterwards(job, picture, index) {
   return [
     job.pictures.length > 1 && thumbs(job, index),
-    h(
-      "div",
-      { class: "actions" },
-      h(
-        "a",
-        { id: "download", class: "button primary", href: address.file(picture.id), download: picture.name },
-        icon("download"),
-        t("Download"),
-      ),
-      h(
-        "button",
-        { type: "button", id: "again", class: "secondary", onclick: () => tryAgain(job) },
-        icon("again"),
-        t("Try again"),
-      ),
-      job.pictures.length > 1 &&
-        h("a", { class: "button secondary", href: address.zip([job.id]), download: "" }, t("All as a zip")),
-      job.side_files.map((file) =>
-        h(
-          "a",
-          { class: "button secondary", href: file.url, download: file.name },
-          icon("download"),
-          file.name,
-        ),
-      ),
-      h(
-        "span",
-        { class: "muted facts" },
-        t("{width} × {height} pixels", { width: number(picture.width), height: number(picture.height) }),
-      ),
-    ),
+    actions(job, picture),
     !isPdf(picture) && sendRow(job, picture),
     h("div", { id: "chain" }),
     job.verb === "hybridize" && !isPdf(picture) && distance(picture),
@@ -245,15 +212,38 @@ function afterwards(job, picture, index) {
         "details",
         { id: "recipe", class: "more" },
         h("summary", {}, t("Recipe")),
-        h("pre", { tabindex: "0" }, recipeWords(job.recipe)),
+        h("pre", { tabindex: "0" }, JSON.stringify(JSON.parse(job.recipe), null, 2)),
       ),
   ];
 }
 
-function recipeWords(recipe) {
-  return typeof recipe === "string"
-    ? JSON.stringify(JSON.parse(recipe), null, 2)
-    : JSON.stringify(recipe, null, 2);
+function actions(job, picture) {
+  return h(
+    "div",
+    { class: "actions" },
+    h(
+      "a",
+      { id: "download", class: "button primary", href: address.file(picture.id), download: picture.name },
+      icon("download"),
+      t("Download"),
+    ),
+    h(
+      "button",
+      { type: "button", id: "again", class: "secondary", onclick: () => tryAgain(job) },
+      icon("again"),
+      t("Try again"),
+    ),
+    job.pictures.length > 1 &&
+      h("a", { class: "button secondary", href: address.zip([job.id]), download: "" }, t("All as a zip")),
+    job.side_files.map((file) =>
+      h("a", { class: "button secondary", href: file.url, download: file.name }, icon("download"), file.name),
+    ),
+    h(
+      "span",
+      { class: "muted facts" },
+      t("{width} × {height} pixels", { width: number(picture.width), height: number(picture.height) }),
+    ),
+  );
 }
 
 function thumbs(job, index) {
@@ -285,7 +275,7 @@ function select(job, place) {
 
 function distance(picture) {
   const host = h("section", { id: "distance", class: "tool-panel" });
-  requestAnimationFrame(() => distanceSlider(host, picture));
+  tools.push(distanceSlider(host, picture));
   return host;
 }
 
@@ -337,6 +327,7 @@ function openLink(jobs, link) {
  */
 export function openJob(job) {
   if (!verbOf(job.verb)) return; // a measurement has no page of its own
+  job = knownJob(job.id) ?? job; // it may have gone on since it was drawn
   fillForm(job);
   showJob(job);
   open(job.verb);

@@ -1,23 +1,26 @@
 import { byId } from "./dom.js";
 import { clearError, showError } from "./errors.js";
 import { knownJobs, submit } from "./jobs.js";
+import { loaded } from "./slots.js";
 import { emit, fieldsOf, formOf, payload, store, verbOf } from "./store.js";
 
 /**
- * Run the form of a verb. Errors are shown at the button.
+ * Run the form of a verb, once the pictures that are on their way into it are there.
  * @param {string} [verb]
- * @returns {Promise<any>} The job, or null after an error.
+ * @returns {Promise<any>} The job, or null after an error, which is shown, or while another form is sent.
  */
 export async function run(verb = store.verb) {
-  clearError();
   const button = byId("run");
+  if (button.disabled) return null;
+  clearError();
   button.disabled = true;
   try {
+    if (!(await loaded(verb))) return null; // the message about the file stays
     const job = await submit(payload(verb));
     await remakeLaterLinks(job);
     return job;
   } catch (error) {
-    showError(error, () => run(verb));
+    showError(Object.assign(error, { verb }), () => run(verb));
     return null;
   } finally {
     button.disabled = false;
@@ -29,6 +32,7 @@ export async function run(verb = store.verb) {
  * @param {any} job
  */
 export async function tryAgain(job) {
+  if (byId("run").disabled) return;
   const seeded = fieldsOf(job.verb).some((field) => field.name === "seed");
   if (seeded) formOf(job.verb).values.seed = (Number(formOf(job.verb).values.seed) || 0) + 1;
   emit("form", { verb: job.verb, names: ["seed"] });

@@ -1,4 +1,5 @@
-import { make, viewOf } from "./compare.js";
+import { address } from "./api.js";
+import { h } from "./dom.js";
 import { t } from "./texts.js";
 
 const INCH = 2.54; // cm
@@ -51,11 +52,17 @@ function plan(picture, paper, { fit, dpi, bleed }) {
   const result = fit === "fit" ? placed : sheet;
   const pixels = (length) => Math.max(1, Math.round((length / INCH) * dpi));
   return {
-    sheet, placed, own: INCH / cm, times: (cm * dpi) / INCH, // own: the dpi of the picture as it is
+    sheet,
+    placed,
+    own: INCH / cm,
+    times: (cm * dpi) / INCH, // own: the dpi of the picture as it is
     pixels: { width: pixels(result.width), height: pixels(result.height) },
     isSameShape: Math.abs(ratios[0] / ratios[1] - 1) < SAME_SHAPE,
     cropped: 1 - Math.min(...ratios) / Math.max(...ratios),
-    border: { x: (sheet.width - picture.width * Math.min(...ratios)) / 2, y: (sheet.height - picture.height * Math.min(...ratios)) / 2 },
+    border: {
+      x: (sheet.width - picture.width * Math.min(...ratios)) / 2,
+      y: (sheet.height - picture.height * Math.min(...ratios)) / 2,
+    },
   };
 }
 
@@ -65,20 +72,34 @@ function shape(name, values) {
   return element;
 }
 
-const rectangle = (x, y, width, height, className) => shape("rect", { x, y, width: Math.max(0, width), height: Math.max(0, height), class: className });
+const rectangle = (x, y, width, height, className) =>
+  shape("rect", { x, y, width: Math.max(0, width), height: Math.max(0, height), class: className });
 
 /** The drawing with the picture, which is loaded only once. */
 function createSheet(picture) {
   const svg = shape("svg", { class: "tool-sheet-drawing", role: "img" });
-  const image = shape("image", { href: viewOf(picture.id, 1024), preserveAspectRatio: "none", "clip-path": "url(#tool-sheet-clip)" });
+  const image = shape("image", {
+    href: address.view(picture.id, 1024),
+    preserveAspectRatio: "none",
+    "clip-path": "url(#tool-sheet-clip)",
+  });
   return { svg, image };
 }
 
 /** Draw the sheet with the picture on it, in cm. */
 function drawSheet({ svg, image }, paper, { fit, bleed, margin }, { sheet, placed }) {
   const space = 0.13 * Math.max(sheet.width, sheet.height);
-  svg.setAttribute("viewBox", `${-0.65 * space} ${-0.3 * space} ${sheet.width + 1.3 * space} ${sheet.height + space}`);
-  svg.setAttribute("aria-label", t("The picture on paper of {width} × {height} cm", { width: round(paper.width), height: round(paper.height) }));
+  svg.setAttribute(
+    "viewBox",
+    `${-0.65 * space} ${-0.3 * space} ${sheet.width + 1.3 * space} ${sheet.height + space}`,
+  );
+  svg.setAttribute(
+    "aria-label",
+    t("The picture on paper of {width} × {height} cm", {
+      width: round(paper.width),
+      height: round(paper.height),
+    }),
+  );
   const clip = shape("clipPath", { id: "tool-sheet-clip" });
   clip.append(rectangle(0, 0, sheet.width, sheet.height, ""));
   const [x, y] = [(sheet.width - placed.width) / 2, (sheet.height - placed.height) / 2];
@@ -88,24 +109,52 @@ function drawSheet({ svg, image }, paper, { fit, bleed, margin }, { sheet, place
   if (!image.isConnected) svg.append(image);
   image.before(clip, rectangle(0, 0, sheet.width, sheet.height, "tool-paper"));
   if (bleed) svg.append(rectangle(bleed, bleed, paper.width, paper.height, "tool-trim"));
-  if (margin) svg.append(rectangle(bleed + margin, bleed + margin, paper.width - 2 * margin, paper.height - 2 * margin, "tool-margin"));
+  if (margin)
+    svg.append(
+      rectangle(
+        bleed + margin,
+        bleed + margin,
+        paper.width - 2 * margin,
+        paper.height - 2 * margin,
+        "tool-margin",
+      ),
+    );
   if (fit === "fit") svg.append(rectangle(x, y, placed.width, placed.height, "tool-cut"));
   const size = space / 3.2;
   const label = (left, top, value, turn) => {
-    const text = shape("text", { x: left, y: top, "font-size": size, "text-anchor": "middle", class: "tool-length", transform: turn ? `rotate(-90 ${left} ${top})` : "" });
+    const text = shape("text", {
+      x: left,
+      y: top,
+      "font-size": size,
+      "text-anchor": "middle",
+      class: "tool-length",
+      transform: turn ? `rotate(-90 ${left} ${top})` : "",
+    });
     text.textContent = t("{length} cm", { length: round(value) });
     return text;
   };
-  svg.append(label(sheet.width / 2, sheet.height + size * 1.5, paper.width), label(-size * 0.8, sheet.height / 2, paper.height, true));
+  svg.append(
+    label(sheet.width / 2, sheet.height + size * 1.5, paper.width),
+    label(-size * 0.8, sheet.height / 2, paper.height, true),
+  );
 }
 
 /** What the lines on the sheet mean. */
 function legend({ bleed, margin }) {
-  const item = (name, text) => make("span", { class: "tool-legend-item" }, make("span", { class: `tool-legend-line tool-legend-${name}`, "aria-hidden": "true" }), text);
+  const item = (name, text) =>
+    h(
+      "span",
+      { class: "tool-legend-item" },
+      h("span", { class: `tool-legend-line tool-legend-${name}`, "aria-hidden": "true" }),
+      text,
+    );
   const items = [];
-  if (bleed) items.push(item("trim", t("Cut here: {length} mm beyond the paper are trimmed", { length: round(10 * bleed) })));
+  if (bleed)
+    items.push(
+      item("trim", t("Cut here: {length} mm beyond the paper are trimmed", { length: round(10 * bleed) })),
+    );
   if (margin) items.push(item("margin", t("Margin: {length} cm", { length: round(margin) })));
-  return items.length ? [make("p", { class: "tool-legend" }, ...items)] : [];
+  return items.length ? [h("p", { class: "tool-legend" }, ...items)] : [];
 }
 
 /** "60x40cm", or inches for a paper that is measured in them. */
@@ -116,7 +165,7 @@ function toText({ width, height }) {
 }
 
 const button = (text, onclick, isPressed) =>
-  make("button", { type: "button", class: "tool-button", text, onclick, "aria-pressed": isPressed });
+  h("button", { type: "button", class: "tool-button", onclick, "aria-pressed": isPressed }, text);
 
 /** Buttons for a picture of another shape than the paper: what each of them costs is said. */
 function shapeChoices(settings, result, onPick) {
@@ -128,9 +177,17 @@ function shapeChoices(settings, result, onPick) {
     fill: t("Crop: {percent}% is cut off", { percent: Math.max(1, Math.round(100 * result.cropped)) }),
     pad: t("White border: {length} cm {side}", { length: round(Math.max(border.x, border.y)), side }),
   };
-  const buttons = ["fill", "pad"].filter((one) => fits.includes(one)).map((one) => button(texts[one], () => onPick(one), fit === one));
-  const reason = fit === "fit" ? t("The picture has another shape than the paper. The print will not cover it all.") : t("The picture has another shape than the paper.");
-  return [make("p", { class: "tool-note", text: reason }), make("div", { class: "tool-group", role: "group", "aria-label": t("Fit on the paper") }, ...buttons)];
+  const buttons = ["fill", "pad"]
+    .filter((one) => fits.includes(one))
+    .map((one) => button(texts[one], () => onPick(one), fit === one));
+  const reason =
+    fit === "fit"
+      ? t("The picture has another shape than the paper. The print will not cover it all.")
+      : t("The picture has another shape than the paper.");
+  return [
+    h("p", { class: "tool-note" }, reason),
+    h("div", { class: "tool-group", role: "group", "aria-label": t("Fit on the paper") }, ...buttons),
+  ];
 }
 
 /** What to do where the picture is too small for the resolution. */
@@ -139,21 +196,30 @@ function remedies({ dpi, maxScale }, { times }, onPick) {
   const lower = Math.floor((dpi * maxScale) / times - 1e-9);
   const larger = Math.ceil(times);
   const buttons = [];
-  if (lower >= LIMITS.dpi) buttons.push(button(t("Print at {dpi} dpi", { dpi: lower }), () => onPick({ dpi: lower })));
-  if (larger <= LIMITS.times) buttons.push(button(t("Allow up to {times}×", { times: larger }), () => onPick({ max_scale: larger })));
+  if (lower >= LIMITS.dpi)
+    buttons.push(button(t("Print at {dpi} dpi", { dpi: lower }), () => onPick({ dpi: lower })));
+  if (larger <= LIMITS.times)
+    buttons.push(button(t("Allow up to {times}×", { times: larger }), () => onPick({ max_scale: larger })));
   const text = buttons.length
     ? t("That is more than {times}×, the limit now.", { times: maxScale })
     : t("That is too much for this picture. Choose smaller paper.");
-  return [make("p", { class: "tool-note", text }), make("div", { class: "tool-group" }, ...buttons)];
+  return [h("p", { class: "tool-note" }, text), h("div", { class: "tool-group" }, ...buttons)];
 }
 
 function facts({ dpi }, { own, times, pixels }) {
   const first = t("Your picture alone: {dpi} dpi – {words}.", { dpi: Math.round(own), words: inWords(own) });
-  const values = { times: round(times), width: pixels.width, height: pixels.height, dpi, words: inWords(dpi) };
-  const second = times > 1.005
-    ? t("Enlarged {times}× to {width} × {height} pixels: {dpi} dpi – {words}.", values)
-    : t("It is large enough for {dpi} dpi: no need to enlarge it.", values);
-  return [make("p", { class: "tool-fact", text: first }), make("p", { class: "tool-fact", text: second })];
+  const values = {
+    times: round(times),
+    width: pixels.width,
+    height: pixels.height,
+    dpi,
+    words: inWords(dpi),
+  };
+  const second =
+    times > 1.005
+      ? t("Enlarged {times}× to {width} × {height} pixels: {dpi} dpi – {words}.", values)
+      : t("It is large enough for {dpi} dpi: no need to enlarge it.", values);
+  return [h("p", { class: "tool-fact" }, first), h("p", { class: "tool-fact" }, second)];
 }
 
 function settingsOf(value, papers, picture) {
@@ -169,14 +235,31 @@ function settingsOf(value, papers, picture) {
 }
 
 function sideField(label, onInput) {
-  const input = make("input", { type: "number", min: LIMITS.low, max: LIMITS.high, step: "any", inputmode: "decimal", oninput: onInput });
-  return { input, field: make("label", { class: "tool-side" }, make("span", { text: label }), input, make("span", { text: t("cm"), "aria-hidden": "true" })) };
+  const input = h("input", {
+    type: "number",
+    min: LIMITS.low,
+    max: LIMITS.high,
+    step: "any",
+    inputmode: "decimal",
+    oninput: onInput,
+  });
+  return {
+    input,
+    field: h(
+      "label",
+      { class: "tool-side" },
+      h("span", {}, label),
+      input,
+      h("span", { "aria-hidden": "true" }, t("cm")),
+    ),
+  };
 }
 
 /** Paper sizes as buttons, own sides, and a button that turns the paper. */
 function createPapers(papers, { onPaper, onTurn, onSides }) {
   const isCommon = (paper) => COMMON.includes(plain(paper.name).replace(/cm$/, ""));
-  const titleOf = ({ name }) => (/^[\d.]+\s*[x×]\s*[\d.]+$/.test(name) ? t("{length} cm", { length: name }) : name);
+  const titleOf = ({ name }) =>
+    /^[\d.]+\s*[x×]\s*[\d.]+$/.test(name) ? t("{length} cm", { length: name }) : name;
   const names = papers.map((paper) => button(titleOf(paper), () => onPaper(paper), false));
   const others = names.filter((_name, index) => !isCommon(papers[index]));
   const more = button(t("More sizes"), () => showOthers(more.getAttribute("aria-expanded") !== "true"));
@@ -191,19 +274,27 @@ function createPapers(papers, { onPaper, onTurn, onSides }) {
   const typed = () => onSides(width.input.valueAsNumber, height.input.valueAsNumber);
   const [width, height] = [sideField(t("Width"), typed), sideField(t("Height"), typed)];
   const turn = button(t("Turn the paper"), onTurn);
-  const element = make(
-    "div", { class: "tool-papers" },
-    make("div", { class: "tool-group", role: "group", "aria-label": t("Paper size") }, none, ...sorted, more),
-    make("div", { class: "tool-group" }, width.field, height.field, turn),
+  const element = h(
+    "div",
+    { class: "tool-papers" },
+    h("div", { class: "tool-group", role: "group", "aria-label": t("Paper size") }, none, ...sorted, more),
+    h("div", { class: "tool-group" }, width.field, height.field, turn),
   );
   const update = (paper) => {
-    const same = (one) => Boolean(paper) && [[one.width, one.height], [one.height, one.width]]
-      .some(([w, h]) => Math.abs(w - paper.width) < 0.05 && Math.abs(h - paper.height) < 0.05);
+    const same = (one) =>
+      Boolean(paper) &&
+      [
+        [one.width, one.height],
+        [one.height, one.width],
+      ].some(([w, h]) => Math.abs(w - paper.width) < 0.05 && Math.abs(h - paper.height) < 0.05);
     papers.forEach((one, index) => names[index].setAttribute("aria-pressed", same(one)));
     if (paper && others.some((name) => name.getAttribute("aria-pressed") === "true")) showOthers(true);
     none.setAttribute("aria-pressed", !paper);
     turn.setAttribute("aria-disabled", !paper);
-    for (const [{ input }, side] of [[width, paper?.width], [height, paper?.height]]) {
+    for (const [{ input }, side] of [
+      [width, paper?.width],
+      [height, paper?.height],
+    ]) {
       if (document.activeElement !== input) input.value = side ? round(side, 2) : "";
     }
   };
@@ -223,7 +314,11 @@ export function printSheet(host, { picture, papers, value = {}, onChange }) {
   let settings = settingsOf(value, papers, picture);
   const tell = (others = {}) => {
     draw();
-    onChange({ print_: settings.paper ? toText(settings.paper) : "", fit: settings.paper ? settings.fit : DEFAULTS.fit, ...others });
+    onChange({
+      print_: settings.paper ? toText(settings.paper) : "",
+      fit: settings.paper ? settings.fit : DEFAULTS.fit,
+      ...others,
+    });
   };
   const set = (changes, others) => {
     Object.assign(settings, changes);
@@ -231,29 +326,40 @@ export function printSheet(host, { picture, papers, value = {}, onChange }) {
   };
   const choices = createPapers(papers, {
     onPaper: (paper) => set({ paper: paper && turned(paper, picture) }),
-    onTurn: () => settings.paper && set({ paper: { width: settings.paper.height, height: settings.paper.width } }),
+    onTurn: () =>
+      settings.paper && set({ paper: { width: settings.paper.height, height: settings.paper.width } }),
     onSides(width, height) {
       const isPossible = [width, height].every((side) => side >= LIMITS.low && side <= LIMITS.high);
       if (isPossible) set({ paper: { width, height } });
     },
   });
   const sheet = createSheet(picture);
-  const stage = make("div", { class: "tool-sheet-stage" });
-  const words = make("div", { class: "tool-words", "aria-live": "polite" });
-  const root = make("div", { class: "tool tool-print" }, choices.element, stage, words);
-  const fix = (change) => set({ dpi: change.dpi ?? settings.dpi, maxScale: change.max_scale ?? settings.maxScale }, change);
+  const stage = h("div", { class: "tool-sheet-stage" });
+  const words = h("div", { class: "tool-words", "aria-live": "polite" });
+  const root = h("div", { class: "tool tool-print" }, choices.element, stage, words);
+  const fix = (change) =>
+    set({ dpi: change.dpi ?? settings.dpi, maxScale: change.max_scale ?? settings.maxScale }, change);
   const draw = () => {
     choices.update(settings.paper);
     if (!settings.paper) {
-      stage.replaceChildren(make("p", { class: "tool-empty", text: t("Choose a paper size to see the picture on it.") }));
+      stage.replaceChildren(
+        h("p", { class: "tool-empty" }, t("Choose a paper size to see the picture on it.")),
+      );
       words.replaceChildren();
       return;
     }
     const result = plan(picture, settings.paper, settings);
-    const focused = words.contains(document.activeElement) ? [...words.querySelectorAll("button")].indexOf(document.activeElement) : -1;
+    const focused = words.contains(document.activeElement)
+      ? [...words.querySelectorAll("button")].indexOf(document.activeElement)
+      : -1;
     if (!sheet.svg.isConnected) stage.replaceChildren(sheet.svg);
     drawSheet(sheet, settings.paper, settings, result);
-    words.replaceChildren(...legend(settings), ...shapeChoices(settings, result, (fit) => set({ fit })), ...facts(settings, result), ...remedies(settings, result, fix));
+    words.replaceChildren(
+      ...legend(settings),
+      ...shapeChoices(settings, result, (fit) => set({ fit })),
+      ...facts(settings, result),
+      ...remedies(settings, result, fix),
+    );
     if (focused >= 0) words.querySelectorAll("button")[focused]?.focus();
   };
   host.replaceChildren(root);

@@ -2,6 +2,7 @@
 
 const KEY = "limner.page";
 const listeners = {};
+let written = ""; // what this page last kept or found: a page that changes nothing overwrites nothing
 
 /**
  * @typedef {{values: Object<string, any>, files: Object<string, import("./api.js").Picture[]>, ending: string}} Form
@@ -17,8 +18,10 @@ export const store = {
   shown: {},
   /** Which of several pictures of the shown job is looked at. */
   selected: {},
-  /** Several files at once, by group: {verb, names, failed}. */
+  /** Several files at once, by group: {verb, total, sent, ids, failed}. */
   groups: {},
+  /** Whether "More options" are open. */
+  more: false,
   /** The chain in which a link is being changed: {jobs, index}. */
   chain: null,
 };
@@ -26,19 +29,58 @@ export const store = {
 /** Read what the browser kept. */
 export function restore() {
   try {
-    const kept = JSON.parse(localStorage.getItem(KEY) ?? "{}");
-    for (const name of ["forms", "shown", "selected", "groups"]) Object.assign(store[name], kept[name]);
+    const kept = JSON.parse(localStorage.getItem(KEY)) ?? {};
+    for (const name of ["forms", "shown", "selected", "groups"])
+      if (kept[name] instanceof Object) store[name] = { ...kept[name] };
     if (kept.verb) store.verb = kept.verb;
+    store.more = Boolean(kept.more);
   } catch {
-    localStorage.removeItem(KEY);
+    // What cannot be read is lost; the next visit finds what this one keeps.
   }
+  written = asText();
+}
+
+/** Drop what the browser kept from an older page, or a page that was closed, and that fits no longer. */
+export function tidy() {
+  for (const [verb, form] of Object.entries(store.forms)) {
+    if (verbOf(verb)) store.forms[verb] = { ...formOf(verb), ...fitting(verb, form ?? {}) };
+    else delete store.forms[verb];
+  }
+  for (const [group, one] of Object.entries(store.groups)) {
+    if (!verbOf(one?.verb) || !Array.isArray(one.ids) || !Array.isArray(one.failed))
+      delete store.groups[group];
+    else if (one.sent < one.total) Object.assign(one, { unsent: one.total - one.sent, total: one.sent });
+  }
+}
+
+/** Those parts of a form that the verb has. */
+function fitting(verb, { values, files, ending }) {
+  const fields = new Map(fieldsOf(verb).map((field) => [field.name, field]));
+  const isValue = ([name, value]) => {
+    const field = fields.get(name);
+    return field && (field.kind !== "choice" || field.choices.includes(String(value)));
+  };
+  const isFile = ([name, pictures]) =>
+    verbOf(verb).slots.some((slot) => slot.name === name) && Array.isArray(pictures) && pictures.length;
+  return {
+    values: Object.fromEntries(Object.entries(values ?? {}).filter(isValue)),
+    files: Object.fromEntries(Object.entries(files ?? {}).filter(isFile)),
+    ending: store.studio.endings.includes(ending) ? ending : store.studio.endings[0],
+  };
+}
+
+function asText() {
+  const { forms, shown, selected, groups, verb, more } = store;
+  return JSON.stringify({ forms, shown, selected, groups, verb, more });
 }
 
 /** Keep the forms for the next visit. */
 export function keep() {
-  const { forms, shown, selected, groups, verb } = store;
+  const text = asText();
+  if (text === written) return;
+  written = text;
   try {
-    localStorage.setItem(KEY, JSON.stringify({ forms, shown, selected, groups, verb }));
+    localStorage.setItem(KEY, text);
   } catch {
     // A full or forbidden storage costs only what a reload would bring back.
   }
@@ -144,13 +186,15 @@ export function setFiles(name, pictures, verb = store.verb) {
  */
 export function fillForm(made) {
   const form = formOf(made.verb);
-  form.values = { ...made.values };
   const files = Object.entries(made.files ?? {}).map(([name, pictures]) => [
     name,
     pictures.filter((one) => one.name).map(withStyle),
   ]);
-  form.files = Object.fromEntries(files.filter(([, pictures]) => pictures.length));
-  if (made.ending) form.ending = made.ending;
+  const { values, ending } = made;
+  Object.assign(
+    form,
+    fitting(made.verb, { values, files: Object.fromEntries(files), ending: ending ?? form.ending }),
+  );
   emit("form", { verb: made.verb, names: null });
 }
 

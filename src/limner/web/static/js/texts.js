@@ -34,12 +34,21 @@ export function language() {
   return current;
 }
 
+/** @returns {string|null} The code of the language that was chosen on an earlier visit. */
+function chosen() {
+  try {
+    return localStorage.getItem(KEY);
+  } catch {
+    return null; // the browser forbids to keep anything
+  }
+}
+
 /**
  * Load the texts of the chosen language, or of the browser's.
  * @returns {Promise<void>}
  */
 export async function loadTexts() {
-  const wished = [localStorage.getItem(KEY), ...navigator.languages.map((one) => one.slice(0, 2))];
+  const wished = [chosen(), ...navigator.languages.map((one) => one.slice(0, 2))];
   const code = wished.find((one) => one in LANGUAGES) ?? "en";
   try {
     texts = code === "en" ? {} : await (await fetch(`texts/${code}.json`)).json();
@@ -56,7 +65,11 @@ export async function loadTexts() {
  * @param {string} code
  */
 export function useLanguage(code) {
-  localStorage.setItem(KEY, code);
+  try {
+    localStorage.setItem(KEY, code);
+  } catch {
+    return;
+  }
   location.reload();
 }
 
