@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 import struct
 import sys
 import threading
@@ -190,6 +191,16 @@ def test_hostile_files_are_refused(studio: Studio, name: str, data: bytes, said:
     assert status == 422 and said in answer["message"]
     assert str(studio.gallery) not in answer["message"]
     assert not list((studio.gallery / ".limner").glob("*.part"))
+
+
+def test_a_torn_upload_leaves_nothing(studio: Studio) -> None:
+    with socket.create_connection(("127.0.0.1", studio.port)) as torn:
+        head = f"POST /api/files?name=a.png HTTP/1.1\r\nHost: 127.0.0.1:{studio.port}\r\n"
+        torn.sendall(f"{head}Content-Length: 100000\r\n\r\n".encode() + b"x" * 50_000)
+        while not list((studio.gallery / ".limner").glob("*.part")):
+            pass
+    while list((studio.gallery / ".limner").glob("*.part")):
+        pass  # the studio notices a moment later
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,9 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, Field
 from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
 from limner._version import __version__
@@ -23,7 +25,7 @@ from limner.io import formats
 from limner.web import description, regions_map
 from limner.web.forms import TABS
 from limner.web.from_recipe import form_of
-from limner.web.gallery import MAX_UPLOAD, MEASURE, Record, Stored
+from limner.web.gallery import MAX_UPLOAD, Record, Stored
 from limner.web.jobs import describe_unexpected
 from limner.web.remedies import remedies
 from limner.web.service import ENDINGS, Service
@@ -180,8 +182,6 @@ def make_app(service: Service, styles: Sequence[Path]) -> FastAPI:
     @app.post("/api/files")
     async def upload(request: Request, name: str) -> dict[str, Any]:
         """Take a picture or a weights file: the body of the request."""
-        from starlette.concurrency import run_in_threadpool
-
         part = gallery.hidden / f".limner-{secrets.token_hex(8)}.part"
         length = 0
         try:
@@ -196,6 +196,8 @@ def make_app(service: Service, styles: Sequence[Path]) -> FastAPI:
                     file.write(chunk)
             stored = await run_in_threadpool(gallery.add, part, name)
             return stored.as_json()
+        except ClientDisconnect:  # the page was closed meanwhile
+            raise HTTPException(400, "the file did not arrive; drop it in again") from None
         except OSError as error:
             raise InputError(
                 gallery.problem() or f"the file cannot be kept ({error.strerror})"
@@ -259,7 +261,7 @@ def make_app(service: Service, styles: Sequence[Path]) -> FastAPI:
     @app.post("/api/measure")
     def measure(asked: Measured) -> dict[str, Any]:
         """Map where a picture is hard to predict."""
-        return service.describe(service.submit(MEASURE, {}, {"picture": [asked.picture]}))
+        return service.describe(service.measure(asked.picture))
 
     @app.get("/api/jobs")
     def list_jobs() -> list[dict[str, Any]]:

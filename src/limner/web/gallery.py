@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -120,6 +121,7 @@ class Gallery:
         )
         self._jobs = self.hidden / "jobs"
         self._size = (0.0, 0)  # when it was measured, and bytes
+        self._numbering = threading.Lock()
         self._looked_at: dict[str, Stored] = {}  # inputs; they never change
         try:
             self._make_folders()
@@ -282,15 +284,22 @@ class Gallery:
             except (OSError, ValueError, TypeError):
                 continue  # of a version to come; the file stays
 
-    def new_record(self, verb: str, values: dict[str, Any], files: dict[str, list[str]]) -> Record:
-        """Return the record of a new job."""
-        now = time.time_ns()
-        while f"{now:x}" in self.records:
-            now += 1
-        created = datetime.now().astimezone().isoformat(timespec="seconds")
-        record = Record(f"{now:x}", verb, values, files, created=created)
-        self.records[record.id] = record
-        return record
+    def add_record(self, record: Record) -> None:
+        """Give a new record its id, and write it.
+
+        Raises
+        ------
+        OutputError
+            The folder is gone or full.
+        """
+        with self._numbering:
+            number = time.time_ns()
+            while f"{number:x}" in self.records:
+                number += 1
+            record.id = f"{number:x}"
+            self.records[record.id] = record
+        record.created = datetime.now().astimezone().isoformat(timespec="seconds")
+        self.save(record)
 
     def save(self, record: Record) -> None:
         """Write a record.
@@ -307,11 +316,6 @@ class Gallery:
             raise OutputError(
                 f"the gallery folder {printable(self.folder)} cannot be written ({reason(error)})"
             ) from error
-
-    def forget(self, record: Record) -> None:
-        """Remove the record of a job without pictures."""
-        self.records.pop(record.id, None)
-        (self._jobs / f"{record.id}.json").unlink(missing_ok=True)
 
     def results(self, verb: str = "", search: str = "") -> list[Record]:
         """Return the records with pictures, newest first, whose names or dates contain a text.

@@ -25,6 +25,7 @@ from limner.web.thumbnails import has_alpha
 
 ENDINGS = tuple(ending for ending in WRITABLE if ending not in (".jpeg", ".tiff"))
 _MAX_JOBS = 200  # waiting
+_MAX_ENDED = 50  # that the page lists
 _MAX_STARTS = 2  # of one job: another try would crash the studio again
 BY_VERB = {tab.verb: tab for tab in TABS}
 
@@ -113,19 +114,28 @@ class Service:
         LimnerError
             It cannot be run, or nothing can be kept.
         """
-        if verb == MEASURE:
-            self.gallery.stored(files["picture"][0])
-        else:
-            tab = self.check(verb, values, files)
-            if ending not in ENDINGS or (tab.verb == "generate" and ending != ".png"):
-                raise OptionError(f"“File type” {ending}: must be one of {', '.join(ENDINGS)}")
+        tab = self.check(verb, values, files)
+        if ending not in ENDINGS or (tab.verb == "generate" and ending != ".png"):
+            raise OptionError(f"“File type” {ending}: must be one of {', '.join(ENDINGS)}")
+        return self._add(Record("", verb, values, files, ending, group))
+
+    def measure(self, picture: str) -> Record:
+        """Map where a picture is hard to predict.
+
+        Raises
+        ------
+        LimnerError
+            There is no such picture, or nothing can be kept.
+        """
+        self.gallery.stored(picture)
+        return self._add(Record("", MEASURE, {}, {"picture": [picture]}))
+
+    def _add(self, record: Record) -> Record:
         if problem := self.gallery.problem():
             raise OutputError(problem)
         if sum(not job.finished.is_set() for job in self.jobs.values()) >= _MAX_JOBS:
             raise OptionError(f"{_MAX_JOBS} jobs are waiting; wait for one, or stop it")
-        record = self.gallery.new_record(verb, values, files)
-        record.ending, record.group = ending, group
-        self.gallery.save(record)
+        self.gallery.add_record(record)
         self._enqueue(record)
         return record
 
@@ -144,6 +154,9 @@ class Service:
     # ---- the work of a job
 
     def _enqueue(self, record: Record) -> None:
+        ended = [key for key, job in self.jobs.items() if job.finished.is_set()]
+        for key in ended[:-_MAX_ENDED]:
+            del self.jobs[key]
         job = Job(partial(self._work, record), partial(self._changed, record))
         self.jobs[record.id] = job
         self.queue.add(job)
@@ -319,4 +332,4 @@ class Service:
         going = [record for record in records if record.state not in ENDED]
         going.sort(key=lambda one: self.queue.jobs_before(self.jobs[one.id]))
         ended = [record for record in reversed(records) if record.state in ENDED]
-        return going + [record for record in ended if not record.deleted][:50]
+        return going + [record for record in ended if not record.deleted][:_MAX_ENDED]

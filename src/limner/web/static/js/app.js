@@ -11,7 +11,7 @@ import { queuePanel } from "./queue.js";
 import { connectResult, isBusy, openJob } from "./result.js";
 import { run } from "./run.js";
 import { whenSeveral } from "./slots.js";
-import { emit, keep, on, restore, setFiles, store, verbOf } from "./store.js";
+import { emit, keep, on, restore, setFiles, store, tidy, verbOf } from "./store.js";
 import { LANGUAGES, language, loadTexts, sentence, t, useLanguage } from "./texts.js";
 import { toolsOf } from "./tools.js";
 
@@ -24,13 +24,14 @@ async function boot() {
   frame();
   try {
     await Promise.all([loadStudio(), loadStyles()]);
+    tidy();
   } catch (error) {
     showError(error, boot);
     setTimeout(() => location.reload(), 5000);
     return;
   }
   navigation();
-  connectResult(openVerb);
+  connectResult(go);
   connectGallery(byId("gallery"), openJob);
   queuePanel(byId("queue"), openJob);
   connectMany(byId("many"), { onShow: () => go("many"), onBack: () => go(store.verb), onOpen: openJob });
@@ -74,10 +75,12 @@ async function dropMissing() {
           api.picture(one.id).catch((error) => (error.status === 404 && !/-\d+$/.test(one.id) ? null : one)),
         ),
       );
-      if (found.includes(null))
+      const gone = pictures.filter((_, index) => !found[index]).map((one) => one.id);
+      const now = store.forms[verb].files[name] ?? []; // a person may have been quicker
+      if (now.some((one) => gone.includes(one.id)))
         setFiles(
           name,
-          pictures.filter((_, index) => found[index]),
+          now.filter((one) => !gone.includes(one.id)),
           verb,
         );
     }
@@ -88,6 +91,8 @@ async function dropMissing() {
 function galleryBar({ error }) {
   const bar = byId("gallery-error");
   bar.hidden = !error;
+  if (bar.dataset.error === (error ?? "")) return; // said once is enough
+  bar.dataset.error = error ?? "";
   if (error)
     bar.replaceChildren(
       icon("warn"),
@@ -108,6 +113,10 @@ function galleryBar({ error }) {
 /** Fill the texts of index.html. */
 function frame() {
   byId("skip").textContent = t("Skip to the page");
+  byId("skip").addEventListener("click", (event) => {
+    event.preventDefault(); // the address stays that of the view
+    byId("main").focus();
+  });
   byId("offline").textContent = t(
     "The studio does not answer. Is limner studio still running? The page goes on by itself when it does.",
   );
@@ -154,16 +163,15 @@ function navigation() {
   byId("go-queue").append(h("span", { class: "badge", id: "badge", hidden: true }));
 }
 
+/** Show a view now: what is said after this stays, although the browser tells of the new address later. */
 function go(view) {
-  if (location.hash === `#${view}`) route();
-  else location.hash = view;
-}
-
-function openVerb(verb) {
-  go(verb);
+  location.hash = view;
+  route();
 }
 
 function route() {
+  route.hash = location.hash;
+  document.querySelector("dialog[open]")?.close();
   const wanted = location.hash.slice(1);
   const isVerb = store.studio.verbs.some((one) => one.verb === wanted);
   if (isVerb) store.verb = wanted;
@@ -257,16 +265,18 @@ function chainBar() {
 }
 
 function events() {
-  addEventListener("hashchange", route);
+  addEventListener("hashchange", () => {
+    if (location.hash !== route.hash) route();
+  });
   addEventListener("pagehide", keep);
-  byId("run").addEventListener("click", pressRun);
+  byId("run").addEventListener("click", (event) => event.detail < 2 && pressRun()); // a double click is one
   byId("command").addEventListener("toggle", showCommand);
   for (const event of ["form", "files"]) on(event, showCommand);
   on("shown", chainBar);
   setInterval(lookAtGallery, LOOK);
   on("jobs", watch);
   on("changed", async (id) => {
-    remember([await api.job(id)]);
+    remember([await api.job(id).catch(showError)].filter(Boolean));
     refresh();
   });
   addEventListener("keydown", (event) => {

@@ -1,7 +1,7 @@
 import { api } from "./api.js";
 import { clearError, showError } from "./errors.js";
 import { planMany } from "./many.js";
-import { droppedFiles, receive } from "./slots.js";
+import { droppedFiles, load, receive } from "./slots.js";
 import { fillForm, formOf, mainSlot, setFiles, store, verbOf } from "./store.js";
 import { t } from "./texts.js";
 
@@ -27,10 +27,11 @@ export function takeFilesAnywhere(go) {
   addEventListener("dragleave", (event) => {
     if (!event.relatedTarget) document.body.classList.remove("dragging");
   });
-  addEventListener("drop", async (event) => {
+  addEventListener("drop", (event) => {
+    if (!isFiles(event)) return; // words that are dragged into a field
     event.preventDefault();
     document.body.classList.remove("dragging");
-    take(await droppedFiles(event.dataTransfer));
+    droppedFiles(event.dataTransfer).then(take).catch(showError);
   });
 }
 
@@ -39,26 +40,24 @@ async function take(files, slot) {
   clearError();
   if (slot) return receive(slot.id.replace("slot-", ""), files);
   if (files.length > 1) return planMany(files);
-  if (!files.length) return undefined;
-  try {
+  if (!files.length) return showError({ message: t("There is no file in it.") });
+  const { verb } = store;
+  return load(verb, "", async () => {
     const picture = await api.upload(files[0]);
     const made = await api.recipe(picture.id).catch(() => null);
     if (made) useRecipe(made);
-    else place(picture);
-  } catch (error) {
-    showError(error);
-  }
-  return undefined;
+    else place(picture, verb);
+  });
 }
 
 /** A picture without a recipe goes into the first empty slot of the page, or its main one. */
-function place(picture) {
-  const slots = verbOf().slots.filter(
-    (slot) => slot.first && slot.kind === picture.kind && slot.name !== "styles",
-  );
-  const free = picture.kind === "weights" ? slots[0] : slots.find((slot) => !formOf().files[slot.name]);
-  setFiles((free ?? mainSlot()).name, [picture]);
-  show(store.verb);
+function place(picture, verb) {
+  const slots = verbOf(verb).slots.filter((slot) => slot.kind === picture.kind && slot.name !== "styles");
+  const free = slots.find((slot) => slot.first && !formOf(verb).files[slot.name]);
+  const slot = picture.kind === "weights" ? slots[0] : (free ?? mainSlot(verb));
+  if (!slot) throw new Error(t("This page takes no weights file."));
+  setFiles(slot.name, [picture], verb);
+  if (store.verb === verb) show(verb);
 }
 
 function useRecipe(made) {

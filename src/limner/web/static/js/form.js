@@ -1,7 +1,7 @@
 import { byId, h } from "./dom.js";
 import { helpElement } from "./help.js";
 import { slotElement } from "./slots.js";
-import { fieldsOf, formOf, on, setValues, store, valueOf, verbOf } from "./store.js";
+import { fieldsOf, formOf, keep, on, setValues, store, valueOf, verbOf } from "./store.js";
 import { sentence, t } from "./texts.js";
 
 const FEW = 4; // choices up to this number are buttons side by side, more are a list
@@ -81,14 +81,16 @@ function usePreset(verb, preset) {
 }
 
 function more(groups, slots, tools) {
-  const open = sessionStorage.getItem("limner.more") === "open";
   const details = h(
     "details",
     {
       id: "more",
       class: "more",
-      open,
-      ontoggle: () => sessionStorage.setItem("limner.more", details.open ? "open" : ""),
+      open: store.more,
+      ontoggle: () => {
+        store.more = details.open;
+        keep();
+      },
     },
     h("summary", {}, h("span", {}, t("More options")), h("span", { class: "count", id: "changed" })),
     ...tools,
@@ -110,6 +112,7 @@ function more(groups, slots, tools) {
 }
 
 function endingField() {
+  const endings = verbOf().several ? store.studio.endings.slice(0, 1) : store.studio.endings;
   const select = h(
     "select",
     {
@@ -119,7 +122,7 @@ function endingField() {
         setValues({});
       },
     },
-    store.studio.endings.map((ending) => h("option", { value: ending }, ending.slice(1).toUpperCase())),
+    endings.map((ending) => h("option", { value: ending }, ending.slice(1).toUpperCase())),
   );
   select.value = formOf().ending;
   return h("div", { class: "field" }, h("label", { for: "field-ending" }, t("File type")), select);
@@ -205,7 +208,7 @@ function list(field, id, described, help) {
 
 function slider(field, id, described, help) {
   const limits = { min: field.low, max: field.high, step: field.step };
-  const set = (event) => setValues({ [field.name]: Number(event.target.value) });
+  const set = ({ target }) => setValues({ [field.name]: target.value === "" ? "" : Number(target.value) });
   const range = h("input", { type: "range", id, ...limits, "aria-describedby": described, oninput: set });
   const exact = h("input", {
     type: "number",
@@ -214,6 +217,9 @@ function slider(field, id, described, help) {
     step: "any",
     "aria-label": t("{label}, as a number", { label: t(field.label) }),
     onchange: set,
+    onblur: () => {
+      exact.value = valueOf(field.name);
+    },
   });
   return wrap(
     field,

@@ -41,9 +41,19 @@ export const knownJob = (id) => known.get(id);
  */
 export async function getJob(id) {
   if (!id || known.has(id)) return known.get(id) ?? null;
-  const job = await api.result(id).catch(({ status }) => (status >= 400 && status < 500 ? null : undefined));
-  if (job) known.set(id, job);
-  return job;
+  return lookAt(id);
+}
+
+async function lookAt(id) {
+  try {
+    const job = await api.result(id);
+    known.set(id, job);
+    return job;
+  } catch ({ status }) {
+    if (status < 400 || status >= 500) return undefined;
+    forget(id);
+    return null;
+  }
 }
 
 /** Remember jobs that came from elsewhere, the gallery for example. */
@@ -86,12 +96,7 @@ async function look() {
 async function lookForLost(found) {
   const ids = new Set(found.map((job) => job.id));
   const lost = knownJobs().filter((job) => isOpen(job) && !ids.has(job.id));
-  await Promise.all(
-    lost.map(async ({ id }) => {
-      known.delete(id);
-      await getJob(id);
-    }),
-  );
+  await Promise.all(lost.map((job) => lookAt(job.id)));
 }
 
 function pause() {

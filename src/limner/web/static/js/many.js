@@ -1,6 +1,6 @@
 import { address, api } from "./api.js";
 import { h, icon } from "./dom.js";
-import { getJob, isOpen, knownJob, openJobs, remember, stop, submit } from "./jobs.js";
+import { getJob, isOpen, knownJob, openJobs, stop, submit } from "./jobs.js";
 import { emit, formOf, mainSlot, on, payload, store, verbOf } from "./store.js";
 import { t } from "./texts.js";
 import { thumbnail } from "./thumbnail.js";
@@ -13,6 +13,7 @@ let go = () => {};
 let planned = null; // {verb, files}: what was dropped and not started yet
 let current = null; // the group that is shown
 let drawn = "";
+let sending = 0; // groups whose files are being sent
 
 /**
  * Connect the page for several pictures at once.
@@ -49,29 +50,32 @@ export function dropPlan() {
 }
 
 async function start() {
+  if (!planned) return;
   const { verb, files } = planned;
   const group = `g${Date.now().toString(36)}${Math.floor(Math.random() * 1e6).toString(36)}`;
   const base = payload(verb);
   const slot = mainSlot(verb).name;
-  store.groups = { [group]: { verb, total: files.length, ids: [], failed: [], sent: 0 } }; // the newest only
+  const one = { verb, total: files.length, ids: [], failed: [], sent: 0 };
+  const unsent = Object.entries(store.groups).filter(([, { sent, total }]) => sent < total);
+  store.groups = { ...Object.fromEntries(unsent), [group]: one }; // of those before only what is not through
   planned = null;
   current = group;
-  window.addEventListener("beforeunload", warn);
-  for (const file of files) await send(file, group, base, slot);
-  window.removeEventListener("beforeunload", warn);
-  store.groups[group]?.sent === files.length && emit("jobs");
+  draw();
+  sending += 1;
+  if (sending === 1) addEventListener("beforeunload", warn);
+  for (const file of files) await send(file, one, { ...base, group }, slot);
+  sending -= 1;
+  if (!sending) removeEventListener("beforeunload", warn);
 }
 
-async function send(file, group, base, slot) {
-  const one = store.groups[group];
-  if (!one || one.cancelled) return;
+async function send(file, one, base, slot) {
+  if (one.cancelled) return;
   try {
     const picture = await api.upload(file);
-    const made = await submit(
-      { ...base, files: { ...base.files, [slot]: [picture.id] }, group },
-      { show: false },
-    );
+    if (one.cancelled) return;
+    const made = await submit({ ...base, files: { ...base.files, [slot]: [picture.id] } }, { show: false });
     one.ids.push(made.id);
+    if (one.cancelled) await stop(made);
   } catch (error) {
     one.failed.push({ name: file.name, message: error.message });
   }
@@ -79,10 +83,15 @@ async function send(file, group, base, slot) {
   emit("jobs");
 }
 
-const warn = (event) => event.preventDefault();
+/** The browser asks before it closes the page. */
+function warn(event) {
+  event.preventDefault();
+  event.returnValue = true; // older browsers
+}
 
 async function cancelAll(one) {
   one.cancelled = true;
+  one.total = one.sent;
   for (const job of openJobs()
     .filter((open) => one.ids.includes(open.id))
     .reverse())
@@ -93,9 +102,8 @@ function draw() {
   if (!host || host.hidden) return;
   current ??= planned ? null : Object.keys(store.groups).at(-1);
   const one = store.groups[current];
+  if (one) findJobs(one);
   const jobs = one?.ids.map(knownJob) ?? [];
-  for (const [index, job] of jobs.entries())
-    if (!job) getJob(one.ids[index]).then((found) => found && remember([found]));
   const key = JSON.stringify(
     planned
       ? planned.files.length
@@ -111,6 +119,21 @@ function draw() {
   const focused = document.activeElement?.id;
   host.replaceChildren(...(planned ? plan() : one ? progress(one, jobs.filter(Boolean)) : nothing()));
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+}
+
+/** After a reload the jobs must be asked for; those that were deleted since are left out. */
+async function findJobs(one) {
+  const unknown = one.ids.filter((id) => !knownJob(id));
+  if (!unknown.length || one === findJobs.now) return;
+  findJobs.now = one;
+  const found = await Promise.all(unknown.map(getJob));
+  findJobs.now = null;
+  if (found.every((job) => job === undefined)) return; // the studio does not answer
+  const gone = unknown.filter((_, index) => found[index] === null);
+  one.ids = one.ids.filter((id) => !gone.includes(id));
+  one.total -= gone.length;
+  one.sent -= gone.length;
+  draw();
 }
 
 const head = (title, words) =>
@@ -199,7 +222,7 @@ function progress(one, jobs) {
   ];
   const running = jobs.find((job) => job.state === "running");
   const ended = jobs.filter((job) => !isOpen(job)).length + one.failed.length;
-  const total = one.cancelled ? one.sent : one.total;
+  const { total, unsent } = one;
   const isOver = ended >= total;
   const stopped = jobs.filter((job) => job.state === "stopped").length;
   const summary = [
@@ -217,6 +240,7 @@ function progress(one, jobs) {
       summary,
     ),
     h("p", { class: "visually-hidden", role: "status" }, isOver ? summary : ""),
+    unsent > 0 && h("p", { class: "bad" }, unsentWords(unsent)),
     h("progress", {
       class: "wide",
       max: total || 1,
@@ -270,6 +294,12 @@ function progress(one, jobs) {
     h("div", { class: "grid" }, jobs.map(tile)),
   ].filter(Boolean);
 }
+
+const unsentWords = (count) =>
+  t(
+    "{count} file was not sent, because the page was closed. Drop it again. | {count} files were not sent, because the page was closed. Drop them again.",
+    { count },
+  );
 
 const nameOf = (job) => job.files[mainSlot(job.verb).name]?.[0]?.name ?? t(job.title);
 

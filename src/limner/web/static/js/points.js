@@ -158,10 +158,11 @@ function nextStep(near, far) {
  * @param {import("./compare.js").Picture} far
  * @param {(points: string) => void} onChange gets "x,y,x,y,x,y,x,y" in pixels of the full sizes: both
  *   points of near, then both of far; "" while one is missing
+ * @param {string} [start] the points to begin with
  * @returns {{clear: () => void, destroy: () => void}}
  */
-export function alignmentPoints(host, near, far, onChange) {
-  let told = "";
+export function alignmentPoints(host, near, far, onChange, start = "") {
+  let told = start ?? "";
   const update = () => {
     const points = photos.flatMap((photo) => photo.points);
     status.textContent = nextStep(...photos);
@@ -191,6 +192,12 @@ export function alignmentPoints(host, near, far, onChange) {
     h("div", { class: "tool-photos" }, ...figures),
   );
   host.replaceChildren(root);
+  const numbers = told.split(",").map(Number);
+  if (numbers.length === 8 && numbers.every(Number.isFinite)) {
+    const [a, b, c, d] = [0, 2, 4, 6].map((at) => ({ x: numbers[at], y: numbers[at + 1] }));
+    photos[0].reset([a, b]);
+    photos[1].reset([c, d]);
+  }
   update();
   return { clear, destroy: () => root.remove() };
 }

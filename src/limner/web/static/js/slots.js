@@ -2,7 +2,7 @@ import { address, api } from "./api.js";
 import { byId, h, icon } from "./dom.js";
 import { clearError, showError } from "./errors.js";
 import { helpElement } from "./help.js";
-import { formOf, on, setFiles, store, verbOf } from "./store.js";
+import { formOf, mainSlot, on, setFiles, store, verbOf } from "./store.js";
 import { number, t } from "./texts.js";
 
 /** The example that is offered in an empty slot. */
@@ -38,11 +38,17 @@ export async function receive(name, files) {
   if (files.length > 1 && !slot.several)
     return void (slot.main ? onSeveral(files) : await receive(name, files.slice(0, 1)));
   clearError();
-  await busy(name, async () => {
+  const joins = slot.several && !isStrip(slot, verb);
+  await load(verb, name, async (isLatest) => {
     const added = [];
-    for (const file of files.slice(0, slot.most)) added.push(await api.upload(file));
-    const before = slot.several && !isStrip(slot) ? (formOf(verb).files[name] ?? []) : [];
-    setFiles(name, [...before, ...added].slice(-slot.most), verb);
+    try {
+      for (const file of files.slice(0, slot.most)) added.push(await api.upload(file));
+    } finally {
+      // one damaged file among several does not take the others with it
+      const before = joins ? (formOf(verb).files[name] ?? []) : [];
+      if (added.length && (joins || isLatest()))
+        setFiles(name, [...before, ...added].slice(-slot.most), verb);
+    }
   });
 }
 
@@ -54,21 +60,62 @@ export async function receive(name, files) {
 async function takeExample(name, example) {
   const verb = store.verb;
   clearError();
-  await busy(name, async () => setFiles(name, [await api.useExample(example)], verb));
+  await load(verb, name, async (isLatest) => {
+    const picture = await api.useExample(example);
+    if (isLatest()) setFiles(name, [picture], verb);
+  });
 }
 
-async function busy(name, action) {
-  byId(`slot-${name}`)?.setAttribute("aria-busy", "true");
-  try {
-    await action();
-  } catch (error) {
-    showError(error);
-  } finally {
-    byId(`slot-${name}`)?.removeAttribute("aria-busy");
+const loading = new Set(); // what is on its way: {verb, name, done}
+const latest = new Map(); // by verb and slot: the last of them that began
+
+/**
+ * Load something into a slot, which is busy until then. Errors are shown.
+ * @param {string} verb
+ * @param {string} name The slot; "" if only the file will tell.
+ * @param {(isLatest: () => boolean) => Promise<void>} action Where there is room for one, the last that
+ *   began counts.
+ * @returns {Promise<boolean>} Whether it arrived.
+ */
+export async function load(verb, name, action) {
+  const one = { verb, name };
+  latest.set(`${verb} ${name}`, one);
+  loading.add(one);
+  one.done = action(() => latest.get(`${verb} ${name}`) === one).then(
+    () => true,
+    (error) => {
+      showError(Object.assign(error, { verb }));
+      return false;
+    },
+  );
+  showBusy();
+  const isGood = await one.done;
+  loading.delete(one);
+  showBusy();
+  return isGood;
+}
+
+/**
+ * Wait for what is on its way into the slots of a verb.
+ * @param {string} verb
+ * @returns {Promise<boolean>} Whether all of it arrived.
+ */
+export async function loaded(verb) {
+  const waiting = [...loading].filter((one) => one.verb === verb).map((one) => one.done);
+  return (await Promise.all(waiting)).every(Boolean);
+}
+
+function showBusy() {
+  for (const element of document.querySelectorAll(".slot")) {
+    const name = element.id.replace("slot-", "");
+    const isBusy = [...loading].some(
+      (one) => one.verb === store.verb && (one.name || mainSlot(one.verb).name) === name,
+    );
+    element.setAttribute("aria-busy", isBusy);
   }
 }
 
-const isStrip = (slot) => store.verb === "stylize" && slot.name === "styles";
+const isStrip = (slot, verb = store.verb) => verb === "stylize" && slot.name === "styles";
 
 /**
  * Make a slot: a place for pictures or a weights file. It draws itself again when they change.
@@ -83,11 +130,13 @@ export function slotElement(slot) {
     "aria-label": t(slot.label),
   });
   const draw = () => {
-    const focused = host.contains(document.activeElement);
+    const focused = host.contains(document.activeElement) && document.activeElement.id;
     host.replaceChildren(
       ...(isStrip(slot) ? strip(slot) : slot.several || !slot.first ? tiles(slot) : single(slot)),
     );
-    if (focused) host.querySelector("input, button")?.focus({ preventScroll: true });
+    if (focused === false) return;
+    const next = (focused && byId(focused)) || host.querySelector("input, button");
+    next?.focus({ preventScroll: true });
   };
   const verb = store.verb;
   draw();
@@ -100,6 +149,7 @@ export function slotElement(slot) {
 
 const redrawAll = (changed) => document.querySelectorAll(".slot").forEach((slot) => slot.redraw(changed));
 on("files", redrawAll);
+on("route", showBusy);
 on("form", (changed) => {
   if (changed.names === null) redrawAll({ verb: changed.verb });
 });
@@ -117,12 +167,12 @@ function dropTarget(host, action) {
   host.addEventListener("dragleave", (event) => {
     if (!host.contains(event.relatedTarget)) host.classList.remove("over");
   });
-  host.addEventListener("drop", async (event) => {
+  host.addEventListener("drop", (event) => {
     event.preventDefault();
     event.stopPropagation();
     host.classList.remove("over");
     document.body.classList.remove("dragging");
-    action(await droppedFiles(event.dataTransfer));
+    droppedFiles(event.dataTransfer).then(action).catch(showError);
   });
 }
 
@@ -159,7 +209,11 @@ function fileInput(slot, label) {
     accept,
     multiple: slot.several || slot.main,
     "aria-label": label,
-    onchange: (event) => receive(slot.name, [...event.target.files]),
+    onchange: (event) => {
+      const files = [...event.target.files];
+      event.target.value = ""; // so that the same file can be chosen again
+      receive(slot.name, files);
+    },
   });
 }
 
@@ -341,16 +395,17 @@ function painting(slot, style, chosen) {
 
 async function choosePainting(slot, style) {
   const verb = store.verb;
-  const chosen = formOf(verb).files[slot.name] ?? [];
-  const others = mixing
-    ? chosen.filter((picture) => picture.style !== style.key).slice(-(slot.most - 1))
-    : [];
-  if (chosen.some((picture) => picture.style === style.key)) {
-    if (mixing) setFiles(slot.name, others, verb);
-  } else {
-    await busy(slot.name, async () =>
-      setFiles(slot.name, [...others, { ...(await api.useStyle(style.key)), style: style.key }], verb),
-    );
+  const isMix = mixing;
+  const chosen = () => formOf(verb).files[slot.name] ?? [];
+  const others = () => chosen().filter((picture) => picture.style !== style.key);
+  if (others().length < chosen().length) {
+    if (isMix) setFiles(slot.name, others(), verb);
+    return;
   }
-  byId(`style-${style.key}`)?.focus({ preventScroll: true });
+  clearError();
+  await load(verb, slot.name, async (isLatest) => {
+    const picture = { ...(await api.useStyle(style.key)), style: style.key };
+    if (isMix) setFiles(slot.name, [...others().slice(1 - slot.most), picture], verb);
+    else if (isLatest()) setFiles(slot.name, [picture], verb);
+  });
 }

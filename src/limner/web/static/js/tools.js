@@ -1,10 +1,11 @@
 import { address, api } from "./api.js";
 import { byId, h, later } from "./dom.js";
-import { showError } from "./errors.js";
+import { clearError, showError } from "./errors.js";
 import { paintHints } from "./hints.js";
 import { getJob, isOpen, knownJob, refresh, remember, stop, submit } from "./jobs.js";
 import { alignmentPoints } from "./points.js";
 import { printSheet } from "./sheet.js";
+import { load } from "./slots.js";
 import { formOf, mainSlot, on, payload, setFiles, setValues, store, fieldsOf, valueOf } from "./store.js";
 import { t } from "./texts.js";
 import { stateWords } from "./words.js";
@@ -17,6 +18,7 @@ const PAUSE = 300; // milliseconds after a stroke before the colors are computed
  * @returns {{first: HTMLElement[], more: HTMLElement[]}}
  */
 export function toolsOf(verb) {
+  watchers = []; // those of the form before
   const first = {
     colorize: [hintsPanel],
     hybridize: [pointsPanel],
@@ -43,7 +45,7 @@ function folded(verb, { id, title, slots, draw }) {
     tool = draw(host, ...pictures);
   };
   const details = h("details", { id, class: "more", ontoggle: show }, h("summary", {}, title), host);
-  watchers.push({ verb, show, details });
+  watchers.push({ verb, show });
   show();
   return details;
 }
@@ -51,7 +53,6 @@ function folded(verb, { id, title, slots, draw }) {
 let watchers = [];
 
 on("files", (changed) => {
-  watchers = watchers.filter((one) => one.details.isConnected);
   for (const one of watchers) if (one.verb === changed.verb) one.show();
 });
 
@@ -61,9 +62,20 @@ function pointsPanel() {
     title: t("Align by hand"),
     slots: ["near_photo", "far_photo"],
     draw: (host, near, far) =>
-      alignmentPoints(host, near, far, (points) => setValues({ points }, "hybridize")),
+      alignmentPoints(
+        host,
+        near,
+        far,
+        (points) => setValues({ points }, "hybridize"),
+        valueOf("points", "hybridize"),
+      ),
   });
 }
+
+/** Points in one photo say nothing about another. */
+on("files", ({ verb, name }) => {
+  if (verb === "hybridize" && name.endsWith("_photo")) setValues({ points: "" }, "hybridize");
+});
 
 /** "60x40cm" as numbers of centimeters; the name of a paper as it is. */
 function paperValue() {
@@ -126,27 +138,19 @@ function measurePanel() {
   const host = h("div", { class: "measure" }, button, out);
 
   async function measure() {
+    const { id } = picturesOf("beautify", slot)[0];
     button.disabled = true;
     out.textContent = t("Measuring…");
     try {
-      let job = await api.measure(picturesOf("beautify", slot)[0].id);
+      let job = await api.measure(id);
       remember([job]);
       refresh();
-      while (isOpen(job)) {
+      while (job && isOpen(job)) {
         await new Promise((done) => setTimeout(done, 300));
         job = knownJob(job.id);
       }
-      out.replaceChildren(
-        ...(job.pictures.length
-          ? [
-              h("img", {
-                src: address.view(job.pictures[0].id, 800),
-                alt: t("Map: bright where the picture is hard to predict"),
-              }),
-              h("p", { class: "help" }, t(job.notes[0] ?? "")),
-            ]
-          : [stateWords(job)]),
-      );
+      if (job?.state === "failed") throw job;
+      if (job && picturesOf("beautify", slot)[0]?.id === id) showMap(job);
     } catch (error) {
       out.replaceChildren();
       showError(error);
@@ -154,46 +158,65 @@ function measurePanel() {
     button.disabled = false;
   }
 
+  function showMap(job) {
+    out.replaceChildren(
+      ...(job.pictures.length
+        ? [
+            h("img", {
+              src: address.view(job.pictures[0].id, 800),
+              alt: t("Map: bright where the picture is hard to predict"),
+            }),
+            h("p", { class: "help" }, t(job.notes[0] ?? "")),
+          ]
+        : [stateWords(job)]),
+    );
+  }
+
   const show = () => {
     host.hidden = !picturesOf("beautify", slot).length;
     out.replaceChildren();
   };
-  watchers.push({ verb: "beautify", show, details: host });
+  watchers.push({ verb: "beautify", show });
   show();
   return host;
 }
 
-const hints = { drawing: null, host: null, tool: null, job: null, stale: false };
+/** `file` is the picture of the strokes that are on the canvas. */
+const hints = { drawing: null, file: null, host: null, tool: null, job: null, sending: false, stale: false };
 
 /** The canvas is kept while other verbs are looked at, so that no stroke is lost. */
 function hintsPanel() {
   const slot = mainSlot("colorize").name;
   const host = h("section", { id: "hints", class: "tool-panel", "aria-label": t("Color hints") });
-  const show = () => {
+  const show = (isOpened = false) => {
     const drawing = picturesOf("colorize", slot)[0];
+    const file = picturesOf("colorize", "hints")[0]?.id ?? null;
     host.hidden = !drawing;
     document.body.classList.toggle("painting-hints", Boolean(drawing) && store.verb === "colorize");
-    if (drawing && drawing.id !== hints.drawing) makeHints(drawing);
+    const isOther = drawing?.id !== hints.drawing || (isOpened && file !== hints.file);
+    if (drawing && isOther) makeHints(drawing, file);
     if (drawing) host.replaceChildren(h("h2", {}, t("Paint color hints")), hints.host);
   };
-  watchers.push({ verb: "colorize", show, details: host });
-  show();
+  watchers.push({ verb: "colorize", show: () => show() });
+  show(true);
   return host;
 }
 
-function makeHints(drawing) {
-  const isOther = hints.drawing !== null; // not the one that a reload brought back
+function makeHints(drawing, file) {
+  const isOld = file !== null && file === hints.file; // painted on the drawing before
+  const host = h("div", {});
+  const start = isOld ? null : file; // of a result that was opened, or kept over a reload
   hints.tool?.destroy();
-  if (isOther) delete formOf("colorize").files.hints;
-  hints.drawing = drawing.id;
-  hints.host = h("div", {});
-  const earlier = picturesOf("colorize", "hints")[0];
+  Object.assign(hints, { drawing: drawing.id, file: start, host, tool: null });
+  if (isOld) setFiles("hints", [], "colorize");
   const make = () => {
-    hints.tool = paintHints(hints.host, drawing, {
+    if (hints.host !== host) return; // another drawing was quicker
+    const tool = paintHints(host, drawing, {
       colors: paletteColors() ?? undefined,
-      onChange: later(PAUSE, useHints),
-      start: earlier?.id ?? null,
+      onChange: later(PAUSE, () => useHints(tool)),
+      start,
     });
+    hints.tool = tool;
     showLastResult();
   };
   requestAnimationFrame(make); // it measures itself, so it must be on the page
@@ -221,28 +244,34 @@ on("form", (changed) => {
 });
 
 /** Upload the strokes; once there was a result, compute it again with them. */
-async function useHints() {
+async function useHints(tool) {
+  if (tool !== hints.tool) return; // strokes on a drawing that is gone
   if (hints.sending) return void (hints.stale = true);
   hints.sending = true;
-  try {
-    const painted = await hints.tool.toBlob();
+  const isSent = await load("colorize", "hints", async () => {
+    const painted = await tool.toBlob();
     const pictures = painted ? [await api.upload(painted, "hints.png")] : [];
+    if (tool !== hints.tool) return;
+    hints.file = pictures[0]?.id ?? null;
     setFiles("hints", pictures, "colorize");
+  });
+  try {
     const shown = await getJob(store.shown.colorize);
-    if (shown && shown.state !== "failed") await rerun(shown);
+    if (isSent && tool === hints.tool && shown && shown.state !== "failed") await rerun(shown);
   } catch (error) {
-    showError(error);
+    showError(Object.assign(error, { verb: "colorize" }));
   }
   hints.sending = false;
   if (hints.stale) {
     hints.stale = false;
-    useHints();
+    useHints(hints.tool);
   }
 }
 
 async function rerun(before) {
   if (before.id === hints.job && isOpen(before)) await stop(before);
   hints.job = (await submit(payload("colorize"))).id;
+  clearError();
 }
 
 /** @returns {string|null} The newest colored picture of the drawing. */
