@@ -257,8 +257,10 @@ def test_a_killed_studio_goes_on_with_its_queue(tmp_path: Path, pictures: Pictur
     while not studio.request(f"/api/jobs/{running}")[1]["previews"]:
         pass
     studio.kill()
+    (tmp_path / "gallery/.limner-0123456789abcdef.part").write_bytes(b"half a picture")
 
     again = Studio(tmp_path / "gallery")
+    assert not list((tmp_path / "gallery").rglob("*.part"))
     assert again.request("/api/results")[1]["results"][0]["id"] == done
     listed = [job["id"] for job in again.request("/api/jobs")[1]]
     assert listed == [running, waiting]

@@ -138,7 +138,7 @@ class Gallery:
                 f"--gallery {printable(folder)}: another studio uses it; close that one, or choose "
                 "another folder"
             )
-        for part in self.hidden.rglob(".limner-*.part"):  # of a studio that was killed
+        for part in self.folder.rglob(".limner-*.part"):  # of a studio that was killed
             part.unlink(missing_ok=True)
         for old in self.trash.iterdir():
             if time.time() - old.stat().st_mtime > _TRASH_DAYS * 86_400:

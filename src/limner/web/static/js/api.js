@@ -6,7 +6,7 @@ import { t } from "./texts.js";
  */
 
 /** An answer of the server that is no success: `message` in words, `remedies` to offer. */
-export class ApiError extends Error {
+class ApiError extends Error {
   /**
    * @param {string} message
    * @param {Remedy[]} [remedies]
@@ -68,6 +68,7 @@ export const api = {
 export const address = {
   view: (key, side = 1024) => `api/pictures/${id(key)}/view?side=${side}`,
   file: (key) => `api/pictures/${id(key)}/file`,
+  regions: (key) => `api/pictures/${id(key)}/regions`,
   style: (key) => `api/styles/${id(key)}/view`,
   preview: (job) => `api/jobs/${id(job.id)}/preview?n=${job.previews}`,
   zip: (keys) => `api/zip?ids=${keys.map(id).join(",")}`,

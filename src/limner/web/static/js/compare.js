@@ -1,7 +1,7 @@
 import { address } from "./api.js";
 import { h } from "./dom.js";
 import { t } from "./texts.js";
-import { zoomable, zoomBar } from "./zoom.js";
+import { placeIn, zoomable, zoomBar } from "./zoom.js";
 
 const FIRST_SIDE = 1600; // pixels of the longest side that are loaded first
 const PIXELS_FROM = 2; // zoom above which single pixels are shown as squares
@@ -196,9 +196,8 @@ export function compare(host, before, after) {
   });
   stage.addEventListener("mousedown", (event) => event.preventDefault()); // the focus stays on the handle
   stage.addEventListener("dblclick", (event) => {
-    const box = stage.getBoundingClientRect();
-    if (zoomer.view.fitted)
-      zoomer.zoomTo(Math.max(1, zoomer.view.zoom * 2), event.clientX - box.left, event.clientY - box.top);
+    const { x, y } = placeIn(stage, event);
+    if (zoomer.view.fitted) zoomer.zoomTo(Math.max(1, zoomer.view.zoom * 2), x, y);
     else zoomer.fit();
   });
   const words = over

@@ -3,11 +3,12 @@ import { h, icon } from "./dom.js";
 import { COLORS, createPalette, toHex, toNumber } from "./palette.js";
 import { createCanvas, createMark, createStrokes, loadRegions } from "./strokes.js";
 import { t } from "./texts.js";
-import { zoomable, zoomBar } from "./zoom.js";
+import { placeIn, zoomable, zoomBar } from "./zoom.js";
 
 const SIDE = 1024; // pixels of the longest side that are painted on
 const SIZES = { low: 2, high: 96, initial: 14 };
 const CLICK = 4; // CSS pixels that a pointer may move and still click
+
 const iconButton = (name, label, onclick) =>
   h(
     "button",
@@ -83,6 +84,7 @@ function createBoard(drawing) {
   const strokes = createStrokes(width, height);
   const mark = createMark(width, height);
   const layers = { base: null, result: null };
+  const wanted = {}; // the ids of the pictures in them
   const ring = h("div", { class: "tool-ring tool-hidden", "aria-hidden": "true" });
   const note = h("p", { class: "tool-failed", role: "status" });
   const label = t("Drawing to color. Arrow keys move the brush, Enter sets a dot.");
@@ -96,6 +98,7 @@ function createBoard(drawing) {
   );
   stage.style.aspectRatio = `${width} / ${height}`;
   const load = async (name, id, onView) => {
+    wanted[name] = id;
     const image = h("img", {
       alt: "",
       draggable: "false",
@@ -106,6 +109,7 @@ function createBoard(drawing) {
       () => true,
       () => false,
     );
+    if (wanted[name] !== id) return; // a newer one was quicker
     note.textContent = isLoaded ? "" : t("The picture could not be loaded.");
     if (!isLoaded) return;
     layers[name]?.remove();
@@ -134,7 +138,7 @@ function createBoard(drawing) {
     context.drawImage(image, column * fx, row * fy, fx, fy, 0, 0, 1, 1);
     return toHex(new Uint32Array(context.getImageData(0, 0, 1, 1).data.buffer)[0]);
   };
-  return { width, height, strokes, mark, layers, ring, stage, load, place, colorAt };
+  return { width, height, strokes, mark, ring, stage, load, place, colorAt };
 }
 
 /** What pointers and keys do on the drawing. */
@@ -185,13 +189,9 @@ function createBrush(board, settings) {
     if (!stroke.moved && Math.hypot(place.x - stroke.at.x, place.y - stroke.at.y) < CLICK) return;
     if (!stroke.moved) strokes.cancel(); // the dot stayed inside its region; a stroke does not
     stroke.moved = true;
-    const box = stage.getBoundingClientRect();
     const events = event.getCoalescedEvents?.() ?? [];
     for (const one of events.length ? events : [event]) {
-      const next = toPicture({
-        x: one.clientX - box.left - stage.clientLeft,
-        y: one.clientY - box.top - stage.clientTop,
-      });
+      const next = toPicture(placeIn(stage, one));
       strokes.line(stroke.last, next, settings.size() / 2, ink());
       stroke.last = next;
     }
@@ -253,9 +253,26 @@ function toggle(text, onChange) {
   return h("label", { class: "tool-check" }, box, h("span", {}, text));
 }
 
+function createChecks({ classList }) {
+  const strokes = toggle(t("Show strokes"), (isOn) => classList.toggle("tool-no-strokes", !isOn));
+  const result = toggle(t("Show the colored picture"), (isOn) => classList.toggle("tool-no-result", !isOn));
+  result.classList.add("tool-hidden");
+  const element = h("div", { class: "tool-checks" }, strokes, result);
+  return { element, offerResult: () => result.classList.remove("tool-hidden") };
+}
+
+const help = () =>
+  h(
+    "p",
+    { class: "tool-help" },
+    t(
+      "Click an area to give it the color, or paint a stroke across several. Press Alt and click to pick a color.",
+    ),
+  );
+
 /** Take over strokes that were painted before the page was loaded again. */
 async function takeEarlier(id, strokes) {
-  const image = h("img", { src: `api/pictures/${encodeURIComponent(id)}/file` }); // a view is lossy
+  const image = h("img", { src: address.file(id) }); // a view is lossy
   const isLoaded = await image.decode().then(
     () => true,
     () => false,
@@ -270,7 +287,7 @@ async function takeEarlier(id, strokes) {
  * @param {{colors?: string[], onChange?: () => void, start?: string | null}} [options] `onChange`
  *   follows each stroke; `start`: the id of a picture of strokes to go on with
  * @returns {{toBlob: () => Promise<Blob | null>, setPalette: (colors: string[]) => void,
- *   showResult: (pictureId: string | null) => void, destroy: () => void}}
+ *   showResult: (pictureId: string) => void, destroy: () => void}}
  */
 export function paintHints(host, drawing, { colors = COLORS, onChange = () => {}, start = null } = {}) {
   const board = createBoard(drawing);
@@ -302,41 +319,19 @@ export function paintHints(host, drawing, { colors = COLORS, onChange = () => {}
     brush.again();
   };
   const zoomer = zoomable(stage, { width: board.width, height: board.height, onView, ...brush });
-  stage.addEventListener("pointermove", (event) => {
-    const box = stage.getBoundingClientRect();
-    brush.hover({
-      x: event.clientX - box.left - stage.clientLeft,
-      y: event.clientY - box.top - stage.clientTop,
-    });
-  });
+  stage.addEventListener("pointermove", (event) => brush.hover(placeIn(stage, event)));
   stage.addEventListener("pointerleave", brush.leave);
   stage.addEventListener("blur", brush.leave);
   tools.size.addEventListener("input", brush.again);
-  const showsStrokes = toggle(t("Show strokes"), (isOn) => stage.classList.toggle("tool-no-strokes", !isOn));
-  const showsResult = toggle(t("Show the colored picture"), (isOn) =>
-    stage.classList.toggle("tool-no-result", !isOn),
-  );
-  showsResult.classList.add("tool-hidden");
-  const help = h(
-    "p",
-    { class: "tool-help" },
-    t(
-      "Click an area to give it the color, or paint a stroke across several. Press Alt and click to pick a color.",
-    ),
-  );
+  const checks = createChecks(stage);
   const root = h(
     "div",
     { class: "tool tool-hints" },
     h("div", { class: "tool-bar" }, ...tools.parts),
     palette.element,
     stage,
-    h(
-      "div",
-      { class: "tool-bar" },
-      bar.element,
-      h("div", { class: "tool-checks" }, showsStrokes, showsResult),
-    ),
-    help,
+    h("div", { class: "tool-bar" }, bar.element, checks.element),
+    help(),
   );
   root.addEventListener("keydown", keysOf({ board, brush, zoomer, tools, palette, act }));
   tools.choose("brush");
@@ -346,21 +341,14 @@ export function paintHints(host, drawing, { colors = COLORS, onChange = () => {}
   board.load("base", drawing.id, zoomer.fit);
   if (start) takeEarlier(start, strokes).then(tools.update);
   // without regions everything but the mark works, so this is no error for the person who paints
-  loadRegions(drawing.id, { width: board.width, height: board.height, side: SIDE }).then(
-    board.mark.use,
-    (error) => console.warn(error),
-  );
+  loadRegions(drawing.id, board).then(board.mark.use, (error) => console.warn(error));
   return {
-    toBlob: () =>
-      strokes.isEmpty()
-        ? Promise.resolve(null)
-        : new Promise((done) => strokes.sheet.canvas.toBlob(done, "image/png")),
+    toBlob: async () =>
+      strokes.isEmpty() ? null : new Promise((done) => strokes.sheet.canvas.toBlob(done, "image/png")),
     setPalette: palette.set,
     showResult(pictureId) {
-      showsResult.classList.toggle("tool-hidden", !pictureId);
-      if (pictureId) board.load("result", pictureId, () => board.place(zoomer.view));
-      else board.layers.result?.remove();
-      if (!pictureId) board.layers.result = null;
+      checks.offerResult();
+      board.load("result", pictureId, () => board.place(zoomer.view));
     },
     destroy() {
       zoomer.destroy();

@@ -1,6 +1,7 @@
 import { address } from "./api.js";
 import { h } from "./dom.js";
 import { t } from "./texts.js";
+import { placeIn } from "./zoom.js";
 
 const SIDE = 1024; // pixels of the longest side that are shown
 const LOUPE = { side: 132, zoom: 3 }; // CSS pixels, and how many times larger than the photo is shown
@@ -77,11 +78,8 @@ function createPoint(index, name) {
 function listen({ picture, points, stage, marks, scale, put, reset, showLoupe, changed }) {
   let [held, before] = [null, []];
   const place = (event) => {
-    const box = stage.getBoundingClientRect();
-    return {
-      x: (event.clientX - box.left - stage.clientLeft) / scale(),
-      y: (event.clientY - box.top - stage.clientTop) / scale(),
-    };
+    const { x, y } = placeIn(stage, event);
+    return { x: x / scale(), y: y / scale() };
   };
   const nearest = ({ x, y }) => {
     const distances = points.map((point) => Math.hypot(point.x - x, point.y - y));
