@@ -188,6 +188,8 @@ def test_gray_16_bit_and_transparent_pictures_are_read(tmp_path: Path) -> None:
     on_white.paste(clear, mask=clear.getchannel("A"))
     found = rgb(hybridize(NEAR, clear))
     assert np.abs(found - rgb(hybridize(NEAR, on_white))).max() < 0.03
+    assert "picture: its transparent parts are put on white" in notes_of(NEAR, clear)
+    assert not any("transparent" in note for note in notes_of(NEAR, FAR.convert("RGBA")))
 
 
 def test_the_same_photo_twice_gives_that_photo_and_a_warning() -> None:
