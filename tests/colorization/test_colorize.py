@@ -536,6 +536,18 @@ def test_keep_alpha_keeps_the_transparency_of_the_drawing(model: Path) -> None:
     assert colorize(boxes(), model=model, keep_alpha=True).mode == "RGB"
 
 
+def test_transparent_references_and_drawings_are_told(model: Path) -> None:
+    drawing, reference = boxes().convert("RGBA"), boxes().convert("RGBA")
+    alpha = np.full((120, 160), 255, np.uint8)
+    alpha[OUTSIDE] = 0
+    for one in (drawing, reference):
+        one.putalpha(Image.fromarray(alpha))
+    told: list[str] = []
+    colorize(drawing, reference=reference, model=model, on_step=lambda step: told.append(step.note))
+    assert any("its transparent ground is white now; --keep-alpha" in note for note in told)
+    assert "picture: its transparent parts are put on white" in told
+
+
 def test_keep_alpha_shows_the_fills_of_a_drawing_on_transparency(model: Path) -> None:
     """A sticker: the figure is opaque, what lies around it is not."""
     drawing = Image.new("RGBA", (160, 120))

@@ -82,15 +82,29 @@ def test_copies_that_were_saved_again_or_cut_are_found(paint: Paint, tmp_path: P
     second.crop((1, 2, 89, 69)).save(tmp_path / "trimmed.png")
     found = folder(tmp_path)
     assert found.pictures == 8 and found.skipped == []
-    assert found.near_duplicates == [("0.png", "saved.jpg"), ("1.png", "trimmed.png")]
+    assert found.near_duplicates == [["0.png", "saved.jpg"], ["1.png", "trimmed.png"]]
     assert "nearly the same: 0.png and saved.jpg" in str(found).splitlines()
+
+
+def test_copies_are_told_in_groups_and_at_most_ten_of_them(tmp_path: Path, paint: Paint) -> None:
+    first, *others = different(paint, tmp_path, 13)
+    for quality in range(60, 72):
+        first.save(tmp_path / f"saved{quality}.jpg", quality=quality)
+    for number, other in enumerate(others, 1):
+        other.save(tmp_path / f"again{number}.jpg", quality=90)
+    found = folder(tmp_path)
+    sizes = sorted(map(len, found.near_duplicates))
+    assert sizes == [2] * 12 + [13]
+    lines = [line for line in str(found).splitlines() if line.startswith("nearly the same: ")]
+    assert len(lines) == 11 and lines[-1] == "nearly the same: 3 more groups; --json lists all"
+    assert lines[0].endswith("saved68.jpg and 3 more")
 
 
 def test_copies_with_the_same_pixels_are_found(paint: Paint, tmp_path: Path) -> None:
     first, *_ = different(paint, tmp_path)
     first.save(tmp_path / "same.bmp")
     found = folder(tmp_path)
-    assert found.pictures == 5 and found.near_duplicates == [("0.png", "same.bmp")]
+    assert found.pictures == 5 and found.near_duplicates == [["0.png", "same.bmp"]]
 
 
 def test_it_says_all_numbers(paint: Paint, tmp_path: Path) -> None:

@@ -191,8 +191,10 @@ def test_transparent_parts_are_not_used() -> None:
     source = texture(WARM).convert("RGBA")
     source.paste((255, 0, 255, 0), (50, 0, 96, 96))
     for options in ({}, {"keep_layout": 1}):
-        (made,) = variations(source, n=1, **options)  # type: ignore[arg-type]
+        told: list[Progress] = []
+        (made,) = variations(source, n=1, **options, on_step=told.append)  # type: ignore[arg-type]
         assert shares(made, WARM) > 0.9
+        assert "picture: its transparent parts are left out" in {step.note for step in told}
 
 
 def test_a_cutout_is_no_thing() -> None:

@@ -188,6 +188,8 @@ def test_gray_16_bit_and_transparent_pictures_are_read(tmp_path: Path) -> None:
     on_white.paste(clear, mask=clear.getchannel("A"))
     found = rgb(hybridize(NEAR, clear))
     assert np.abs(found - rgb(hybridize(NEAR, on_white))).max() < 0.03
+    assert "picture: its transparent parts are put on white" in notes_of(NEAR, clear)
+    assert not any("transparent" in note for note in notes_of(NEAR, FAR.convert("RGBA")))
 
 
 def test_the_same_photo_twice_gives_that_photo_and_a_warning() -> None:
@@ -256,9 +258,9 @@ def test_the_recipe_describes_the_call(tmp_path: Path) -> None:
     hybrid = hybridize(near, far, sigma=3.5, strip=True)
     io.write(hybrid, tmp_path / "out.png")
     recipe = io.recipe_of(tmp_path / "out.png")
-    assert (recipe["verb"], recipe["inputs"]) == ("hybridize", [near, far])
+    assert (recipe["verb"], recipe["inputs"]) == ("hybridize", ["near.png", "far.png"])
     assert recipe["options"]["sigma"] == 3.5 and recipe["options"]["strip"] is True  # type: ignore[index]
-    assert list(recipe["files"]) == [far, near]  # type: ignore[call-overload]
+    assert list(recipe["files"]) == ["far.png", "near.png"]  # type: ignore[call-overload]
     assert recipe["found"]["scores"]["near"] > 0.5  # type: ignore[index]
 
 

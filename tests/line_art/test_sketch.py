@@ -82,7 +82,9 @@ def test_very_small_and_thin_pictures_work(style: Any, size: tuple[int, int]) ->
 def test_transparent_areas_are_paper() -> None:
     clear = picture().convert("RGBA")
     clear.putalpha(Image.new("L", clear.size, 0))
-    assert ink(sketch(clear)).max() == 0
+    told: list[Progress] = []
+    assert ink(sketch(clear, on_step=told.append)).max() == 0
+    assert "picture: its transparent parts are put on white" in {step.note for step in told}
 
 
 def test_progress_is_reported_before_and_after() -> None:

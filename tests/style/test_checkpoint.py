@@ -115,12 +115,17 @@ def test_a_checkpoint_that_cannot_be_written_is_refused_before_the_work(
         assert "\n" not in str(raised.value) and not reports
 
 
-def test_a_full_disk_keeps_the_checkpoint_before(paint: Paint, tmp_path: Path) -> None:
+def test_a_full_disk_costs_a_checkpoint_and_not_the_picture(paint: Paint, tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     usual: dict[str, Any] = {"checkpoint": path, "save_every": 2}
     paint(PHOTO, PAINTING, **usual, on_step=stop_at(2))
-    before = path.read_bytes()
-    with full_disk(1000), pytest.raises(OutputError, match=r"a\.safetensors: cannot be written"):
-        paint(PHOTO, PAINTING, **usual, resume=True)
+    before, told = path.read_bytes(), list[str]()
+    with full_disk(1000):
+        made = paint(
+            PHOTO, PAINTING, **usual, resume=True, on_step=lambda step: told.append(step.note)
+        )
+    assert made.tobytes() == paint(PHOTO, PAINTING).tobytes()
+    (note,) = [note for note in told if "cannot be written" in note]
+    assert note.endswith("; the work goes on without this checkpoint")
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

@@ -6,7 +6,6 @@ begun: if it is the last one about that picture, the run was killed while it was
 
 import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ from limner._version import __version__
 from limner.batch.plan import Job
 from limner.errors import OutputError, printable, reason
 from limner.io import frames
+from limner.io.atomic import lock
 from limner.io.recipe import hash_of
 
 NAME = "limner.jsonl"
@@ -48,7 +48,7 @@ class Manifest:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file: TextIO = self._path.open("a", encoding="utf-8")
-            if not lock_file(self._file):
+            if not lock(self._file):
                 self._file.close()
                 raise OutputError(
                     f"{printable(folder)}: another run of limner writes here; wait until it ends, "
@@ -191,22 +191,3 @@ def _relative(name: str, folder: Path) -> str:
         return frames.join(Path(os.path.relpath(file, folder)).as_posix(), number)
     except ValueError:  # another drive
         return Path(name).as_posix()
-
-
-def lock_file(file: TextIO) -> bool:
-    """Keep a file for this process until it is closed; return whether it was free."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(1 << 30)  # a locked byte cannot be read, so it is one far behind the text
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True

@@ -143,7 +143,7 @@ def make_picture(
         if given:
             raise OptionError(f"{option}: is for the pictures of a folder; leave it out here")
     piped = pipes.as_files(inputs, Path(output), f".{format_ or 'png'}")
-    with piped as (files, target), Console(dry_run) as console:
+    with piped as (files, target), outputs.reserved(target), Console(dry_run) as console:
         if to_pipe:
             outputs.check_alone(verb, files, options, json=json)
         return make_one(
@@ -195,7 +195,7 @@ def make_pictures(
     names = [_numbered_name(number, count) for number in range(1, count + 1)]
     names += [path.name for path in beside.values()]
     outputs.check_folder(output, names, overwrite=overwrite)
-    with Console() as console:
+    with outputs.reserved(output), Console() as console:
         try:
             pictures = verb(*inputs, **options, on_step=console)
         except Stop:

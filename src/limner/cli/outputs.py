@@ -1,6 +1,7 @@
 """Every file that a command will write: known, and checked, before any work is done."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from glob import escape
 from importlib import import_module
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from limner.batch import replay
 from limner.checks import flag
 from limner.errors import OptionError, OutputError, printable
-from limner.io import check_output, check_place
+from limner.io import atomic, check_output, check_place
 
 
 def side_files(
@@ -76,6 +77,24 @@ def check_alone(
     others = files_beside(verb, inputs, options, Path("-"))
     if names := [name for name, path in others.items() if path.parent == Path()]:
         raise OptionError(f"-o -: has no place for {', '.join(names)}; name a file")
+
+
+@contextmanager
+def reserved(output: Path) -> Iterator[None]:
+    """Keep an output, a picture or a folder, for this command.
+
+    Raises
+    ------
+    OutputError
+        Another command writes it now.
+    """
+    with atomic.reserved(output) as is_free:
+        if not is_free:
+            raise OutputError(
+                f"{printable(output)}: another limner writes it now; wait until it ends, or choose "
+                "another name"
+            )
+        yield
 
 
 def numbered(output: Path, step: int) -> Path:

@@ -165,7 +165,11 @@ def make_one(
     def keep(progress: Progress) -> None:
         assert progress.preview is not None
         path = outputs.numbered(output, progress.step)
-        write(progress.preview(), path, overwrite=overwrite or resume, recipe=not no_recipe)
+        try:
+            write(progress.preview(), path, overwrite=overwrite or resume, recipe=not no_recipe)
+        except OutputError as error:  # the result counts
+            console.say_once(f"{error}; the work goes on without such pictures")
+            console.keep = None
 
     def on_step(progress: Progress) -> None:
         if progress.size and not progress.step:  # before hours of work

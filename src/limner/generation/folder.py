@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from limner.checks import check_choice
@@ -20,6 +21,7 @@ from limner.nn import devices, features, seeding
 # Distances of the layout features of two pictures. Below the first they are the same picture,
 # cropped or saved again. At the second they start to count as different.
 NEAR_DUPLICATE, DIFFERENT = 0.1, 0.2
+_SHOWN = 10  # groups, and names of a group, in the report
 # What to expect and what to do, from this number of different pictures.
 ADVICE = (
     (
@@ -55,8 +57,8 @@ class FolderReport:
         Pictures that can be used. Identical files count once.
     skipped : list of str
         Why other files are not used, one line each.
-    near_duplicates : list of tuple of str
-        Names of pictures that are nearly the same, in pairs.
+    near_duplicates : list of list of str
+        Names of pictures that are nearly the same, in groups.
     different : float
         The variety of the folder, as a number of entirely different pictures: the Vendi score
         (Friedman & Dieng 2023) of their features.
@@ -74,7 +76,7 @@ class FolderReport:
 
     pictures: int
     skipped: list[str]
-    near_duplicates: list[tuple[str, str]]
+    near_duplicates: list[list[str]]
     different: float
     smallest_side: int
     median_side: int
@@ -86,7 +88,9 @@ class FolderReport:
     def __str__(self) -> str:
         """Return the report in a few lines."""
         lines = [f"not used: {line}" for line in self.skipped]
-        lines += [f"nearly the same: {one} and {other}" for one, other in self.near_duplicates]
+        lines += [f"nearly the same: {_few(names)}" for names in self.near_duplicates[:_SHOWN]]
+        if (more := len(self.near_duplicates) - _SHOWN) > 0:
+            lines.append(f"nearly the same: {more} more groups; --json lists all")
         lines += [
             f"{self.pictures} pictures, as varied as {self.different:.0f} entirely different ones",
             f"short side: at least {self.smallest_side} pixels, median {self.median_side}; "
@@ -151,10 +155,20 @@ def folder(folder: Path, *, resolution: int = 64, device: str = "auto") -> Folde
     )
 
 
-def _near_duplicates(contents: FolderContents, distances: Tensor) -> list[tuple[str, str]]:
-    is_pair = torch.ones_like(distances).triu(1).bool()  # each pair once, and none with itself
-    pairs = (is_pair & (distances < NEAR_DUPLICATE)).nonzero().tolist()
-    return [(contents.paths[one].name, contents.paths[other].name) for one, other in pairs]
+def _few(names: list[str]) -> str:
+    """Name the first pictures of a group: ``a, b, c and 9 more``."""
+    shown, more = names[:_SHOWN], len(names) - _SHOWN
+    last = f"{more} more" if more > 0 else shown.pop()
+    return f"{', '.join(shown)} and {last}"
+
+
+def _near_duplicates(contents: FolderContents, distances: Tensor) -> list[list[str]]:
+    """Return groups in which each picture is nearly the same as another one."""
+    _, labels = connected_components((distances < NEAR_DUPLICATE).cpu().numpy(), directed=False)
+    groups: dict[int, list[str]] = {}
+    for label, path in zip(labels.tolist(), contents.paths, strict=True):
+        groups.setdefault(label, []).append(path.name)
+    return [names for names in groups.values() if len(names) > 1]
 
 
 def _vendi_score(similarity: Tensor) -> float:

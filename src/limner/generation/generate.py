@@ -363,7 +363,8 @@ def _project(
     target = io.read(project, allow_huge=allow_huge)
     stage, steps = _stage(network), latent_space.STEPS
     note = f"looking for the picture that is most like the center of {printable(target.name)}"
-    report(stage, 0, steps, note=note)
+    for remark in (note, *target.notes, *io.tell_transparent([target])):
+        report(stage, 0, steps, note=remark)
     cover = resize_to_cover(io.on_white(target), network.size)
     center = crop(cover, network.size, 0.5, 0.5)[None]
     styles = latent_space.project(

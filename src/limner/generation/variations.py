@@ -226,7 +226,7 @@ class _Originals:
             if len(sources) > 1:
                 tick()
             picture = self.read(index)
-            self.notes[:0] = picture.notes
+            self.notes[:0] = [*picture.notes, *io.tell_transparent([picture], "left out")]
             if len(sources) > 1:
                 self.small.insert(0, thumbnail(picture))
 

@@ -156,7 +156,7 @@ def hybridize(
 
     plan = make_plan(near_rgb, far_rgb, options, lengths)
     summary = plan.summary(4 * sum(photo.rgb.numel() for photo in photos))
-    remarks = [note for photo in photos for note in photo.notes]
+    remarks = [note for photo in photos for note in photo.notes] + io.tell_transparent(photos)
     for note in (summary, *remarks, *notes.warnings(*plan.small, plan.edge_correlation)):
         report(plan.stage, 0, plan.steps, note=note, size=plan.size)
 

@@ -1,6 +1,14 @@
 """Pictures in and out: files and PIL images become tensors, tensors become files."""
 
-from limner.io.picture import Picture, Source, check_aspect, on_white, to_mask, to_picture
+from limner.io.picture import (
+    Picture,
+    Source,
+    check_aspect,
+    on_white,
+    tell_transparent,
+    to_mask,
+    to_picture,
+)
 from limner.io.reading import read
 from limner.io.recipe import make_recipe, recipe_of
 from limner.io.writing import check_output, check_place, ending_of, write, write_view
@@ -16,6 +24,7 @@ __all__ = [
     "on_white",
     "read",
     "recipe_of",
+    "tell_transparent",
     "to_mask",
     "to_picture",
     "write",

@@ -1,11 +1,13 @@
-"""Files that are written whole or not at all, even if the power fails."""
+"""Files that are written whole or not at all, even if the power fails, and by one run at a time."""
 
+import hashlib
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 
 @contextmanager
@@ -70,3 +72,45 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+@contextmanager
+def reserved(target: Path) -> Iterator[bool]:
+    """Keep a file or folder for this process; gives whether no other has it.
+
+    A locked file beside it says so. The system frees it if the process is killed.
+    """
+    name = hashlib.sha256(os.fsencode(target.resolve())).hexdigest()[:16]
+    path = target.resolve().with_name(f".limner-{name}.lock")
+    try:
+        file = path.open("a", encoding="utf-8")
+    except OSError:  # what comes next says why
+        yield True
+        return
+    with file:
+        is_free = lock(file)
+        try:
+            yield is_free
+        finally:
+            if is_free:
+                with suppress(OSError):  # Windows removes no open file
+                    path.unlink()
+
+
+def lock(file: TextIO) -> bool:
+    """Keep a file for this process until it is closed; return whether it was free."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(1 << 30)  # a locked byte cannot be read, so it is one far behind the text
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True

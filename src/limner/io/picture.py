@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -92,6 +92,15 @@ def on_white(picture: Picture) -> Tensor:
     """Return the picture [1, 3, H, W] over a white background."""
     alpha = picture.alpha
     return picture.rgb if alpha is None else picture.rgb * alpha + 1 - alpha
+
+
+def tell_transparent(pictures: Iterable[Picture], what: str = "put on white") -> list[str]:
+    """Return remarks for the user: what became of the transparent parts of these pictures."""
+    return [
+        f"{printable(picture.name)}: its transparent parts are {what}"
+        for picture in pictures
+        if picture.alpha is not None and float(picture.alpha.min()) < 0.99
+    ]
 
 
 def to_picture(

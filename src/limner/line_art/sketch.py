@@ -74,7 +74,7 @@ def sketch(
     subject = io.read(picture, allow_huge=allow_huge)
     height, width = size = images.size_of(subject.rgb)
     stage = f"{width}×{height} px"
-    for note in (stage, *subject.notes):
+    for note in (stage, *subject.notes, *io.tell_transparent([subject])):
         report(stage, 0, 1, note=note, size=size)
     ink = _draw(io.on_white(subject).to(torch_device), style, thickness, strength)
     options = {

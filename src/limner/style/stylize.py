@@ -18,7 +18,7 @@ from PIL import Image
 from limner import io
 from limner.checks import check_choice, check_range
 from limner.color.transfer import keep_chroma
-from limner.errors import OptionError, printable
+from limner.errors import OptionError, OutputError, printable
 from limner.io import Picture, Source
 from limner.nn import devices, images, weights
 from limner.nn import features as networks
@@ -242,7 +242,11 @@ def stylize(
             inputs, network, plan, reference, deadline=deadline, resumed=resumed, tick=tell
         ):
             if checkpoint and state.is_due(save_every):
-                checkpoints.save(checkpoint, state, fingerprint)
+                try:
+                    checkpoints.save(checkpoint, state, fingerprint)
+                except OutputError as error:  # the disk is full, for example; the result counts
+                    note = f"{error}; the work goes on without this checkpoint"
+                    report(plan.stage(state.steps_done), state.step, plan.steps, note=note)
             tell(state, state.loss)
     return picture(state)
 

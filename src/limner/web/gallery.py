@@ -23,10 +23,9 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Literal
 
-from limner.batch.manifest import lock_file
 from limner.errors import InputError, OutputError, printable, reason
 from limner.io import formats
-from limner.io.atomic import whole_file
+from limner.io.atomic import lock, whole_file
 from limner.web.thumbnails import has_alpha, upright_size
 
 MAX_UPLOAD = 64 * 2**20  # bytes
@@ -132,7 +131,7 @@ class Gallery:
                 f"--gallery {printable(folder)}: cannot be written ({reason(error)}); "
                 "choose another folder"
             ) from error
-        if not lock_file(self._lock):
+        if not lock(self._lock):
             self._lock.close()
             raise OutputError(
                 f"--gallery {printable(folder)}: another studio uses it; close that one, or choose "

@@ -1,0 +1,89 @@
+"""One output belongs to one command; a full disk costs pictures of steps, and not the result."""
+
+import signal
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from limner.cli import main
+from limner.errors import OutputError
+from limner.io import atomic
+
+_HOLD = (
+    "import sys, pathlib; from limner.io import atomic\n"
+    "with atomic.reserved(pathlib.Path(sys.argv[1])) as free: print(free, flush=True); input()"
+)
+
+
+@pytest.fixture(autouse=True)
+def photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.radial_gradient("L").resize((64, 48)).convert("RGB").save("photo.png")
+
+
+@pytest.mark.parametrize("more", [[], ["--overwrite"]])
+@pytest.mark.parametrize("verb", ["sketch", "generate"])
+def test_an_output_that_another_command_writes_is_refused_before_the_work(
+    verb: str, more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = {"sketch": "sketch photo.png -o out.png", "generate": "generate --like photo.png -o out"}
+    command = [*line[verb].split(), *more]
+    with atomic.reserved(Path(command[-1 - len(more)])):
+        assert main.main(command) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1
+    assert f"{command[-1 - len(more)]}: another limner writes it now; wait until it ends" in err
+    assert [path.name for path in Path().iterdir()] == ["photo.png"]
+    if verb == "sketch":
+        assert main.main(command) == 0
+        assert sorted(path.name for path in Path().iterdir()) == ["out.png", "photo.png"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_command_that_was_killed_keeps_nothing() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLD, "out.png"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None and other.stdout.readline() == "True\n"
+        assert main.main(["sketch", "photo.png", "-o", "out.png"]) == 1
+        other.send_signal(signal.SIGKILL)
+        other.wait()
+        assert main.main(["sketch", "photo.png", "-o", "out.png"]) == 0
+    assert not list(Path().glob(".*"))
+
+
+def test_one_file_has_many_names() -> None:
+    Path("here").mkdir()
+    with (
+        atomic.reserved(Path("out.png")) as first,
+        atomic.reserved(Path("here/../out.png")) as same,
+    ):
+        assert (first, same) == (True, False)
+    with atomic.reserved(Path("a" * 251 + ".png")) as long:  # no name is too long for the lock
+        assert long
+
+
+def test_a_picture_of_a_step_that_cannot_be_written_costs_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = import_module("limner.cli.picture")
+    write = picture.write
+
+    def full(made: Image.Image, path: Path, **options: object) -> object:
+        if path.name != "out.png":
+            raise OutputError(f"{path}: cannot be written (No space left on device)")
+        return write(made, path, **options)
+
+    monkeypatch.setattr(picture, "write", full)
+    line = "stylize photo.png photo.png -o out.png --size 64 --steps 4 --save-every 1"
+    assert main.main([*line.split(), "--method", "network"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "out.png\n" and err.count("No space left") == 1
+    assert "out-000001.png: cannot be written" in err and "the work goes on" in err
