@@ -20,6 +20,7 @@ HISTOGRAM = 32  # bins for each of red, green, blue and luma
 
 _MAX_BLACK, _MAX_WHITE = 0.5, 0.6  # the most that levels move the ends of the range inward
 _MAX_BALANCE = 0.22  # log2 of the factor of a channel, before the mean of the channels is removed
+_TOO_FAR = 0.2  # what levels wish for so far beyond the pixels of a picture counts as a mistake
 _MIN_SPAN = 0.1  # between black and white
 _MAX_MIDTONES, _MAX_CONTRAST = 0.8, 0.5  # shift of log2 odds; log2 of their factor
 _MAX_SATURATION = 0.5
@@ -143,9 +144,8 @@ class BilateralImprover(nn.Module):
         colorful = (small.amax(1) - small.amin(1)).mean((1, 2))[:, None, None, None]
         balance = raw[:, 4:7] - raw[:, 4:7].mean(1, keepdim=True)
         return Tones(
-            # a night photo with a few bright lights is not underexposed
-            black=torch.minimum(_MAX_BLACK * raw[:, 0:1].clamp(min=0), low),
-            white=torch.maximum(1 - _MAX_WHITE * raw[:, 1:2].clamp(min=0), high),
+            black=_within(_MAX_BLACK * raw[:, 0:1].clamp(min=0), low),
+            white=1 - _within(_MAX_WHITE * raw[:, 1:2].clamp(min=0), 1 - high),
             balance=_MAX_BALANCE * balance * (1 - torch.exp(-100 * colorful)),
             midtones=_MAX_MIDTONES * raw[:, 2:3],
             contrast=_MAX_CONTRAST * raw[:, 3:4],
@@ -297,6 +297,15 @@ def _splines(side: int, device: torch.device) -> Tensor:
     # the outermost cells are repeated
     inner = inner + F.pad(before, (0, CELLS - 1)) + F.pad(after, (CELLS - 1, 0))
     return inner / inner.sum(1, keepdim=True)
+
+
+def _within(level: Tensor, end: Tensor) -> Tensor:
+    """Return how far levels move an end of the range inward: not beyond the pixels of a picture.
+
+    Where the wish lies far beyond them, nothing moves: a night photo with a few bright lights is
+    not underexposed.
+    """
+    return torch.minimum(level, end) * (1 - (level - end) / _TOO_FAR).clamp(0, 1)
 
 
 def _compress(x: Tensor, start: float, top: Tensor) -> Tensor:
