@@ -74,6 +74,22 @@ class Tones(NamedTuple):
         )
 
 
+class Change(NamedTuple):
+    """What an improver has decided for a picture.
+
+    Attributes
+    ----------
+    rows : callable
+        Changes some rows of the picture.
+    colors : callable or None
+        Changes colors [1, 3, H, W], on the CPU: the part of the change that is the same everywhere,
+        if the improver has one.
+    """
+
+    rows: Callable[[slice], Tensor]
+    colors: Callable[[Tensor], Tensor] | None = None
+
+
 class BilateralImprover(nn.Module):
     """Our default improver. It cannot blur, and light changes at edges without a halo.
 
@@ -154,10 +170,8 @@ class BilateralImprover(nn.Module):
             high=high + 0.1 * (1 - high),
         )
 
-    def change(
-        self, picture: Tensor, strength: float, white_balance: float
-    ) -> Callable[[slice], Tensor]:
-        """Decide how to change a picture; return a function that changes some rows of it.
+    def change(self, picture: Tensor, strength: float, white_balance: float) -> Change:
+        """Decide how to change a picture.
 
         Parameters
         ----------
@@ -184,14 +198,8 @@ class BilateralImprover(nn.Module):
             toned = saturate(torch.stack(found).view(1, *part.shape), tones.saturation)
             return relight(toned, down[rows] @ columns)
 
-        return changed
-
-    def change_colors(
-        self, picture: Tensor, strength: float, white_balance: float
-    ) -> Callable[[Tensor], Tensor]:
-        """Return the part of the change of a picture that is the same everywhere."""
-        tones, _ = self.adjustments(picture)
-        return partial(tone, tones=tones.scaled(strength, white_balance))
+        everywhere = Tones(*(one.cpu() for one in tones))
+        return Change(changed, partial(tone, tones=everywhere))
 
     def forward(self, picture: Tensor, strength: float = 1.0) -> Tensor:
         """Improve pictures [N, 3, H, W] in 0..1 as a whole, with all of the white balance."""
