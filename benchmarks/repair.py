@@ -57,7 +57,7 @@ def limner(photo: Tensor, strength: float = 1.0, white_balance: float = WHITE_BA
     """Do what `beautify` does, without dither."""
     improver = NETWORKS.improver("relative")
     assert isinstance(improver, BilateralImprover)
-    return improver.change(photo, strength, white_balance)(slice(None))
+    return improver.change(photo, strength, white_balance).rows(slice(None))
 
 
 def autocontrast(photo: Tensor, *, preserve_tone: bool) -> Tensor:

@@ -14,6 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from crafted import adobe
 from limner import beautify, io, predictability
 from limner.batch.replay import replay
 from limner.beauty import beautify as verb
@@ -53,7 +54,7 @@ def whole(
     assert improver is not None
     with torch.no_grad():
         if isinstance(improver, BilateralImprover):
-            made = improver.change(picture, strength, white_balance)(slice(None))
+            made = improver.change(picture, strength, white_balance).rows(slice(None))
         else:
             made = improver(picture, strength)
     # rounding must not make values black or white that were not
@@ -102,7 +103,7 @@ def test_the_number_of_rows_does_not_matter(
     picture = planes(scene(23, height))
     report = Reporter("beautify", silent)
     for improver in (bilateral, tables, free):
-        change = improver.change(picture, 1.5, 0.5)
+        change = improver.change(picture, 1.5, 0.5).rows
         made = verb._apply(change, picture, None, torch.uint8, False, report, "")
         assert made.dtype == torch.uint8 and made.shape == picture.shape
         found = made[0].permute(1, 2, 0).numpy().astype(float)
@@ -179,6 +180,31 @@ def test_16_bits_stay_16_bits(tmp_path: Path) -> None:
         found = np.frombuffer(made.info["deep"], np.uint16)
         assert len(np.unique(found)) > 100  # in 8 bits, there are 3 values
         assert "deep" not in beautify(tmp_path / name, method="progress").info
+
+
+def test_a_profile_is_converted_in_one_reading(
+    tmp_path: Path, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is done with 8 bits, of 16 too."""
+    colors = torch.from_numpy(np.asarray(scene()).astype(np.uint16) * 257).permute(2, 0, 1)[None]
+    picture = io.to_picture(colors)
+    picture.info["icc_profile"] = adobe()
+    io.write(picture, tmp_path / "adobe.png")
+    converted = io.read(tmp_path / "adobe.png").rgb
+    assert io.read(tmp_path / "adobe.png", native=True).deep
+    assert np.abs(values(io.to_picture(converted)) - values(scene())).max() > 10
+    wanted = values(beautify(io.to_picture(converted)))
+    names, read = list[object](), io.read
+
+    def counted(source: Any, **options: bool) -> io.Picture:
+        names.append(source)
+        return read(source, **options)
+
+    monkeypatch.setattr(io, "read", counted)
+    made = beautify(tmp_path / "adobe.png")
+    assert names == [tmp_path / "adobe.png"]
+    np.testing.assert_array_equal(values(made), wanted)
+    assert "deep" not in made.info and made.info["icc_profile"] != adobe()
 
 
 # --- optimize --------------------------------------------------------------------------------
@@ -297,6 +323,22 @@ def test_color_tables_are_written(
         "cube": ".cube"
     }
     assert side_files({"method": method, "save_cube": None}) == side_files({}) == {}
+
+
+@pytest.mark.parametrize("method", ["relative", "progress"])
+def test_the_color_table_is_decided_once(
+    method: str, tmp_path: Path, scene: Scene, shipped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = type(load(shipped).improver(method))
+    decided, adjustments = list[tuple[int, ...]](), kind.adjustments
+
+    def counted(improver: Any, picture: Tensor) -> Any:
+        decided.append(tuple(picture.shape))
+        return adjustments(improver, picture)
+
+    monkeypatch.setattr(kind, "adjustments", counted)
+    beautify(scene(140, 90), method=method, save_cube=tmp_path / "a.cube")  # type: ignore[arg-type]
+    assert decided == [(1, 3, 90, 140)]
 
 
 @pytest.mark.parametrize("method", ["closeness", "optimize"])

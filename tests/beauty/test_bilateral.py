@@ -1,5 +1,7 @@
 """The bilateral improver: tones in order, no clipping, no halos, the same in rows and whole."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -114,7 +116,7 @@ def test_a_grid_is_spread_smoothly_and_an_even_one_stays() -> None:
 
 def test_rows_are_parts_of_the_whole(bilateral: BilateralImprover) -> None:
     picture = noise(1, 3, 130, 90)
-    change = bilateral.change(picture, 1.3, 0.5)
+    change = bilateral.change(picture, 1.3, 0.5).rows
     rows = torch.cat([change(slice(top, top + 17)) for top in range(0, 130, 17)], 2)
     np.testing.assert_allclose(rows, change(slice(None)), atol=1e-6)
 
@@ -174,6 +176,23 @@ def test_levels_stay_outside_the_range_of_a_picture(
         assert float(tones.white) >= brightest - 0.01 and float(tones.black) <= 0.01
     hazy = 0.5 + 0.3 * noise(1, 3, 64, 64)
     assert [float(one) for one in extremes(hazy)] == pytest.approx([0.5, 0.8], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "black", "white"),
+    [(0.5, 0.4, 0.5, 0.4), (0.4, 0.5, 0.2, 0.75), (0.3, 0.6, 0.0, 1.0), (0.0, 0.9, 0.0, 1.0)],
+)
+def test_levels_far_beyond_the_pixels_are_a_mistake(
+    bilateral: BilateralImprover, low: float, high: float, black: float, white: float
+) -> None:
+    """The network wishes to move black to 0.5 and white to 0.4: both move, or in part, or stay."""
+    sure = deepcopy(bilateral)
+    with torch.no_grad():
+        sure.tones.bias[:2] = 1000
+    range_of_pixels = torch.tensor([low, high]).view(2, 1, 1, 1, 1)
+    found, _ = sure.decide(noise(1, 3, 128, 128), *range_of_pixels)
+    assert float(found.black) == pytest.approx(black, abs=1e-5)
+    assert float(found.white) == pytest.approx(white, abs=1e-5)
 
 
 def test_histograms_count_shares() -> None:

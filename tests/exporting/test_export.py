@@ -110,7 +110,7 @@ def test_the_beautifier_takes_a_strength_and_a_white_balance(size: str, tmp_path
         scalars = (torch.full((1, 1, 1, 1), value) for value in (strength, balance))
         (better,) = run(tmp_path / "net.onnx", picture, *scalars)
         with torch.no_grad():
-            wanted = improver.change(picture, strength, balance)(slice(None))
+            wanted = improver.change(picture, strength, balance).rows(slice(None))
         assert np.abs(better - wanted.numpy()).max() < 2e-3
         assert (np.abs(better - picture.numpy()).max() < 0.01) == (strength == 0)
 

@@ -122,7 +122,7 @@ def beautify(
         assert isinstance(improver, BilateralImprover)  # that of the method
         examples = [torch.zeros(1, 3, INPUT_SIZE, INPUT_SIZE), *torch.zeros(2, 1, 1, 1, 1)]
         onnx_model.use_onnx_runtime(improver, "see", examples)
-    subject = _read(picture, allow_huge)
+    subject = io.read(picture, allow_huge=allow_huge, deep=True)
     rgb = subject.rgb
     height, width = images.size_of(rgb)
     mask_read = None if mask is None else io.read(mask, allow_huge=allow_huge)
@@ -131,6 +131,7 @@ def beautify(
     for note in (stage, *subject.notes, *(mask_read.notes if mask_read else ())):
         report(stage, 0, 1, note=note, size=(height, width))
 
+    change = None
     if improver is None:
         small = resize_to_measure(io.on_white(subject), size, subject.name).to(torch_device)
         light = _optimize(small, beautifier.predictors, report, stage) - small
@@ -141,7 +142,7 @@ def beautify(
         change = improver.change(rgb.to(torch_device), strength, white_balance)
         dither = isinstance(improver, BilateralImprover)  # the article's methods stay as they are
         depth = torch.uint16 if subject.deep and dither else torch.uint8
-        result = _apply(change, rgb, share, depth, dither, report, stage)
+        result = _apply(change.rows, rgb, share, depth, dither, report, stage)
 
     options = {
         "strength": float(strength),
@@ -157,9 +158,9 @@ def beautify(
     hashes = {model: weights.sha256(path)} if model else None
     recipe = io.make_recipe("beautify", [subject.name], options, pictures, hashes)
     made = io.to_picture(result, _alpha(subject, result), like=subject, recipe=recipe)
-    if save_cube is not None and isinstance(improver, BilateralImprover | TableImprover):
-        colors = improver.cpu().change_colors(rgb, strength, white_balance)
-        made.info["beside"] = {"cube": CubeLUT(colors)}
+    if save_cube is not None:
+        assert change is not None and change.colors is not None  # `_check_cube` made sure
+        made.info["beside"] = {"cube": CubeLUT(change.colors)}
     return made
 
 
@@ -201,14 +202,6 @@ def _check(strength: float, white_balance: float, method: str, size: int, runtim
             f"--white-balance {white_balance:g}: has no effect with --method {method}; leave it "
             "out, or use --method relative"
         )
-
-
-def _read(picture: Source, allow_huge: bool) -> io.Picture:
-    """Read a picture in sRGB, with 16 bits per channel if it has them and is in sRGB."""
-    subject = io.read(picture, allow_huge=allow_huge, native=True)
-    if subject.profile is None:
-        return subject
-    return io.read(picture, allow_huge=allow_huge)  # converted, which is done with 8 bits
 
 
 def _share(mask: io.Picture, subject: io.Picture) -> Tensor:

@@ -20,6 +20,7 @@ HISTOGRAM = 32  # bins for each of red, green, blue and luma
 
 _MAX_BLACK, _MAX_WHITE = 0.5, 0.6  # the most that levels move the ends of the range inward
 _MAX_BALANCE = 0.22  # log2 of the factor of a channel, before the mean of the channels is removed
+_TOO_FAR = 0.2  # what levels wish for so far beyond the pixels of a picture counts as a mistake
 _MIN_SPAN = 0.1  # between black and white
 _MAX_MIDTONES, _MAX_CONTRAST = 0.8, 0.5  # shift of log2 odds; log2 of their factor
 _MAX_SATURATION = 0.5
@@ -71,6 +72,22 @@ class Tones(NamedTuple):
             contrast=self.contrast * strength,
             saturation=self.saturation * strength,
         )
+
+
+class Change(NamedTuple):
+    """What an improver has decided for a picture.
+
+    Attributes
+    ----------
+    rows : callable
+        Changes some rows of the picture.
+    colors : callable or None
+        Changes colors [1, 3, H, W], on the CPU: the part of the change that is the same everywhere,
+        if the improver has one.
+    """
+
+    rows: Callable[[slice], Tensor]
+    colors: Callable[[Tensor], Tensor] | None = None
 
 
 class BilateralImprover(nn.Module):
@@ -143,9 +160,8 @@ class BilateralImprover(nn.Module):
         colorful = (small.amax(1) - small.amin(1)).mean((1, 2))[:, None, None, None]
         balance = raw[:, 4:7] - raw[:, 4:7].mean(1, keepdim=True)
         return Tones(
-            # a night photo with a few bright lights is not underexposed
-            black=torch.minimum(_MAX_BLACK * raw[:, 0:1].clamp(min=0), low),
-            white=torch.maximum(1 - _MAX_WHITE * raw[:, 1:2].clamp(min=0), high),
+            black=_within(_MAX_BLACK * raw[:, 0:1].clamp(min=0), low),
+            white=1 - _within(_MAX_WHITE * raw[:, 1:2].clamp(min=0), 1 - high),
             balance=_MAX_BALANCE * balance * (1 - torch.exp(-100 * colorful)),
             midtones=_MAX_MIDTONES * raw[:, 2:3],
             contrast=_MAX_CONTRAST * raw[:, 3:4],
@@ -154,10 +170,8 @@ class BilateralImprover(nn.Module):
             high=high + 0.1 * (1 - high),
         )
 
-    def change(
-        self, picture: Tensor, strength: float, white_balance: float
-    ) -> Callable[[slice], Tensor]:
-        """Decide how to change a picture; return a function that changes some rows of it.
+    def change(self, picture: Tensor, strength: float, white_balance: float) -> Change:
+        """Decide how to change a picture.
 
         Parameters
         ----------
@@ -184,14 +198,8 @@ class BilateralImprover(nn.Module):
             toned = saturate(torch.stack(found).view(1, *part.shape), tones.saturation)
             return relight(toned, down[rows] @ columns)
 
-        return changed
-
-    def change_colors(
-        self, picture: Tensor, strength: float, white_balance: float
-    ) -> Callable[[Tensor], Tensor]:
-        """Return the part of the change of a picture that is the same everywhere."""
-        tones, _ = self.adjustments(picture)
-        return partial(tone, tones=tones.scaled(strength, white_balance))
+        everywhere = Tones(*(one.cpu() for one in tones))
+        return Change(changed, partial(tone, tones=everywhere))
 
     def forward(self, picture: Tensor, strength: float = 1.0) -> Tensor:
         """Improve pictures [N, 3, H, W] in 0..1 as a whole, with all of the white balance."""
@@ -297,6 +305,15 @@ def _splines(side: int, device: torch.device) -> Tensor:
     # the outermost cells are repeated
     inner = inner + F.pad(before, (0, CELLS - 1)) + F.pad(after, (CELLS - 1, 0))
     return inner / inner.sum(1, keepdim=True)
+
+
+def _within(level: Tensor, end: Tensor) -> Tensor:
+    """Return how far levels move an end of the range inward: not beyond the pixels of a picture.
+
+    Where the wish lies far beyond them, nothing moves: a night photo with a few bright lights is
+    not underexposed.
+    """
+    return torch.minimum(level, end) * (1 - (level - end) / _TOO_FAR).clamp(0, 1)
 
 
 def _compress(x: Tensor, start: float, top: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 Attributes of the networks are names in weights files, so renaming one breaks files that exist.
 """
 
-from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 
@@ -11,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limner.beauty.bilateral import BilateralImprover
+from limner.beauty.bilateral import BilateralImprover, Change
 from limner.nn import images
 
 INPUT_SIZE = 256  # both sides, in pixels, at which a `TableImprover` sees a picture
@@ -65,29 +64,23 @@ class TableImprover(nn.Module):
         table = torch.einsum("nt,tcbgr->ncbgr", self.mix(x.mean((2, 3))), self.tables)
         return table.tanh(), _MAX_EXPONENT * self.light(x).tanh()
 
-    def change(
-        self, picture: Tensor, strength: float, white_balance: float = 0.0
-    ) -> Callable[[slice], Tensor]:
-        """Decide how to change pictures [N, 3, H, W] in 0..1; return a function that does, by rows.
+    def change(self, picture: Tensor, strength: float, white_balance: float = 0.0) -> Change:
+        """Decide how to change pictures [N, 3, H, W] in 0..1.
 
         Strength 0 changes nothing, 2 twice as much. There is no white balance.
         """
         del white_balance
         table, light = (strength * one for one in self.adjustments(picture))
         light = F.interpolate(light, picture.shape[-2:], mode="bicubic", align_corners=False)
-        return lambda rows: adjust(picture[..., rows, :], table, light[..., rows, :])
-
-    def change_colors(
-        self, picture: Tensor, strength: float, white_balance: float = 0.0
-    ) -> Callable[[Tensor], Tensor]:
-        """Return the part of the change of a picture that is the same everywhere."""
-        del white_balance
-        table, _ = self.adjustments(picture)
-        return partial(adjust, table=strength * table, light=table.new_zeros(1, 1, 1, 1))
+        even = torch.zeros(1, 1, 1, 1)
+        return Change(
+            lambda rows: adjust(picture[..., rows, :], table, light[..., rows, :]),
+            partial(adjust, table=table.cpu(), light=even),
+        )
 
     def forward(self, picture: Tensor, strength: float = 1.0) -> Tensor:
         """Improve pictures [N, 3, H, W] in 0..1 as a whole."""
-        return self.change(picture, strength)(slice(None))
+        return self.change(picture, strength).rows(slice(None))
 
 
 def adjust(picture: Tensor, table: Tensor, light: Tensor) -> Tensor:
@@ -120,10 +113,8 @@ class ConvolutionalImprover(nn.Module):
         for parameter in self.layers[-1].parameters():
             nn.init.zeros_(parameter)
 
-    def change(
-        self, picture: Tensor, strength: float, white_balance: float = 0.0
-    ) -> Callable[[slice], Tensor]:
-        """Return a function that changes rows of pictures [N, 3, H, W] in 0..1."""
+    def change(self, picture: Tensor, strength: float, white_balance: float = 0.0) -> Change:
+        """Return what changes rows of pictures [N, 3, H, W] in 0..1. It has no table of colors."""
         del white_balance
         height, _ = images.size_of(picture)
 
@@ -133,7 +124,7 @@ class ConvolutionalImprover(nn.Module):
             part: Tensor = self(picture[..., above : last + self.radius, :], strength)
             return part[..., first - above : last - above, :]
 
-        return changed
+        return Change(changed)
 
     def forward(self, picture: Tensor, strength: float = 1.0) -> Tensor:
         """Improve pictures [N, 3, H, W] in 0..1. Strength 0 changes nothing, 2 twice as much."""

@@ -32,7 +32,9 @@ _UPRIGHT = {
 }  # EXIF orientation -> the transpose that turns the picture upright
 
 
-def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> Picture:
+def read(
+    source: Source, *, allow_huge: bool = False, native: bool = False, deep: bool = False
+) -> Picture:
     """Read a picture: upright, in sRGB; the first frame of an animation.
 
     An embedded color profile is converted to sRGB (relative colorimetric, with black point
@@ -49,6 +51,8 @@ def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> P
         Read pictures of more than `PIXEL_LIMIT` pixels too.
     native : bool
         Keep RGB in the file's own profile and depth, for verbs that do not change colors.
+    deep : bool
+        Keep the depth of RGB that is in sRGB already.
 
     Returns
     -------
@@ -67,6 +71,7 @@ def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> P
             source.load()
             palette = source.getpalette("RGBA")
             content = f"{source.mode} {source.size} {palette} ".encode() + source.tobytes()
+            native = native or (deep and _is_srgb(source))
             picture = _picture(source, "picture", hashlib.sha256(content).hexdigest(), native)
             return replace(picture, recipe=text_of(source))
     path, number = frames.split(source)
@@ -87,6 +92,7 @@ def read(source: Source, *, allow_huge: bool = False, native: bool = False) -> P
             tiff.use_libtiff(image)
         # later frames of a PNG may hold changes of the one before; pages of a TIFF are whole
         whole = number is None or image.format == "TIFF"
+        native = native or (deep and _is_srgb(image))
         is_deep = native and whole and png16.is_deep(image)
         is_gray_alpha = png16.is_gray_alpha(image)
         image.load()
@@ -152,6 +158,11 @@ def _picture(
     deep = native and lower is not None
     rgb = rgb if alpha is None else bleed(rgb, alpha)
     return Picture(rgb, alpha, name, sha256, dpi, exif, own, deep, tuple(notes))
+
+
+def _is_srgb(image: Image.Image) -> bool:
+    """Whether the values of an image are in sRGB: it has our profile, or none."""
+    return image.info.get("icc_profile") in (None, srgb_profile())
 
 
 def _is_rgb(profile: object) -> bool:
