@@ -60,7 +60,7 @@ const stateOf = (job) =>
   ({ waiting: t("Waiting"), running: t("Running"), failed: t("Failed"), stopped: t("Stopped") })[job.state] ??
   "";
 
-function linkOf(job, following, { onOpen, onRecompute, current }) {
+function linkOf(job, isLast, { onOpen, onRecompute, current }) {
   const title = t(job.title ?? job.verb);
   const { box, label } = thumbnail(job.pictures?.[0], title);
   const state = h("span", { class: "tool-link-state" }, stateOf(job)); // "" when it is done
@@ -73,14 +73,14 @@ function linkOf(job, following, { onOpen, onRecompute, current }) {
     state,
   );
   if (job.id === current) open.setAttribute("aria-current", "step");
-  const text = following.length ? t("Redo from here") : t("Redo");
+  const text = isLast ? t("Redo") : t("Redo from here");
   const again = h(
     "button",
     {
       type: "button",
       class: "tool-button tool-again",
       "aria-label": `${text}: ${title}`,
-      onclick: () => onRecompute(job, following),
+      onclick: () => onRecompute(job),
     },
     text,
   );
@@ -104,18 +104,14 @@ function firstOf(job) {
  * Show a chain of jobs as a row of thumbnails: input, then one link for each job.
  * @param {HTMLElement} host
  * @param {object[]} jobs the first one first
- * @param {{onOpen: (job: object) => void, onRecompute: (job: object, following: object[]) => void,
- *   current?: string}} options `following`: the jobs after it; `current`: the id of the open job
- * @returns {{destroy: () => void}}
+ * @param {{onOpen: (job: object) => void, onRecompute: (job: object) => void, current: string}} options
+ *   `current`: the id of the open job
  */
-export function chain(host, jobs, { onOpen, onRecompute, current = jobs.at(-1)?.id }) {
-  const links = jobs.map((job, index) =>
-    linkOf(job, jobs.slice(index + 1), { onOpen, onRecompute, current }),
-  );
-  const row = h("ol", { class: "tool-chain-row" }, ...(jobs.length ? firstOf(jobs[0]) : []), ...links);
+export function chain(host, jobs, options) {
+  const links = jobs.map((job) => linkOf(job, job === jobs.at(-1), options));
+  const row = h("ol", { class: "tool-chain-row" }, ...firstOf(jobs[0]), ...links);
   const root = h("nav", { class: "tool tool-chain", "aria-label": t("Steps to this picture") }, row);
   host.replaceChildren(root);
   // scrollIntoView would also scroll the page
   row.scrollLeft = row.scrollWidth;
-  return { destroy: () => root.remove() };
 }

@@ -1,7 +1,8 @@
 import { api } from "./api.js";
 import { clearError, showError } from "./errors.js";
+import { load } from "./loading.js";
 import { planMany } from "./many.js";
-import { droppedFiles, load, receive } from "./slots.js";
+import { droppedFiles, receive } from "./slots.js";
 import { fillForm, formOf, mainSlot, setFiles, store, verbOf } from "./store.js";
 import { t } from "./texts.js";
 

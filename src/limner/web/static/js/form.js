@@ -9,7 +9,7 @@ const FEW = 4; // choices up to this number are buttons side by side, more are a
 /**
  * Draw the form of the current verb.
  * @param {HTMLElement} host
- * @param {{first: HTMLElement[], more: HTMLElement[]}} tools What a verb adds below its pictures and in its options.
+ * @param {HTMLElement[]} tools What the verb adds below its pictures.
  */
 export function drawForm(host, tools) {
   const verb = verbOf();
@@ -33,10 +33,10 @@ export function drawForm(host, tools) {
       { class: `slots slots-${shown.size}` },
       verb.slots.filter((slot) => slot.first).map(slotElement),
     ),
-    ...tools.first,
+    ...tools,
     presets(verb),
     h("div", { class: "fields" }, first.map(fieldElement)),
-    more(groups, slots, tools.more),
+    more(groups, slots),
   );
 }
 
@@ -80,7 +80,7 @@ function usePreset(verb, preset) {
   setValues({ ...back, ...preset.values });
 }
 
-function more(groups, slots, tools) {
+function more(groups, slots) {
   const details = h(
     "details",
     {
@@ -93,7 +93,6 @@ function more(groups, slots, tools) {
       },
     },
     h("summary", {}, h("span", {}, t("More options")), h("span", { class: "count", id: "changed" })),
-    ...tools,
     slots.length
       ? h(
           "fieldset",

@@ -212,7 +212,8 @@ function fileTile(file) {
   );
 }
 
-function progress(one, jobs) {
+/** What became of the files of a group so far. */
+function tally(one, jobs) {
   const done = jobs.filter((job) => job.state === "done");
   const failed = [
     ...one.failed,
@@ -222,8 +223,6 @@ function progress(one, jobs) {
   ];
   const running = jobs.find((job) => job.state === "running");
   const ended = jobs.filter((job) => !isOpen(job)).length + one.failed.length;
-  const { total, unsent } = one;
-  const isOver = ended >= total;
   const stopped = jobs.filter((job) => job.state === "stopped").length;
   const summary = [
     t("{count} done", { count: done.length }),
@@ -232,11 +231,17 @@ function progress(one, jobs) {
   ]
     .filter(Boolean)
     .join(", ");
+  return { done, failed, running, ended, summary, isOver: ended >= one.total };
+}
+
+function progress(one, jobs) {
+  const { total, sent, unsent } = one;
+  const { done, failed, running, ended, summary, isOver } = tally(one, jobs);
   return [
     head(
       isOver
         ? t("All pictures are through")
-        : t("Making {count} picture | Making {count} pictures", { count: one.total }),
+        : t("Making {count} picture | Making {count} pictures", { count: total }),
       summary,
     ),
     h("p", { class: "visually-hidden", role: "status" }, isOver ? summary : ""),
@@ -250,9 +255,9 @@ function progress(one, jobs) {
     h(
       "p",
       { class: "muted" },
-      one.sent < total
+      sent < total
         ? t("Sending file {number} of {total}. Keep this page open until all are sent.", {
-            number: one.sent + 1,
+            number: sent + 1,
             total,
           })
         : running
@@ -262,7 +267,8 @@ function progress(one, jobs) {
     h(
       "div",
       { class: "actions" },
-      done.length > 0 &&
+      isOver &&
+        done.length > 0 &&
         h(
           "a",
           { id: "zip", class: "button primary", href: address.zip(done.map((job) => job.id)), download: "" },
@@ -278,22 +284,24 @@ function progress(one, jobs) {
         ),
       isOver && backButton(),
     ),
-    failed.length > 0 &&
-      h(
-        "section",
-        { class: "failures" },
-        h("h2", {}, t("Not made")),
-        h(
-          "ul",
-          {},
-          failed.map((one) =>
-            h("li", {}, h("strong", {}, one.name), ": ", t(one.message).replace(`${one.name}: `, "")),
-          ),
-        ),
-      ),
+    failed.length > 0 && failures(failed),
     h("div", { class: "grid" }, jobs.map(tile)),
   ].filter(Boolean);
 }
+
+const failures = (failed) =>
+  h(
+    "section",
+    { class: "failures" },
+    h("h2", {}, t("Not made")),
+    h(
+      "ul",
+      {},
+      failed.map(({ name, message }) =>
+        h("li", {}, h("strong", {}, name), ": ", t(message).replace(`${name}: `, "")),
+      ),
+    ),
+  );
 
 const unsentWords = (count) =>
   t(

@@ -157,7 +157,7 @@ function nextStep(near, far) {
  * @param {(points: string) => void} onChange gets "x,y,x,y,x,y,x,y" in pixels of the full sizes: both
  *   points of near, then both of far; "" while one is missing
  * @param {string} [start] the points to begin with
- * @returns {{clear: () => void, destroy: () => void}}
+ * @returns {{destroy: () => void}}
  */
 export function alignmentPoints(host, near, far, onChange, start = "") {
   let told = start ?? "";
@@ -197,5 +197,5 @@ export function alignmentPoints(host, near, far, onChange, start = "") {
     photos[1].reset([c, d]);
   }
   update();
-  return { clear, destroy: () => root.remove() };
+  return { destroy: () => root.remove() };
 }

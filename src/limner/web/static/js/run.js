@@ -1,7 +1,7 @@
 import { byId } from "./dom.js";
 import { clearError, showError } from "./errors.js";
 import { knownJobs, submit } from "./jobs.js";
-import { loaded } from "./slots.js";
+import { loaded } from "./loading.js";
 import { emit, fieldsOf, formOf, payload, store, verbOf } from "./store.js";
 
 /**

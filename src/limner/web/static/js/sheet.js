@@ -19,14 +19,13 @@ function toCm(value) {
 
 const plain = (name) => name.toLowerCase().replaceAll(/\s/g, "").replaceAll("×", "x");
 
-/** The paper of a value: by its name, its sides, or the text that limner understands ("60x40cm"). */
-function paperOf({ paper, width, height, print_: print }, papers, picture) {
-  if (width > 0 && height > 0) return { width: Number(width), height: Number(height) };
-  const text = plain(String(paper ?? print ?? ""));
+/** The paper that the option names: by its sides ("60x40cm"), or a paper size ("A4"). */
+function paperOf({ print_: print }, papers, picture) {
+  const text = plain(String(print ?? ""));
+  const [, first, second, unit = "cm"] = /^([\d.]+)x([\d.]+)(mm|cm|in|ft|m)?$/.exec(text) ?? [];
+  if (first) return { width: first * UNITS[unit], height: second * UNITS[unit] };
   const found = papers.find((one) => plain(one.name) === text);
-  if (found) return turned(found, picture);
-  const [, first, second, unit] = /^([\d.]+)x([\d.]+)(mm|cm|in|ft|m)$/.exec(text) ?? [];
-  return first ? { width: first * UNITS[unit], height: second * UNITS[unit] } : null;
+  return found ? turned(found, picture) : null;
 }
 
 /** A paper as upright or wide as the picture. */
@@ -87,7 +86,7 @@ function createSheet(picture) {
 }
 
 /** Draw the sheet with the picture on it, in cm. */
-function drawSheet({ svg, image }, paper, { fit, bleed, margin }, { sheet, placed }) {
+function drawSheet({ svg, image }, paper, { fit, bleed }, { sheet, placed }) {
   const space = 0.13 * Math.max(sheet.width, sheet.height);
   svg.setAttribute(
     "viewBox",
@@ -109,16 +108,6 @@ function drawSheet({ svg, image }, paper, { fit, bleed, margin }, { sheet, place
   if (!image.isConnected) svg.append(image);
   image.before(clip, rectangle(0, 0, sheet.width, sheet.height, "tool-paper"));
   if (bleed) svg.append(rectangle(bleed, bleed, paper.width, paper.height, "tool-trim"));
-  if (margin)
-    svg.append(
-      rectangle(
-        bleed + margin,
-        bleed + margin,
-        paper.width - 2 * margin,
-        paper.height - 2 * margin,
-        "tool-margin",
-      ),
-    );
   if (fit === "fit") svg.append(rectangle(x, y, placed.width, placed.height, "tool-cut"));
   const size = space / 3.2;
   const label = (left, top, value, turn) => {
@@ -139,22 +128,11 @@ function drawSheet({ svg, image }, paper, { fit, bleed, margin }, { sheet, place
   );
 }
 
-/** What the lines on the sheet mean. */
-function legend({ bleed, margin }) {
-  const item = (name, text) =>
-    h(
-      "span",
-      { class: "tool-legend-item" },
-      h("span", { class: `tool-legend-line tool-legend-${name}`, "aria-hidden": "true" }),
-      text,
-    );
-  const items = [];
-  if (bleed)
-    items.push(
-      item("trim", t("Cut here: {length} mm beyond the paper are trimmed", { length: round(10 * bleed) })),
-    );
-  if (margin) items.push(item("margin", t("Margin: {length} cm", { length: round(margin) })));
-  return items.length ? [h("p", { class: "tool-legend" }, ...items)] : [];
+/** What the dashed line on the sheet means. */
+function legend({ bleed }) {
+  if (!bleed) return [];
+  const words = t("Cut here: {length} mm beyond the paper are trimmed", { length: round(10 * bleed) });
+  return [h("p", { class: "tool-legend" }, h("span", { "aria-hidden": "true" }), words)];
 }
 
 /** "60x40cm", or inches for a paper that is measured in them. */
@@ -227,9 +205,8 @@ function settingsOf(value, papers, picture) {
     paper: paperOf(value, papers, picture),
     dpi: Number(value.dpi) || DEFAULTS.dpi,
     fit: value.fit || DEFAULTS.fit,
-    fits: value.fits ?? ["fit", "fill", "pad"],
+    fits: value.fits,
     bleed: toCm(value.bleed),
-    margin: toCm(value.margin),
     maxScale: Number(value.max_scale) || DEFAULTS.maxScale,
   };
 }
@@ -305,12 +282,12 @@ function createPapers(papers, { onPaper, onTurn, onSides }) {
  * Choose paper, and see the picture on it.
  * @param {HTMLElement} host
  * @param {{picture: import("./compare.js").Picture, papers: {name: string, width: number, height: number}[],
- *   value: {paper?: string, print_?: string, width?: number, height?: number, dpi?: number, fit?: string,
- *   fits?: string[], bleed?: string | number, margin?: string | number, max_scale?: number},
+ *   value: {print_?: string, dpi?: number, fit?: string, fits: string[], bleed?: string | number,
+ *   max_scale?: number},
  *   onChange: (change: {print_: string, fit: string, dpi?: number, max_scale?: number}) => void}} options
  * @returns {{update: (value: object) => void, destroy: () => void}} `update`: other values of the form
  */
-export function printSheet(host, { picture, papers, value = {}, onChange }) {
+export function printSheet(host, { picture, papers, value, onChange }) {
   let settings = settingsOf(value, papers, picture);
   const tell = (others = {}) => {
     draw();

@@ -2,7 +2,8 @@ import { address, api } from "./api.js";
 import { byId, h, icon } from "./dom.js";
 import { clearError, showError } from "./errors.js";
 import { helpElement } from "./help.js";
-import { formOf, mainSlot, on, setFiles, store, verbOf } from "./store.js";
+import { load } from "./loading.js";
+import { formOf, on, setFiles, store, verbOf } from "./store.js";
 import { number, t } from "./texts.js";
 
 /** The example that is offered in an empty slot. */
@@ -66,55 +67,6 @@ async function takeExample(name, example) {
   });
 }
 
-const loading = new Set(); // what is on its way: {verb, name, done}
-const latest = new Map(); // by verb and slot: the last of them that began
-
-/**
- * Load something into a slot, which is busy until then. Errors are shown.
- * @param {string} verb
- * @param {string} name The slot; "" if only the file will tell.
- * @param {(isLatest: () => boolean) => Promise<void>} action Where there is room for one, the last that
- *   began counts.
- * @returns {Promise<boolean>} Whether it arrived.
- */
-export async function load(verb, name, action) {
-  const one = { verb, name };
-  latest.set(`${verb} ${name}`, one);
-  loading.add(one);
-  one.done = action(() => latest.get(`${verb} ${name}`) === one).then(
-    () => true,
-    (error) => {
-      showError(Object.assign(error, { verb }));
-      return false;
-    },
-  );
-  showBusy();
-  const isGood = await one.done;
-  loading.delete(one);
-  showBusy();
-  return isGood;
-}
-
-/**
- * Wait for what is on its way into the slots of a verb.
- * @param {string} verb
- * @returns {Promise<boolean>} Whether all of it arrived.
- */
-export async function loaded(verb) {
-  const waiting = [...loading].filter((one) => one.verb === verb).map((one) => one.done);
-  return (await Promise.all(waiting)).every(Boolean);
-}
-
-function showBusy() {
-  for (const element of document.querySelectorAll(".slot")) {
-    const name = element.id.replace("slot-", "");
-    const isBusy = [...loading].some(
-      (one) => one.verb === store.verb && (one.name || mainSlot(one.verb).name) === name,
-    );
-    element.setAttribute("aria-busy", isBusy);
-  }
-}
-
 const isStrip = (slot, verb = store.verb) => verb === "stylize" && slot.name === "styles";
 
 /**
@@ -149,7 +101,6 @@ export function slotElement(slot) {
 
 const redrawAll = (changed) => document.querySelectorAll(".slot").forEach((slot) => slot.redraw(changed));
 on("files", redrawAll);
-on("route", showBusy);
 on("form", (changed) => {
   if (changed.names === null) redrawAll({ verb: changed.verb });
 });

@@ -47,7 +47,7 @@ export function tidy() {
     else delete store.forms[verb];
   }
   for (const [group, one] of Object.entries(store.groups)) {
-    if (!verbOf(one?.verb) || !Array.isArray(one.ids) || !Array.isArray(one.failed))
+    if (!one?.verb || !verbOf(one.verb) || !Array.isArray(one.ids) || !Array.isArray(one.failed))
       delete store.groups[group];
     else if (one.sent < one.total) Object.assign(one, { unsent: one.total - one.sent, total: one.sent });
   }

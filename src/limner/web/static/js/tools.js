@@ -3,9 +3,9 @@ import { byId, h, later } from "./dom.js";
 import { clearError, showError } from "./errors.js";
 import { paintHints } from "./hints.js";
 import { getJob, isOpen, knownJob, refresh, remember, stop, submit } from "./jobs.js";
+import { load } from "./loading.js";
 import { alignmentPoints } from "./points.js";
 import { printSheet } from "./sheet.js";
-import { load } from "./slots.js";
 import { formOf, mainSlot, on, payload, setFiles, setValues, store, fieldsOf, valueOf } from "./store.js";
 import { t } from "./texts.js";
 import { stateWords } from "./words.js";
@@ -13,19 +13,19 @@ import { stateWords } from "./words.js";
 const PAUSE = 300; // milliseconds after a stroke before the colors are computed again
 
 /**
- * What a verb adds to its form: below the pictures, and under "More options".
+ * What a verb adds to its form, below the pictures.
  * @param {string} verb
- * @returns {{first: HTMLElement[], more: HTMLElement[]}}
+ * @returns {HTMLElement[]}
  */
 export function toolsOf(verb) {
   watchers = []; // those of the form before
-  const first = {
-    colorize: [hintsPanel],
-    hybridize: [pointsPanel],
-    upscale: [printPanel],
-    beautify: [measurePanel],
+  const panels = {
+    colorize: hintsPanel,
+    hybridize: pointsPanel,
+    upscale: printPanel,
+    beautify: measurePanel,
   };
-  return { first: (first[verb] ?? []).map((make) => make()), more: [] };
+  return verb in panels ? [panels[verb]()] : [];
 }
 
 const picturesOf = (verb, slot) => formOf(verb).files[slot] ?? [];
@@ -52,6 +52,11 @@ function folded(verb, { id, title, slots, draw }) {
 
 let watchers = [];
 
+/** Points in one photo say nothing about another. This comes before the tools are drawn again. */
+on("files", ({ verb, name }) => {
+  if (verb === "hybridize" && name.endsWith("_photo")) setValues({ points: "" }, "hybridize");
+});
+
 on("files", (changed) => {
   for (const one of watchers) if (one.verb === changed.verb) one.show();
 });
@@ -72,29 +77,10 @@ function pointsPanel() {
   });
 }
 
-/** Points in one photo say nothing about another. */
-on("files", ({ verb, name }) => {
-  if (verb === "hybridize" && name.endsWith("_photo")) setValues({ points: "" }, "hybridize");
-});
-
-/** "60x40cm" as numbers of centimeters; the name of a paper as it is. */
 function paperValue() {
-  const words = String(valueOf("print_", "upscale") ?? "");
-  const sides = /^\s*([\d.]+)\s*x\s*([\d.]+)\s*(cm|mm|in)?\s*$/.exec(words);
-  const factor = { mm: 0.1, in: 2.54 }[sides?.[3]] ?? 1;
-  const paper = sides
-    ? { width: sides[1] * factor, height: sides[2] * factor }
-    : words
-      ? { paper: words }
-      : {};
   const fits = fieldsOf("upscale").find((field) => field.name === "fit")?.choices ?? [];
-  return {
-    ...paper,
-    fits,
-    ...Object.fromEntries(
-      ["dpi", "fit", "bleed", "margin", "max_scale"].map((name) => [name, valueOf(name, "upscale")]),
-    ),
-  };
+  const names = ["print_", "dpi", "fit", "bleed", "max_scale"];
+  return { fits, ...Object.fromEntries(names.map((name) => [name, valueOf(name, "upscale")])) };
 }
 
 let sheet = null;
