@@ -5,6 +5,7 @@ import resource
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 
@@ -29,5 +30,16 @@ def _serve(pipe: Connection, call: Callable[..., Any], arguments: tuple[object, 
     began = time.perf_counter()
     result = call(*arguments)
     seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # KiB on Linux
-    pipe.send((result, seconds, peak))
+    pipe.send((result, seconds, _peak()))
+
+
+def _peak() -> int:
+    """Return the most bytes that this process has used.
+
+    On Linux, `ru_maxrss` is at least the peak of the process that started this one.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+    lines = status.read_text(encoding="ascii").splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))

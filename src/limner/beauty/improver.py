@@ -70,8 +70,7 @@ class TableImprover(nn.Module):
         Strength 0 changes nothing, 2 twice as much. There is no white balance.
         """
         del white_balance
-        table, light = (strength * one for one in self.adjustments(picture))
-        light = F.interpolate(light, picture.shape[-2:], mode="bicubic", align_corners=False)
+        table, light = self._enlarged(picture, strength)
         even = torch.zeros(1, 1, 1, 1)
         return Change(
             lambda rows: adjust(picture[..., rows, :], table, light[..., rows, :]),
@@ -80,7 +79,13 @@ class TableImprover(nn.Module):
 
     def forward(self, picture: Tensor, strength: float = 1.0) -> Tensor:
         """Improve pictures [N, 3, H, W] in 0..1 as a whole."""
-        return self.change(picture, strength).rows(slice(None))
+        return adjust(picture, *self._enlarged(picture, strength))
+
+    def _enlarged(self, picture: Tensor, strength: float) -> tuple[Tensor, Tensor]:
+        """Return the tables, and the light maps in the size of the pictures."""
+        table, light = (strength * one for one in self.adjustments(picture))
+        size = images.size_of(picture)
+        return table, F.interpolate(light, size, mode="bicubic", align_corners=False)
 
 
 def adjust(picture: Tensor, table: Tensor, light: Tensor) -> Tensor:
