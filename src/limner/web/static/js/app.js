@@ -121,7 +121,7 @@ function frame() {
     "The studio does not answer. Is limner studio still running? The page goes on by itself when it does.",
   );
   byId("stop").append(icon("stop"), t("Stop"));
-  byId("stop").title = t("What is ready is kept, where there is something to keep.");
+  byId("stop").title = t("Keeps what is ready.");
   byId("drop-hint").replaceChildren(
     h(
       "div",

@@ -55,7 +55,7 @@ function createStage(before, after) {
       class: "tool-divider",
       role: "slider",
       tabindex: "0",
-      "aria-label": t("Show more of before or after"),
+      "aria-label": t("Compare before and after"),
       "aria-valuemin": 0,
       "aria-valuemax": 100,
       "aria-orientation": "horizontal",

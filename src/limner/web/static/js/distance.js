@@ -1,6 +1,6 @@
 import { address } from "./api.js";
 import { h } from "./dom.js";
-import { t } from "./texts.js";
+import { number, t } from "./texts.js";
 
 const FARTHEST = 24; // times the first distance
 const SECONDS = 5; // of a walk from the first distance to the last
@@ -51,7 +51,7 @@ export function distanceSlider(host, picture) {
   });
   const show = () => {
     const distance = distanceAt(range.valueAsNumber / 100);
-    const times = Number(distance.toFixed(distance < 10 ? 1 : 0));
+    const times = number(Number(distance.toFixed(distance < 10 ? 1 : 0)));
     image.style.transform = `scale(${1 / distance})`;
     readout.textContent = t("{times}× the distance", { times });
     range.setAttribute("aria-valuetext", readout.textContent);

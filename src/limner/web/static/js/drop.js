@@ -41,7 +41,7 @@ async function take(files, slot) {
   clearError();
   if (slot) return receive(slot.id.replace("slot-", ""), files);
   if (files.length > 1) return planMany(files);
-  if (!files.length) return showError({ message: t("There is no file in it.") });
+  if (!files.length) return showError({ message: t("Nothing to add: there was no file.") });
   const { verb } = store;
   return load(verb, "", async () => {
     const picture = await api.upload(files[0]);

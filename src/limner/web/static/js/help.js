@@ -1,7 +1,7 @@
 import { h } from "./dom.js";
 import { t } from "./texts.js";
 
-const FIRST_SENTENCE = /^(.{12,}?(?:\p{L}{3,}|\))[.])\s+(?=\S)/u;
+const FIRST_SENTENCE = /^(.{12,}?(?:\p{L}{3,}|[)”“»])[.])\s+(?=\S)/u;
 
 /**
  * The first sentence of a help text; the others when asked.

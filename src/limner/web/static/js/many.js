@@ -240,7 +240,7 @@ function progress(one, jobs) {
   return [
     head(
       isOver
-        ? t("All pictures are through")
+        ? t("All pictures are done")
         : t("Making {count} picture | Making {count} pictures", { count: total }),
       summary,
     ),

@@ -1,6 +1,6 @@
 import { address } from "./api.js";
 import { h } from "./dom.js";
-import { t } from "./texts.js";
+import { number, t } from "./texts.js";
 
 const INCH = 2.54; // cm
 const UNITS = { mm: 0.1, cm: 1, in: INCH, m: 100, ft: 30.48 };
@@ -95,8 +95,8 @@ function drawSheet({ svg, image }, paper, { fit, bleed }, { sheet, placed }) {
   svg.setAttribute(
     "aria-label",
     t("The picture on paper of {width} × {height} cm", {
-      width: round(paper.width),
-      height: round(paper.height),
+      width: number(round(paper.width)),
+      height: number(round(paper.height)),
     }),
   );
   const clip = shape("clipPath", { id: "tool-sheet-clip" });
@@ -119,7 +119,7 @@ function drawSheet({ svg, image }, paper, { fit, bleed }, { sheet, placed }) {
       class: "tool-length",
       transform: turn ? `rotate(-90 ${left} ${top})` : "",
     });
-    text.textContent = t("{length} cm", { length: round(value) });
+    text.textContent = t("{length} cm", { length: number(round(value)) });
     return text;
   };
   svg.append(
@@ -131,7 +131,7 @@ function drawSheet({ svg, image }, paper, { fit, bleed }, { sheet, placed }) {
 /** What the dashed line on the sheet means. */
 function legend({ bleed }) {
   if (!bleed) return [];
-  const words = t("Cut here: {length} mm beyond the paper are trimmed", { length: round(10 * bleed) });
+  const words = t("Cut here: {length} mm beyond the paper are trimmed", { length: number(round(10 * bleed)) });
   return [h("p", { class: "tool-legend" }, h("span", { "aria-hidden": "true" }), words)];
 }
 
@@ -153,14 +153,14 @@ function shapeChoices(settings, result, onPick) {
   const side = border.x > border.y ? t("left and right") : t("above and below");
   const texts = {
     fill: t("Crop: {percent}% is cut off", { percent: Math.max(1, Math.round(100 * result.cropped)) }),
-    pad: t("White border: {length} cm {side}", { length: round(Math.max(border.x, border.y)), side }),
+    pad: t("White border: {length} cm {side}", { length: number(round(Math.max(border.x, border.y))), side }),
   };
   const buttons = ["fill", "pad"]
     .filter((one) => fits.includes(one))
     .map((one) => button(texts[one], () => onPick(one), fit === one));
   const reason =
     fit === "fit"
-      ? t("The picture has another shape than the paper. The print will not cover it all.")
+      ? t("The picture has another shape than the paper. The print will not cover the whole sheet.")
       : t("The picture has another shape than the paper.");
   return [
     h("p", { class: "tool-note" }, reason),
@@ -187,7 +187,7 @@ function remedies({ dpi, maxScale }, { times }, onPick) {
 function facts({ dpi }, { own, times, pixels }) {
   const first = t("Your picture alone: {dpi} dpi – {words}.", { dpi: Math.round(own), words: inWords(own) });
   const values = {
-    times: round(times),
+    times: number(round(times)),
     width: pixels.width,
     height: pixels.height,
     dpi,

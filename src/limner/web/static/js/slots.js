@@ -153,7 +153,7 @@ async function filesOf(entry) {
 }
 
 function fileInput(slot, label) {
-  const accept = slot.kind === "weights" ? ".safetensors,.pth,.param" : "image/*,.tif,.tiff,.avif,.heic,.jxl";
+  const accept = slot.kind === "weights" ? ".safetensors" : "image/*,.tif,.tiff,.avif,.heic,.jxl";
   return h("input", {
     type: "file",
     class: "hidden-input",
