@@ -258,9 +258,9 @@ def test_the_recipe_describes_the_call(tmp_path: Path) -> None:
     hybrid = hybridize(near, far, sigma=3.5, strip=True)
     io.write(hybrid, tmp_path / "out.png")
     recipe = io.recipe_of(tmp_path / "out.png")
-    assert (recipe["verb"], recipe["inputs"]) == ("hybridize", [near, far])
+    assert (recipe["verb"], recipe["inputs"]) == ("hybridize", ["near.png", "far.png"])
     assert recipe["options"]["sigma"] == 3.5 and recipe["options"]["strip"] is True  # type: ignore[index]
-    assert list(recipe["files"]) == [far, near]  # type: ignore[call-overload]
+    assert list(recipe["files"]) == ["far.png", "near.png"]  # type: ignore[call-overload]
     assert recipe["found"]["scores"]["near"] > 0.5  # type: ignore[index]
 
 
