@@ -610,9 +610,9 @@ def test_the_recipe_holds_all_options(drawn: tuple[str, str], model: Path) -> No
         model=model,
     )
     recipe = json.loads(made.info["limner"])
-    assert (recipe["verb"], recipe["inputs"]) == ("colorize", [drawn[0]])
+    assert (recipe["verb"], recipe["inputs"]) == ("colorize", ["drawing.png"])
     assert recipe["options"] == {
-        "hints": drawn[1],
+        "hints": Path(drawn[1]).name,
         "hint": ["120,60=gold"],
         "hint_edges": "hard",
         "palette": "#204060",
@@ -626,13 +626,15 @@ def test_the_recipe_holds_all_options(drawn: tuple[str, str], model: Path) -> No
         "keep_alpha": False,
         "variations": 2,
         "size": None,
-        "model": str(model),
+        "model": model.name,
         "runtime": "torch",
         "seed": 3,
         "force": False,
         "allow_huge": False,
     }
-    assert set(recipe["files"]) == {*drawn, str(model)} and made.info["dpi"] == (300, 300)
+    assert set(recipe["files"]) == {"drawing.png", "hints.png", model.name} and made.info[
+        "dpi"
+    ] == (300, 300)
 
 
 def test_pairs_are_recorded_as_points(model: Path) -> None:
@@ -668,7 +670,7 @@ def test_replay_makes_the_same_files(
     made = colorize(drawn[0], **options, model=model if named else None)
     io.write(made, tmp_path / "out.png")
     reports: list[Progress] = []
-    again = replay(tmp_path / "out.png", on_step=reports.append)
+    again = replay(tmp_path / "out.png", look_in=[model.parent], on_step=reports.append)
     io.write(again, tmp_path / "again.png")
     assert (tmp_path / "again.png").read_bytes() == (tmp_path / "out.png").read_bytes()
     assert set(again.info["beside"]) == {"2", "layers", "flats"}
@@ -690,7 +692,7 @@ def test_replay_finds_pictures_of_colors(
     options: dict[str, Any] = {"hints": "self"} if option == "self" else {option: str(path)}
     made = colorize(path if option == "self" else drawn[0], **options, model=model)
     io.write(made, tmp_path / "out.png")
-    io.write(replay(tmp_path / "out.png"), tmp_path / "again.png")
+    io.write(replay(tmp_path / "out.png", look_in=[model.parent]), tmp_path / "again.png")
     assert (tmp_path / "again.png").read_bytes() == (tmp_path / "out.png").read_bytes()
 
 
@@ -706,25 +708,27 @@ def test_recipes_of_older_networks_are_translated(
     made = colorize(drawn[0], hints=drawn[1], palette=given[palette], model=model, seed=3)
     recipe = json.loads(made.info["limner"])
     recipe["options"] = {
-        "hints": drawn[1],
+        "hints": Path(drawn[1]).name,
         "palette": "#dc1e28,#1e3cc8" if palette == "text" else None,
-        "palette_from": given["picture"] if palette == "picture" else None,
+        "palette_from": "flags.png" if palette == "picture" else None,
         "lines": "keep",
         "layers": False,
         "variations": 1,
         "size": None,
-        "model": str(model),
+        "model": model.name,
         "seed": 3,
         "allow_huge": False,
     }
     made.info["limner"] = json.dumps(recipe)
     io.write(made, tmp_path / "out.png")
     reports: list[Progress] = []
-    again = replay(tmp_path / "out.png", on_step=reports.append)
+    again = replay(tmp_path / "out.png", look_in=[model.parent], on_step=reports.append)
     np.testing.assert_array_equal(again, made)
     told = f"{tmp_path / 'out.png'}: was made by an older method; today's gives another picture"
     assert [progress.note for progress in reports if "older" in progress.note] == [told]
-    assert json.loads(again.info["limner"])["options"]["palette"] == given[palette]
+    assert json.loads(again.info["limner"])["options"]["palette"] == (
+        "flags.png" if palette == "picture" else given[palette]
+    )
 
 
 def test_a_model_may_be_named_as_text(model: Path) -> None:

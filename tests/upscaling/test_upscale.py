@@ -592,9 +592,8 @@ def test_replay_makes_the_same_print(
     again = replay(tmp_path / "out.png", look_in=[Path(pair[0]).parent])
     assert again.info == large.info and again.size == (85, 64)
     np.testing.assert_array_equal(rgb(again), rgb(large))
-    assert set(json.loads(again.info["limner"])["files"]) == {
-        "a.png", *(Path(one).name for one in pair[:2])
-    }  # fmt: skip
+    names = {Path(name).name for name in pair[:2]}
+    assert set(json.loads(again.info["limner"])["files"]) == {"a.png", *names}
 
 
 # --- what is refused -------------------------------------------------------------------------

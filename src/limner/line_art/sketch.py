@@ -10,11 +10,14 @@ from limner import io
 from limner.checks import check_choice, check_range
 from limner.io import Source
 from limner.line_art import lines
+from limner.line_art.softness import edge_width, without_grain
 from limner.nn import devices, images
 from limner.progress import OnStep, Reporter, silent
 
 STYLES = ("ink", "contour", "pencil")
 _REFERENCE = 512  # pixels: pictures with a longer side get proportionally wider lines
+_SHARP = 1.2  # pixels: edges that are blurred more get proportionally wider lines
+_BLANK = 1e-4  # mean ink of a drawing that is told to be nearly blank
 
 
 def sketch(
@@ -64,7 +67,8 @@ def sketch(
     -----
     ``ink`` is the extended difference of Gaussians (Winnemöller et al. 2012). ``contour`` keeps the
     ridges (Canny 1986) of the color gradient (Di Zenzo 1986). ``pencil`` compares each pixel with
-    the lightest one near it.
+    the lightest one near it. Grain is smoothed first (Lee 1980), and lines are as wide as the edges
+    of the picture are soft (Zhuo & Sim 2011).
     """
     report = Reporter("sketch", on_step)
     check_choice("style", style, STYLES)
@@ -86,13 +90,16 @@ def sketch(
     recipe = io.make_recipe("sketch", [subject.name], options, [subject])
     drawing = 1 - ink.clamp(0, 1).expand(-1, 3, -1, -1)
     result = io.to_picture(drawing, like=subject, recipe=recipe)
-    report(stage, 1, 1, size=size)
+    blank = "" if ink.mean() > _BLANK else "hardly any lines were found; try a higher --strength"
+    report(stage, 1, 1, note=blank, size=size)
     return result
 
 
 def _draw(rgb: Tensor, style: str, thickness: float, strength: float) -> Tensor:
     """Draw the ink [1, 1, H, W] of a picture [1, 3, H, W]; it may exceed 1."""
-    width = thickness * max(1.0, max(images.size_of(rgb)) / _REFERENCE)  # pixels
+    softness = edge_width(images.luma(rgb)) / _SHARP
+    rgb = without_grain(rgb, max(1, int(softness)))
+    width = thickness * max(1.0, max(images.size_of(rgb)) / _REFERENCE, softness)  # pixels
     if style == "ink":
         return lines.xdog(images.luma(rgb), sigma=0.6 * width, epsilon=-0.004 / strength)
     if style == "contour":
