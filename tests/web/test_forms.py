@@ -66,7 +66,7 @@ def test_colors_can_be_written_or_taken_from_a_picture() -> None:
     assert forms.is_first(tab, words) and not forms.is_first(tab, picture)
     (points,) = (one for one in fields(tab) if one.option.name == "hint")
     assert points.kind == "text" and points.help.endswith(
-        "several times. Separate them with semicolons."
+        "There may be several. Separate them with semicolons."
     )
 
 

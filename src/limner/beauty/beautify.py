@@ -68,14 +68,14 @@ def beautify(
         Where to change the picture: white yes, black no, gray in part. Transparent parts count as
         black. Default: everywhere.
     method : str
-        What makes the picture easier to predict. ``relative`` corrects exposure, haze and color,
+        How to improve the picture. The default, ``relative``, corrects exposure, haze and color,
         and changes local light; it cannot blur. ``progress`` changes color and local light a
         little, and was trained to help a good predictor more than a bad one. ``closeness`` is a
         network that may change every pixel, as in the article this command grew out of; it smooths
         a little. ``optimize`` uses no trained network: it changes the light of this one picture, in
         30 steps.
     save_cube : path
-        Also write the color change to this .cube file, a lookup table for photo and video editors.
+        Also save the color change as a .cube file, a lookup table for photo and video editors.
         Local light is not part of it.
     size : int
         Short side, in pixels, of the copy that ``--method optimize`` works on, from 128 to 2048.

@@ -50,7 +50,7 @@ def colorize(
         drawing itself.
     hint : sequence of str
         A point and its color, such as ``120,80=#ffcc00`` or ``120,80=gold``: pixels from the left
-        and from the top. Can be given several times.
+        and from the top. There may be several.
     hint_edges : str
         Where two hints meet in one region: ``hard`` gives an edge along the weakest line, ``soft``
         a smooth transition.
@@ -64,8 +64,8 @@ def colorize(
     shading : float
         Strength of soft shading, from 0 (flat colors) to 1.
     lines : str
-        What to do with the lines: ``keep`` them over the colors, ``soften`` them to a darker shade
-        of the colors, or ``drop`` them.
+        What to do with the lines. Use ``keep`` to leave them over the colors, ``soften`` to make
+        them a darker shade of the colors, and ``drop`` to leave them out.
     gap : int
         Gaps in lines up to this width are closed, in pixels of the drawing, 0 to 64. Default: a
         64th of the longest side.

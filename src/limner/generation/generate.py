@@ -75,8 +75,8 @@ def generate(
         A painter: a run folder of ``limner train painter``, or its weights file. Leave it out with
         ``--like``.
     like : str, path or PIL image, or a sequence of them
-        Make variations of this picture. This needs no training. If it is given several times, or
-        names a folder, each new picture mixes two of them; see also ``--keep-layout``.
+        Make variations of this picture. This needs no training. Of several pictures, or a folder,
+        each new picture mixes two; see also ``--keep-layout``.
     n : int
         Number of pictures: from 1 to 100 with ``--like``, or from 1 to 1000 from a painter.
         Default: 8 with ``--like``, 25 from a painter.
@@ -120,9 +120,8 @@ def generate(
         With ``--size``: use the pictures that are there, even if some are missing or changed since
         the training.
     max_copy : float
-        With ``--size``: the largest share of a picture, from 0 to 1, that may be copied from one
-        work in one piece. If it is more, the picture is drawn again after up to 3 other works, and
-        the one with the smallest share is kept. Default: no limit.
+        With ``--size``: the largest share of a picture, from 0 to 1, that may come from one work in
+        one piece. A picture above it is drawn again, up to 3 times. Default: no limit.
     seed : int
         Random seed of the first picture. Each further picture has the next seed. The same seed
         gives the same picture.

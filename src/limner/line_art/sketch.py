@@ -37,8 +37,8 @@ def sketch(
     picture : str, path or PIL image
         The picture to draw.
     style : str
-        Kind of drawing: ``ink`` draws black strokes of varying width, ``contour`` draws thin lines
-        where colors meet, and ``pencil`` draws soft gray lines.
+        Kind of drawing. Use ``ink`` for black strokes of varying width, ``contour`` for thin lines
+        where colors meet, and ``pencil`` for soft gray lines.
     thickness : float
         Thickness of the lines, from 0.5 (thin) to 4 (thick).
     strength : float

@@ -99,14 +99,14 @@ def upscale(
         texture. 0 with ``--kind drawing``, and with ``--model`` without ``--inventive``. Default:
         0.65.
     kind : str
-        What the picture shows: a ``photo`` or painting; or a ``drawing``, line art or logo, whose
-        edges become hard. Not with ``--model``.
+        What the picture shows. Use ``photo`` for paintings too, and ``drawing`` for line art and
+        logos, whose edges become hard. Not with ``--model``.
     clean : float
         Share of the noise, dust and JPEG blocks to remove first, from 0 (none) to 1 (all).
     model : str
-        Another network. With limner[realesrgan] installed: ``realesrgan``, slow and sharp, which
+        Another network, or a weights file. With limner[realesrgan] installed: ``realesrgan``, slow and sharp, which
         also removes noise; ``realesrgan-anime`` for drawings; ``realesr-animevideo``, which is
-        faster. Or a weights file, .safetensors, .pth or .param: Real-ESRGAN's compact network
+        faster. Files are .safetensors, .pth or .param, of Real-ESRGAN's compact network
         (SRVGGNetCompact) or ESRGAN. With limner[models] installed, also SwinIR and all others that
         spandrel knows. Default: the network that ``--quality`` chooses.
     inventive : str
