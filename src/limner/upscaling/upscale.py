@@ -104,11 +104,12 @@ def upscale(
     clean : float
         Share of the noise, dust and JPEG blocks to remove first, from 0 (none) to 1 (all).
     model : str
-        Another network, or a weights file. With limner[realesrgan] installed: ``realesrgan``, slow and sharp, which
-        also removes noise; ``realesrgan-anime`` for drawings; ``realesr-animevideo``, which is
-        faster. Files are .safetensors, .pth or .param, of Real-ESRGAN's compact network
-        (SRVGGNetCompact) or ESRGAN. With limner[models] installed, also SwinIR and all others that
-        spandrel knows. Default: the network that ``--quality`` chooses.
+        Another network, or a weights file. With limner[realesrgan] installed: ``realesrgan``, slow
+        and sharp, which also removes noise; ``realesrgan-anime`` for drawings;
+        ``realesr-animevideo``, which is faster. Files are .safetensors, .pth or .param, of
+        Real-ESRGAN's compact network (SRVGGNetCompact) or ESRGAN. With limner[models] installed,
+        also SwinIR and all others that spandrel knows. Default: the network that ``--quality``
+        chooses.
     inventive : str
         Weights file of the perceptual variant of ``--model``, which adds the texture that
         ``--detail`` asks for. Default: none.
