@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
@@ -758,3 +759,14 @@ def test_distances_are_options_too(run: Run) -> None:
     assert Path("out.png").read_bytes() == Path("again.png").read_bytes()
     code, _, err = run("hybridize photo.png wave.png -o out.png --points 1,2,x")
     assert code == 2 and err.count("\n") == 1
+
+
+def test_a_command_works_where_pydantic_is_imported(tmp_path: Path) -> None:
+    """Then cyclopts checks the types of all options, of their defaults too."""
+    if find_spec("pydantic") is None:
+        pytest.skip("the extra studio is not installed")
+    Image.linear_gradient("L").convert("RGB").save(tmp_path / "a.png")
+    code = "import pydantic; from limner.cli.main import main; raise SystemExit(main())"
+    arguments = ["upscale", "a.png", "-o", "b.png", "--scale", "2", "--quality", "fast"]
+    subprocess.run([sys.executable, "-c", code, *arguments], cwd=tmp_path, check=True)
+    assert (tmp_path / "b.png").is_file()

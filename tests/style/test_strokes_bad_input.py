@@ -17,7 +17,7 @@ from torch import Tensor
 
 from limner import io
 from limner.color.transfer import transfer_colors
-from limner.errors import OptionError
+from limner.errors import InputError, OptionError
 from limner.io import Picture
 from limner.nn import devices
 from limner.progress import Progress, Stop
@@ -122,7 +122,11 @@ def test_a_painting_with_hardly_anything_visible_gives_strokes(stroke: Paint) ->
         alpha = np.zeros((128, 128), np.uint8)
         alpha[60 : 60 + visible, 60 : 60 + visible] = 255
         painting.putalpha(Image.fromarray(alpha))
-        assert stroke(HOUSE, painting, steps=1).size == (96, 72)
+        if visible:
+            assert stroke(HOUSE, painting, steps=1).size == (96, 72)
+        else:
+            with pytest.raises(InputError, match="is transparent"):
+                stroke(HOUSE, painting, steps=1)
 
 
 def test_a_photo_of_any_size_is_painted(stroke: Paint) -> None:
@@ -242,11 +246,11 @@ def test_pictures_take_most_memory_while_the_largest_is_read() -> None:
     def pictures(*paintings: Picture) -> InputPictures:
         return InputPictures(small, tuple(Style(p, 1.0, None) for p in paintings), "content")
 
-    # float32 RGB is kept, and alpha; three copies of Pillow, with 4 bytes, and two with 3 are not
-    assert pictures(small).reading_memory == 200 * (12 + 12 + 18)
-    assert pictures(large).reading_memory == 200 * 12 + 120_000 * (16 + 18)
+    # float32 RGB is kept, and alpha; copies with 8 bits are not
+    assert pictures(small).reading_memory == 200 * (12 + 12 + 16)
+    assert pictures(large).reading_memory == 200 * 12 + 120_000 * (16 + 16)
     assert pictures(large, small).reading_memory == pictures(large).reading_memory
-    assert pictures(small, large).reading_memory == 200 * 24 + 120_000 * (16 + 18)
+    assert pictures(small, large).reading_memory == 200 * 24 + 120_000 * (16 + 16)
     assert pictures(large, small).memory == 200 * 24 + 120_000 * 16
 
 

@@ -286,6 +286,7 @@ def test_closing_keeps_the_queue_too_but_no_job_crashes_it_forever(
     studio.close()
     record = json.loads((tmp_path / f"gallery/.limner/jobs/{second}.json").read_text())
     assert record["state"] == "running" and not record["pictures"]
+    assert record["starts"] == 0, "closing is no crash"
 
 
 def test_a_gallery_that_vanishes_loses_no_picture(tmp_path: Path, pictures: Pictures) -> None:

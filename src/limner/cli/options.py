@@ -185,6 +185,8 @@ def _parameter(option: Option, makes_pictures: bool) -> inspect.Parameter:
         place = inspect.Parameter.POSITIONAL_ONLY
     if option.several:
         place = inspect.Parameter.VAR_POSITIONAL
+    if option.default is None:  # or cyclopts refuses the default where pydantic is imported
+        kind = kind | None
     return inspect.Parameter(
         option.name, place, default=option.default, annotation=Annotated[kind, settings]
     )

@@ -27,7 +27,7 @@ DETAILS = ("auto", "none")
 _ENLARGED = 1.5  # most that a painting is enlarged for its strokes: more would be blurred
 SMALLEST_SOURCE = 32  # pixels of the longest side
 _SOURCE_AREA = 3.0  # most pixels of all paintings together, relative to the result
-_READING = 18  # bytes per pixel beside the result while a picture is read: copies with 8 bits
+_READING = 16  # bytes per pixel beside the result while a picture is read: copies with 8 bits
 _VISIBLE = 0.5  # alpha of a painting from which on a pixel counts
 _BLACK = 1e-3  # mean below which a mask counts as black
 

@@ -162,8 +162,11 @@ class Service:
         self.queue.add(job)
 
     def _changed(self, record: Record, job: Job) -> None:
-        if self._is_closing:
-            return  # the record still says that it waits or runs
+        if self._is_closing:  # the record still says that it waits or runs
+            if record.state == "running":
+                record.starts -= 1  # it did not crash
+                self.gallery.save(record)
+            return
         if job.state == "running":
             record.starts += 1
         elif job.result is None:
