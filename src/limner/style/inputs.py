@@ -272,9 +272,9 @@ def _with_alpha(painting: Picture) -> Tensor:
 
 def _recolored(painting: Tensor, photo: Tensor) -> Tensor:
     """Give a painting, with or without alpha, the colors of the photo."""
-    if not has_alpha(painting):
-        return transfer_colors(painting, photo)
     colors = transfer_colors(visible_colors(painting), photo)
+    if colors.shape[2:] == painting.shape[2:]:
+        return torch.cat((colors, painting[:, 3:]), 1)
     recolored = painting.clone()
     recolored[:, :3] = colors.mean((2, 3), keepdim=True)
     recolored[:, :3, painting[0, 3] >= _VISIBLE] = colors[:, :, 0]
@@ -287,10 +287,14 @@ def has_alpha(painting: Tensor) -> bool:
 
 
 def visible_colors(painting: Tensor) -> Tensor:
-    """Return the colors of the visible pixels, [1, 3, 1, N]; of a painting without alpha, all."""
+    """Return the colors of the visible pixels, [1, 3, 1, N]; of a painting without alpha, all.
+
+    If fewer than two are left in a small copy, all count: the others have the average color.
+    """
     if not has_alpha(painting):
         return painting
-    return painting[:, :3, painting[0, 3] >= _VISIBLE][:, :, None]
+    visible = painting[0, 3] >= _VISIBLE
+    return painting[:, :3, visible][:, :, None] if visible.sum() > 1 else painting[:, :3]
 
 
 def source_sizes(paintings: Sequence[tuple[int, int]], plan: Plan) -> list[tuple[int, int]]:
