@@ -26,6 +26,13 @@ def pixels(path: Path) -> Any:
         return np.asarray(picture.convert("RGB")).astype(int)
 
 
+def begin_painting(studio_page: StudioPage, pictures: Pictures, size: str) -> None:
+    studio_page.add_picture("photo", pictures["photo"])
+    studio_page.add_picture("styles", pictures["painting"])
+    studio_page.page.locator("#field-size").fill(size)
+    studio_page.click("#run")
+
+
 @BOTH
 def test_three_clicks_to_a_painted_picture(studio_page: StudioPage, tmp_path: Path) -> None:
     studio_page.shot(f"first-{studio_page.page.viewport_size['width']}")
@@ -50,10 +57,7 @@ def test_three_clicks_to_a_painted_picture(studio_page: StudioPage, tmp_path: Pa
 def test_stop_keeps_what_is_there_and_a_reload_loses_nothing(
     studio_page: StudioPage, pictures: Pictures, tmp_path: Path
 ) -> None:
-    studio_page.add_picture("photo", pictures["photo"])
-    studio_page.add_picture("styles", pictures["painting"])
-    studio_page.page.locator("#field-size").fill("512")
-    studio_page.click("#run")
+    begin_painting(studio_page, pictures, "512")
     studio_page.page.wait_for_selector("#result .preview[data-shown]")
     studio_page.page.reload()
     studio_page.wait_until_ready()
@@ -280,10 +284,7 @@ def test_other_devices_need_the_password(chromium: Any, tmp_path: Path, pictures
 def test_two_tabs_share_the_queue_and_the_gallery(
     studio_page: StudioPage, chromium: Any, pictures: Pictures
 ) -> None:
-    studio_page.add_picture("photo", pictures["photo"])
-    studio_page.add_picture("styles", pictures["painting"])
-    studio_page.page.locator("#field-size").fill("384")
-    studio_page.click("#run")
+    begin_painting(studio_page, pictures, "384")
     other = StudioPage(chromium.new_page(), studio_page.studio)
     other.open("queue")
     other.page.wait_for_selector("[id^=cancel-]")

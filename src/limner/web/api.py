@@ -4,7 +4,7 @@ The page uses nothing else. A script may use it too.
 """
 
 import os
-import secrets
+import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ from limner._version import __version__
 from limner.errors import InputError, LimnerError
 from limner.io import formats
 from limner.web import description, regions_map
-from limner.web.forms import TABS
+from limner.web.forms import BY_VERB, TABS
 from limner.web.from_recipe import form_of
 from limner.web.gallery import MAX_UPLOAD, Record, Stored
 from limner.web.jobs import describe_unexpected
@@ -37,6 +37,7 @@ EXAMPLES = {"photo": "photo.jpg", "painting": "painting.jpg", "drawing": "drawin
 PAINTINGS = ("painting", "oil", "knife", "watercolor", "woodcut")
 _SHOWN_BY_BROWSERS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 _SIDES = (256, 512, 1024, 1600, 4096)  # pixels, of the copies that are kept
+_LONGEST = formats.WRITABLE[".webp"][1]  # pixels
 _UNCHANGING = {"cache-control": "private, max-age=86400, immutable"}
 _Id = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}(-[0-9]{1,4})?$")]
 
@@ -172,9 +173,9 @@ def make_app(service: Service, styles: Sequence[Path]) -> FastAPI:
         return _added(HERE / "examples" / EXAMPLES[name])
 
     def _added(path: Path) -> dict[str, Any]:
-        copy = gallery.hidden / f"{secrets.token_hex(8)}.part"
+        copy = gallery.part()
         try:
-            copy.write_bytes(path.read_bytes())
+            shutil.copyfile(path, copy)
             return gallery.add(copy, path.name).as_json()
         finally:
             copy.unlink(missing_ok=True)
@@ -182,7 +183,7 @@ def make_app(service: Service, styles: Sequence[Path]) -> FastAPI:
     @app.post("/api/files")
     async def upload(request: Request, name: str) -> dict[str, Any]:
         """Take a picture or a weights file: the body of the request."""
-        part = gallery.hidden / f".limner-{secrets.token_hex(8)}.part"
+        part = gallery.part()
         length = 0
         try:
             with part.open("wb") as file:
@@ -227,8 +228,8 @@ def make_app(service: Service, styles: Sequence[Path]) -> FastAPI:
                 kind = _SHOWN_BY_BROWSERS.get(str(image.format))
                 if kind and image.mode != "CMYK":
                     return FileResponse(stored.path, media_type=kind, headers=_UNCHANGING)
-            side = 16383  # the largest that WebP can hold
-        side = next((one for one in _SIDES if one >= side), 16383)
+            side = _LONGEST
+        side = next((one for one in _SIDES if one >= side), _LONGEST)
         target = gallery.views / f"{key}-{side}.webp"
         if not target.is_file():
             write_view(stored.path, target, side)
@@ -269,6 +270,7 @@ def make_app(service: Service, styles: Sequence[Path]) -> FastAPI:
         return [service.describe(record) for record in service.listed()]
 
     @app.get("/api/jobs/{key}")
+    @app.get("/api/results/{key}")
     def job(key: _Id) -> dict[str, Any]:
         """Describe a job."""
         return service.describe(record_of(key))
@@ -303,11 +305,6 @@ def make_app(service: Service, styles: Sequence[Path]) -> FastAPI:
         shown = found[max(0, offset) :][: max(0, limit)]
         return {"total": len(found), "results": [service.describe(one) for one in shown]}
 
-    @app.get("/api/results/{key}")
-    def result(key: _Id) -> dict[str, Any]:
-        """Describe a result."""
-        return service.describe(record_of(key))
-
     @app.get("/api/results/{key}/files/{name}")
     def side_file(key: _Id, name: str) -> FileResponse:
         """Return a file that belongs to a result."""
@@ -331,20 +328,19 @@ def make_app(service: Service, styles: Sequence[Path]) -> FastAPI:
     @app.get("/api/zip")
     def archive(ids: str) -> FileResponse:
         """Return the pictures of several results in one ZIP file; ids with commas between them."""
-        target = gallery.hidden / f".limner-{secrets.token_hex(8)}.part"
+        target = gallery.part()
         with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as packed:
             for record in map(record_of, ids.split(",")):
-                for one in record.pictures:
-                    path = gallery.folder / one["name"]
-                    if path.is_file():
-                        packed.write(path, one["name"])
+                for one in gallery.pictures_of(record):
+                    if one.path.is_file():
+                        packed.write(one.path, one.path.name)
         remove = BackgroundTask(os.unlink, target)
         return FileResponse(target, filename="limner.zip", background=remove)
 
     @app.post("/api/command")
     def command(form: Form) -> dict[str, str]:
         """Write a form as a command and as Python."""
-        if form.verb not in {tab.verb for tab in TABS}:
+        if form.verb not in BY_VERB:
             raise HTTPException(404, "there is no such verb")
         call = service.call_with_names(form.verb, form.values, form.files)
         output = "new/" if form.verb == "generate" else f"{form.verb}.png"

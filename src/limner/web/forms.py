@@ -123,6 +123,7 @@ TABS = (
         {"picture": "Picture"},
     ),
 )
+BY_VERB = {tab.verb: tab for tab in TABS}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The recipe in a finished picture, as the form that makes it again."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from limner.errors import InputError, LimnerError
 from limner.io import recipe_of
 from limner.io.recipe import hash_of
 from limner.web import forms
-from limner.web.forms import TABS, Tab
+from limner.web.forms import BY_VERB, Tab
 from limner.web.gallery import Gallery, Stored
 
 _WEIGHT = re.compile(r":[0-9.]+$")  # of a painting: wave.jpg:0.7
@@ -30,7 +29,7 @@ def form_of(path: Path, gallery: Gallery) -> dict[str, Any]:
     recipe = recipe_of(path)
     verb = str(recipe.get("verb"))
     verb = {"variations": "generate"}.get(verb, RENAMED_VERBS.get(verb, verb))
-    tab = next((tab for tab in TABS if tab.verb == verb), None)
+    tab = BY_VERB.get(verb)
     inputs, options, hashes = (recipe.get(key) for key in ("inputs", "options", "files"))
     if tab is None or not isinstance(options, dict) or not isinstance(inputs, list):
         raise InputError(f"{path.name}: was not made by a verb of this page")
@@ -96,8 +95,3 @@ class _Reader:
                         return self.gallery.stored(f"{record.id}-{number}")
         self.missing.append(Path(plain).name)
         return None
-
-
-def readable(recipe: str) -> str:
-    """Return a recipe as indented JSON; empty if there is none."""
-    return json.dumps(json.loads(recipe), indent=2) if recipe else ""

@@ -12,6 +12,7 @@
 import hashlib
 import json
 import re
+import secrets
 import shutil
 import threading
 import time
@@ -157,7 +158,7 @@ class Gallery:
         shown = printable(self.folder)
         try:
             if not self.folder.is_dir():
-                return f"the gallery folder {shown} is gone; put it back, or start the studio anew"
+                return f"the gallery folder {shown} is gone; put it back, or start the studio again"
             self._make_folders()
             with NamedTemporaryFile(dir=self.hidden, prefix=".limner-", suffix=".part") as probe:
                 probe.write(b"limner")
@@ -183,6 +184,10 @@ class Gallery:
 
     # ---- files
 
+    def part(self) -> Path:
+        """Return a path for a file that is on its way; the next start removes what is left."""
+        return self.hidden / f".limner-{secrets.token_hex(8)}.part"
+
     def add(self, source: Path, name: str) -> Stored:
         """Move a file that has arrived into the folder, and check it.
 
@@ -196,8 +201,8 @@ class Gallery:
         with source.open("rb") as file:
             key = hashlib.file_digest(file, "sha256").hexdigest()[:32]
         folder = self.files / key
-        if known := self._in(folder):
-            return self._stored(key, known)
+        if self._in(folder):
+            return self.stored(key)
         try:
             stored = self._stored(key, source, shown, plain)
             folder.mkdir(parents=True, exist_ok=True)
@@ -244,11 +249,10 @@ class Gallery:
         job, _, number = key.partition("-")
         if number and (record := self.records.get(job)):
             if number.isdigit() and 0 < int(number) <= len(record.pictures) and not record.deleted:
-                one = record.pictures[int(number) - 1]
-                path = self.folder / one["name"]
-                if path.is_file():
-                    return Stored(key, path, (one["width"], one["height"]), one["alpha"])
-                raise InputError(f"{one['name']}: is no longer in the gallery")
+                one = self.pictures_of(record)[int(number) - 1]
+                if one.path.is_file():
+                    return one
+                raise InputError(f"{one.path.name}: is no longer in the gallery")
             raise InputError(f"the picture of an earlier step ({record.verb}) is not there")
         known = self._looked_at.get(key)
         if known is not None and known.path.exists():
@@ -258,6 +262,18 @@ class Gallery:
             raise InputError("the picture is no longer there; drop it in again")
         self._looked_at[key] = self._stored(key, path)
         return self._looked_at[key]
+
+    def pictures_of(self, record: Record) -> list[Stored]:
+        """Return the pictures of a job, even if the user has deleted their files."""
+        return [
+            Stored(
+                f"{record.id}-{number}",
+                self.folder / one["name"],
+                (one["width"], one["height"]),
+                one["alpha"],
+            )
+            for number, one in enumerate(record.pictures, 1)
+        ]
 
     def plain_text(self, text: str) -> str:
         """Return a text with the names of files in the folder instead of their paths."""

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from limner.web.forms import TABS, labels, options_of
+from limner.web.forms import BY_VERB, labels, options_of
 
 # "--size 512" or "--keep-alpha" after the last semicolon of a message; a comma ends the value
 _SUGGESTION = re.compile(r"(?<![\w-])(--?[a-z][a-z-]*)(?:[ =]([\w.#%]+))?")
@@ -25,7 +25,7 @@ def remedies(message: str, verb: str) -> list[dict[str, Any]]:
     list of dict
         The option, its value, and the label of a button that sets it.
     """
-    tab = next((tab for tab in TABS if tab.verb == verb), None)
+    tab = BY_VERB.get(verb)
     if tab is None or ";" not in message:
         return []
     names = labels(tab)

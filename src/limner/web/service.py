@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -16,8 +15,8 @@ from limner.io.formats import WRITABLE
 from limner.progress import OnStep, Progress, Stop
 from limner.web import forms
 from limner.web.calls import Call, make_call
-from limner.web.forms import TABS, Tab, labels, with_labels
-from limner.web.gallery import ENDED, MEASURE, Gallery, Record, Stored
+from limner.web.forms import BY_VERB, Tab, labels, with_labels
+from limner.web.gallery import ENDED, MEASURE, Gallery, Record
 from limner.web.jobs import Job, JobQueue, seconds_left
 from limner.web.kept_coloring import KeptColoring
 from limner.web.remedies import remedies
@@ -27,7 +26,6 @@ ENDINGS = tuple(ending for ending in WRITABLE if ending not in (".jpeg", ".tiff"
 _MAX_JOBS = 200  # waiting
 _MAX_ENDED = 50  # that the page lists
 _MAX_STARTS = 2  # of one job: another try would crash the studio again
-BY_VERB = {tab.verb: tab for tab in TABS}
 
 
 class Service:
@@ -170,14 +168,13 @@ class Service:
         if job.state == "running":
             record.starts += 1
         elif job.result is None:
-            names = labels(BY_VERB[record.verb]) if record.verb in BY_VERB else {}
             record.remedies = remedies(job.message, record.verb) if job.state == "failed" else []
-            record.message = self._page_text(job.message, names)
+            record.message = self._page_text(job.message, record.verb)
             if record.id in self._unsaved:
                 record.remedies = [{"action": "save", "label": "Save again"}]
         if job.progress is not None:
             record.seconds = round(job.progress.seconds, 2)
-        if job.finished.is_set() or job.state in ENDED:
+        if job.state in ENDED:
             record.notes = [*job.notes, *record.notes]
         record.state = job.state  # last: the page reads the rest once it says done
         self.gallery.save(record)
@@ -186,7 +183,6 @@ class Service:
         if record.verb == MEASURE:
             return self._measure(record, on_step)
         tab = BY_VERB[record.verb]
-        names = labels(tab)
         paths = {
             name: [str(self.gallery.stored(key).path) for key in keys]
             for name, keys in record.files.items()
@@ -199,7 +195,7 @@ class Service:
         def report(progress: Progress) -> None:
             if progress.size and not progress.step:  # before minutes of work
                 check_output(folder / f"picture{record.ending}", size=progress.size)
-            on_step(replace(progress, note=self._page_text(progress.note, names)))
+            on_step(replace(progress, note=self._page_text(progress.note, tab.verb)))
 
         if tab.verb == "colorize":
             made = self._coloring.colorize(*call.inputs, **call.options, on_step=report)
@@ -250,8 +246,7 @@ class Service:
             path = self.gallery.unused(f"{stem}-{name}{ending_of(view) or record.ending}")
             notes += write_view(view, path)
             record.side_files.append(path.name)
-        names = labels(BY_VERB[record.verb]) if record.verb in BY_VERB else {}
-        record.notes = [self._page_text(note, names) for note in notes]
+        record.notes = [self._page_text(note, record.verb) for note in notes]
 
     def _stem(self, record: Record) -> str:
         """Return how the names of the results begin: ``2026-11-28-photo-stylize``."""
@@ -271,9 +266,10 @@ class Service:
             return f"{record.verb}{record.ending}"
         return str(self.gallery.stored(key).path)
 
-    def _page_text(self, text: str, names: Mapping[str, str]) -> str:
+    def _page_text(self, text: str, verb: str) -> str:
         """Return a message with file names as their owner knows them, and labels for options."""
-        return with_labels(self.gallery.plain_text(text), names)
+        tab = BY_VERB.get(verb)
+        return with_labels(self.gallery.plain_text(text), labels(tab) if tab else {})
 
     # ---- what the page is told
 
@@ -306,15 +302,7 @@ class Service:
             "message": record.message,
             "remedies": record.remedies,
             "notes": record.notes,
-            "pictures": [
-                Stored(
-                    f"{record.id}-{number}",
-                    Path(one["name"]),
-                    (one["width"], one["height"]),
-                    one["alpha"],
-                ).as_json()
-                for number, one in enumerate(record.pictures, 1)
-            ],
+            "pictures": [one.as_json() for one in self.gallery.pictures_of(record)],
             "side_files": [
                 {"name": name, "url": f"/api/results/{record.id}/files/{name}"}
                 for name in record.side_files

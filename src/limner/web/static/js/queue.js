@@ -14,6 +14,14 @@ import { leftWords, stateWords } from "./words.js";
  */
 export function queuePanel(host, onOpen) {
   let drawn = "";
+  const list = (jobs, whenEmpty) =>
+    jobs.length
+      ? h(
+          "ol",
+          { class: "job-list" },
+          jobs.map((job) => row(job, onOpen)),
+        )
+      : h("p", { class: "empty-line" }, whenEmpty);
   const draw = () => {
     const open = openJobs();
     const ended = endedJobs().slice(0, 40);
@@ -45,25 +53,9 @@ export function queuePanel(host, onOpen) {
         ),
       ),
       h("h2", {}, t("Now and next")),
-      open.length
-        ? h(
-            "ol",
-            { class: "job-list" },
-            open.map((job) => row(job, onOpen)),
-          )
-        : h(
-            "p",
-            { class: "empty-line" },
-            t("Nothing is waiting. Press the big button of any page to add a picture."),
-          ),
+      list(open, t("Nothing is waiting. Press the big button of any page to add a picture.")),
       h("h2", {}, t("Finished")),
-      ended.length
-        ? h(
-            "ol",
-            { class: "job-list" },
-            ended.map((job) => row(job, onOpen)),
-          )
-        : h("p", { class: "empty-line" }, t("Finished pictures are listed here, and stay in the gallery.")),
+      list(ended, t("Finished pictures are listed here, and stay in the gallery.")),
     );
     if (focused) byId(focused)?.focus();
   };

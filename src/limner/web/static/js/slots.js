@@ -243,17 +243,15 @@ function single(slot) {
   ];
 }
 
+function addTile(slot, words) {
+  const input = fileInput(slot, t("{label}: add a file", { label: t(slot.label) }));
+  return h("label", { class: "tile add" }, input, icon("plus"), h("span", {}, words));
+}
+
 /** A row of small pictures, with a tile to add one. */
 function tiles(slot) {
   const pictures = formOf().files[slot.name] ?? [];
   const room = pictures.length < slot.most;
-  const add = h(
-    "label",
-    { class: "tile add" },
-    fileInput(slot, t("{label}: add a file", { label: t(slot.label) })),
-    icon("plus"),
-    h("span", {}, t("Add")),
-  );
   return [
     label(slot),
     slot.help && helpElement(t(slot.help)),
@@ -270,7 +268,7 @@ function tiles(slot) {
           removeButton(slot, picture),
         ),
       ),
-      room && add,
+      room && addTile(slot, t("Add")),
     ),
     pictures.length === 0 && exampleButton(slot),
   ].filter(Boolean);
@@ -297,13 +295,6 @@ function strip(slot) {
     },
     t("Mix several"),
   );
-  const add = h(
-    "label",
-    { class: "tile add" },
-    fileInput(slot, t("{label}: add a file", { label: t(slot.label) })),
-    icon("plus"),
-    h("span", {}, t("Your own")),
-  );
   return [
     h("div", { class: "slot-label" }, h("span", {}, t(slot.label)), mix),
     h(
@@ -318,7 +309,7 @@ function strip(slot) {
         ),
       ),
       store.styles.map((style) => painting(slot, style, chosen)),
-      add,
+      addTile(slot, t("Your own")),
     ),
   ];
 }
