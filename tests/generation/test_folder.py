@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -34,6 +35,8 @@ ESTIMATE_HOURS = module._estimate_hours
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No training: how long it takes is another question."""
     monkeypatch.setattr(module, "_estimate_hours", lambda resolution, _: resolution / 10)
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.25, 9.0, 9.0), raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
     yield
 
 
@@ -285,6 +288,19 @@ def test_folder_prints_a_report(run_command: Run, three_pictures: None) -> None:
     )
 
 
+def test_a_busy_machine_is_named(
+    run_command: Run, three_pictures: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lines(load: float) -> list[str]:
+        monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0), raising=False)
+        return run_command("folder known --device cpu")[1].splitlines()
+
+    assert len(lines(1.0)) == 5  # a quarter of the cores
+    assert lines(1.5)[5:] == [
+        "Other programs keep about 1.5 of 4 cores busy now. Without them, training takes less time."
+    ]
+
+
 def test_folder_as_json(run_command: Run, three_pictures: None) -> None:
     code, out, err = run_command("folder known --json --resolution 128 --device cpu")
     told = json.loads(out)
@@ -300,6 +316,7 @@ def test_folder_as_json(run_command: Run, three_pictures: None) -> None:
         "aspect": 1.0,
         "hours": 3.25,
         "device": "cpu",
+        "busy": 0.25,
     }
 
 

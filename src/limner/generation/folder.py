@@ -1,5 +1,6 @@
 """`folder`: check whether a folder has enough pictures to train on."""
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from limner.nn import devices, features, seeding
 # Distances of the layout features of two pictures. Below the first they are the same picture,
 # cropped or saved again. At the second they start to count as different.
 NEAR_DUPLICATE, DIFFERENT = 0.1, 0.2
+BUSY = 0.25  # share of the cores in use by others from which on the estimate is in doubt
 _SHOWN = 10  # groups, and names of a group, in the report
 # What to expect and what to do, from this number of different pictures.
 ADVICE = (
@@ -72,6 +74,8 @@ class FolderReport:
         Estimated hours of a training with the preset ``auto``.
     device : str
         The device of the estimate: ``cpu``, ``cuda`` or ``mps``.
+    busy : float
+        Cores that other programs kept busy before the estimate, where the system tells; else 0.
     """
 
     pictures: int
@@ -84,6 +88,7 @@ class FolderReport:
     advice: str
     hours: float
     device: str
+    busy: float
 
     def __str__(self) -> str:
         """Return the report in a few lines."""
@@ -99,6 +104,11 @@ class FolderReport:
             f"Training with --preset auto would take about {self.hours:.1f} hours on this "
             f"machine ({self.device}).",
         ]
+        if self.busy > BUSY * (cores := os.cpu_count() or 1):
+            lines.append(
+                f"Other programs keep about {self.busy:.1f} of {cores} cores busy now. Without "
+                "them, training takes less time."
+            )
         return "\n".join(lines)
 
 
@@ -128,6 +138,8 @@ def folder(folder: Path, *, resolution: int = 64, device: str = "auto") -> Folde
     OptionError
         The resolution is not one of these, or the device is not available.
     """
+    # of the last minute, so before the pictures are read
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     check_choice("resolution", str(resolution), map(str, SIZES))
     torch_device = devices.pick(device)
     size = (SIZES[0], SIZES[0])
@@ -152,6 +164,7 @@ def folder(folder: Path, *, resolution: int = 64, device: str = "auto") -> Folde
         next(text for least, text in reversed(ADVICE) if different >= least),
         _estimate_hours(resolution, torch_device),
         torch_device.type,
+        busy,
     )
 
 

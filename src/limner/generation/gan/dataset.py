@@ -4,6 +4,7 @@ import hashlib
 import math
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -67,24 +68,36 @@ def read_folder(folder: Path, size: tuple[int, int]) -> FolderContents:
         raise InputError(f"{folder}: there is no such folder; check its name")
     paths, hashes, sizes, covers, skipped = [], [], [], [], []
     first_with: dict[str, Path] = {}
-    for path in pictures_in(folder, subfolders=True):
+
+    def read(path: Path) -> tuple[str, tuple[int, int], Tensor] | str:
+        """Return the hash, the size and the cover of a picture, or why it is not used."""
         try:
             picture = io.read(path)
         except LimnerError as error:
-            skipped.append(str(error))
-            continue
-        if first := first_with.get(picture.sha256):
-            skipped.append(f"{printable(path)}: is the same file as {printable(first.name)}")
-            continue
+            return str(error)
         height, width = images.size_of(picture.rgb)
         if max(height, width) > MAX_ASPECT * min(height, width):
-            skipped.append(f"{printable(path)}: is {width}×{height} pixels, too long to crop")
-            continue
-        first_with[picture.sha256] = path
-        paths.append(path)
-        hashes.append(picture.sha256)
-        sizes.append((height, width))
-        covers.append(resize_to_cover(io.on_white(picture), size))
+            return f"{printable(path)}: is {width}×{height} pixels, too long to crop"
+        return picture.sha256, (height, width), resize_to_cover(io.on_white(picture), size)
+
+    files = pictures_in(folder, subfolders=True)
+    pool = ThreadPoolExecutor(max_workers=2)  # decoders run one at a time: a third would wait
+    try:
+        for path, result in zip(files, pool.map(read, files), strict=True):
+            if isinstance(result, str):
+                skipped.append(result)
+                continue
+            sha256, shape, cover = result
+            if first := first_with.get(sha256):
+                skipped.append(f"{printable(path)}: is the same file as {printable(first.name)}")
+                continue
+            first_with[sha256] = path
+            paths.append(path)
+            hashes.append(sha256)
+            sizes.append(shape)
+            covers.append(cover)
+    finally:
+        pool.shutdown(cancel_futures=True)
     return FolderContents(paths, hashes, sizes, covers, skipped)
 
 
