@@ -246,11 +246,11 @@ def test_pictures_take_most_memory_while_the_largest_is_read() -> None:
     def pictures(*paintings: Picture) -> InputPictures:
         return InputPictures(small, tuple(Style(p, 1.0, None) for p in paintings), "content")
 
-    # float32 RGB is kept, and alpha; copies with 8 bits are not
-    assert pictures(small).reading_memory == 200 * (12 + 12 + 16)
-    assert pictures(large).reading_memory == 200 * 12 + 120_000 * (16 + 16)
+    # float32 RGB is kept, and alpha; copies are not
+    assert pictures(small).reading_memory == 200 * (12 + 28)
+    assert pictures(large).reading_memory == 200 * 12 + 120_000 * 85
     assert pictures(large, small).reading_memory == pictures(large).reading_memory
-    assert pictures(small, large).reading_memory == 200 * 24 + 120_000 * (16 + 16)
+    assert pictures(small, large).reading_memory == 200 * 24 + 120_000 * 85
     assert pictures(large, small).memory == 200 * 24 + 120_000 * 16
 
 
@@ -271,14 +271,19 @@ print(peak() - before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_the_forecast_counts_what_reading_takes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("alpha", [False, True])
+def test_the_forecast_counts_what_reading_takes(tmp_path: Path, alpha: bool) -> None:
     sides = {"small": (40, 50), "large": (3000, 4000)}
+    ending = "png" if alpha else "jpg"
     for name, shape in sides.items():
-        WARM.resize(shape[::-1]).save(tmp_path / f"{name}.jpg")
-    files = [str(tmp_path / f"{name}.jpg") for name in sides]
+        one = WARM.resize(shape[::-1])
+        if alpha:
+            one.putalpha(Image.radial_gradient("L").resize(one.size))
+        one.save(tmp_path / f"{name}.{ending}")
+    files = [str(tmp_path / f"{name}.{ending}") for name in sides]
     command = [sys.executable, "-c", MEASURE_READING, *files]
     measured = int(subprocess.run(command, capture_output=True, check=True).stdout)
-    pictures = InputPictures(picture(*sides["large"]), (), "content")
+    pictures = InputPictures(picture(*sides["large"], alpha=alpha), (), "content")
     assert measured == pytest.approx(pictures.reading_memory, rel=0.05)
 
 

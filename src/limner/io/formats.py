@@ -40,7 +40,7 @@ WRITABLE = {
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # of writing, not of reading
 _PILLOW = threading.Lock()
 # bytes per pixel at the peak, while a picture of 8 bits is read: without alpha, and with
-_READING = (31, 86)
+READING_BYTES = (28, 85)
 # of these, Pillow writes a text for people; of others, the text is for programmers
 _IN_WORDS = (OSError, SyntaxError, ValueError, EOFError, RuntimeError)
 
@@ -86,7 +86,7 @@ def memory_for(image: Image.Image, name: str) -> Iterator[None]:
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        need = math.prod(image.size) * _READING[image.has_transparency_data] / 2**30
+        need = math.prod(image.size) * READING_BYTES[image.has_transparency_data] / 2**30
         raise InputError(
             f"{name}: not enough memory: {image.width} × {image.height} pixels need about "
             f"{need:.1f} GiB; make it smaller, or close other programs"

@@ -14,10 +14,11 @@ from limner import io
 from limner.color.transfer import transfer_colors
 from limner.errors import InputError, OptionError, printable
 from limner.io import Picture, Source
+from limner.io.formats import READING_BYTES
 from limner.nn import images
 from limner.nn.seeding import generator
 from limner.patches.sources import SourcePicture
-from limner.style.mat import remark, without_mat
+from limner.style.mat import VISIBLE, remark, without_mat
 from limner.style.plan import Plan
 
 StyleSource = Source | tuple[Source, float]
@@ -27,8 +28,6 @@ DETAILS = ("auto", "none")
 _ENLARGED = 1.5  # most that a painting is enlarged for its strokes: more would be blurred
 SMALLEST_SOURCE = 32  # pixels of the longest side
 _SOURCE_AREA = 3.0  # most pixels of all paintings together, relative to the result
-_READING = 16  # bytes per pixel beside the result while a picture is read: copies with 8 bits
-_VISIBLE = 0.5  # alpha of a painting from which on a pixel counts
 _BLACK = 1e-3  # mean below which a mask counts as black
 
 
@@ -113,8 +112,9 @@ class InputPictures:
         held, most = 0, 0
         for picture in self.all:
             height, width = images.size_of(picture.rgb)
+            reading = height * width * READING_BYTES[picture.alpha is not None]
+            most = max(most, held + reading)
             held += _held(picture)
-            most = max(most, held + height * width * _READING)
         return most
 
 
@@ -205,7 +205,7 @@ def read_inputs(
     photo_read = read(photo)
     paintings_read = [read(source) for source, _ in paintings]
     for one in paintings_read:
-        if one.alpha is not None and float(one.alpha.max()) < _VISIBLE:
+        if one.alpha is not None and float(one.alpha.max()) < VISIBLE:
             raise InputError(f"{printable(one.name)}: is transparent; use another painting")
     if crop_style:
         paintings_read = [without_mat(painting) for painting in paintings_read]
@@ -263,9 +263,9 @@ def _with_alpha(painting: Picture) -> Tensor:
 
     Those have the average color of what is visible.
     """
-    if painting.alpha is None or float(painting.alpha.min()) >= _VISIBLE:
+    if painting.alpha is None or float(painting.alpha.min()) >= VISIBLE:
         return painting.rgb
-    visible = (painting.alpha >= _VISIBLE).to(painting.rgb)
+    visible = (painting.alpha >= VISIBLE).to(painting.rgb)
     average = (painting.rgb * visible).sum((2, 3), keepdim=True) / visible.sum()
     return torch.cat((torch.lerp(average, painting.rgb, visible), visible), 1)
 
@@ -277,7 +277,7 @@ def _recolored(painting: Tensor, photo: Tensor) -> Tensor:
         return torch.cat((colors, painting[:, 3:]), 1)
     recolored = painting.clone()
     recolored[:, :3] = colors.mean((2, 3), keepdim=True)
-    recolored[:, :3, painting[0, 3] >= _VISIBLE] = colors[:, :, 0]
+    recolored[:, :3, painting[0, 3] >= VISIBLE] = colors[:, :, 0]
     return recolored
 
 
@@ -293,7 +293,7 @@ def visible_colors(painting: Tensor) -> Tensor:
     """
     if not has_alpha(painting):
         return painting
-    visible = painting[0, 3] >= _VISIBLE
+    visible = painting[0, 3] >= VISIBLE
     return painting[:, :3, visible][:, :, None] if visible.sum() > 1 else painting[:, :3]
 
 

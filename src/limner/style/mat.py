@@ -12,6 +12,7 @@ _SAME = 0.06  # largest difference of a channel within a mat
 _FILLED = 0.98  # share of a row's pixels that have the color of the mat
 _NARROWEST = 0.01  # of the side: a narrower mat is no trouble
 _ENOUGH = 800  # pixels of the short side: in larger pictures some are skipped
+VISIBLE = 0.5  # alpha of a painting from which on a pixel counts
 _WIDEST = 0.4  # of the side: more than that is the picture itself
 
 
@@ -60,7 +61,7 @@ def remark(painting: Picture) -> str | None:
     mat = find_mat(painting.rgb)
     if not any(mat):
         return None
-    if painting.alpha is not None and float(painting.alpha[..., : mat[0], :].mean()) < 0.5:
+    if painting.alpha is not None and float(painting.alpha[..., : mat[0], :].mean()) < VISIBLE:
         return None  # it is transparent, and not painted
     return (
         f"{printable(painting.name)}: has a plain border of {min(mat)} to {max(mat)} pixels, which "
