@@ -59,6 +59,12 @@ def test_a_folder_gives_its_pictures_in_the_order_of_their_names() -> None:
     assert planned("photos/b.jpg", "photos", "./photos/../photos/b.jpg") == expected[::-1]
 
 
+@pytest.mark.parametrize("ending", ["avif", "gif", "HEIC", "heif", "jfif", "jp2", "ppm"])
+def test_every_kind_of_picture_that_can_be_read_counts(folder: Path, ending: str) -> None:
+    (folder / "far" / f"c.{ending}").touch()
+    assert planned("far")[2] == (f"far/c.{ending}", "out/c.png")
+
+
 def test_subfolders_come_with_recursive() -> None:
     assert planned("photos", recursive=True)[2:] == [("photos/sub/c.tif", "out/sub/c.png")]
     assert planned("photos/**/*.tif") == [("photos/sub/c.tif", "out/c.png")]

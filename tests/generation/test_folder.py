@@ -320,6 +320,13 @@ def test_folder_as_json(run_command: Run, three_pictures: None) -> None:
     }
 
 
+def test_heic_photos_are_not_passed_over(paint: Paint, tmp_path: Path) -> None:
+    different(paint, tmp_path, count=1)
+    (tmp_path / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (told,) = folder(tmp_path).skipped
+    assert "phone.HEIC: " in told
+
+
 # --- refused ---------------------------------------------------------------------------------
 
 

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from limner import io
 from limner.errors import InputError, LimnerError, printable
+from limner.io.formats import ENDINGS
 from limner.line_art import lines
 from limner.nn import images
-from limner.train.crops import PICTURES
 
 SIDE = 256  # pixels of the short side of pictures in memory
 HELD_OUT = 0.05  # share of the pictures that is held out, chosen by a hash of their names
@@ -56,7 +56,7 @@ class Pictures:
         self._pairs: list[Pair] = []
         for folder in folders:
             for path in sorted(folder.rglob("*")):
-                if path.suffix.lower() not in PICTURES or is_held_out(path) != held_out:
+                if path.suffix.lower() not in ENDINGS or is_held_out(path) != held_out:
                     continue
                 if drawings and path.stem not in by_stem:
                     continue

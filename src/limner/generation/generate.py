@@ -21,9 +21,9 @@ from limner.generation.gan import latent_space, painter
 from limner.generation.gan.dataset import crop, resize_to_cover
 from limner.generation.variations import parse_size, variations
 from limner.io import Source
+from limner.io.formats import ENDINGS
 from limner.nn import devices, images, weights
 from limner.progress import OnStep, Reporter, Stop, silent
-from limner.train.crops import PICTURES
 
 COUNT, MAX_COUNT = 25, 1000  # pictures from a painter
 TRUNCATION = 0.8
@@ -176,7 +176,7 @@ def generate(
     check_range("max_copy", max_copy, 0, 1)
     pixels = None if size is None else parse_size(size)
     assert model is not None
-    if Path(model).suffix.lower() in PICTURES and Path(model).is_file():
+    if Path(model).suffix.lower() in ENDINGS and Path(model).is_file():
         name = printable(model)
         raise InputError(f"{name}: is a picture; generate --like {name} makes variations of it")
     report = Reporter("generate", on_step)

@@ -25,6 +25,13 @@ from limner.nn.devices import is_out_of_memory
 # other programs. MPO, which many cameras write, opens as JPEG.
 READABLE = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "JPEG2000", "PPM")
 
+# Endings of the names of pictures, for folders. HEIC counts without its extra too, so that the user
+# learns of it.
+ENDINGS = frozenset(
+    {".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pgm"}
+    | {".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+
 # suffix -> Pillow's name of the format, and the longest side it can hold, in pixels
 WRITABLE = {
     ".png": ("PNG", 2**31 - 1),

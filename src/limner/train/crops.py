@@ -11,15 +11,14 @@ from torch import Tensor
 
 from limner import io
 from limner.errors import InputError, LimnerError
+from limner.io.formats import ENDINGS
 from limner.nn import images
-
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp"})
 
 
 def pictures_in(folder: Path, *, subfolders: bool) -> list[Path]:
     """Return the files in a folder whose names end as those of pictures do, ordered by path."""
     files = folder.rglob("*") if subfolders else folder.glob("*")
-    return sorted(path for path in files if path.suffix.lower() in PICTURES)
+    return sorted(path for path in files if path.suffix.lower() in ENDINGS)
 
 
 def load_pictures(

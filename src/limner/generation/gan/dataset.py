@@ -55,7 +55,7 @@ def read_folder(folder: Path, size: tuple[int, int]) -> FolderContents:
     Parameters
     ----------
     folder : Path
-        The formats are `limner.train.crops.PICTURES`.
+        Files whose names end in `limner.io.formats.ENDINGS` count as pictures.
     size : tuple of int
         Height and width that every picture has to cover. Smaller pictures are enlarged.
 
