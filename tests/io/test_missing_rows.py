@@ -15,7 +15,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from limner import io
 from limner.errors import InputError
-from limner.io import missing_rows
+from limner.io import Source, missing_rows
 
 PAGE = Image.fromarray(np.add.outer(np.arange(90), np.arange(120)) // 9 % 3 == 0).convert("1")
 PHOTO = Image.radial_gradient("L").resize((120, 90))
@@ -57,13 +57,22 @@ def low_jpeg(data: bytes, number: int, *, place: int, value: int) -> bytes:
 
 def is_refused(path: Path, data: bytes) -> bool:
     path.write_bytes(data)
+    refused = refusal(path)
+    with Image.open(path) as image:  # opened but not loaded
+        assert (refusal(image) is None) == (refused is None)
+    if refused is None:
+        return False
+    # of a strip without any row, libtiff says so
+    assert "is damaged: rows are missing" in refused or "decoder error" in refused
+    return True
+
+
+def refusal(source: Source) -> str | None:
     try:
-        io.read(path)
+        io.read(source)
     except InputError as error:
-        # of a strip without any row, libtiff says so
-        assert "is damaged: rows are missing" in str(error) or "decoder error" in str(error)
-        return True
-    return False
+        return str(error)
+    return None
 
 
 def tiled(data: bytes) -> bytes:

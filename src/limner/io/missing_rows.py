@@ -6,7 +6,7 @@ libtiff reports no error for them, and what was in memory becomes pixels.
 from collections.abc import Sequence
 from io import BytesIO
 from itertools import accumulate
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ class _Layout(NamedTuple):
     pieces: int
 
 
-def lacks_rows(image: Image.Image, file: BinaryIO) -> bool:
+def lacks_rows(image: Image.Image, file: IO[bytes]) -> bool:
     """Whether rows are missing in the data of a TIFF that is opened but not loaded."""
     if not isinstance(image, TiffImageFile):
         return False

@@ -4,11 +4,13 @@ import hashlib
 import os
 from dataclasses import replace
 from io import BytesIO
+from typing import IO
 
 import numpy as np
 import torch
 from PIL import Image, ImageCms
 from PIL.ExifTags import IFD, Base
+from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
 from limner.errors import InputError, printable
@@ -66,8 +68,10 @@ def read(
     if isinstance(source, Image.Image):
         with formats.guarded("picture"), formats.memory_for(source, "picture"):
             _check_size(source, "picture", allow_huge)
-            if tiff.has_deep_planes(source) and source.tile:  # not loaded yet
-                tiff.use_libtiff(source)
+            if isinstance(source, TiffImageFile) and source.tile and source.fp:  # not loaded yet
+                _check_rows(source, source.fp, "picture")
+                if tiff.has_deep_planes(source):
+                    tiff.use_libtiff(source)
             source.load()
             palette = source.getpalette("RGBA")
             content = f"{source.mode} {source.size} {palette} ".encode() + source.tobytes()
@@ -84,10 +88,7 @@ def read(
         _check_size(image, printable(source), allow_huge)
         # also for what a decoder makes on its way, such as the tiles of a TIFF
         Image.MAX_IMAGE_PIXELS = None if allow_huge else PIXEL_LIMIT
-        if missing_rows.lacks_rows(image, file):
-            raise InputError(
-                f"{printable(source)}: is damaged: rows are missing; copy or download it again"
-            )
+        _check_rows(image, file, printable(source))
         if tiff.has_deep_planes(image):
             tiff.use_libtiff(image)
         # later frames of a PNG may hold changes of the one before; pages of a TIFF are whole
@@ -119,6 +120,11 @@ def _check_size(image: Image.Image, name: str, allow_huge: bool) -> None:
             f"{name}: is {width} × {height} = {width * height / 1e6:.0f} megapixels, more than "
             f"{PIXEL_LIMIT / 1e6:.0f}; make it smaller, or pass --allow-huge"
         )
+
+
+def _check_rows(image: Image.Image, file: IO[bytes], name: str) -> None:
+    if missing_rows.lacks_rows(image, file):
+        raise InputError(f"{name}: is damaged: rows are missing; copy or download it again")
 
 
 def _picture(
