@@ -115,13 +115,18 @@ def test_soft_edges_are_no_main_colors(tmp_path: Path) -> None:
     assert to_nearest(wanted, colors.numpy()).max() < 0.05
 
 
-def test_transparent_pictures_are_on_white(tmp_path: Path) -> None:
+def test_transparent_parts_have_no_color() -> None:
     page = Image.new("RGBA", (40, 40), (200, 0, 0, 0))
     page.paste((0, 0, 200, 255), (0, 0, 20, 40))
     colors, _ = palette.read(page)
-    assert colors is not None
-    wanted = np.array([[0, 0, 200], [255, 255, 255]]) / 255
-    assert to_nearest(colors.numpy(), wanted).max() < 0.02
+    assert colors is not None and colors.shape == (1, 3)
+    assert to_nearest(colors.numpy(), np.array([[0, 0, 200]]) / 255).max() < 0.02
+
+
+def test_a_transparent_picture_is_refused(tmp_path: Path) -> None:
+    Image.new("RGBA", (9, 9)).save(tmp_path / "clear.png")
+    with pytest.raises(InputError, match=r"clear\.png: is transparent; use a picture with colors"):
+        palette.read(tmp_path / "clear.png")
 
 
 def test_a_missing_picture_is_refused() -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 from limner import io
 from limner.color import oklab
 from limner.color.names import parse_color
-from limner.errors import OptionError
+from limner.errors import InputError, OptionError, printable
 from limner.io import Picture, Source
 from limner.nn import images
 
@@ -16,6 +16,7 @@ MAX_COLORS = 256  # in a palette
 MAIN_COLORS = 6  # found in a picture
 _SAME = 0.04  # main colors are at least this far apart in Oklab
 _SIZE = 256  # pixels of the longest side at which main colors are looked for
+_VISIBLE = 0.5  # alpha from which on a pixel counts
 _LEAST = 0.01  # share of the pixels of a main color
 _EVERY = 7  # k-means reads every seventh pixel: nearly the same result, in a seventh of the time
 _ROUNDS = 12  # of k-means
@@ -24,7 +25,7 @@ _ROUNDS = 12  # of k-means
 def read(
     palette: Source | None, *, allow_huge: bool = False
 ) -> tuple[Tensor | None, Picture | None]:
-    """Read a palette: a list of colors, or the main colors of a picture.
+    """Read a palette: a list of colors, or the main colors of a picture without transparent parts.
 
     Returns
     -------
@@ -36,16 +37,21 @@ def read(
     OptionError
         The text has no color, or too many.
     InputError
-        It is neither a list of colors nor a picture that can be read.
+        It is neither a list of colors nor a picture that can be read, or it is transparent.
     """
     if palette is None:
         return None, None
     if isinstance(palette, str) and are_colors(palette):
         return parse(palette), None
     picture = io.read(palette, allow_huge=allow_huge)
-    rgb = io.on_white(picture)
-    step = -(-max(images.size_of(rgb)) // _SIZE)
-    return main_colors(rgb[..., ::step, ::step]), picture  # resizing would mix colors at edges
+    step = -(-max(images.size_of(picture.rgb)) // _SIZE)
+    rgb = picture.rgb[..., ::step, ::step]  # resizing would mix colors at edges
+    if picture.alpha is None:
+        return main_colors(rgb), picture
+    visible = picture.alpha[0, 0, ::step, ::step] >= _VISIBLE
+    if not visible.any():
+        raise InputError(f"{printable(picture.name)}: is transparent; use a picture with colors")
+    return main_colors(rgb[..., visible][..., None]), picture
 
 
 def are_colors(text: str) -> bool:

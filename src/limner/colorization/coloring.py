@@ -163,7 +163,7 @@ class Coloring:
         notes = [f"{stage}, {self.regions.max()} regions", *self._drawing.notes]
         if keep_alpha:  # the remark recommends what is already given
             notes = [note for note in notes if "--keep-alpha" not in note]
-        notes += io.tell_transparent(one for one in (example, model) if one is not None)
+        notes += io.tell_transparent([model] if model is not None else [])
         for note in (*notes, *(note for picture in pictures for note in picture.notes)):
             report(stage, 0, variations, note=note, size=size)
 
