@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from io import BufferedReader
 from pathlib import Path
 
-from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, PngImagePlugin, UnidentifiedImageError
 
 from limner.errors import InputError, LimnerError, OutputError, printable, reason
 from limner.io import foreign, tiff
@@ -37,6 +37,9 @@ WRITABLE = {
     ".pdf": ("PDF", 65500),
 }
 
+# bytes of a text or a color profile in a PNG, unpacked: Pillow's limit of 1 MB is too low for the
+# workflows that programs store, and for profiles of scanners and printers
+_TEXT_LIMIT = 2**25
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # of writing, not of reading
 _PILLOW = threading.Lock()
 # bytes per pixel at the peak, while a picture of 8 bits is read: without alpha, and with
@@ -122,6 +125,8 @@ def guarded(name: str) -> Iterator[None]:
     with _PILLOW, warnings.catch_warnings(), tiff.silent():
         warnings.simplefilter("ignore")
         limit, level = Image.MAX_IMAGE_PIXELS, logger.level
+        texts = PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
+        PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = _TEXT_LIMIT, 4 * _TEXT_LIMIT
         logger.setLevel(logging.CRITICAL)
         Image.MAX_IMAGE_PIXELS = None  # `limner.io.reading` has a limit with a better message
         try:
@@ -134,6 +139,7 @@ def guarded(name: str) -> Iterator[None]:
             raise InputError(f"{name}: {_explain(error)}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+            PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = texts
             logger.setLevel(level)
 
 
@@ -154,6 +160,11 @@ def _explain(error: Exception) -> str:
         return f"is damaged, or not a picture in {', '.join(READABLE)}; convert it to PNG"
     if is_out_of_memory(error):
         return "not enough memory to read it; make it smaller, or close other programs"
+    if "MAX_TEXT" in str(error):
+        return (
+            f"its texts or its profile are too large (the limit is {_TEXT_LIMIT / 2**20:.0f} MB); "
+            "save it again without metadata"
+        )
     if not isinstance(error, _IN_WORDS):
         return "is damaged; copy or download it again, or convert it to PNG"
     return f"cannot be read ({reason(error)}); copy or download it again, or convert it to PNG"
