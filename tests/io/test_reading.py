@@ -228,6 +228,27 @@ def test_orientation_of_the_public_samples(kind: str) -> None:
         assert (other - first).abs().mean() < 0.02  # they differ by their JPEG compression
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
+@pytest.mark.parametrize("orientation", [1, 3, 5, 6, 8])
+def test_the_resolution_is_turned_with_the_picture(
+    tmp_path: Path, suffix: str, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[Base.Orientation] = orientation
+    exif[Base.XResolution], exif[Base.YResolution], exif[Base.ResolutionUnit] = 200.0, 100.0, 2
+    path = tmp_path / f"a.{suffix}"
+    Image.new("RGB", (40, 20)).save(path, exif=exif, dpi=(200, 100))
+    assert io.read(path).dpi == ((100.0, 200.0) if orientation > 4 else (200.0, 100.0))
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "avif"])
+def test_a_resolution_in_centimeters(tmp_path: Path, suffix: str) -> None:
+    exif = Image.Exif()
+    exif[Base.XResolution], exif[Base.YResolution], exif[Base.ResolutionUnit] = 100.0, 100.0, 3
+    Image.new("RGB", (40, 20)).save(tmp_path / f"a.{suffix}", exif=exif)
+    assert io.read(tmp_path / f"a.{suffix}").dpi == (254.0, 254.0)
+
+
 # --- color profiles -------------------------------------------------------------------------
 
 

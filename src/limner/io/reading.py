@@ -30,6 +30,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # EXIF orientation -> the transpose that turns the picture upright
+_PER_INCH = {2: 1.0, 3: 2.54}  # EXIF resolution unit, inch or cm -> how many are an inch
 
 
 def read(
@@ -98,6 +99,7 @@ def read(
         is_deep = is_wanted and whole and png16.is_deep(image)
         is_gray_alpha = png16.is_gray_alpha(image)
         png16.scale_transparent(image)
+        tiff.turn_resolution(image)
         key = png16.transparent_color(image) if whole else None
         image.load()
         if image.format == "PNG":
@@ -138,6 +140,8 @@ def _picture(
     shown = printable(name)
     orientation, exif = _read_exif(image, shown, notes)
     dpi, profile = _read_dpi(image), profiles.profile_of(image)
+    if dpi and orientation in tiff.SIDEWAYS:
+        dpi = dpi[1], dpi[0]
     if orientation in _UPRIGHT:
         image = image.transpose(_UPRIGHT[orientation])
         lower = lower and lower.transpose(_UPRIGHT[orientation])
@@ -191,6 +195,8 @@ def _deep_gray(
 ) -> tuple[Tensor, Tensor | None]:
     """Convert 16-bit or 32-bit gray at full depth: RGB, and alpha from a transparent value."""
     values = np.array(image.convert("I"))
+    if tiff.is_unsigned(image):  # Pillow has signed values only
+        values = values.view(np.uint32).clip(0, 2**31 - 1).astype(np.int32)
     if image.format == "TIFF" and image.getexif().get(Base.PhotometricInterpretation) == 0:
         values = 65535 - values  # 0 is white, which Pillow ignores
     if values.max() > 65535:
@@ -263,8 +269,9 @@ def _read_dpi(image: Image.Image) -> tuple[float, float] | None:
     """Return dots per inch, rounded to 0.1: PNG counts per meter and would give 299.9994."""
     try:
         stated = image.info.get("dpi")
-        if stated is None and image.getexif().get(Base.ResolutionUnit) == 2:  # inch
-            stated = [image.getexif()[tag] for tag in (Base.XResolution, Base.YResolution)]
+        unit = _PER_INCH.get(image.getexif().get(Base.ResolutionUnit, 0))
+        if stated is None and unit is not None:
+            stated = [image.getexif()[tag] * unit for tag in (Base.XResolution, Base.YResolution)]
         across, down = (round(float(value), 1) for value in stated or ())
     except Exception:  # damaged, or not stated
         return None

@@ -13,7 +13,12 @@ from limner import io
 from limner.errors import InputError, LimnerError
 from limner.nn import images
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp"})
+PICTURES = frozenset(
+    (
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp"),
+        *(".jp2", ".ppm", ".pgm", ".pbm"),
+    )
+)
 
 
 def pictures_in(folder: Path, *, subfolders: bool) -> list[Path]:
