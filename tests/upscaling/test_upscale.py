@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -185,6 +185,17 @@ def test_gray_stays_gray_and_alpha_is_kept(model: str) -> None:
     assert large.mode == "RGBA"
     off = np.asarray(large.getchannel("A")).astype(float) - np.asarray(expected)
     assert np.abs(off).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["photo", "drawing"])
+def test_traces_of_color_do_not_become_fringes(kind: Literal["photo", "drawing"]) -> None:
+    """A scan of a black-and-white photo: the networks made chroma of 2 into 20 and more."""
+    random = np.random.default_rng(0)
+    gray = np.asarray(PICTURE.convert("L"), int)[..., None] * 4 // 5 + 20
+    scan = (gray + random.integers(-1, 2, (*gray.shape[:2], 3)) + [2, 0, -2]).clip(0, 255)
+    large = rgb(upscale(Image.fromarray(scan.astype(np.uint8)), scale=2, kind=kind)).astype(int)
+    warmth = large[..., 0] - large[..., 2]
+    assert 3 < warmth.mean() < 5 and np.abs(warmth - 4).max() <= 4
 
 
 def test_running_out_of_memory_halves_the_tiles(

@@ -78,11 +78,12 @@ def read(
             return replace(picture, recipe=text_of(source))
     path, number = frames.split(source)
     with formats.opened(path) as (image, file):
-        if number is not None:
-            last = frames.count(image)
-            if number > last:
-                raise InputError(f"{printable(source)}: the last frame is {last}; name that one")
-            image.seek(number - 1)
+        places = frames.places(image)
+        if number is not None and number > len(places):
+            raise InputError(f"{printable(source)}: the last frame is {len(places)}; name that one")
+        place = places[(number or 1) - 1]
+        if place or number is not None:
+            image.seek(place)
         _check_size(image, printable(source), allow_huge)
         # also for what a decoder makes on its way, such as the tiles of a TIFF
         Image.MAX_IMAGE_PIXELS = None if allow_huge else PIXEL_LIMIT
@@ -106,15 +107,15 @@ def read(
             Image.open(file, formats=["PNG"]).verify()  # `load` does not check the checksums
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        lower = png16.lower_half(file, (number or 1) - 1) if is_deep or key else None
+        lower = png16.lower_half(file, place) if is_deep or key else None
         loaded, lower = png16.gray_alpha(file, image) if is_gray_alpha else (image, lower)
         if key and lower:
             loaded, lower = png16.cut_out(image, lower, key), lower if is_deep else None
         picture = _picture(loaded, os.fspath(source), sha256, native, lower)
         picture = replace(picture, recipe=text_of(image))
-        if number is not None or (count := frames.count(image)) == 1:
+        if number is not None or len(places) == 1:
             return picture
-        note = f"{printable(source)}: only the first of {count} frames is used"
+        note = f"{printable(source)}: only the first of {len(places)} frames is used"
         return replace(picture, notes=(*picture.notes, note))
 
 
@@ -269,6 +270,8 @@ def _read_dpi(image: Image.Image) -> tuple[float, float] | None:
     """Return dots per inch, rounded to 0.1: PNG counts per meter and would give 299.9994."""
     try:
         stated = image.info.get("dpi")
+        if image.format == "JPEG" and image.info.get("jfif_unit") not in (1, 2):
+            stated = None  # where a JPEG states none, Pillow takes one of EXIF for both, or 72
         unit = _PER_INCH.get(image.getexif().get(Base.ResolutionUnit, 0))
         if stated is None and unit is not None:
             stated = [image.getexif()[tag] * unit for tag in (Base.XResolution, Base.YResolution)]

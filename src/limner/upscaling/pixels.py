@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from limner.nn import images
 
+_TRACE = 6 / 255  # how much the channels of an almost gray picture differ from its luma
 _TILE_MARGIN = 16  # pixels that reach over the edge of a tile when it is resized
 
 
@@ -62,3 +63,13 @@ def resize_tile(picture: Tensor, size: tuple[int, int]) -> Tensor:
 def is_gray(rgb: Tensor) -> bool:
     """Whether the three channels of a picture [1, 3, H, W] are equal."""
     return bool(torch.equal(rgb[:, :1], rgb[:, 1:2]) and torch.equal(rgb[:, :1], rgb[:, 2:]))
+
+
+def tint_of(rgb: Tensor) -> Tensor | None:
+    """Return what is not gray in a picture [1, 3, H, W] that is almost gray; None if it has colors.
+
+    Scans and JPEG files of black-and-white photos have traces of color, and networks make colored
+    fringes of them.
+    """
+    tint = rgb - images.luma(rgb)
+    return tint if float(tint.abs().max()) <= _TRACE else None

@@ -21,12 +21,20 @@ from limner.upscaling import realesrgan
 from limner.upscaling.enlarge import DEFAULT_TILE, LOCK_MARGIN, MIN_TILE, enlarge
 from limner.upscaling.models import Upscaler, use_onnx_runtime
 from limner.upscaling.networks import NetworkOptions, for_alpha
-from limner.upscaling.paper import DEFAULT_DPI, Size, SizeOptions, place_on_paper, plan
+from limner.upscaling.paper import (
+    DEFAULT_DPI,
+    Size,
+    SizeOptions,
+    place_on_paper,
+    plan,
+    with_square_pixels,
+)
 from limner.upscaling.pixels import (
     crop,
     is_gray,
     resize_integer,
     resize_tile,
+    tint_of,
     to_float,
     to_integer,
     wrap,
@@ -159,6 +167,8 @@ def upscale(
     torch_device = onnx_model.pick_device(device, runtime)
 
     source = io.read(picture, allow_huge=allow_huge, native=True)
+    if print_ is not None:
+        source = with_square_pixels(source)
     size = plan(images.size_of(source.rgb), size_options)
     if not allow_huge:
         _check_pixels(size)
@@ -193,15 +203,18 @@ def upscale(
     passes = networks if cleaner is None else [cleaner, *networks]
     on_tile = _PassReporter(report, size, len(passes) + len(masks), source.notes)
     side = DEFAULT_TILE if tile is None else tile
+    tint = None if tileable and not is_gray(source.rgb) else tint_of(source.rgb)
+    small = source.rgb if tint is None else (source.rgb - tint).clamp(0, 1)
     if passes:
         locks = [color_lock and network is not cleaner for network in passes]
-        rgb = _apply(passes, source.rgb, size.picture, locks, tileable, side, depth, on_tile)
+        rgb = _apply(passes, small, size.picture, locks, tileable, side, depth, on_tile)
     else:
         on_tile(0, 1, f"{on_tile.stage}, shrunk to {size.factor:.0%} of each side")
         on_tile(1, 1)
-        rgb = to_integer(source.rgb, depth)
-    if is_gray(source.rgb):  # the networks can add a little color
-        rgb = to_integer(images.luma(to_float(rgb)).expand(-1, 3, -1, -1), depth)
+        rgb = to_integer(small, depth)
+    if tint is not None:  # the networks can add a little color
+        gray = images.luma(to_float(rgb))
+        rgb = to_integer(gray + images.resize(tint + 0.5, images.size_of(gray)) - 0.5, depth)
     if images.size_of(rgb) != size.picture:
         rgb = (resize_tile if tileable else resize_integer)(rgb, size.picture)
     alpha = None if source.alpha is None else to_integer(source.alpha, depth)
