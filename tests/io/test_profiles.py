@@ -94,6 +94,33 @@ def test_what_is_srgb_or_nonsense_changes_nothing(
     assert (read.profile, read.notes) == (None, ())
 
 
+P3 = np.array(
+    [[0.51512, 0.29198, 0.15710], [0.24120, 0.69225, 0.06657], [-0.00105, 0.04189, 0.78407]]
+)  # Display P3 as Apple's profile has it
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("transfer", [8, 13])
+def test_display_p3_named_by_numbers(tmp_path: Path, native: bool, transfer: int) -> None:
+    content, values = small_png((b"cICP", bytes([12, transfer, 0, 1])))
+    (tmp_path / "a.png").write_bytes(content)
+    read = io.read(tmp_path / "a.png", native=native)
+    light = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    linear = (light if transfer == 13 else values) @ P3.T @ np.linalg.inv(SRGB).T
+    wanted = values if native else encoded(linear)
+    np.testing.assert_allclose(colors_of(read), wanted, atol=1e-6 if native else 3 / 255)
+    assert (read.profile is not None) == native and read.notes == ()
+
+
+@pytest.mark.parametrize("numbers", [(1, 13, 0, 1), (9, 16, 0, 1), (12, 13, 0, 0), (12, 13)])
+def test_srgb_hdr_and_nonsense_by_numbers_change_nothing(
+    tmp_path: Path, numbers: tuple[int, ...]
+) -> None:
+    content, values = small_png((b"cICP", bytes(numbers)))
+    (tmp_path / "a.png").write_bytes(content)
+    np.testing.assert_allclose(colors_of(io.read(tmp_path / "a.png")), values, atol=1e-6)
+
+
 # --- cameras ---------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ Pillow knows embedded ICC profiles only, and its LittleCMS converts 8 bits only.
 
 import struct
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,13 @@ _BRADFORD = np.array(
 # white, red, green, blue: x and y
 _SRGB = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 _ADOBE_RGB = (0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+# ITU-T H.273: color primaries and transfer characteristics by number; gamma 0 is the curve of sRGB
+_PRIMARIES = {
+    1: _SRGB,
+    9: (0.3127, 0.3290, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046),  # BT.2020
+    12: (0.3127, 0.3290, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),  # Display P3
+}
+_TRANSFERS = {4: 2.2, 8: 1.0, 13: 0.0}
 _ADOBE_GAMMA = 563 / 256  # Adobe RGB (1998) Color Image Encoding, 4.3.1.2
 
 
@@ -40,6 +47,28 @@ def profile_of(image: Image.Image) -> bytes | None:
         return _of_png(image) if image.format == "PNG" else _of_exif(image)
     except Exception:  # damaged, or no colors that exist
         return None
+
+
+def profile_of_cicp(file: BinaryIO) -> bytes | None:
+    """Make a profile of the chunk cICP of an open PNG, which Pillow drops (PNG 3, 11.3.2.6).
+
+    None if there is none, for sRGB, and for HDR.
+    """
+    before = file.tell()
+    file.seek(8)
+    while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
+        length = int.from_bytes(head[:4])
+        if head[4:] == b"cICP":
+            break
+        file.seek(length + 4, 1)
+    numbers = file.read(4) if head[4:] == b"cICP" else b""
+    file.seek(before)
+    if len(numbers) < 4 or numbers[2:] != b"\0\1" or numbers[:2] == b"\1\x0d":
+        return None
+    primaries, gamma = _PRIMARIES.get(numbers[0]), _TRANSFERS.get(numbers[1])
+    if primaries is None or gamma is None:
+        return None
+    return make_profile("cICP of a PNG", primaries, gamma)
 
 
 def _of_png(image: Image.Image) -> bytes | None:
@@ -71,11 +100,14 @@ def make_profile(name: str, chromaticity: tuple[float, ...], gamma: float) -> by
     chromaticity : tuple of float
         x and y of white, red, green and blue.
     gamma : float
-        The exponent that decodes values.
+        The exponent that decodes values; 0 for the curve of sRGB.
     """
     colorants = _colorants(chromaticity).T
     text = name.encode("ascii") + b"\0"
-    curve = struct.pack(">4s4xIH", b"curv", 1, round(gamma * 256))
+    x = np.linspace(0, 1, 1 if gamma else 1024)
+    light = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4) * 65535
+    values = [round(gamma * 256)] if gamma else [round(value) for value in light.tolist()]
+    curve = struct.pack(f">4s4xI{len(values)}H", b"curv", len(values), *values)
     tags = {
         b"desc": struct.pack(">4s4xI", b"desc", len(text)) + text + bytes(78),
         b"cprt": b"text\0\0\0\0CC0\0",

@@ -85,6 +85,8 @@ def read(
         if place or number is not None:
             image.seek(place)
         _check_size(image, printable(source), allow_huge)
+        if image.format == "PNG" and (named := profiles.profile_of_cicp(file)):
+            image.info["icc_profile"] = named
         # also for what a decoder makes on its way, such as the tiles of a TIFF
         Image.MAX_IMAGE_PIXELS = None if allow_huge else PIXEL_LIMIT
         if missing_rows.lacks_rows(image, file):
