@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from limner.nn import images
 
+_BAND = 256  # rows
 _TRACE = 6 / 255  # how much the channels of an almost gray picture differ from its luma
 _TILE_MARGIN = 16  # pixels that reach over the edge of a tile when it is resized
 
@@ -71,5 +72,8 @@ def tint_of(rgb: Tensor) -> Tensor | None:
     Scans and JPEG files of black-and-white photos have traces of color, and networks make colored
     fringes of them.
     """
-    tint = rgb - images.luma(rgb)
-    return tint if float(tint.abs().max()) <= _TRACE else None
+    for top in range(0, rgb.shape[2], _BAND):  # of most pictures, the first band has colors
+        band = rgb[:, :, top : top + _BAND]
+        if float((band - images.luma(band)).abs().max()) > _TRACE:
+            return None
+    return rgb - images.luma(rgb)

@@ -203,7 +203,7 @@ def upscale(
     passes = networks if cleaner is None else [cleaner, *networks]
     on_tile = _PassReporter(report, size, len(passes) + len(masks), source.notes)
     side = DEFAULT_TILE if tile is None else tile
-    tint = None if tileable and not is_gray(source.rgb) else tint_of(source.rgb)
+    tint = None if tileable and not is_gray(source.rgb) else tint_of(source.rgb)  # has no wrap
     small = source.rgb if tint is None else (source.rgb - tint).clamp(0, 1)
     if passes:
         locks = [color_lock and network is not cleaner for network in passes]
@@ -213,8 +213,10 @@ def upscale(
         on_tile(1, 1)
         rgb = to_integer(small, depth)
     if tint is not None:  # the networks can add a little color
-        gray = images.luma(to_float(rgb))
-        rgb = to_integer(gray + images.resize(tint + 0.5, images.size_of(gray)) - 0.5, depth)
+        gray = images.luma(to_float(rgb)).expand(-1, 3, -1, -1)
+        if tint.any():
+            gray = gray + images.resize(tint + 0.5, images.size_of(gray)) - 0.5
+        rgb = to_integer(gray, depth)
     if images.size_of(rgb) != size.picture:
         rgb = (resize_tile if tileable else resize_integer)(rgb, size.picture)
     alpha = None if source.alpha is None else to_integer(source.alpha, depth)
