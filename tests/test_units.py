@@ -19,6 +19,9 @@ from limner.units import as_length, split_sides, to_factor, to_meters, to_paper,
         ("24x16in", (0.6096, 0.4064)),
         ("0.6x0.4m", (0.6, 0.4)),
         ("60cm x 400mm", (0.6, 0.4)),
+        ("29,7x21cm", (0.297, 0.21)),
+        ('8.5x11"', (8.5 * 0.0254, 11 * 0.0254)),
+        ("8.5 inch x 11 inch", (8.5 * 0.0254, 11 * 0.0254)),
     ],
 )
 def test_paper_is_a_width_and_a_height(text: str, meters: tuple[float, float]) -> None:
@@ -40,6 +43,10 @@ def test_what_is_no_paper_is_refused(text: str) -> None:
         ("4m", 4.0),
         ("16in", 0.4064),
         ("2ft", 0.6096),
+        ("1,5m", 1.5),
+        ("29,75 cm", 0.2975),
+        ('16"', 0.4064),
+        ("16 inches", 0.4064),
         (4, 4.0),
         (0.3, 0.3),
         (" 3 m ", 3.0),
@@ -54,7 +61,8 @@ def test_lengths(text: float | str, meters: float) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "m", "cm", "0", "1.5", "40", "0m", "-1m", "-0.5", "four", "4 miles", "4km", "1,5m", "1m50",
+    ["", "m", "cm", "0", "1.5", "40", "0m", "-1m", "-0.5", "four", "4 miles", "4km", "1m50",
+     "1,500m", ",5m", "1,5,5m", "1,5.0m",
      "4mcm", "nan", "nanm", "inf",
      "infm", "1e400m", "1e-400", "4M", 0, -2.0, float("nan"), float("inf")],
 )  # fmt: skip
@@ -94,7 +102,7 @@ def test_seconds(text: float | str, seconds: float) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", " ", "s", "m", "soon", "2d", "2M", "1h30m", "2 weeks", "0", "0s", "-1", "-1m", 0, -3.5,
-     "nan", "inf", "infh", float("nan"), float("inf"), "1e308h", "1,5h"],
+     "nan", "inf", "infh", float("nan"), float("inf"), "1e308h", "1,500h"],
 )  # fmt: skip
 def test_what_is_no_length_of_time_is_refused(text: float | str) -> None:
     with pytest.raises(OptionError) as raised:

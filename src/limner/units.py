@@ -7,6 +7,7 @@ from limner.checks import flag
 from limner.errors import OptionError
 
 _METERS = {"mm": 1e-3, "cm": 1e-2, "in": 0.0254, "ft": 0.3048, "m": 1.0}
+_METERS |= dict.fromkeys(("inches", "inch", '"', "″"), 0.0254)
 _SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "minute": 60, "hour": 3600}
 _SECONDS |= {"sec": 1, "min": 60, "s": 1, "m": 60, "h": 3600}  # what ends in others comes first
 # ISO 216 and ANSI/ASME Y14.1, in meters, upright
@@ -134,7 +135,10 @@ def _split(text: float | str, units: dict[str, float] | dict[str, int]) -> tuple
     """Split a number and its unit; the number is NaN if there is none."""
     number = str(text).strip()
     unit = next((unit for unit in units if number.endswith(unit)), "")
+    number = number.removesuffix(unit).strip()
+    if re.fullmatch(r"[0-9]+,[0-9]{1,2}", number):  # as most of Europe writes decimals
+        number = number.replace(",", ".")
     try:
-        return float(number.removesuffix(unit)), unit
+        return float(number), unit
     except ValueError:
         return math.nan, ""

@@ -161,3 +161,18 @@ def test_brackets_in_the_name_of_a_file_are_no_pattern(folder: Path) -> None:
     (folder / "a[1].jpg").write_bytes(b"")
     assert not is_many(["a[1].jpg"], "out.png", None)
     assert planned("a[1].jpg") == [("a[1].jpg", "out/a[1].png")]
+
+
+@pytest.mark.parametrize("ending", ["jfif", "JPE", "jp2", "ppm", "pgm", "HEIC", "gif", "bmp"])
+def test_every_format_that_is_read_is_found(folder: Path, ending: str) -> None:
+    (folder / "photos" / f"x.{ending}").write_bytes(b"")
+    assert (f"photos/x.{ending}", "out/x.png") in planned("photos")
+
+
+def test_brackets_of_a_folder_are_no_pattern(folder: Path) -> None:
+    (folder / "holidays [2024]" / "a").mkdir(parents=True)
+    (folder / "holidays [2024]" / "a" / "b.jpg").write_bytes(b"")
+    expected = [("holidays [2024]/a/b.jpg", "out/b.png")]
+    for pattern in ("holidays [2024]/a/*.jpg", "holidays [2024]/*/b.jpg", "holidays*/a/[b].jpg"):
+        assert planned(pattern) == expected
+        assert planned(str(folder / pattern)) == [(str(folder / expected[0][0]), "out/b.png")]

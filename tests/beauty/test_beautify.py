@@ -185,7 +185,7 @@ def test_16_bits_stay_16_bits(tmp_path: Path) -> None:
 def test_a_profile_is_converted_in_one_reading(
     tmp_path: Path, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That is done with 8 bits, of 16 too."""
+    """All 16 bits of it."""
     colors = torch.from_numpy(np.asarray(scene()).astype(np.uint16) * 257).permute(2, 0, 1)[None]
     picture = io.to_picture(colors)
     picture.info["icc_profile"] = adobe()
@@ -203,8 +203,8 @@ def test_a_profile_is_converted_in_one_reading(
     monkeypatch.setattr(io, "read", counted)
     made = beautify(tmp_path / "adobe.png")
     assert names == [tmp_path / "adobe.png"]
-    np.testing.assert_array_equal(values(made), wanted)
-    assert "deep" not in made.info and made.info["icc_profile"] != adobe()
+    np.testing.assert_allclose(values(made), wanted, atol=2)
+    assert "deep" in made.info and made.info["icc_profile"] != adobe()
 
 
 # --- optimize --------------------------------------------------------------------------------

@@ -36,6 +36,11 @@ KINDS = [
     ("a.mp4", b"\0\0\0\x20ftypisom", "is a video; save one frame as PNG"),
     ("a.png", b"version https://git-lfs.github.com/spec/v1", "is a Git LFS pointer, not the pict"),
     ("a.NEF", b"II*\0", "is a camera raw file; develop it, and save it as TIFF or JPEG"),
+    (
+        "a.tif",
+        b"MM\0+\0\x08\0\0",
+        "is damaged, or a TIFF of a kind that limner does not",
+    ),
     ("a.png", b"hello", "is damaged, or not a picture in JPEG"),
 ]
 
@@ -50,6 +55,22 @@ def test_each_kind_is_named_with_a_remedy(
     with pytest.raises(InputError) as error:
         io.read(path)
     assert f"{name}: {message}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("marker", "bits", "kind"),
+    [(0xC1, 12, "of 12 bits per channel"), (0xC3, 16, "without loss"), (0xF7, 8, "without loss")],
+)
+def test_a_jpeg_of_another_kind(tmp_path: Path, marker: int, bits: int, kind: str) -> None:
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.jpg")
+    content = bytearray((tmp_path / "a.jpg").read_bytes())
+    frame = content.index(b"\xff\xc0")
+    content[frame + 1], content[frame + 4] = marker, bits
+    (tmp_path / "a.jpg").write_bytes(content)
+    with pytest.raises(InputError) as error:
+        io.read(tmp_path / "a.jpg")
+    wanted = f"a.jpg: is a JPEG {kind}, which limner does not read; save it as PNG"
+    assert str(error.value).endswith(wanted)
 
 
 def test_heic_is_read_with_the_extra(tmp_path: Path) -> None:

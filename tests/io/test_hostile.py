@@ -112,6 +112,21 @@ def test_a_sound_file_made_the_same_way_is_read(tmp_path: Path) -> None:
     assert refusal(tmp_path / "a.png") is None
 
 
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        (b"zTXt", b"workflow\0\0" + zlib.compress(b"a" * 3_000_000)),
+        (b"iTXt", b"workflow\0\1\0\0\0" + zlib.compress(b"a" * 3_000_000)),
+        (b"iCCP", b"scanner\0\0" + zlib.compress(formats.srgb_profile() + bytes(3_000_000))),
+        (b"tEXt", b"workflow\0" + b"a" * 70_000_000),
+    ],
+    ids=["zTXt", "iTXt", "iCCP", "tEXt"],
+)
+def test_large_texts_and_profiles_are_no_bombs(tmp_path: Path, chunk: tuple[bytes, bytes]) -> None:
+    (tmp_path / "a.png").write_bytes(png(head(4, 4), chunk, PIXELS, END))
+    assert io.read(tmp_path / "a.png").rgb.shape == (1, 3, 4, 4)
+
+
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     special: list[tuple[Path, str]] = []
     if hasattr(os, "mkfifo"):  # not on Windows

@@ -146,6 +146,23 @@ def test_print_boxes_of_a_known_size(tmp_path: Path) -> None:
     np.testing.assert_allclose(numbers(page, b"MediaBox"), [0, 0, 314.4, 436.32], atol=1e-3)
 
 
+@pytest.mark.parametrize("dpi", [None, (72.0, 36.0)])
+def test_a_page_longer_than_viewers_show_is_made_shorter(
+    tmp_path: Path, dpi: tuple[float, float] | None
+) -> None:
+    """14,400 units: what a phone's photo is at 72 dpi when it has been enlarged four times."""
+    picture = Image.new("RGB", (16128, 8))
+    picture.info.update({"dpi": dpi} if dpi else {})
+    path = tmp_path / "a.pdf"
+    assert io.write(picture, path) == (
+        f"{path}: at 72 dpi the page would be 569 cm long, more than the 508 cm that PDF viewers "
+        "show; it is as long as that. limner upscale --print makes a page of another size",
+    )
+    height = 14400 / 16128 * 8 * (2 if dpi else 1)
+    box = numbers(Pdf(path.read_bytes()).page(), b"MediaBox")
+    np.testing.assert_allclose(box, [0, 0, 14400, height], atol=1e-3)
+
+
 def test_every_object_is_where_the_table_says(tmp_path: Path) -> None:
     pdf = written(painted(), tmp_path / "a.pdf")
     for wanted in range(1, len(pdf.offsets)):
@@ -229,7 +246,9 @@ def test_a_picture_too_long_is_refused(tmp_path: Path) -> None:
         with pytest.raises(OutputError, match=r"PDF holds at most 65500 .* has 65501; write a \.p"):
             io.write(Image.new("RGB", size), tmp_path / "a.pdf")
     assert list(tmp_path.iterdir()) == []
-    said, _ = written(Image.new("RGB", (65500, 1)), tmp_path / "a.pdf").image()
+    longest = Image.new("RGB", (65500, 1))
+    longest.info["dpi"] = (400, 400)
+    said, _ = written(longest, tmp_path / "a.pdf").image()
     assert number(said, b"Width") == 65500
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -192,6 +193,28 @@ def test_damage_to_later_pages_does_not_matter(tmp_path: Path) -> None:
         assert io.read(path).rgb[0, :, 0, 0].tolist() == [1, 0, 0]
 
 
+@pytest.mark.parametrize("kinds", [(1, 0, 0), (0, 1, 0), (0, 0, 4), (1, 0, 4, 0, 1)])
+def test_previews_and_levels_of_a_pyramid_are_no_pages(
+    tmp_path: Path, kinds: tuple[int, ...]
+) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for number, kind in enumerate(kinds):
+            if kind == 4:
+                file.write(np.ones((8, 8), bool), photometric="mask", subfiletype=kind)
+                continue
+            page = np.full((4, 4, 3) if kind else (8, 8, 3), 10 * number, np.uint8)
+            file.write(page, photometric="rgb", subfiletype=kind)
+    wanted = [number for number, kind in enumerate(kinds) if kind == 0]
+    first = io.read(tmp_path / "a.tif")
+    assert first.rgb.shape == (1, 3, 8, 8)
+    assert len(wanted) == 2 and "only the first of 2 frames" in first.notes[0]
+    for place, number in enumerate(wanted, 1):
+        page = io.read(f"{tmp_path / 'a.tif'}#{place}")
+        assert float(page.rgb.max()) * 255 == pytest.approx(10 * number)
+    with pytest.raises(InputError, match="the last frame is 2; name that one"):
+        io.read(f"{tmp_path / 'a.tif'}#3")
+
+
 def test_a_mask_counts_transparent_parts_as_black() -> None:
     mask = io.to_mask(io.read(Image.new("RGBA", (2, 2), (0, 255, 0, 51))))
     assert mask.shape == (1, 1, 2, 2)
@@ -226,6 +249,39 @@ def test_orientation_of_the_public_samples(kind: str) -> None:
         other = io.read(folder / f"{kind}_{orientation}.jpg").rgb
         assert other.shape == first.shape
         assert (other - first).abs().mean() < 0.02  # they differ by their JPEG compression
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
+@pytest.mark.parametrize("orientation", [1, 3, 5, 6, 8])
+def test_the_resolution_is_turned_with_the_picture(
+    tmp_path: Path, suffix: str, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[Base.Orientation] = orientation
+    exif[Base.XResolution], exif[Base.YResolution], exif[Base.ResolutionUnit] = 200.0, 100.0, 2
+    path = tmp_path / f"a.{suffix}"
+    Image.new("RGB", (40, 20)).save(path, exif=exif, dpi=(200, 100))
+    assert io.read(path).dpi == ((100.0, 200.0) if orientation > 4 else (200.0, 100.0))
+
+
+def test_a_jpeg_has_the_resolution_that_is_stated(tmp_path: Path) -> None:
+    """Pillow takes the one across for both, and 72 where there is none."""
+    exif = Image.Exif()
+    Image.new("RGB", (40, 20)).save(tmp_path / "a.jpg", exif=exif)
+    assert io.read(tmp_path / "a.jpg").dpi is None
+    exif[Base.XResolution], exif[Base.YResolution], exif[Base.ResolutionUnit] = 204.0, 98.0, 2
+    Image.new("RGB", (40, 20)).save(tmp_path / "a.jpg", exif=exif)
+    assert io.read(tmp_path / "a.jpg").dpi == (204.0, 98.0)
+    Image.new("RGB", (40, 20)).save(tmp_path / "a.jpg", exif=exif, dpi=(300, 300))
+    assert io.read(tmp_path / "a.jpg").dpi == (300.0, 300.0)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "avif"])
+def test_a_resolution_in_centimeters(tmp_path: Path, suffix: str) -> None:
+    exif = Image.Exif()
+    exif[Base.XResolution], exif[Base.YResolution], exif[Base.ResolutionUnit] = 100.0, 100.0, 3
+    Image.new("RGB", (40, 20)).save(tmp_path / f"a.{suffix}", exif=exif)
+    assert io.read(tmp_path / f"a.{suffix}").dpi == (254.0, 254.0)
 
 
 # --- color profiles -------------------------------------------------------------------------

@@ -152,8 +152,15 @@ def test_what_pillow_does_not_know_is_refused(
     tmp_path: Path, photometric: str, channels: int, extra: list[int] | None, planes: bool
 ) -> None:
     content = packed(noise(channels=channels), planes, photometric=photometric, extrasamples=extra)
-    with pytest.raises(InputError, match=r"a\.tif: is damaged, or not a .*; convert it to PNG$"):
+    with pytest.raises(InputError, match=r"a\.tif: is damaged, or a TIFF of a kind .*; save it as"):
         read(content, tmp_path)
+
+
+def test_32_bits_without_a_sign(tmp_path: Path) -> None:
+    values = np.array([[0, 32768, 65535, 2**31, 2**32 - 1]], np.uint32)
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack")
+    found = io.read(tmp_path / "a.tif").rgb[0, 0, 0]
+    np.testing.assert_allclose(found, [0, 32768 / 65535, 1, 1, 1], atol=1e-6)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import limner
 from limner import io
@@ -101,3 +101,19 @@ def test_the_bleed_is_filled_with_the_picture() -> None:
     assert filled.max() < 5
     lines = padded.mean((0, 2))
     assert (lines[:11] == 255).all() and (lines[-12:] == 255).all() and lines[11:-12].max() < 5
+
+
+def test_a_fax_is_not_squashed(tmp_path: Path) -> None:
+    """204 × 98 pixels per inch: a page of 1 × 1 inch."""
+    page = Image.new("L", (204, 98), 255)
+    ImageDraw.Draw(page).rectangle((51, 24, 152, 73), fill=0)  # half an inch
+    page.save(tmp_path / "fax.tif", dpi=(204, 98))
+    said: list[str] = []
+    made = print_ready(
+        tmp_path / "fax.tif", "1x1in", fit="fit", dpi=150, on_step=lambda p: said.append(p.note)
+    )
+    assert made.size == (150, 150)
+    dark = np.asarray(made.convert("L")) < 128
+    assert abs(dark.any(0).sum() - 75) <= 2 and abs(dark.any(1).sum() - 75) <= 2
+    note = "has 204 pixels per inch across and 98 down; it is stretched to its true shape"
+    assert f"{tmp_path / 'fax.tif'}: {note}" in said

@@ -125,6 +125,15 @@ def _is_pattern(word: str) -> bool:
     return glob.has_magic(word) and not os.path.exists(word)  # noqa: PTH110 (it takes any text)
 
 
+def _pattern(word: str) -> str:
+    """Return a pattern whose folders are meant as they are named: ``holidays [2024]/*.jpg``."""
+    folder = Path(word)
+    while not folder.is_dir():
+        folder = folder.parent
+    rest = Path(word).relative_to(folder)
+    return os.path.join(glob.escape(str(folder)), rest)  # noqa: PTH118
+
+
 def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
     """Find the pictures of a file, a folder or a pattern, in the order of their names."""
     shown, folder = printable(word), Path(word)
@@ -134,7 +143,7 @@ def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
         return
     if _is_pattern(word):
         # a pattern may begin anywhere, which pathlib does not allow
-        paths = [Path(path) for path in sorted(glob.glob(word, recursive=True))]  # noqa: PTH207
+        paths = [Path(path) for path in sorted(glob.glob(_pattern(word), recursive=True))]  # noqa: PTH207
         paths = [path for path in paths if is_picture(path)]
         if not paths:
             raise InputError(f"{shown}: matches no picture; check the pattern")

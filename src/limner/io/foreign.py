@@ -2,12 +2,13 @@
 
 from pathlib import PurePath
 
-LOOKED_AT = 1024  # bytes from the start of a file
+LOOKED_AT = 65536  # bytes from the start of a file
 
 # Camera raw files are TIFF files inside, which opens as a small preview.
 _RAW = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2")
 RAW_REMEDY = "is a camera raw file; develop it, and save it as TIFF or JPEG"
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_UNUSUAL_TIFF = "is damaged, or a TIFF of a kind that limner does not read; save it as PNG"
 _STARTS = {
     b"%PDF": "is a PDF document; export its page as PNG",
     b"8BPS": "is a Photoshop document; export it as PNG",
@@ -17,6 +18,10 @@ _STARTS = {
     b"PK\x03\x04": "is an archive or a document (ZIP); take the picture out of it",
     b"%!PS": "is a PostScript document; export it as PNG",
     b"\x1aE\xdf\xa3": "is a video; save one frame as PNG",
+    b"II*\0": _UNUSUAL_TIFF,
+    b"MM\0*": _UNUSUAL_TIFF,
+    b"II+\0": _UNUSUAL_TIFF,
+    b"MM\0+": _UNUSUAL_TIFF,
     b"version https://git-lfs": "is a Git LFS pointer, not the picture; run git lfs pull",
 }
 
@@ -44,6 +49,8 @@ def explain(start: bytes) -> str | None:
             return explanation
     if is_heic(start):
         return 'is a HEIC photo; pip install "limner[heif]", or convert it to JPEG'
+    if start.startswith(b"\xff\xd8") and (kind := _kind_of_jpeg(start)):
+        return f"is a JPEG {kind}, which limner does not read; save it as PNG"
     if start[4:8] == b"ftyp":
         return "is a video; save one frame as PNG"
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -51,4 +58,17 @@ def explain(start: bytes) -> str | None:
         return "is an SVG drawing; export it as PNG"
     if text.startswith((b"<!doctype html", b"<html")):
         return "is a web page; open it in a browser, and save the picture itself"
+    return None
+
+
+def _kind_of_jpeg(start: bytes) -> str | None:
+    """Say what is unusual about a JPEG (ITU T.81, B.2.2 and table B.1)."""
+    place = 2
+    while start[place : place + 1] == b"\xff" and len(start) >= place + 5:
+        marker = start[place + 1]
+        if marker in (0xC3, 0xC7, 0xCB, 0xCF, 0xF7):
+            return "without loss"
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return f"of {start[place + 4]} bits per channel" if start[place + 4] != 8 else None
+        place += 2 + int.from_bytes(start[place + 2 : place + 4])
     return None

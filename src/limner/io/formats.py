@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from io import BufferedReader
 from pathlib import Path
 
-from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, PngImagePlugin, UnidentifiedImageError
 
 from limner.errors import InputError, LimnerError, OutputError, printable, reason
 from limner.io import foreign, tiff
@@ -28,8 +28,8 @@ READABLE = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "JPEG2000", "PP
 # Endings of the names of pictures, for folders. HEIC counts without its extra too, so that the user
 # learns of it.
 ENDINGS = frozenset(
-    {".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pgm"}
-    | {".png", ".ppm", ".tif", ".tiff", ".webp"}
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".tif", ".tiff", ".gif"}
+    | {".bmp", ".dib", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif"}
 )
 
 # suffix -> Pillow's name of the format, and the longest side it can hold, in pixels
@@ -44,6 +44,9 @@ WRITABLE = {
     ".pdf": ("PDF", 65500),
 }
 
+# bytes of a text or a color profile in a PNG, unpacked: Pillow's limit of 1 MB is too low for the
+# workflows that programs store, and for profiles of scanners and printers
+_TEXT_LIMIT = 2**25
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # of writing, not of reading
 _PILLOW = threading.Lock()
 # bytes per pixel at the peak, while a picture of 8 bits is read: without alpha, and with
@@ -129,6 +132,8 @@ def guarded(name: str) -> Iterator[None]:
     with _PILLOW, warnings.catch_warnings(), tiff.silent():
         warnings.simplefilter("ignore")
         limit, level = Image.MAX_IMAGE_PIXELS, logger.level
+        texts = PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
+        PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = _TEXT_LIMIT, 4 * _TEXT_LIMIT
         logger.setLevel(logging.CRITICAL)
         Image.MAX_IMAGE_PIXELS = None  # `limner.io.reading` has a limit with a better message
         try:
@@ -141,6 +146,7 @@ def guarded(name: str) -> Iterator[None]:
             raise InputError(f"{name}: {_explain(error)}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+            PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = texts
             logger.setLevel(level)
 
 
@@ -161,6 +167,11 @@ def _explain(error: Exception) -> str:
         return f"is damaged, or not a picture in {', '.join(READABLE)}; convert it to PNG"
     if is_out_of_memory(error):
         return "not enough memory to read it; make it smaller, or close other programs"
+    if "MAX_TEXT" in str(error):
+        return (
+            f"its texts or its profile are too large (the limit is {_TEXT_LIMIT / 2**20:.0f} MB); "
+            "save it again without metadata"
+        )
     if not isinstance(error, _IN_WORDS):
         return "is damaged; copy or download it again, or convert it to PNG"
     return f"cannot be read ({reason(error)}); copy or download it again, or convert it to PNG"

@@ -4,10 +4,14 @@ import os
 import re
 
 from PIL import Image
+from PIL.ExifTags import Base
+from PIL.TiffImagePlugin import TiffImageFile
 
 from limner.errors import LimnerError
 from limner.io import formats
 
+_PARTS = 1 | 4  # TIFF 6.0, NewSubfileType: of reduced resolution, a mask
+_MOST_PAGES = 999_999  # what a name can hold
 _NAMED = re.compile(r"(.+\.(?:gif|png|webp|tiff?|avif))#([1-9]\d{0,5})", re.IGNORECASE | re.DOTALL)
 
 
@@ -30,12 +34,43 @@ def join(file: str, number: int | None) -> str:
 
 def count(image: Image.Image) -> int:
     """Return the number of frames of an opened picture."""
+    return len(places(image))
+
+
+def places(image: Image.Image) -> list[int]:
+    """Return where the frames of an opened picture are, from 0.
+
+    Pages of a TIFF that are previews, levels of a pyramid or masks do not count.
+    """
     if image.format == "MPO":
-        return 1  # the later frames of a camera's MPO are previews and gain maps
+        return [0]  # the later frames of a camera's MPO are previews and gain maps
+    if isinstance(image, TiffImageFile) and image.fp is not None:
+        image.fp.seek(0)
+        return _whole_pages(TiffImageFile(image.fp))  # an error there would spoil the image itself
     try:
-        return int(getattr(image, "n_frames", 1))
+        return list(range(int(getattr(image, "n_frames", 1))))
     except Exception:  # a later frame is damaged; the first was read
-        return 1
+        return [0]
+
+
+def _whole_pages(image: TiffImageFile) -> list[int]:
+    """Return the pages up to the first that is damaged."""
+    found, failures = [], 0
+    for number in range(_MOST_PAGES):
+        try:
+            image.seek(number)
+            failures = 0
+        except EOFError:
+            break
+        except Exception:  # damaged, or a mask, which Pillow does not read
+            failures += 1
+        kind = image.tag_v2.get(Base.NewSubfileType, 0)
+        is_part = isinstance(kind, int) and bool(kind & _PARTS)
+        if failures > 1 or (failures and not is_part):
+            break
+        if not is_part:
+            found.append(number)
+    return found or [0]
 
 
 def count_in(file: str | os.PathLike[str]) -> int:

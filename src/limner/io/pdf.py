@@ -7,6 +7,7 @@ from PIL import Image
 from PIL.PdfParser import PdfDict, PdfName, PdfParser
 
 _POINTS = 72  # PDF units per inch
+LONGEST = 200  # inches; Acrobat shows no longer page (ISO 32000-1, annex C: 14,400 units)
 
 
 def save(

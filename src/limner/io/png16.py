@@ -20,6 +20,7 @@ Values = NDArray[np.uint16]  # [H, W, 3 or 4]
 _SWAPPED_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _DEEP_MODES = ("RGB;16", "RGBA;16", "RGBX;16")  # Pillow's raw modes, without the byte order
 _GRAY_ALPHA_MODE = "LA;16B"
+_FEW_BITS = {"L;2": 85, "L;4": 17}  # raw modes, and the value of 1 among 255
 _BAND = 256  # rows that are compressed at once
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PIXEL_CHUNKS = (b"IHDR", b"IDAT", b"IEND")  # the chunks of a PNG that hold its pixels
@@ -43,6 +44,30 @@ def is_deep(image: ImageFile.ImageFile) -> bool:
 def is_gray_alpha(image: ImageFile.ImageFile) -> bool:
     """Whether a PNG that is opened but not loaded holds 16-bit gray with alpha."""
     return image.format == "PNG" and all(_raw_mode(p.args) == _GRAY_ALPHA_MODE for p in image.tile)
+
+
+def scale_transparent(image: ImageFile.ImageFile) -> None:
+    """Make the transparent value of 2-bit or 4-bit gray one of the 8 bits that Pillow reads."""
+    key, modes = image.info.get("transparency"), {_raw_mode(part.args) for part in image.tile}
+    for mode, step in _FEW_BITS.items():
+        if image.format == "PNG" and isinstance(key, int) and modes == {mode}:
+            image.info["transparency"] = key * step
+
+
+def transparent_color(image: ImageFile.ImageFile) -> tuple[int, int, int] | None:
+    """Return the transparent color of a PNG of 16-bit RGB that is opened but not loaded."""
+    key = image.info.get("transparency") if image.format == "PNG" else None
+    return key if isinstance(key, tuple) and is_deep(image) else None
+
+
+def cut_out(image: Image.Image, lower: Image.Image, key: tuple[int, int, int]) -> Image.Image:
+    """Make one color of 16-bit RGB transparent. Pillow compares the upper 8 bits with all 16."""
+    info = {name: value for name, value in image.info.items() if name != "transparency"}
+    values = 256 * np.asarray(image.convert("RGB"), np.uint16) + np.asarray(lower.convert("RGB"))
+    alpha = Image.fromarray(np.where((values == key).all(2), 0, 255).astype(np.uint8))
+    cut = Image.merge("RGBA", (*image.split()[:3], alpha))
+    cut.info = info
+    return cut
 
 
 def gray_alpha(file: BinaryIO, info: Image.Image) -> tuple[Image.Image, Image.Image]:

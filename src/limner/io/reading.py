@@ -14,7 +14,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
 from limner.errors import InputError, printable
-from limner.io import formats, frames, missing_rows, png16, tiff
+from limner.io import formats, frames, missing_rows, png16, profiles, tiff
 from limner.io.bleeding import bleed
 from limner.io.formats import srgb_profile
 from limner.io.picture import Picture, Source
@@ -32,6 +32,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # EXIF orientation -> the transpose that turns the picture upright
+_PER_INCH = {2: 1.0, 3: 2.54}  # EXIF resolution unit, inch or cm -> how many are an inch
 
 
 def read(
@@ -39,9 +40,10 @@ def read(
 ) -> Picture:
     """Read a picture: upright, in sRGB; the first frame of an animation.
 
-    An embedded color profile is converted to sRGB (relative colorimetric, with black point
-    compensation). The conversion has 8 bits, so 16-bit color is read at 8 bits. 16-bit gray keeps
-    its depth. 32-bit gray is divided by 65535, and larger values are clipped to white. Fully
+    The color profile that is embedded, or that `profiles.profile_of` finds, is converted to sRGB
+    (relative colorimetric, with black point compensation). 16-bit color keeps its depth if the
+    profile is made of curves and a matrix; otherwise it is read at 8 bits. 16-bit gray keeps its
+    depth. 32-bit gray is divided by 65535, and larger values are clipped to white. Fully
     transparent pixels get the colors around them.
 
     Parameters
@@ -80,12 +82,15 @@ def read(
             return replace(picture, recipe=text_of(source))
     path, number = frames.split(source)
     with formats.opened(path) as (image, file):
-        if number is not None:
-            last = frames.count(image)
-            if number > last:
-                raise InputError(f"{printable(source)}: the last frame is {last}; name that one")
-            image.seek(number - 1)
+        places = frames.places(image)
+        if number is not None and number > len(places):
+            raise InputError(f"{printable(source)}: the last frame is {len(places)}; name that one")
+        place = places[(number or 1) - 1]
+        if place or number is not None:
+            image.seek(place)
         _check_size(image, printable(source), allow_huge)
+        if image.format == "PNG" and (named := profiles.profile_of_cicp(file)):
+            image.info["icc_profile"] = named
         # also for what a decoder makes on its way, such as the tiles of a TIFF
         Image.MAX_IMAGE_PIXELS = None if allow_huge else PIXEL_LIMIT
         _check_rows(image, file, printable(source))
@@ -94,20 +99,26 @@ def read(
         # later frames of a PNG may hold changes of the one before; pages of a TIFF are whole
         whole = number is None or image.format == "TIFF"
         native = native or (deep and _is_srgb(image))
-        is_deep = native and whole and png16.is_deep(image)
+        is_wanted = native or profiles.converter_of(profiles.profile_of(image)) is not None
+        is_deep = is_wanted and whole and png16.is_deep(image)
         is_gray_alpha = png16.is_gray_alpha(image)
+        png16.scale_transparent(image)
+        tiff.turn_resolution(image)
+        key = png16.transparent_color(image) if whole else None
         image.load()
         if image.format == "PNG":
             Image.open(file, formats=["PNG"]).verify()  # `load` does not check the checksums
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        lower = png16.lower_half(file, (number or 1) - 1) if is_deep else None
+        lower = png16.lower_half(file, place) if is_deep or key else None
         loaded, lower = png16.gray_alpha(file, image) if is_gray_alpha else (image, lower)
+        if key and lower:
+            loaded, lower = png16.cut_out(image, lower, key), lower if is_deep else None
         picture = _picture(loaded, os.fspath(source), sha256, native, lower)
         picture = replace(picture, recipe=text_of(image))
-        if number is not None or (count := frames.count(image)) == 1:
+        if number is not None or len(places) == 1:
             return picture
-        note = f"{printable(source)}: only the first of {count} frames is used"
+        note = f"{printable(source)}: only the first of {len(places)} frames is used"
         return replace(picture, notes=(*picture.notes, note))
 
 
@@ -137,7 +148,9 @@ def _picture(
     notes: list[str] = []
     shown = printable(name)
     orientation, exif = _read_exif(image, shown, notes)
-    dpi, profile = _read_dpi(image), image.info.get("icc_profile")
+    dpi, profile = _read_dpi(image), profiles.profile_of(image)
+    if dpi and orientation in tiff.SIDEWAYS:
+        dpi = dpi[1], dpi[0]
     if orientation in _UPRIGHT:
         image = image.transpose(_UPRIGHT[orientation])
         lower = lower and lower.transpose(_UPRIGHT[orientation])
@@ -155,47 +168,57 @@ def _picture(
     plain = "L" if image.mode in ("1", "L", "LA") else "RGB"
     base = image if image.mode in ("CMYK", "LAB") else image.convert(plain)
     native = native and image.mode in ("RGB", "RGBA") and _is_rgb(profile)
-    rgb = _tensor(base if native else _to_srgb(base, profile, shown, notes))
+    converter = None if native or lower is None else profiles.converter_of(profile)
+    deep = lower is not None and (native or converter is not None)
+    if converter is not None and lower is not None:
+        values = 256 * np.asarray(base, np.uint16) + np.asarray(lower.convert("RGB"))
+        rgb = torch.from_numpy(converter.convert(values))[None]
+    else:
+        rgb = _tensor(base if native else _to_srgb(base, profile, shown, notes))
     if native and lower is not None:
         rgb = (rgb * 256 + _tensor(lower.convert("RGB"))) / 257
-        if alpha is not None and lower.mode == "RGBA":
-            alpha = (alpha * 256 + _tensor(lower.getchannel("A"))) / 257
+    if deep and lower is not None and alpha is not None and lower.mode == "RGBA":
+        alpha = (alpha * 256 + _tensor(lower.getchannel("A"))) / 257
     own = profile if native and profile != srgb_profile() else None
-    deep = native and lower is not None
     rgb = rgb if alpha is None else bleed(rgb, alpha)
     return Picture(rgb, alpha, name, sha256, dpi, exif, own, deep, tuple(notes))
 
 
 def _is_srgb(image: Image.Image) -> bool:
     """Whether the values of an image are in sRGB: it has our profile, or none."""
-    return image.info.get("icc_profile") in (None, srgb_profile())
+    return profiles.profile_of(image) in (None, srgb_profile())
 
 
-def _is_rgb(profile: object) -> bool:
+def _is_rgb(profile: bytes | None) -> bool:
     """Whether a profile is a valid RGB profile, or there is none."""
     if profile is None:
         return True
     try:
-        assert isinstance(profile, bytes)
         return ImageCms.ImageCmsProfile(BytesIO(profile)).profile.xcolor_space.strip() == "RGB"
     except Exception:
         return False
 
 
 def _deep_gray(
-    image: Image.Image, profile: object, shown: str, notes: list[str]
+    image: Image.Image, profile: bytes | None, shown: str, notes: list[str]
 ) -> tuple[Tensor, Tensor | None]:
     """Convert 16-bit or 32-bit gray at full depth: RGB, and alpha from a transparent value."""
     values = np.array(image.convert("I"))
+    if tiff.is_unsigned(image):  # Pillow has signed values only
+        values = values.view(np.uint32).clip(0, 2**31 - 1).astype(np.int32)
     if image.format == "TIFF" and image.getexif().get(Base.PhotometricInterpretation) == 0:
         values = 65535 - values  # 0 is white, which Pillow ignores
     if values.max() > 65535:
         notes.append(f"{shown}: values above 65535 are clipped to white")
-    gray = values.clip(0, 65535) / 65535
-    ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
-    # LittleCMS converts 8 bits: convert a ramp, and interpolate between its values
-    curve = np.array(_to_srgb(ramp, profile, shown, notes))[0]  # [256, 3]
-    planes = [np.interp(gray * 255, np.arange(256), c / 255).astype(np.float32) for c in curve.T]
+    gray = values.clip(0, 65535)
+    if converter := profiles.converter_of(profile):
+        curves = converter.convert(np.arange(65536, dtype=np.uint16)[None, :, None])[:, 0]
+    else:  # LittleCMS converts 8 bits: convert a ramp, and interpolate between its values
+        ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+        steps = np.array(_to_srgb(ramp, profile, shown, notes))[0].T / 255  # [3, 256]
+        places = np.arange(65536) / 257
+        curves = np.stack([np.interp(places, np.arange(256), one) for one in steps])
+    planes = [curve.astype(np.float32)[gray] for curve in curves]
     rgb = torch.from_numpy(np.stack(planes))[None]
     transparent = image.info.get("transparency")
     if not isinstance(transparent, int):
@@ -203,9 +226,9 @@ def _deep_gray(
     return rgb, torch.from_numpy(values != transparent).float()[None, None]
 
 
-def _to_srgb(base: Image.Image, profile: object, shown: str, notes: list[str]) -> Image.Image:
+def _to_srgb(base: Image.Image, profile: bytes | None, shown: str, notes: list[str]) -> Image.Image:
     """Convert L, RGB, CMYK or LAB to RGB in sRGB, through the embedded profile if it is valid."""
-    if isinstance(profile, bytes) and profile != srgb_profile() and base.mode != "LAB":
+    if profile is not None and profile != srgb_profile() and base.mode != "LAB":
         try:
             source = ImageCms.ImageCmsProfile(BytesIO(profile))
             gray_in_rgb = base.mode == "L" and source.profile.xcolor_space.strip() == "RGB"
@@ -255,8 +278,11 @@ def _read_dpi(image: Image.Image) -> tuple[float, float] | None:
     """Return dots per inch, rounded to 0.1: PNG counts per meter and would give 299.9994."""
     try:
         stated = image.info.get("dpi")
-        if stated is None and image.getexif().get(Base.ResolutionUnit) == 2:  # inch
-            stated = [image.getexif()[tag] for tag in (Base.XResolution, Base.YResolution)]
+        if image.format == "JPEG" and image.info.get("jfif_unit") not in (1, 2):
+            stated = None  # where a JPEG states none, Pillow takes one of EXIF for both, or 72
+        unit = _PER_INCH.get(image.getexif().get(Base.ResolutionUnit, 0))
+        if stated is None and unit is not None:
+            stated = [image.getexif()[tag] * unit for tag in (Base.XResolution, Base.YResolution)]
         across, down = (round(float(value), 1) for value in stated or ())
     except Exception:  # damaged, or not stated
         return None

@@ -18,6 +18,8 @@ from PIL.TiffTags import LONG8, TAGS_V2_GROUPS
 _LONGEST = 2**32  # bytes of a file; BigTIFF has no limit
 _STRIP = 2**26  # bytes written at once
 
+SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+
 # the tags that say how the data of one plane are decoded
 _DECODING = (
     Base.ImageWidth,
@@ -52,6 +54,22 @@ def has_deep_planes(image: Image.Image) -> TypeGuard[TiffImageFile]:
     if not isinstance(image, TiffImageFile) or image.tag_v2.get(Base.PlanarConfiguration) != 2:
         return False
     return bool(image.tag_v2.get(Base.BitsPerSample, (1,))[0] != 8)
+
+
+def is_unsigned(image: Image.Image) -> bool:
+    """Whether a picture is a TIFF of 32-bit values that have no sign."""
+    if not isinstance(image, TiffImageFile) or image.tag_v2.get(Base.BitsPerSample) != (32,):
+        return False
+    return bool(image.tag_v2.get(Base.SampleFormat, (1,))[0] == 1)
+
+
+def turn_resolution(image: Image.Image) -> None:
+    """Swap the resolution of a picture that is opened but not loaded, if it is a TIFF on its side.
+
+    Pillow turns the pixels of a TIFF upright when it loads them, but not the resolution.
+    """
+    if isinstance(image, TiffImageFile) and image.tag_v2.get(Base.Orientation) in SIDEWAYS:
+        image.info["dpi"] = image.info["dpi"][::-1] if "dpi" in image.info else None
 
 
 def use_libtiff(image: TiffImageFile) -> None:

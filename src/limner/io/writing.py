@@ -147,7 +147,7 @@ def write(
         if values is not None and form not in ("PNG", "TIFF"):
             notes.append(f"{name}: written with 8 bits per channel; a .png or .tif keeps all 16")
         if form == "PDF":
-            pdf.save(image, file, quality=QUALITY, **_page(info))
+            pdf.save(image, file, quality=QUALITY, **_page(info, image.size, name, notes))
         elif form == "PNG" and values is not None:
             metadata = BytesIO()
             image.crop((0, 0, 1, 1)).save(metadata, form, **options)
@@ -258,10 +258,21 @@ def _deep_values(kept: object, image: Image.Image) -> png16.Values | None:
     return values
 
 
-def _page(info: dict[str | tuple[int, int], Any]) -> dict[str, Any]:
+def _page(
+    info: dict[str | tuple[int, int], Any], size: tuple[int, int], name: str, notes: list[str]
+) -> dict[str, Any]:
     """Return the options of `pdf.save`. Without a resolution, 72 dpi, as in Pillow."""
+    dpi = info.get("dpi") or (72, 72)
+    length = max(side / per_inch for side, per_inch in zip(size, dpi, strict=True))
+    if length > pdf.LONGEST:
+        notes.append(
+            f"{name}: at {dpi[0]:g} dpi the page would be {2.54 * length:.0f} cm long, more than "
+            f"the {2.54 * pdf.LONGEST:.0f} cm that PDF viewers show; it is as long as that. "
+            "limner upscale --print makes a page of another size"
+        )
+        dpi = tuple(per_inch * length / pdf.LONGEST for per_inch in dpi)
     return {
-        "dpi": info.get("dpi") or (72, 72),
+        "dpi": dpi,
         "bleed": info.get("bleed", 0),
         "profile": info.get("icc_profile") or srgb_profile(),
         "recipe": info.get("limner", ""),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from limner.checks import check_choice, check_range
 from limner.errors import OptionError
@@ -139,6 +140,17 @@ class NetworkOptions:
             networks.append(network)
             factor, detail = factor / network.scale, 0  # only the first pass adds texture
         return networks
+
+
+def for_alpha(alpha: Tensor, quality: str | None) -> NetworkOptions:
+    """Choose networks for the transparency [1, 1, H, W] of a picture.
+
+    They must not invent texture in it. Where it has no values between 0 and 1, it is a drawing, and
+    those for photos would leave specks beside its edges.
+    """
+    is_hard = bool(((alpha == 0) | (alpha == 1)).all())
+    kind = "drawing" if is_hard else "photo"
+    return NetworkOptions(None if is_hard else quality, 0, kind, 0, None, None)
 
 
 def _shipped(name: str, device: torch.device) -> Compact:

@@ -1,13 +1,14 @@
 """Compute the size of the result, on a screen or on paper."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from limner.checks import check_choice, check_range
-from limner.errors import OptionError
+from limner.errors import OptionError, printable
+from limner.io import Picture
 from limner.nn import images
 from limner.units import INCH, to_meters, to_paper
 
@@ -192,3 +193,25 @@ def place_on_paper(picture: Tensor, sheet: tuple[int, int]) -> Tensor:
         source.append(slice(max(0, -offset), max(0, -offset) + length))
     result[..., target[0], target[1]] = picture[..., source[0], source[1]]
     return result
+
+
+def with_square_pixels(picture: Picture) -> Picture:
+    """Stretch a picture whose resolution differs across and down, such as a fax."""
+    across, down = picture.dpi or (1, 1)
+    if abs(across / down - 1) < 0.02:
+        return picture
+    finest = max(across, down)
+    height, width = images.size_of(picture.rgb)
+    size = max(1, round(height * finest / down)), max(1, round(width * finest / across))
+    alpha = None if picture.alpha is None else images.resize(picture.alpha, size).clamp(0, 1)
+    note = (
+        f"{printable(picture.name)}: has {across:g} pixels per inch across and {down:g} down; "
+        "it is stretched to its true shape"
+    )
+    return replace(
+        picture,
+        rgb=images.resize(picture.rgb, size).clamp(0, 1),
+        alpha=alpha,
+        dpi=(finest, finest),
+        notes=(*picture.notes, note),
+    )

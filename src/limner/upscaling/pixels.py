@@ -8,6 +8,8 @@ from torch.nn import functional
 
 from limner.nn import images
 
+_BAND = 256  # rows
+_TRACE = 6 / 255  # how much the channels of an almost gray picture differ from its luma
 _TILE_MARGIN = 16  # pixels that reach over the edge of a tile when it is resized
 
 
@@ -62,3 +64,16 @@ def resize_tile(picture: Tensor, size: tuple[int, int]) -> Tensor:
 def is_gray(rgb: Tensor) -> bool:
     """Whether the three channels of a picture [1, 3, H, W] are equal."""
     return bool(torch.equal(rgb[:, :1], rgb[:, 1:2]) and torch.equal(rgb[:, :1], rgb[:, 2:]))
+
+
+def tint_of(rgb: Tensor) -> Tensor | None:
+    """Return what is not gray in a picture [1, 3, H, W] that is almost gray; None if it has colors.
+
+    Scans and JPEG files of black-and-white photos have traces of color, and networks make colored
+    fringes of them.
+    """
+    for top in range(0, rgb.shape[2], _BAND):  # of most pictures, the first band has colors
+        band = rgb[:, :, top : top + _BAND]
+        if float((band - images.luma(band)).abs().max()) > _TRACE:
+            return None
+    return rgb - images.luma(rgb)

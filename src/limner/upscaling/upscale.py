@@ -20,13 +20,21 @@ from limner.units import to_factor
 from limner.upscaling import realesrgan
 from limner.upscaling.enlarge import DEFAULT_TILE, LOCK_MARGIN, MIN_TILE, enlarge
 from limner.upscaling.models import Upscaler, use_onnx_runtime
-from limner.upscaling.networks import NetworkOptions
-from limner.upscaling.paper import DEFAULT_DPI, Size, SizeOptions, place_on_paper, plan
+from limner.upscaling.networks import NetworkOptions, for_alpha
+from limner.upscaling.paper import (
+    DEFAULT_DPI,
+    Size,
+    SizeOptions,
+    place_on_paper,
+    plan,
+    with_square_pixels,
+)
 from limner.upscaling.pixels import (
     crop,
     is_gray,
     resize_integer,
     resize_tile,
+    tint_of,
     to_float,
     to_integer,
     wrap,
@@ -159,14 +167,13 @@ def upscale(
     torch_device = onnx_model.pick_device(device, runtime)
 
     source = io.read(picture, allow_huge=allow_huge, native=True)
+    if print_ is not None:
+        source = with_square_pixels(source)
     size = plan(images.size_of(source.rgb), size_options)
     if not allow_huge:
         _check_pixels(size)
     networks = choice.load(size.factor, torch_device)
     cleaner = choice.load_cleaner(torch_device)
-    if runtime == "onnxruntime":
-        for network in {*networks, *([cleaner] if cleaner else [])}:
-            use_onnx_runtime(network)
     options: dict[str, object] = {
         "scale": scale,
         "print_": print_,
@@ -182,30 +189,44 @@ def upscale(
         "runtime": runtime,
         **choice.resolved(),
     }
+    masks: list[Upscaler] = []
+    if source.alpha is not None and float(source.alpha.min()) < float(source.alpha.max()):
+        masks = for_alpha(source.alpha, choice.quality).load(size.factor, torch_device)
+    if runtime == "onnxruntime":
+        for network in {*networks, *masks, *([cleaner] if cleaner else [])}:
+            use_onnx_runtime(network)
     own_files = choice.own_files() if networks else set()
     hashes = {name: weights.sha256(Path(name)) for name in own_files}
     recipe = io.make_recipe("upscale", [source.name], options, [source], hashes)
 
     depth = torch.uint16 if source.deep else torch.uint8
     passes = networks if cleaner is None else [cleaner, *networks]
-    on_tile = _PassReporter(report, size, len(passes), source.notes)
+    on_tile = _PassReporter(report, size, len(passes) + len(masks), source.notes)
+    side = DEFAULT_TILE if tile is None else tile
+    tint = None if tileable and not is_gray(source.rgb) else tint_of(source.rgb)  # has no wrap
+    small = source.rgb if tint is None else (source.rgb - tint).clamp(0, 1)
     if passes:
         locks = [color_lock and network is not cleaner for network in passes]
-        side = DEFAULT_TILE if tile is None else tile
-        rgb = _apply(passes, source.rgb, size.picture, locks, tileable, side, depth, on_tile)
+        rgb = _apply(passes, small, size.picture, locks, tileable, side, depth, on_tile)
     else:
         on_tile(0, 1, f"{on_tile.stage}, shrunk to {size.factor:.0%} of each side")
         on_tile(1, 1)
-        rgb = to_integer(source.rgb, depth)
-    if is_gray(source.rgb):  # the networks can add a little color
-        rgb = to_integer(images.luma(to_float(rgb)).expand(-1, 3, -1, -1), depth)
+        rgb = to_integer(small, depth)
+    if tint is not None:  # the networks can add a little color
+        gray = images.luma(to_float(rgb)).expand(-1, 3, -1, -1)
+        if tint.any():
+            gray = gray + images.resize(tint + 0.5, images.size_of(gray)) - 0.5
+        rgb = to_integer(gray, depth)
     if images.size_of(rgb) != size.picture:
         rgb = (resize_tile if tileable else resize_integer)(rgb, size.picture)
-    alpha = source.alpha
-    if alpha is not None and tileable:
-        alpha = resize_tile(to_integer(alpha, depth), size.picture)
-    elif alpha is not None:
-        alpha = to_integer(images.resize(alpha, size.picture), depth)
+    alpha = None if source.alpha is None else to_integer(source.alpha, depth)
+    if masks and source.alpha is not None:
+        on_tile.before, gray = len(passes), source.alpha.expand(-1, 3, -1, -1)
+        locks = [True] * len(masks)
+        large = _apply(masks, gray, size.picture, locks, tileable, side, depth, on_tile)
+        alpha = to_integer(to_float(large).mean(1, keepdim=True), depth)
+    if alpha is not None and images.size_of(alpha) != size.picture:
+        alpha = (resize_tile if tileable else resize_integer)(alpha, size.picture)
     if print_ is not None:
         source = replace(source, dpi=(dpi, dpi))
         rgb = place_on_paper(rgb, size.sheet)
@@ -275,7 +296,7 @@ class _PassReporter:
 
     def __init__(self, report: Reporter, size: Size, passes: int, notes: Sequence[str]) -> None:
         self.stage = f"{size.picture[1]}×{size.picture[0]} px"
-        self.index = 0  # of the current pass
+        self.before, self.index = 0, 0  # the current pass: those before, and its place after them
         self._report, self._size = report, size.sheet
         self._passes, self._notes = max(1, passes), list(notes)
 
@@ -283,7 +304,7 @@ class _PassReporter:
         self, done: int, tiles: int, note: str = "", picture: TileBlender | None = None
     ) -> None:
         preview = None if picture is None else lambda: io.to_picture(picture.preview())
-        share = (self.index + done / tiles) / self._passes
+        share = (self.before + self.index + done / tiles) / self._passes
         for text in (note, *self._notes):
             self._report(
                 self.stage, done, tiles, preview=preview, note=text, share=share, size=self._size

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import ExifTags, Image, ImageOps
 
-from limner.io import formats
+from limner.io import formats, profiles
 from limner.io.atomic import whole_file
 
 
@@ -51,6 +51,6 @@ def write_view(source: Path, target: Path, longest: int) -> None:
             image.draft("RGB", (longest, longest))  # decodes fewer pixels
         small = upright(image)
         small.thumbnail((longest, longest), reducing_gap=2.0)
-        profile = None if image.mode == "CMYK" else image.info.get("icc_profile")
+        profile = None if image.mode == "CMYK" else profiles.profile_of(image)
     with whole_file(target) as file:
         small.save(file, "WEBP", quality=90, method=2, icc_profile=profile)
