@@ -59,6 +59,12 @@ def test_a_folder_gives_its_pictures_in_the_order_of_their_names() -> None:
     assert planned("photos/b.jpg", "photos", "./photos/../photos/b.jpg") == expected[::-1]
 
 
+@pytest.mark.parametrize("name", ["a.jfif", "a.ppm", "a.JP2", "a.gif", "a.HEIC"])
+def test_a_folder_gives_every_format_that_is_read(folder: Path, name: str) -> None:
+    (folder / "photos" / "sub" / name).touch()
+    assert (f"photos/sub/{name}", "out/a.png") in planned("photos/sub")
+
+
 def test_subfolders_come_with_recursive() -> None:
     assert planned("photos", recursive=True)[2:] == [("photos/sub/c.tif", "out/sub/c.png")]
     assert planned("photos/**/*.tif") == [("photos/sub/c.tif", "out/c.png")]

@@ -16,7 +16,6 @@ NAME = "{stem}.png"
 SHEET = "limner-sheet.png"  # the contact sheet of a folder, which is no picture of it
 _FIELDS = ("stem", "verb", "ext")
 _RESULTS = PICTURES | {".pdf"}
-_READABLE = PICTURES | {".gif"}
 
 
 class Job(NamedTuple):
@@ -168,7 +167,7 @@ def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
 def is_picture(path: Path) -> bool:
     """Whether a file of a folder is meant: macOS adds hidden ones that begin with a dot."""
     is_other = path.name.startswith(".") or path.name == SHEET
-    return path.suffix.lower() in _READABLE and not is_other and path.is_file()
+    return path.suffix.lower() in PICTURES and not is_other and path.is_file()
 
 
 def _frames(found: Found) -> Iterator[Found]:

@@ -46,7 +46,7 @@ def find_sheet(rgb: Plane) -> Mask | None:
         Bool [H, W], without the edge of the sheet; None if there is no sheet, or nothing but it.
     """
     height, width, _ = rgb.shape
-    step = images.reduction(height, width, _SHEET_SIZE)
+    step = images.reduction(_SHEET_SIZE, height, width)
     small = shrink(rgb, step)
     longest = images.page_side(*small.shape[:2])
     if min(small.shape[:2]) < 16:

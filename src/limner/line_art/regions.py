@@ -98,7 +98,7 @@ def find_regions(ink: _Ink, gap: int | None = None) -> _Labels:
     ndarray
         Int32 [H, W]: 0 on lines, 1 to n in the regions.
     """
-    step = images.reduction(*ink.shape, _MAX_SIDE)
+    step = images.reduction(_MAX_SIDE, *ink.shape)
     width = _GAP * images.page_side(*ink.shape) / _UNIT if gap is None else float(gap)
     small = _reduce(ink, step)
     scale = images.page_side(*small.shape) / _UNIT

@@ -37,7 +37,7 @@ def page_side(height: int, width: int) -> int:
     return min(max(height, width), _PAGE * min(height, width))
 
 
-def reduction(height: int, width: int, longest: int) -> int:
+def reduction(longest: int, height: int, width: int) -> int:
     """Return the whole number by which a picture is divided so that it has this longest side.
 
     A long strip is as large as a page with its area.

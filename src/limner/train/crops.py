@@ -13,13 +13,26 @@ from limner import io
 from limner.errors import InputError, LimnerError
 from limner.nn import images
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp"})
+# of the formats that limner reads; HEIC needs an extra, which its message names
+PICTURES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".tif", ".tiff", ".gif"}
+    | {".bmp", ".dib", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif"}
+)
 
 
 def pictures_in(folder: Path, *, subfolders: bool) -> list[Path]:
-    """Return the files in a folder whose names end as those of pictures do, ordered by path."""
+    """Return the files in a folder whose names end as those of pictures do, ordered by path.
+
+    What is hidden does not count: macOS puts a ``._photo.jpg`` beside each photo on other disks.
+    """
     files = folder.rglob("*") if subfolders else folder.glob("*")
-    return sorted(path for path in files if path.suffix.lower() in PICTURES)
+    return sorted(
+        path
+        for path in files
+        if path.suffix.lower() in PICTURES
+        and not any(part[0] == "." for part in path.relative_to(folder).parts)
+        and not path.is_dir()
+    )
 
 
 def load_pictures(
