@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from limner.colorization.dataset import Pictures
 from limner.errors import InputError
 from limner.nn import seeding
 from limner.train.crops import Crops, load_pictures, pictures_in
@@ -164,3 +165,10 @@ def test_hidden_files_and_folders_are_no_pictures(tmp_path: Path) -> None:
     assert len(pictures_in(tmp_path, subfolders=False)) == 7
     hidden = tmp_path / "within" / ".x"
     assert pictures_in(hidden, subfolders=True) == [hidden / "y.png"]  # if it is named
+
+
+def test_a_file_is_no_folder_of_pictures(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    for read in (lambda: Crops([tmp_path / "a.png"], 32), lambda: Pictures([tmp_path / "a.png"])):
+        with pytest.raises(InputError, match=r"a\.png: is a file; name a folder of pictures$"):
+            read()

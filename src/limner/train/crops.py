@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limner import io
-from limner.errors import InputError, LimnerError
+from limner.errors import InputError, LimnerError, printable
 from limner.nn import images
 
 # of the formats that limner reads; HEIC needs an extra, which its message names
@@ -24,7 +24,14 @@ def pictures_in(folder: Path, *, subfolders: bool) -> list[Path]:
     """Return the files in a folder whose names end as those of pictures do, ordered by path.
 
     What is hidden does not count: macOS puts a ``._photo.jpg`` beside each photo on other disks.
+
+    Raises
+    ------
+    InputError
+        It is a file.
     """
+    if folder.is_file():
+        raise InputError(f"{printable(folder)}: is a file; name a folder of pictures")
     files = folder.rglob("*") if subfolders else folder.glob("*")
     return sorted(
         path
