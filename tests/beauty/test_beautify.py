@@ -160,6 +160,15 @@ def test_a_mask_says_where(method: Any, scene: Scene) -> None:
     assert np.abs(half - middle).max() <= 1.6  # both are rounded, and dithered
 
 
+def test_a_mask_without_white_is_named(scene: Scene) -> None:
+    """Such as black strokes on transparency, which count as black too."""
+    picture, mask, told = scene(160, 140), Image.new("RGBA", (160, 140)), list[str]()
+    mask.paste((0, 0, 0, 255), (40, 0, 80, 70))
+    made = beautify(picture, mask=mask, on_step=lambda step: told.append(step.note))
+    np.testing.assert_array_equal(values(made), values(picture))
+    assert "picture: has no white area, so nothing changes" in told
+
+
 def test_gray_stays_gray_and_has_dither() -> None:
     """Dither is the same for all channels, and makes rows of a slow ramp differ."""
     ramp = np.linspace(60, 90, 600)[None].repeat(80, 0)

@@ -63,6 +63,17 @@ def paint_all(painted: Paint) -> list[Tensor]:
     return [torch.from_numpy(values(painted(number)))[None] for number in range(12)]
 
 
+def test_captions_beside_the_drawings_are_not_drawings(
+    tmp_path: Path, names: Names, painted: Paint
+) -> None:
+    colored, drawings = tmp_path / "colored", tmp_path / "drawings"
+    for folder in (colored, drawings):
+        folder.mkdir()
+        painted(0).save(folder / names[0][0])
+        (folder / names[0][0]).with_suffix(".txt").write_text("a caption", "utf-8")
+    assert len(Pictures([colored], drawings)) == 1
+
+
 def test_subfolders_are_read_and_other_files_are_skipped(
     tmp_path: Path, names: Names, painted: Paint
 ) -> None:

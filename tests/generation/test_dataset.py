@@ -109,7 +109,7 @@ def test_copies_and_damaged_files_are_skipped_and_listed(pictures: Path, tmp_pat
     names = [path.name for path in found.paths]
     assert names == [f"{number:02d}.png" for number in range(15) if number != 5]
     said = {Path(line.partition(": ")[0]).name: line for line in found.skipped}
-    assert said.keys() == {"05.png", "06a.png", "07a.png", "folder.png", "again.png"}
+    assert said.keys() == {"05.png", "06a.png", "07a.png", "again.png"}
     assert said["again.png"].endswith("again.png: is the same file as 03.png")
     assert not any("\n" in line for line in found.skipped)
 
@@ -137,8 +137,11 @@ def test_too_few_pictures_are_refused_with_their_number(
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file.png").touch()
-    for name in ("missing", "file.png"):
-        with pytest.raises(InputError, match=f"{name}: there is no such folder"):
+    for name, says in (
+        ("missing", "there is no such folder"),
+        ("file.png", "is a file; name a fo"),
+    ):
+        with pytest.raises(InputError, match=f"{name}: {says}"):
             read_folder(tmp_path / name, (64, 64))
 
 

@@ -342,7 +342,7 @@ def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
     assert "there is no such folder" in refused(tmp_path / "missing")
     assert refused(tmp_path) == "has no pictures; name a folder of pictures"
     (tmp_path / "a.txt").write_text("a")
-    assert "there is no such folder" in refused(tmp_path / "a.txt")
+    assert refused(tmp_path / "a.txt") == "is a file; name a folder of pictures"
     for name in ("a.png", "b.jpg"):
         (tmp_path / name).write_text("no picture")
     said = refused(tmp_path)

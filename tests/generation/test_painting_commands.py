@@ -110,6 +110,11 @@ MISTAKES = [
     ("generate painter.safetensors --nonsense -o new", 2, "--nonsense"),
     ("generate painter.safetensors other.safetensors -o new", 2, "other.safetensors"),
     ("generate painter.safetensors -o pic.png", 1, "pic.png: is a file; name a folder"),
+    (
+        "generate painter.safetensors -o a.png",
+        1,
+        "-o a.png: is the name of one picture; name a fol",
+    ),
     ("generate painter.safetensors -o no/new", 1, "no is missing; make it first"),
     ("generate no.safetensors -o new", 1, "no.safetensors: there is no such weights file"),
     ("generate pic.png -o new", 1, "error: pic.png: "),

@@ -216,3 +216,8 @@ def test_too_small_a_picture() -> None:
     with pytest.raises(InputError) as caught:
         variations(Image.new("RGB", (31, 200)))
     assert str(caught.value) == "picture: is 31 × 200 pixels; use a picture of at least 32 × 32"
+
+
+def test_a_transparent_picture_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^picture: is transparent; use another picture$"):
+        variations(Image.new("RGBA", (64, 64)), n=1)

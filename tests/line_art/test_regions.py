@@ -233,3 +233,17 @@ def test_regions_reads_a_drawing(tmp_path: Path) -> None:
     assert regions(page, gap=0).max() == 2
     with pytest.raises(OptionError, match=r"--gap 65: must be from 0 to 64"):
         regions(page, gap=65)
+
+
+def test_a_long_strip_has_the_regions_of_its_pages() -> None:
+    """A webtoon is measured by its width, not by its length: gaps and lines are those of a page."""
+    sheet = Image.new("L", (60, 75), 255)
+    pen = ImageDraw.Draw(sheet)
+    pen.rectangle((5, 5, 55, 70), outline=0, width=2)
+    pen.ellipse((15, 15, 45, 50), outline=0, width=2)
+    strip = Image.new("L", (60, 75 * 24), 255)
+    for page in range(24):
+        strip.paste(sheet, (0, 75 * page))
+    assert regions(sheet).max() == 3  # the background, the frame and the ellipse
+    assert regions(strip).max() == 1 + 24 * 2
+    assert regions(strip.transpose(Image.Transpose.ROTATE_90)).max() == 1 + 24 * 2

@@ -213,3 +213,15 @@ def test_a_drawing_without_lines_is_told() -> None:
         told: list[Progress] = []
         sketch(made, on_step=told.append)
         assert any("hardly any lines were found" in step.note for step in told) == blank
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_lines_of_a_long_strip_are_as_wide_as_those_of_its_pages(style: Any) -> None:
+    strip = Image.new("RGB", (120, 90 * 30), "white")
+    for page in range(30):
+        strip.paste(picture(), (0, 90 * page))
+    ink = [
+        255 - np.asarray(sketch(one, style=style).convert("L"), float).mean()
+        for one in (picture(), strip)
+    ]
+    assert ink[1] == pytest.approx(ink[0], rel=0.25)

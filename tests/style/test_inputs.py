@@ -118,8 +118,23 @@ def test_a_white_mask_changes_nothing(paint: Paint) -> None:
 
 
 def test_with_black_masks_the_photo_stays(paint: Paint) -> None:
-    black = Image.new("L", (64, 48), 0)
-    assert distance(paint(PHOTO, PAINTING, mask=[black]), PHOTO) < 6
+    black, told = Image.new("L", (64, 48), 0), list[str]()
+    stroke = Image.new("RGBA", (64, 48))
+    stroke.paste((0, 0, 0, 255), (0, 0, 40, 40))
+    for mask in (black, stroke):
+        made = paint(PHOTO, PAINTING, mask=[mask], on_step=lambda step: told.append(step.note))
+        assert distance(made, PHOTO) < 6
+    assert told.count("picture: has no white area, so its painting goes nowhere") == 2
+
+
+@pytest.mark.parametrize("size", [(1, 1), (64, 48)])
+def test_a_painting_without_brush_strokes_is_named(paint: Paint, size: tuple[int, int]) -> None:
+    told: list[str] = []
+    plain = Image.new("RGB", size, (200, 30, 30))
+    paint(PHOTO, plain, steps=1, on_step=lambda step: told.append(step.note))
+    assert told.count("picture: is one plain color, without brush strokes") == 1
+    paint(PHOTO, PAINTING, steps=1, on_step=lambda step: told.append(step.note))
+    assert len([note for note in told if "plain" in note]) == 1
 
 
 @pytest.mark.parametrize("speck", [False, True])

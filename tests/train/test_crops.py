@@ -9,9 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
+from limner.colorization.dataset import Pictures
 from limner.errors import InputError
 from limner.nn import seeding
-from limner.train.crops import Crops, load_pictures
+from limner.train.crops import Crops, load_pictures, pictures_in
 
 
 def is_held_out(name: str) -> bool:
@@ -142,3 +143,32 @@ def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
         InputError, match="among those held out for the scores, one in 10; check the name"
     ):
         Crops([tmp_path / "full"], 32, held_out=True)
+
+
+def test_hidden_files_and_folders_are_no_pictures(tmp_path: Path) -> None:
+    """macOS puts a ``._name`` beside each file on other disks; a folder may end as a picture."""
+    seen = ["a.JPG", "b.jfif", "c.jpe", "d.gif", "e.ppm", "f.jp2", "g.heic", "within/h.png"]
+    other = [
+        "._a.JPG",
+        ".h.png",
+        ".git/x.png",
+        "within/.x/y.png",
+        "a.txt",
+        ".DS_Store",
+        "Thumbs.db",
+    ]
+    for name in (*seen, *other, "x.png/i.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = pictures_in(tmp_path, subfolders=True)
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == [*seen, "x.png/i.png"]
+    assert len(pictures_in(tmp_path, subfolders=False)) == 7
+    hidden = tmp_path / "within" / ".x"
+    assert pictures_in(hidden, subfolders=True) == [hidden / "y.png"]  # if it is named
+
+
+def test_a_file_is_no_folder_of_pictures(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    for read in (lambda: Crops([tmp_path / "a.png"], 32), lambda: Pictures([tmp_path / "a.png"])):
+        with pytest.raises(InputError, match=r"a\.png: is a file; name a folder of pictures$"):
+            read()

@@ -334,6 +334,11 @@ def test_a_resumed_run_says_what_it_found(tmp_path: Path) -> None:
         run.report("stage", step, 10, dict, loss=0.5)
     assert [one.note for one in seen] == ["resuming after step 5", ""]
     assert seen[0].verb == "train upscaler" and seen[1].share == 0.7
+    for steps in (5, 4):
+        run = start(tmp_path, OPTIONS, resume=True, on_step=seen.append)
+        run.load()
+        run.report("stage", 5, steps, dict)
+        assert seen[-1].note == "finished after step 5; more --steps continue it"
 
 
 def test_a_run_that_is_stopped_saves_a_checkpoint(tmp_path: Path) -> None:

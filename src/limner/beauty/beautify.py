@@ -24,7 +24,7 @@ from limner.beauty.improver import Improver, TableImprover
 from limner.beauty.objective import Predictors, relative
 from limner.beauty.predictability import MAX_SIZE, SHIPPED, SIZE, resize_to_measure
 from limner.checks import check_choice, check_range
-from limner.errors import OptionError, WeightsError
+from limner.errors import OptionError, WeightsError, printable
 from limner.io import Source
 from limner.nn import images, onnx_model, weights
 from limner.progress import OnStep, Reporter, Stop, silent
@@ -128,7 +128,10 @@ def beautify(
     mask_read = None if mask is None else io.read(mask, allow_huge=allow_huge)
     share = None if mask_read is None else _share(mask_read, subject)
     stage = f"{width}×{height} px"
-    for note in (stage, *subject.notes, *(mask_read.notes if mask_read else ())):
+    notes = [stage, *subject.notes, *(mask_read.notes if mask_read else ())]
+    if mask_read and io.is_black(mask_read):
+        notes.append(f"{printable(mask_read.name)}: has no white area, so nothing changes")
+    for note in notes:
         report(stage, 0, 1, note=note, size=(height, width))
 
     change = None

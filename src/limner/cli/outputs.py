@@ -11,6 +11,7 @@ from limner.batch import replay
 from limner.checks import flag
 from limner.errors import OptionError, OutputError, printable
 from limner.io import atomic, check_output, check_place
+from limner.io.formats import WRITABLE
 
 
 def side_files(
@@ -187,6 +188,11 @@ def check_folder(output: Path, names: Iterable[str], *, overwrite: bool) -> None
     if not output.is_dir():
         if output.exists():
             raise OutputError(f"{shown}: is a file; name a folder for the pictures")
+        if output.suffix.lower() in WRITABLE:
+            raise OutputError(
+                f"-o {shown}: is the name of one picture; name a folder, such as "
+                f"{printable(output.stem)}"
+            )
         check_place(output, overwrite=True)
         return
     if not overwrite and any(output.iterdir()):

@@ -262,7 +262,7 @@ class Coloring:
         network, features = self._network, self._features
         if isinstance(network, UNet) or isinstance(features, np.ndarray):
             return lambda _: hinted
-        step = -(-max(labels.shape) // _LABELS_SIZE)
+        step = images.reduction(_LABELS_SIZE, *labels.shape)
         tokens = describe(
             torch.from_numpy(labels[::step, ::step]),
             self._drawing.ink[0, 0, ::step, ::step],

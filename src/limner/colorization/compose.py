@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from limner import io
 from limner.io.openraster import Layers
+from limner.nn import images
 
 LINES = ("keep", "soften", "drop")
 _SOFT = 0.4  # brightness of softened lines, relative to the color under them
@@ -49,7 +50,7 @@ def shade(labels: Labels, flat: Floats, amount: float) -> Floats:
     amount : float
         From 0 (flat) to 1.
     """
-    reach = max(labels.shape) * _DEPTH
+    reach = images.page_side(*labels.shape) * _DEPTH
     light = np.zeros(labels.shape, np.float32)
     padded = np.pad(labels, int(reach) + 1, mode="edge")
     for step in range(1, _RAYS + 1):

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from limner import io
 from limner.errors import InputError, LimnerError, printable
-from limner.io.formats import ENDINGS
 from limner.line_art import lines
 from limner.nn import images
+from limner.train.crops import pictures_in
 
 SIDE = 256  # pixels of the short side of pictures in memory
 HELD_OUT = 0.05  # share of the pictures that is held out, chosen by a hash of their names
@@ -52,11 +52,13 @@ class Pictures:
     ) -> None:
         if drawings is not None and not drawings.is_dir():
             raise InputError(f"--drawings {printable(drawings)}: is not a folder")
-        by_stem = {path.stem: path for path in drawings.iterdir()} if drawings else {}
+        by_stem: dict[str, Path] = {}
+        if drawings is not None:  # not the texts that may lie beside them
+            by_stem = {path.stem: path for path in pictures_in(drawings, subfolders=False)}
         self._pairs: list[Pair] = []
         for folder in folders:
-            for path in sorted(folder.rglob("*")):
-                if path.suffix.lower() not in ENDINGS or is_held_out(path) != held_out:
+            for path in pictures_in(folder, subfolders=True):
+                if is_held_out(path) != held_out:
                     continue
                 if drawings and path.stem not in by_stem:
                     continue

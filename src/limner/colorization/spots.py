@@ -77,7 +77,7 @@ def read_spots(hints: Picture, drawing: Picture, option: str = "--hints") -> Spo
     name = f"{option} {printable(hints.name)}"
     size = images.size_of(drawing.rgb)
     _check_shape(images.size_of(hints.rgb), size, name)
-    step = math.ceil(max(images.size_of(hints.rgb)) / _WORK)
+    step = images.reduction(_WORK, *images.size_of(hints.rgb))
     rgb, alpha = hints.rgb[..., ::step, ::step], hints.alpha
     drawn = on_white(drawing)
     if images.size_of(drawn) != images.size_of(hints.rgb):

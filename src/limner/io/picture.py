@@ -13,6 +13,8 @@ from limner.errors import OptionError, printable
 from limner.io.formats import srgb_profile
 from limner.nn import images
 
+_BLACK = 1e-3  # mean up to which a mask counts as black
+
 Source = str | os.PathLike[str] | Image.Image
 
 
@@ -60,6 +62,11 @@ def to_mask(picture: Picture) -> Tensor:
     """Return a mask [1, 1, H, W] in 0..1: the luma of the picture, 0 where it is transparent."""
     luma = images.luma(picture.rgb)
     return luma if picture.alpha is None else luma * picture.alpha
+
+
+def is_black(mask: Picture) -> bool:
+    """Whether a mask has no white area, such as one of black strokes on transparency."""
+    return to_mask(mask).mean().item() <= _BLACK
 
 
 def check_aspect(other: Picture, picture: Picture, *, option: str = "", what: str) -> None:

@@ -1,6 +1,5 @@
 """Read a drawing: scanned, photographed or drawn on the screen, it becomes ink on white."""
 
-import math
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
@@ -125,7 +124,7 @@ def read_drawing(picture: Picture, *, force: bool = False) -> Drawing:
     rgb, notes = _opaque(picture)
     height, width = images.size_of(rgb)
     luma: Plane = images.luma(rgb)[0, 0].numpy()
-    step = math.ceil(max(height, width) / _SIZE)
+    step = images.reduction(_SIZE, height, width)
     small = shrink(luma, step)
     small_rgb = np.stack([shrink(plane.numpy(), step) for plane in rgb[0]], -1)
     sheet = find_sheet(small_rgb)
@@ -209,7 +208,7 @@ def _contrast(ink: Plane, noise: float, light: Plane, step: int) -> Plane:
 
 def _has_lines(ink: Plane) -> bool:
     """Whether some of the ink [h, w] makes lines; noise and speckle have no direction."""
-    ink = shrink(ink, math.ceil(max(ink.shape) / 512))
+    ink = shrink(ink, images.reduction(512, *ink.shape))
     where = ink > 0.2
     if where.sum() < 12:
         return False

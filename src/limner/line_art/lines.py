@@ -136,7 +136,7 @@ def lines_of_size(ink: Tensor, size: tuple[int, int]) -> Tensor:
 def _paper(luma: Tensor) -> Tensor:
     """Estimate the luma of the paper under the lines [N, 1, H, W]."""
     height, width = images.size_of(luma)
-    reach = max(2, round(_REACH * max(height, width)))  # pixels
+    reach = max(2, round(_REACH * images.page_side(height, width)))  # pixels
     # at a sixth of the reach: paper is smooth, and a dilation costs as much as its window
     shrink = max(1, reach // 6)
     small = F.max_pool2d(luma, shrink, ceil_mode=True)

@@ -1,7 +1,5 @@
 """The paper of a scanned or photographed drawing: where the sheet is, and how light falls on it."""
 
-import math
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -9,6 +7,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 from skimage.morphology import convex_hull_image
+
+from limner.nn import images
 
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -46,9 +46,9 @@ def find_sheet(rgb: Plane) -> Mask | None:
         Bool [H, W], without the edge of the sheet; None if there is no sheet, or nothing but it.
     """
     height, width, _ = rgb.shape
-    step = max(1, math.ceil(max(height, width) / _SHEET_SIZE))
+    step = images.reduction(_SHEET_SIZE, height, width)
     small = shrink(rgb, step)
-    longest = max(small.shape)
+    longest = images.page_side(*small.shape[:2])
     if min(small.shape[:2]) < 16:
         return None
     sigma = 0.006 * longest
@@ -92,7 +92,7 @@ def find_sheet(rgb: Plane) -> Mask | None:
 
 def _largest(mask: Mask) -> Mask | None:
     """Return the largest component of a mask, closed over drawn lines and filled."""
-    longest = max(mask.shape)
+    longest = images.page_side(*mask.shape)
     # a drawn frame must not cut the sheet in two
     labels, count = ndimage.label(_close(mask, round(0.02 * longest)))
     if count == 0:
@@ -147,7 +147,7 @@ def light_on(luma: Plane, sheet: Mask | None = None) -> Plane:
     ndarray
         [H, W] in 0.05..1.
     """
-    longest = max(luma.shape)
+    longest = images.page_side(*luma.shape)
     reach = max(2, round(_REACH * longest))
     plane = luma if sheet is None else np.where(sheet, luma, 0).astype(np.float32)
     smooth = ndimage.gaussian_filter(plane, min(1.0, longest / 1000))
@@ -159,7 +159,7 @@ def light_on(luma: Plane, sheet: Mask | None = None) -> Plane:
     light = light[beyond : beyond + len(luma), beyond : beyond + luma.shape[1]]
     step = max(1, longest // 128)
     small = shrink(light, step)
-    far = 2 * round(_WIDE * max(small.shape) / 2) + 1
+    far = 2 * round(_WIDE * images.page_side(*small.shape) / 2) + 1
     wide = ndimage.grey_closing(small, size=(far, far), mode="nearest")
     wide = np.maximum(wide, 0.3 * wide.max())
     wide = enlarge(ndimage.gaussian_filter(wide, far / 8), luma.shape, step)

@@ -7,6 +7,7 @@ from scipy import ndimage
 from skimage.color import rgb2lab
 
 from limner.line_art.paper import LUMA, Mask, Plane, around
+from limner.nn import images
 
 _SIZE = 320  # pixels of the longest side at which most is measured
 _DARK = 0.35  # a picture whose median luma is below this is seen inverted
@@ -116,7 +117,7 @@ def _measure(
 def _small(values: NDArray[np.uint8]) -> Plane:
     """Shrink a picture [H, W, 3] to the size of the measures, in 0..1."""
     image = Image.fromarray(values)
-    scale = _SIZE / max(image.size)
+    scale = _SIZE / images.page_side(*image.size)
     if scale < 1:
         size = tuple(max(8, round(side * scale)) for side in image.size)
         image = image.resize((size[0], size[1]), Image.Resampling.BOX)

@@ -14,6 +14,7 @@ from limner import io
 from limner.checks import check_range
 from limner.io import Source
 from limner.line_art.drawing import read_drawing
+from limner.nn import images
 
 MAX_GAP = 64  # pixels
 
@@ -97,11 +98,10 @@ def find_regions(ink: _Ink, gap: int | None = None) -> _Labels:
     ndarray
         Int32 [H, W]: 0 on lines, 1 to n in the regions.
     """
-    side = max(ink.shape)
-    step = math.ceil(side / _MAX_SIDE)
-    width = _GAP * side / _UNIT if gap is None else float(gap)
+    step = images.reduction(_MAX_SIDE, *ink.shape)
+    width = _GAP * images.page_side(*ink.shape) / _UNIT if gap is None else float(gap)
     small = _reduce(ink, step)
-    scale = max(small.shape) / _UNIT
+    scale = images.page_side(*small.shape) / _UNIT
     labels = _Finder(small, scale, width / step).find()
     return _numbered(labels if step == 1 else _refine(labels, ink, small, step, scale))
 

@@ -99,7 +99,8 @@ def _draw(rgb: Tensor, style: str, thickness: float, strength: float) -> Tensor:
     """Draw the ink [1, 1, H, W] of a picture [1, 3, H, W]; it may exceed 1."""
     softness = edge_width(images.luma(rgb)) / _SHARP
     rgb = without_grain(rgb, max(1, int(softness)))
-    width = thickness * max(1.0, max(images.size_of(rgb)) / _REFERENCE, softness)  # pixels
+    side = images.page_side(*images.size_of(rgb))
+    width = thickness * max(1.0, side / _REFERENCE, softness)  # pixels
     if style == "ink":
         return lines.xdog(images.luma(rgb), sigma=0.6 * width, epsilon=-0.004 / strength)
     if style == "contour":

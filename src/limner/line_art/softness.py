@@ -56,7 +56,7 @@ def edge_width(luma: Tensor) -> float:
     An edge loses the more of its slope in a known blur the sharper it is (Zhuo & Sim 2011). 0 if
     there are no edges.
     """
-    longest = max(images.size_of(luma))
+    longest = images.page_side(*images.size_of(luma))
     known = max(1.0, longest / 512)
     before, after = (_slope(one) for one in (luma, gaussian_blur(luma, known)))
     steep = before >= max(_FAINT, _MIDDLE * float(_quantile(before, 0.999)))

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 _ASPECT_TOLERANCE = 0.02  # of the logarithm of an aspect ratio
+_PAGE = 3  # the longest side of a page in short sides; what is longer is a strip of pages
 
 
 def size_of(tensor: Tensor) -> tuple[int, int]:
@@ -25,6 +26,23 @@ def fit(height: int, width: int, longest: int) -> tuple[int, int]:
     assert min(height, width, longest) >= 1, (height, width, longest)
     scale = longest / max(height, width)
     return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def page_side(height: int, width: int) -> int:
+    """Return the longest side of a picture, or of one page of a long strip such as a webtoon.
+
+    Lengths that grow with the picture are measured by it: the lines of a strip are as wide as
+    those of one of its pages.
+    """
+    return min(max(height, width), _PAGE * min(height, width))
+
+
+def reduction(longest: int, height: int, width: int) -> int:
+    """Return the whole number by which a picture is divided so that it has this longest side.
+
+    A long strip is as large as a page with its area.
+    """
+    return math.ceil(max(page_side(height, width), math.isqrt(height * width)) / longest)
 
 
 def resize(rgb: Tensor, size: tuple[int, int]) -> Tensor:

@@ -28,7 +28,7 @@ DETAILS = ("auto", "none")
 _ENLARGED = 1.5  # most that a painting is enlarged for its strokes: more would be blurred
 SMALLEST_SOURCE = 32  # pixels of the longest side
 _SOURCE_AREA = 3.0  # most pixels of all paintings together, relative to the result
-_BLACK = 1e-3  # mean below which a mask counts as black
+_PLAIN = 0.01  # standard deviation of the colors of a painting without strokes
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,18 @@ class Style:
     @property
     def is_used(self) -> bool:
         """Whether the mask is not black."""
-        return self.mask is None or io.to_mask(self.mask).mean().item() > _BLACK
+        return self.mask is None or not io.is_black(self.mask)
+
+    @property
+    def note(self) -> str | None:
+        """A remark for the user if the painting gives nothing."""
+        if self.mask is not None and not self.is_used:
+            mask = printable(self.mask.name)
+            return f"{mask}: has no white area, so its painting goes nowhere"
+        colors = visible_colors(_with_alpha(self.painting)).flatten(2)
+        if float(colors.std(2, correction=0).max()) < _PLAIN:
+            return f"{printable(self.painting.name)}: is one plain color, without brush strokes"
+        return remark(self.painting)
 
 
 @dataclass(frozen=True)
@@ -90,10 +101,10 @@ class InputPictures:
     @property
     def notes(self) -> list[str]:
         """Remarks for the user about the pictures."""
-        mats = [remark(style.painting) for style in self.styles]
+        about = [style.note for style in self.styles]
         return [
             *(note for picture in self.all for note in picture.notes),
-            *(note for note in mats if note),
+            *(note for note in about if note),
         ]
 
     def source_pixels(self, plan: Plan) -> int:

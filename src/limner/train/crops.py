@@ -10,15 +10,31 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limner import io
-from limner.errors import InputError, LimnerError
+from limner.errors import InputError, LimnerError, printable
 from limner.io.formats import ENDINGS
 from limner.nn import images
 
 
 def pictures_in(folder: Path, *, subfolders: bool) -> list[Path]:
-    """Return the files in a folder whose names end as those of pictures do, ordered by path."""
+    """Return the files in a folder whose names end as those of pictures do, ordered by path.
+
+    What is hidden does not count: macOS puts a ``._photo.jpg`` beside each photo on other disks.
+
+    Raises
+    ------
+    InputError
+        It is a file.
+    """
+    if folder.is_file():
+        raise InputError(f"{printable(folder)}: is a file; name a folder of pictures")
     files = folder.rglob("*") if subfolders else folder.glob("*")
-    return sorted(path for path in files if path.suffix.lower() in ENDINGS)
+    return sorted(
+        path
+        for path in files
+        if path.suffix.lower() in ENDINGS
+        and not any(part[0] == "." for part in path.relative_to(folder).parts)
+        and not path.is_dir()
+    )
 
 
 def load_pictures(

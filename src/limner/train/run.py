@@ -353,6 +353,8 @@ class Run:
         Stop
             The caller wants to end here.
         """
+        if self._note and self._saved_step >= steps:
+            self._note = f"finished after step {self._saved_step}; more --steps continue it"
         note = "; ".join(filter(None, (self._note, note)))
         self._note = ""
         stopped = False

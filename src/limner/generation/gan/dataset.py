@@ -64,7 +64,7 @@ def read_folder(folder: Path, size: tuple[int, int]) -> FolderContents:
     InputError
         There is no such folder.
     """
-    if not folder.is_dir():
+    if not folder.exists():
         raise InputError(f"{folder}: there is no such folder; check its name")
     paths, hashes, sizes, covers, skipped = [], [], [], [], []
     first_with: dict[str, Path] = {}
