@@ -2,8 +2,11 @@
 
 import os
 import random
+import struct
 import subprocess
 import sys
+import tracemalloc
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -160,3 +163,19 @@ def test_a_layout_that_lies(tmp_path: Path, tag: Base, value: int) -> None:
     (tmp_path / "a.tif").write_bytes(data)
     with pytest.raises(InputError):
         io.read(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", ["group4", "jpeg"])
+def test_a_strip_that_claims_four_gigabytes(tmp_path: Path, compression: str) -> None:
+    sound = tiff(PAGE if compression == "group4" else PHOTO, compression)
+    (strip,) = strips(sound)
+    entry = struct.pack("<HHII", Base.StripByteCounts, 4, 1, strip.stop - strip.start)
+    assert sound.count(entry) == 1
+    path = tmp_path / "page.tif"
+    path.write_bytes(sound.replace(entry, entry[:8] + struct.pack("<I", 2**32 - 1)))
+    tracemalloc.start()
+    with suppress(InputError):
+        io.read(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**22

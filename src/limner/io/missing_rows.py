@@ -3,6 +3,7 @@
 libtiff reports no error for them, and what was in memory becomes pixels.
 """
 
+import os
 from collections.abc import Sequence
 from io import BytesIO
 from itertools import accumulate
@@ -18,6 +19,7 @@ from limner.io.tiff import new_directory
 
 _GROUP4, _JPEG = 4, 7  # numbers of compressions
 _LARGEST_TILE = 2**26  # pixels
+_PER_PIXEL, _HEAD = 8, 2**12  # bytes of a strip: more than its pixels take, and of its header
 
 
 class _Layout(NamedTuple):
@@ -48,10 +50,11 @@ def lacks_rows(image: Image.Image, file: BinaryIO) -> bool:
         layout = _Layout(width, rows, (height - 1) % rows + 1, -(-height // rows))
     if layout.width * layout.rows > max(_LARGEST_TILE, width * height):
         return True
+    most = min(os.fstat(file.fileno()).st_size, _PER_PIXEL * layout.width * layout.rows + _HEAD)
     strips = []
     for place, length in zip(*(tags[name][: layout.pieces] for name in names), strict=True):
         file.seek(place)
-        strips.append(file.read(length))
+        strips.append(file.read(min(length, most)))  # `read` takes memory for all it is asked for
     if len(strips) < layout.pieces:
         return True
     if compression == _JPEG:
