@@ -14,11 +14,10 @@ from torch import Tensor
 from limner.errors import InputError, printable
 from limner.io import formats, frames, missing_rows, png16, tiff
 from limner.io.bleeding import bleed
-from limner.io.formats import srgb_profile
+from limner.io.formats import PIXEL_LIMIT, srgb_profile
 from limner.io.picture import Picture, Source
 from limner.io.recipe import text_of
 
-PIXEL_LIMIT = 100_000_000  # larger pictures need --allow-huge
 _ROWS = 64  # of a picture that are converted at once
 
 _UPRIGHT = {
@@ -75,15 +74,16 @@ def read(
             picture = _picture(source, "picture", hashlib.sha256(content).hexdigest(), native)
             return replace(picture, recipe=text_of(source))
     path, number = frames.split(source)
-    with formats.opened(path) as (image, file):
+    with formats.opened(path, allow_huge=allow_huge) as (image, file):
+        _check_size(image, printable(source), allow_huge)
+        # also for what a decoder makes on its way, such as the tiles of a TIFF
+        Image.MAX_IMAGE_PIXELS = None if allow_huge else PIXEL_LIMIT
         if number is not None:
             last = frames.count(image)
             if number > last:
                 raise InputError(f"{printable(source)}: the last frame is {last}; name that one")
             image.seek(number - 1)
-        _check_size(image, printable(source), allow_huge)
-        # also for what a decoder makes on its way, such as the tiles of a TIFF
-        Image.MAX_IMAGE_PIXELS = None if allow_huge else PIXEL_LIMIT
+            _check_size(image, printable(source), allow_huge)  # frames may differ
         if missing_rows.lacks_rows(image, file):
             raise InputError(
                 f"{printable(source)}: is damaged: rows are missing; copy or download it again"
