@@ -89,8 +89,8 @@ class _Reader:
                 pass
             for record in self.gallery.results():
                 for number, one in enumerate(record.pictures, 1):
-                    path = self.gallery.folder / one["name"]
-                    is_named = one["name"] == Path(plain).name and path.is_file()
+                    path = self.gallery.folder / one.name
+                    is_named = one.name == Path(plain).name and path.is_file()
                     if is_named and hash_of(path) == recorded:
                         return self.gallery.stored(f"{record.id}-{number}")
         self.missing.append(Path(plain).name)
