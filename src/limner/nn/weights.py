@@ -10,6 +10,7 @@ import json
 import os
 import pickle
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ WRAPPERS = ("params_ema", "params", "state_dict")
 _DAMAGED = (SafetensorError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError)
 _POINTER = b"version https://git-lfs"
 _PICKLED = (b"PK", b"\x80")  # how files of torch begin: a zip archive, or a pickle
+_MOST = 4  # bytes of tensors for each byte of the file: a tensor can repeat one number
 _RENAMED = {"licence": "license"}  # metadata keys of files written before 0.2
 
 
@@ -67,8 +69,8 @@ def read(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             # not `safe_open`: each tensor that it gives leaves 100 bytes behind
             state: Any = load(path.read_bytes())
-        elif not begin.startswith(_PICKLED):
-            raise ValueError("not a pickle")
+        elif not begin.startswith(_PICKLED) or _unpacks_to_more(path):
+            raise ValueError("not a pickle, or a compressed one")
         else:
             with warnings.catch_warnings():  # about old pickles: we have our own message
                 warnings.simplefilter("ignore")
@@ -87,11 +89,25 @@ def read(path: Path) -> dict[str, Tensor]:
     if isinstance(state, dict):
         state = next((state[w] for w in WRAPPERS if isinstance(state.get(w), dict)), state)
     plain = isinstance(state, dict) and all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+        isinstance(key, str) and isinstance(value, Tensor) and _is_plain(value)
+        for key, value in state.items()
     )
-    if not plain:
+    if not plain or sum(value.nbytes for value in state.values()) > _MOST * path.stat().st_size:
         raise WeightsError(f"{path}: is not a plain state_dict; save the state_dict alone")
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+
+
+def _unpacks_to_more(path: Path) -> bool:
+    """Whether a zip archive is compressed, as torch never writes it: it could fill the memory."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return sum(part.file_size for part in archive.infolist()) > path.stat().st_size
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether a tensor has its numbers in memory, as they are."""
+    return tensor.layout is torch.strided and tensor.is_cpu and not tensor.is_quantized
 
 
 def describe(path: Path) -> dict[str, str]:
