@@ -11,7 +11,7 @@ import os
 import pickle
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -89,10 +89,9 @@ def read(path: Path) -> dict[str, Tensor]:
     if isinstance(state, dict):
         state = next((state[w] for w in WRAPPERS if isinstance(state.get(w), dict)), state)
     plain = isinstance(state, dict) and all(
-        isinstance(key, str) and isinstance(value, Tensor) and _is_plain(value)
-        for key, value in state.items()
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
     )
-    if not plain or sum(value.nbytes for value in state.values()) > _MOST * path.stat().st_size:
+    if not plain or not are_stored(state.values(), path):
         raise WeightsError(f"{path}: is not a plain state_dict; save the state_dict alone")
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
 
@@ -105,9 +104,12 @@ def _unpacks_to_more(path: Path) -> bool:
         return sum(part.file_size for part in archive.infolist()) > path.stat().st_size
 
 
-def _is_plain(tensor: Tensor) -> bool:
-    """Whether a tensor has its numbers in memory, as they are."""
-    return tensor.layout is torch.strided and tensor.is_cpu and not tensor.is_quantized
+def are_stored(tensors: Collection[Tensor], path: Path) -> bool:
+    """Whether tensors read from a file have their numbers in it, as they are, and about once."""
+    return (
+        all(t.layout is torch.strided and t.is_cpu and not t.is_quantized for t in tensors)
+        and sum(t.nbytes for t in tensors) <= _MOST * path.stat().st_size
+    )
 
 
 def describe(path: Path) -> dict[str, str]:

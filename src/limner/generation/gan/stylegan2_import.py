@@ -15,7 +15,7 @@ from limner.errors import OptionError, WeightsError, printable
 from limner.generation.gan import painter, safe_pickle
 from limner.generation.gan.stylegan2 import Architecture, Generator, channel_counts
 from limner.io import check_place
-from limner.nn.weights import sha256
+from limner.nn.weights import are_stored, sha256
 
 MAX_BYTES = 2 * 2**30  # of an unpacked file: those for 1024 pixels have 0.4 to 0.8 GiB
 _MAX_PARTS = 10**5  # of a network, counting repeated ones: the largest has some thousand
@@ -220,6 +220,8 @@ def _rosinality(path: Path) -> Generator:
         data = torch.load(path, map_location="cpu", weights_only=True)
     state = data.get("g_ema", data) if isinstance(data, dict) else {}
     tensors = {k: v for k, v in state.items() if isinstance(k, str) and isinstance(v, Tensor)}
+    if not are_stored(tensors.values(), path):
+        raise pickle.UnpicklingError("tensors of more than the file stores")
     if "input.input" not in tensors:
         raise WeightsError(
             f"{path}: has no g_ema with input.input; give a file of rosinality's code, or a .pkl"
