@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Callable
 from itertools import chain
@@ -138,7 +139,7 @@ def read(path: Path) -> Generator:
         if is_zip := head.startswith(b"PK"):
             with zipfile.ZipFile(path) as archive:
                 size = sum(part.file_size for part in archive.infolist())
-    except (OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # `zipfile` raises more than its own of a damaged archive
         raise WeightsError(f"{path}: is missing or damaged; give a .pkl or .pt file") from error
     if size > MAX_BYTES:
         raise WeightsError(
@@ -146,7 +147,9 @@ def read(path: Path) -> Generator:
             "optimizers"
         )
     try:
-        return (_rosinality if is_zip or head == safe_pickle.TORCH_MAGIC else _nvidia)(path)
+        with warnings.catch_warnings():  # of torch, about pickles
+            warnings.simplefilter("ignore")
+            return (_rosinality if is_zip or head == safe_pickle.TORCH_MAGIC else _nvidia)(path)
     except WeightsError:
         raise
     except Exception as error:  # a file that is not a pickle, or an odd one, raises nearly anything
