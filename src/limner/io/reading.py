@@ -202,20 +202,34 @@ def _to_srgb(base: Image.Image, profile: object, shown: str, notes: list[str]) -
     if isinstance(profile, bytes) and profile != srgb_profile() and base.mode != "LAB":
         try:
             source = ImageCms.ImageCmsProfile(BytesIO(profile))
-            gray_in_rgb = base.mode == "L" and source.profile.xcolor_space.strip() == "RGB"
-            converted = ImageCms.profileToProfile(
-                base.convert("RGB") if gray_in_rgb else base,
-                source,
-                ImageCms.ImageCmsProfile(BytesIO(srgb_profile())),
-                renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                outputMode="RGB",
-                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-            )
-            assert converted is not None  # it is None only for conversion in place
-            return converted
+            if base.mode == "L" and source.profile.xcolor_space.strip() == "RGB":
+                base = base.convert("RGB")
+            if base.mode != "L":
+                return _converted(base, source)
+            # LittleCMS is up to 10 of 255 off in dark gray, unless it computes each pixel: 256 do
+            ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+            curves = _converted(ramp, source, ImageCms.Flags.NOOPTIMIZE).split()
+            return Image.merge("RGB", [base.point(curve.tobytes()) for curve in curves])
         except Exception:
             notes.append(f"{shown}: its color profile does not fit the picture and is ignored")
     return base.convert("RGB")
+
+
+def _converted(
+    base: Image.Image,
+    source: ImageCms.ImageCmsProfile,
+    flags: ImageCms.Flags = ImageCms.Flags.NONE,
+) -> Image.Image:
+    converted = ImageCms.profileToProfile(
+        base,
+        source,
+        ImageCms.ImageCmsProfile(BytesIO(srgb_profile())),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION | flags,
+    )
+    assert converted is not None  # it is None only for conversion in place
+    return converted
 
 
 def _tensor(image: Image.Image) -> Tensor:
