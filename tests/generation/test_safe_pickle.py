@@ -266,3 +266,17 @@ def test_files_of_the_tensorflow_code_have_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "a.pkl").write_bytes(b"\x80\x03cdnnlib.tflib.network\nNetwork\n)\x81.")
     message = refusal(tmp_path / "a.pkl")
     assert "TensorFlow" in message and "legacy.py" in message
+
+
+def test_a_torch_file_of_one_number_is_no_network(tmp_path: Path) -> None:
+    state = {k: torch.zeros(1).expand(v.shape) for k, v in rosinalitys_state(16).items()}
+    path = saved(tmp_path / "a.pt", {"g_ema": state | {"more": torch.zeros(1).expand(2**40)}})
+    assert cause(path) == "tensors of more than the file stores"
+
+
+def test_an_archive_with_a_name_that_is_no_text(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        archive.writestr("né/data.pkl", b"")
+    content = (tmp_path / "a.pt").read_bytes()
+    (tmp_path / "a.pt").write_bytes(content.replace("né".encode(), b"n\xff\xff"))
+    assert refusal(tmp_path / "a.pt").startswith("is missing or damaged")

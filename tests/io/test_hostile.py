@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -72,6 +73,14 @@ END = (b"IEND", b"")
 BOMB = zlib.compress(b"a" * 50_000_000)
 # A screen of 1 × 1, on it a frame of 65535 × 65535.
 GIF = b"GIF89a\1\0\1\0\0\0\0," + struct.pack("<HHHH", 0, 0, 65535, 65535) + b"\0\2\1\4\0;"
+# A screen of 65535 × 65535, on which the background replaces a frame. Pillow makes it when it
+# opens the file.
+WIPED = (
+    b"GIF89a" + struct.pack("<HH", 65535, 65535) + b"\x91\0\0" + bytes(12)
+    + b"!\xf9\4\x08\0\0\0\0" + GIF[13:]
+)  # fmt: skip
+# A box that is said to have 4 GB.
+JP2 = b"\0\0\0\x0cjP  \r\n\x87\n" + struct.pack(">I4s", 2**32 - 1, b"jp2h") + bytes(99)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +101,12 @@ GIF = b"GIF89a\1\0\1\0\0\0\0," + struct.pack("<HHHH", 0, 0, 65535, 65535) + b"\0
         ("none.png", png(head(0, 4), PIXELS, END), "damaged|at least 1"),
         ("text-bomb.png", png(head(4, 4), (b"zTXt", b"k\0\0" + BOMB), PIXELS, END), "too large"),
         ("icc-bomb.png", png(head(4, 4), (b"iCCP", b"k\0\0" + BOMB), PIXELS, END), "too large"),
-        ("huge.gif", GIF, "65535 × 65535 = 4295 megapixels"),
+        (
+            "huge.gif",
+            GIF,
+            "is 4295 megapixels, more than 100; make it smaller, or pass --allow-huge",
+        ),
+        ("wiped.gif", WIPED, "is 4295 megapixels, more than 100"),
         ("new\nline.png", b"no picture", "not a picture in JPEG"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -105,6 +119,16 @@ def test_hostile_files_are_refused(tmp_path: Path, name: str, content: bytes, sa
     assert refusal(path)
     with pytest.raises(InputError):
         io.recipe_of(path)
+
+
+def test_a_box_that_claims_four_gigabytes_takes_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "a.jp2").write_bytes(JP2)
+    tracemalloc.start()
+    with pytest.raises(InputError, match="cannot be read"):
+        io.read(tmp_path / "a.jp2")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**22
 
 
 def test_a_sound_file_made_the_same_way_is_read(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 import os
 import random
+import struct
 import subprocess
 import sys
+import tracemalloc
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -168,4 +171,36 @@ def test_a_layout_that_lies(tmp_path: Path, tag: Base, value: int) -> None:
     data[entry + 8 : entry + 12] = value.to_bytes(4, "little")
     (tmp_path / "a.tif").write_bytes(data)
     with pytest.raises(InputError):
+        io.read(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", ["group4", "jpeg"])
+def test_a_strip_that_claims_four_gigabytes(tmp_path: Path, compression: str) -> None:
+    sound = tiff(PAGE if compression == "group4" else PHOTO, compression)
+    (strip,) = strips(sound)
+    entry = struct.pack("<HHII", Base.StripByteCounts, 4, 1, strip.stop - strip.start)
+    assert sound.count(entry) == 1
+    path = tmp_path / "page.tif"
+    path.write_bytes(sound.replace(entry, entry[:8] + struct.pack("<I", 2**32 - 1)))
+    tracemalloc.start()
+    with suppress(InputError):
+        io.read(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**22
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_a_layout_that_is_there_twice(tmp_path: Path, big: bool) -> None:
+    """Of two entries, libtiff takes the first, and Pillow the last."""
+    file = BytesIO()
+    info = {Base.Orientation: 1}
+    PAGE.save(file, "TIFF", compression="group4", big_tiff=big, tiffinfo=info)
+    sound, of_entry = file.getvalue(), 20 if big else 12
+    entry = sound.index(struct.pack("<HH", Base.Orientation, 3))
+    strip = struct.pack("<HHQQ" if big else "<HHII", Base.StripByteCounts, 4, 1, 9)
+    (tmp_path / "a.tif").write_bytes(sound)
+    assert io.read(tmp_path / "a.tif").rgb.shape == (1, 3, 90, 120)
+    (tmp_path / "a.tif").write_bytes(sound[:entry] + strip + sound[entry + of_entry :])
+    with pytest.raises(InputError, match="is damaged: rows are missing"):
         io.read(tmp_path / "a.tif")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -111,6 +112,45 @@ def test_anything_but_a_table_of_tensors_is_refused(tmp_path: Path, state: objec
     torch.save(state, tmp_path / "a.pth")
     with pytest.raises(WeightsError, match="not a plain state_dict"):
         weights.read(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.zeros(1).half().expand(2**40),
+        torch.zeros(1).expand(100_000),
+        torch.empty(2**40, device="meta"),
+        torch.zeros((2, 2)).to_sparse(),
+        torch.zeros(2).to(torch.int8),
+    ],
+    ids=["terabytes", "400 kB", "no numbers", "sparse", "sound"],
+)
+def test_tensors_of_more_than_the_file_holds_are_refused(
+    tmp_path: Path, tensor: torch.Tensor, request: pytest.FixtureRequest
+) -> None:
+    torch.save({"a": tensor}, tmp_path / "a.pth")
+    if request.node.callspec.id == "sound":
+        assert weights.read(tmp_path / "a.pth")["a"].tolist() == [0, 0]
+        return
+    with pytest.raises(WeightsError, match="not a plain state_dict"):
+        weights.read(tmp_path / "a.pth")
+
+
+def test_one_storage_many_times_is_refused(tmp_path: Path) -> None:
+    shared = torch.zeros(100_000).half()
+    torch.save({str(key): shared for key in range(9)}, tmp_path / "a.pth")
+    with pytest.raises(WeightsError, match="not a plain state_dict"):
+        weights.read(tmp_path / "a.pth")
+
+
+def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(100_000)}, tmp_path / "a.pth")
+    with ZipFile(tmp_path / "a.pth") as plain, ZipFile(tmp_path / "b.pth", "w", 8) as packed:
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    assert weights.read(tmp_path / "a.pth")["a"].shape == (100_000,)
+    with pytest.raises(WeightsError, match="is damaged, or not a weights file"):
+        weights.read(tmp_path / "b.pth")
 
 
 @pytest.mark.parametrize("kept", [0, 1, 7, 8, 60, 200, -1, -300])

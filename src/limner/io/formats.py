@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
 
 from PIL import Image, ImageCms, ImageFile, PngImagePlugin, UnidentifiedImageError
@@ -44,6 +44,7 @@ WRITABLE = {
     ".pdf": ("PDF", 65500),
 }
 
+PIXEL_LIMIT = 100_000_000  # larger pictures need --allow-huge
 # bytes of a text or a color profile in a PNG, unpacked: Pillow's limit of 1 MB is too low for the
 # workflows that programs store, and for profiles of scanners and printers
 _TEXT_LIMIT = 2**25
@@ -56,8 +57,13 @@ _IN_WORDS = (OSError, SyntaxError, ValueError, EOFError, RuntimeError)
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[tuple[ImageFile.ImageFile, BufferedReader]]:
+def opened(
+    path: str | os.PathLike[str], *, allow_huge: bool = False
+) -> Iterator[tuple[ImageFile.ImageFile, BufferedReader]]:
     """Open a picture file. Gives the image, with its header read but not its pixels, and the file.
+
+    Pillow fills the memory of a GIF while it opens the file. So one of more than `PIXEL_LIMIT`
+    pixels is refused here already, unless it is allowed.
 
     Raises
     ------
@@ -70,7 +76,17 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[ImageFile.ImageFile, 
         if foreign.is_raw(file.name):
             raise InputError(f"{printable(path)}: {foreign.RAW_REMEDY}")
         try:
+            is_gif = file.peek(4).startswith(b"GIF8")
+            # of pixels, beyond twice which Pillow refuses
+            Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT // 2 if is_gif and not allow_huge else None
             image = Image.open(file, formats=READABLE)
+            Image.MAX_IMAGE_PIXELS = None
+        except Image.DecompressionBombError as error:
+            count = int(re.findall(r"\d+", str(error))[0])
+            raise InputError(
+                f"{printable(path)}: is {count / 1e6:.0f} megapixels, more than "
+                f"{PIXEL_LIMIT / 1e6:.0f}; make it smaller, or pass --allow-huge"
+            ) from error
         except UnidentifiedImageError:
             file.seek(0)
             start = file.read(foreign.LOOKED_AT)
@@ -86,6 +102,18 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[ImageFile.ImageFile, 
                 raise
         with memory_for(image, printable(path)):
             yield image, file
+
+
+class _Bounded(BufferedReader):
+    """A file that takes memory for what it holds, however much of it is asked for."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(FileIO(path))
+        self._most = os.fstat(self.fileno()).st_size
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read so many bytes, or what is left."""
+        return super().read(-1 if size is None else min(size, self._most))
 
 
 @contextmanager
@@ -116,7 +144,7 @@ def binary(path: str | os.PathLike[str]) -> Iterator[BufferedReader]:
             raise InputError(f"{name}: is a folder, a pipe or a device; name a picture file")
         if status.st_size == 0:
             raise InputError(f"{name}: is empty (0 bytes); copy or download it again")
-        with Path(path).open("rb") as file:
+        with _Bounded(path) as file:
             yield file
 
 

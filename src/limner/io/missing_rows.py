@@ -6,7 +6,7 @@ libtiff reports no error for them, and what was in memory becomes pixels.
 from collections.abc import Sequence
 from io import BytesIO
 from itertools import accumulate
-from typing import IO, NamedTuple
+from typing import IO, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,22 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from limner.io.tiff import new_directory
 
 _GROUP4, _JPEG = 4, 7  # numbers of compressions
+_LAYOUT = (  # tags that say where the data are
+    Base.ImageWidth,
+    Base.ImageLength,
+    Base.Compression,
+    Base.FillOrder,
+    Base.StripOffsets,
+    Base.RowsPerStrip,
+    Base.StripByteCounts,
+    Base.PlanarConfiguration,
+    Base.TileWidth,
+    Base.TileLength,
+    Base.TileOffsets,
+    Base.TileByteCounts,
+)
 _LARGEST_TILE = 2**26  # pixels
+_PER_PIXEL, _HEAD = 8, 2**12  # bytes of a strip: more than its pixels take, and of its header
 
 
 class _Layout(NamedTuple):
@@ -37,6 +52,8 @@ def lacks_rows(image: Image.Image, file: IO[bytes]) -> bool:
     compression = tags.get(Base.Compression)
     if compression not in (_GROUP4, _JPEG) or tags.get(Base.PlanarConfiguration) == 2:
         return False
+    if _is_ambiguous(tags, file):
+        return True
     width, height = tags[Base.ImageWidth], tags[Base.ImageLength]  # not turned upright
     if Base.TileOffsets in tags:
         names = Base.TileOffsets, Base.TileByteCounts
@@ -48,10 +65,11 @@ def lacks_rows(image: Image.Image, file: IO[bytes]) -> bool:
         layout = _Layout(width, rows, (height - 1) % rows + 1, -(-height // rows))
     if layout.width * layout.rows > max(_LARGEST_TILE, width * height):
         return True
+    most = _PER_PIXEL * layout.width * layout.rows + _HEAD
     strips = []
     for place, length in zip(*(tags[name][: layout.pieces] for name in names), strict=True):
         file.seek(place)
-        strips.append(file.read(length))
+        strips.append(file.read(min(length, most)))
     if len(strips) < layout.pieces:
         return True
     if compression == _JPEG:
@@ -60,6 +78,18 @@ def lacks_rows(image: Image.Image, file: IO[bytes]) -> bool:
         return any(s[0] < w[0] or s[1] < w[1] for s, w in zip(sizes, wanted, strict=True))
     white, black = (_decode_after(ink, strips, layout, tags) for ink in (0, 1))
     return not np.array_equal(white, black)
+
+
+def _is_ambiguous(tags: ImageFileDirectory_v2, file: IO[bytes]) -> bool:
+    """Whether a tag of the layout is there twice: libtiff takes the first, Pillow the last."""
+    order: Literal["little", "big"] = "little" if tags.prefix == b"II" else "big"
+    file.seek(2)
+    is_big = int.from_bytes(file.read(2), order) == 43
+    of_count, of_entry = (8, 20) if is_big else (2, 12)
+    file.seek(tags.offset)
+    entries = file.read(int.from_bytes(file.read(of_count), order) * of_entry)
+    found = [int.from_bytes(entries[n : n + 2], order) for n in range(0, len(entries), of_entry)]
+    return any(found.count(tag) > 1 for tag in _LAYOUT)
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:

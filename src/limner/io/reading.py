@@ -16,11 +16,10 @@ from torch import Tensor
 from limner.errors import InputError, printable
 from limner.io import formats, frames, missing_rows, png16, profiles, tiff
 from limner.io.bleeding import bleed
-from limner.io.formats import srgb_profile
+from limner.io.formats import PIXEL_LIMIT, srgb_profile
 from limner.io.picture import Picture, Source
 from limner.io.recipe import text_of
 
-PIXEL_LIMIT = 100_000_000  # larger pictures need --allow-huge
 _ROWS = 64  # of a picture that are converted at once
 
 _UPRIGHT = {
@@ -81,18 +80,19 @@ def read(
             picture = _picture(source, "picture", hashlib.sha256(content).hexdigest(), native)
             return replace(picture, recipe=text_of(source))
     path, number = frames.split(source)
-    with formats.opened(path) as (image, file):
+    with formats.opened(path, allow_huge=allow_huge) as (image, file):
+        _check_size(image, printable(source), allow_huge)
+        # also for what a decoder makes on its way, such as the tiles of a TIFF
+        Image.MAX_IMAGE_PIXELS = None if allow_huge else PIXEL_LIMIT
         places = frames.places(image)
         if number is not None and number > len(places):
             raise InputError(f"{printable(source)}: the last frame is {len(places)}; name that one")
         place = places[(number or 1) - 1]
         if place or number is not None:
             image.seek(place)
-        _check_size(image, printable(source), allow_huge)
+            _check_size(image, printable(source), allow_huge)  # frames may differ
         if image.format == "PNG" and (named := profiles.profile_of_cicp(file)):
             image.info["icc_profile"] = named
-        # also for what a decoder makes on its way, such as the tiles of a TIFF
-        Image.MAX_IMAGE_PIXELS = None if allow_huge else PIXEL_LIMIT
         _check_rows(image, file, printable(source))
         if tiff.has_deep_planes(image):
             tiff.use_libtiff(image)
@@ -231,20 +231,34 @@ def _to_srgb(base: Image.Image, profile: bytes | None, shown: str, notes: list[s
     if profile is not None and profile != srgb_profile() and base.mode != "LAB":
         try:
             source = ImageCms.ImageCmsProfile(BytesIO(profile))
-            gray_in_rgb = base.mode == "L" and source.profile.xcolor_space.strip() == "RGB"
-            converted = ImageCms.profileToProfile(
-                base.convert("RGB") if gray_in_rgb else base,
-                source,
-                ImageCms.ImageCmsProfile(BytesIO(srgb_profile())),
-                renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                outputMode="RGB",
-                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-            )
-            assert converted is not None  # it is None only for conversion in place
-            return converted
+            if base.mode == "L" and source.profile.xcolor_space.strip() == "RGB":
+                base = base.convert("RGB")
+            if base.mode != "L":
+                return _converted(base, source)
+            # LittleCMS is up to 10 of 255 off in dark gray, unless it computes each pixel: 256 do
+            ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+            curves = _converted(ramp, source, ImageCms.Flags.NOOPTIMIZE).split()
+            return Image.merge("RGB", [base.point(curve.tobytes()) for curve in curves])
         except Exception:
             notes.append(f"{shown}: its color profile does not fit the picture and is ignored")
     return base.convert("RGB")
+
+
+def _converted(
+    base: Image.Image,
+    source: ImageCms.ImageCmsProfile,
+    flags: ImageCms.Flags = ImageCms.Flags.NONE,
+) -> Image.Image:
+    converted = ImageCms.profileToProfile(
+        base,
+        source,
+        ImageCms.ImageCmsProfile(BytesIO(srgb_profile())),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION | flags,
+    )
+    assert converted is not None  # it is None only for conversion in place
+    return converted
 
 
 def _tensor(image: Image.Image) -> Tensor:

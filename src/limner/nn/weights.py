@@ -10,7 +10,8 @@ import json
 import os
 import pickle
 import warnings
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -33,6 +34,7 @@ WRAPPERS = ("params_ema", "params", "state_dict")
 _DAMAGED = (SafetensorError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError)
 _POINTER = b"version https://git-lfs"
 _PICKLED = (b"PK", b"\x80")  # how files of torch begin: a zip archive, or a pickle
+_MOST = 4  # bytes of tensors for each byte of the file: a tensor can repeat one number
 _RENAMED = {"licence": "license"}  # metadata keys of files written before 0.2
 
 
@@ -67,8 +69,8 @@ def read(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             # not `safe_open`: each tensor that it gives leaves 100 bytes behind
             state: Any = load(path.read_bytes())
-        elif not begin.startswith(_PICKLED):
-            raise ValueError("not a pickle")
+        elif not begin.startswith(_PICKLED) or _unpacks_to_more(path):
+            raise ValueError("not a pickle, or a compressed one")
         else:
             with warnings.catch_warnings():  # about old pickles: we have our own message
                 warnings.simplefilter("ignore")
@@ -89,9 +91,25 @@ def read(path: Path) -> dict[str, Tensor]:
     plain = isinstance(state, dict) and all(
         isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
     )
-    if not plain:
+    if not plain or not are_stored(state.values(), path):
         raise WeightsError(f"{path}: is not a plain state_dict; save the state_dict alone")
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+
+
+def _unpacks_to_more(path: Path) -> bool:
+    """Whether a zip archive is compressed, as torch never writes it: it could fill the memory."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return sum(part.file_size for part in archive.infolist()) > path.stat().st_size
+
+
+def are_stored(tensors: Collection[Tensor], path: Path) -> bool:
+    """Whether tensors read from a file have their numbers in it, as they are, and about once."""
+    return (
+        all(t.layout is torch.strided and t.is_cpu and not t.is_quantized for t in tensors)
+        and sum(t.nbytes for t in tensors) <= _MOST * path.stat().st_size
+    )
 
 
 def describe(path: Path) -> dict[str, str]:

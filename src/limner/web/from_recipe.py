@@ -1,5 +1,6 @@
 """The recipe in a finished picture, as the form that makes it again."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from limner.web import forms
 from limner.web.forms import BY_VERB, Tab
 from limner.web.gallery import Gallery, Stored
 
-_WEIGHT = re.compile(r":[0-9.]+$")  # of a painting: wave.jpg:0.7
+_WEIGHT = re.compile(r":(?:[0-9]+\.?[0-9]*|\.[0-9]+)$")  # of a painting: wave.jpg:0.7
 
 
 def form_of(path: Path, gallery: Gallery) -> dict[str, Any]:
@@ -33,7 +34,12 @@ def form_of(path: Path, gallery: Gallery) -> dict[str, Any]:
     inputs, options, hashes = (recipe.get(key) for key in ("inputs", "options", "files"))
     if tab is None or not isinstance(options, dict) or not isinstance(inputs, list):
         raise InputError(f"{path.name}: was not made by a verb of this page")
-    return _Reader(tab, gallery, hashes if isinstance(hashes, dict) else {}).read(inputs, options)
+    form = _Reader(tab, gallery, hashes if isinstance(hashes, dict) else {}).read(inputs, options)
+    try:
+        json.dumps(form, allow_nan=False, ensure_ascii=False).encode()  # as the page is told
+    except ValueError as error:
+        raise InputError(f"{path.name}: its recipe has values that no form holds") from error
+    return form
 
 
 class _Reader:
@@ -55,7 +61,7 @@ class _Reader:
             files[option.name] = [one.as_json() for one in found if one]
             weights = [_WEIGHT.search(name) for name in names[:count]]
             words = [match[0][1:] if match else "1" for match in weights]
-            if option.several and {float(word) for word in words} > {1.0}:
+            if option.several and any(float(word) != 1 for word in words):
                 values[option.name] = ", ".join(words)
             names = names[count:]
         shown = {one.option.name: one for one in forms.fields(self.tab)}
@@ -89,8 +95,8 @@ class _Reader:
                 pass
             for record in self.gallery.results():
                 for number, one in enumerate(record.pictures, 1):
-                    path = self.gallery.folder / one["name"]
-                    is_named = one["name"] == Path(plain).name and path.is_file()
+                    path = self.gallery.folder / one.name
+                    is_named = one.name == Path(plain).name and path.is_file()
                     if is_named and hash_of(path) == recorded:
                         return self.gallery.stored(f"{record.id}-{number}")
         self.missing.append(Path(plain).name)

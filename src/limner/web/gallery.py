@@ -24,6 +24,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Literal
 
+from pydantic import ConfigDict, TypeAdapter
+
 from limner.errors import InputError, OutputError, printable, reason
 from limner.io import formats
 from limner.io.atomic import lock, whole_file
@@ -75,8 +77,20 @@ class Stored:
 
 
 @dataclass
+class Made:
+    """A result, and its size in pixels. Its name is that of a file in the folder."""
+
+    name: str
+    width: int
+    height: int
+    alpha: bool
+
+
+@dataclass
 class Record:
     """What is kept of a job. The attributes are those of the API."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     id: str
     verb: str
@@ -91,10 +105,24 @@ class Record:
     message: str = ""
     remedies: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    pictures: list[dict[str, Any]] = field(default_factory=list)  # name, width, height, alpha
+    pictures: list[Made] = field(default_factory=list)
     side_files: list[str] = field(default_factory=list)
     recipe: str = ""
     deleted: str = ""  # when it was moved to the trash
+
+
+_RECORDS = TypeAdapter(Record)
+
+
+def _record(path: Path) -> Record:
+    """Read a record. A ValueError says that it is damaged, or of a version to come."""
+    record = _RECORDS.validate_json(path.read_bytes())
+    json.dumps(asdict(record), allow_nan=False)  # as the page will ask for it
+    names = (*(one.name for one in record.pictures), *record.side_files)
+    texts = (*names, record.verb, record.ending, record.created)
+    if record.id != path.stem or "" in names or any(re.search(r"[/\\\0]", one) for one in texts):
+        raise ValueError(record)
+    return record
 
 
 class Gallery:
@@ -268,9 +296,9 @@ class Gallery:
         return [
             Stored(
                 f"{record.id}-{number}",
-                self.folder / one["name"],
-                (one["width"], one["height"]),
-                one["alpha"],
+                self.folder / one.name,
+                (one.width, one.height),
+                one.alpha,
             )
             for number, one in enumerate(record.pictures, 1)
         ]
@@ -295,9 +323,9 @@ class Gallery:
     def _read_records(self) -> Iterator[Record]:
         for path in sorted(self._jobs.glob("*.json")):
             try:
-                yield Record(**json.loads(path.read_text(encoding="utf-8")))
-            except (OSError, ValueError, TypeError):
-                continue  # of a version to come; the file stays
+                yield _record(path)
+            except (OSError, ValueError):
+                continue  # the file stays
 
     def add_record(self, record: Record) -> None:
         """Give a new record its id, and write it.
@@ -340,7 +368,7 @@ class Gallery:
         words = search.lower().split()
         found = []
         for record in sorted(self.records.values(), key=lambda one: one.id, reverse=True):
-            text = " ".join([record.created, record.verb, *(p["name"] for p in record.pictures)])
+            text = " ".join([record.created, record.verb, *(p.name for p in record.pictures)])
             if (
                 record.pictures
                 and not record.deleted
@@ -365,6 +393,6 @@ class Gallery:
 
     def _move(self, record: Record, source: Path, target: Path) -> None:
         target.mkdir(parents=True, exist_ok=True)
-        for name in (*(one["name"] for one in record.pictures), *record.side_files):
+        for name in (*(one.name for one in record.pictures), *record.side_files):
             with suppress(FileNotFoundError):  # the user has deleted it in the folder
                 (source / name).replace(target / name)

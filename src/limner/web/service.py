@@ -16,7 +16,7 @@ from limner.progress import OnStep, Progress, Stop
 from limner.web import forms
 from limner.web.calls import Call, make_call
 from limner.web.forms import BY_VERB, Tab, labels, with_labels
-from limner.web.gallery import ENDED, MEASURE, Gallery, Record
+from limner.web.gallery import ENDED, MEASURE, Gallery, Made, Record
 from limner.web.jobs import Job, JobQueue, seconds_left
 from limner.web.kept_coloring import KeptColoring
 from limner.web.remedies import remedies
@@ -239,8 +239,7 @@ class Service:
             path = self.gallery.unused(f"{name}{record.ending}")
             notes += write(picture, path)
             width, height = picture.size
-            one = {"name": path.name, "width": width, "height": height, "alpha": has_alpha(picture)}
-            record.pictures.append(one)
+            record.pictures.append(Made(path.name, width, height, has_alpha(picture)))
             record.recipe = record.recipe or picture.info.get("limner", "")
         for name, view in pictures[0].info.get("beside", {}).items():
             path = self.gallery.unused(f"{stem}-{name}{ending_of(view) or record.ending}")

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Callable
 from itertools import chain
@@ -15,7 +16,7 @@ from limner.errors import OptionError, WeightsError, printable
 from limner.generation.gan import painter, safe_pickle
 from limner.generation.gan.stylegan2 import Architecture, Generator, channel_counts
 from limner.io import check_place
-from limner.nn.weights import sha256
+from limner.nn.weights import are_stored, sha256
 
 MAX_BYTES = 2 * 2**30  # of an unpacked file: those for 1024 pixels have 0.4 to 0.8 GiB
 _MAX_PARTS = 10**5  # of a network, counting repeated ones: the largest has some thousand
@@ -138,7 +139,7 @@ def read(path: Path) -> Generator:
         if is_zip := head.startswith(b"PK"):
             with zipfile.ZipFile(path) as archive:
                 size = sum(part.file_size for part in archive.infolist())
-    except (OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # `zipfile` raises more than its own of a damaged archive
         raise WeightsError(f"{path}: is missing or damaged; give a .pkl or .pt file") from error
     if size > MAX_BYTES:
         raise WeightsError(
@@ -146,7 +147,9 @@ def read(path: Path) -> Generator:
             "optimizers"
         )
     try:
-        return (_rosinality if is_zip or head == safe_pickle.TORCH_MAGIC else _nvidia)(path)
+        with warnings.catch_warnings():  # of torch, about pickles
+            warnings.simplefilter("ignore")
+            return (_rosinality if is_zip or head == safe_pickle.TORCH_MAGIC else _nvidia)(path)
     except WeightsError:
         raise
     except Exception as error:  # a file that is not a pickle, or an odd one, raises nearly anything
@@ -220,6 +223,8 @@ def _rosinality(path: Path) -> Generator:
         data = torch.load(path, map_location="cpu", weights_only=True)
     state = data.get("g_ema", data) if isinstance(data, dict) else {}
     tensors = {k: v for k, v in state.items() if isinstance(k, str) and isinstance(v, Tensor)}
+    if not are_stored(tensors.values(), path):
+        raise pickle.UnpicklingError("tensors of more than the file stores")
     if "input.input" not in tensors:
         raise WeightsError(
             f"{path}: has no g_ema with input.input; give a file of rosinality's code, or a .pkl"
