@@ -77,6 +77,8 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[ImageFile.ImageFile, 
 
                 pi_heif.register_heif_opener()
                 image = Image.open(file, formats=["HEIF"])
+            elif tiff.holds_floats(file):
+                raise InputError(f"{printable(path)}: {tiff.HOLDS_FLOATS}") from None
             elif explanation:
                 raise InputError(f"{printable(path)}: {explanation}") from None
             else:

@@ -15,6 +15,7 @@ from PIL.ExifTags import Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from PIL.TiffTags import LONG8, TAGS_V2_GROUPS
 
+HOLDS_FLOATS = "holds floating-point values; save it as an 8-bit or 16-bit PNG"
 _LONGEST = 2**32  # bytes of a file; BigTIFF has no limit
 _STRIP = 2**26  # bytes written at once
 
@@ -52,6 +53,19 @@ def has_deep_planes(image: Image.Image) -> TypeGuard[TiffImageFile]:
     if not isinstance(image, TiffImageFile) or image.tag_v2.get(Base.PlanarConfiguration) != 2:
         return False
     return bool(image.tag_v2.get(Base.BitsPerSample, (1,))[0] != 8)
+
+
+def holds_floats(file: BinaryIO) -> bool:
+    """Whether a file is a TIFF of floating-point values, which Pillow opens only in gray."""
+    file.seek(0)
+    header = file.read(16)
+    try:
+        tags = ImageFileDirectory_v2(header if header[2:3] in b"+\0" else header[:8])
+        file.seek(tags.next)
+        tags.load(file)
+        return 3 in tags.get(Base.SampleFormat, ())
+    except Exception:  # a damaged file can raise anything
+        return False
 
 
 def use_libtiff(image: TiffImageFile) -> None:
