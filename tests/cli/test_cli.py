@@ -176,6 +176,8 @@ MISTAKES = [
     ("stylize photo.png text.png -o out.png", 1, "text.png: is damaged, or not a picture in JPEG"),
     ("stylize photo.png wave.png -o wave.png", 1, "wave.png: already exists"),
     ("stylize photo.png wave.png -o no/out.png", 1, "the folder no is missing"),
+    ("stylize photo.png wave.png -o text.png/a.png", 1, "text.png is a file; name a folder"),
+    ("predictability photo.png wave.png", 2, "wave.png: one argument too many. See limner pred"),
     ("stylize photo.png wave.png -o out.webp --size 20000", 1, "holds at most 16383 pixels"),
     (
         "stylize photo.png wave.png -o out.png --features no.pth",

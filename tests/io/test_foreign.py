@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from limner import io
 from limner.errors import InputError
@@ -71,6 +71,19 @@ def test_a_jpeg_of_another_kind(tmp_path: Path, marker: int, bits: int, kind: st
         io.read(tmp_path / "a.jpg")
     wanted = f"a.jpg: is a JPEG {kind}, which limner does not read; save it as PNG"
     assert str(error.value).endswith(wanted)
+
+
+@pytest.mark.parametrize("place", [8, 4000])
+def test_floating_point_color_is_named(place: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tags = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0" + place.to_bytes(4, "little"))
+    tags[256], tags[257], tags[277] = 2, 2, 3
+    tags[258], tags[262], tags[339] = (32, 32, 32), 2, (3, 3, 3)
+    tags[273], tags[278], tags[279] = 5000, 2, 48
+    header = b"II*\0" + place.to_bytes(4, "little")
+    path.write_bytes((header.ljust(place, b"\0") + tags.tobytes(place)).ljust(5048, b"\0"))
+    with pytest.raises(InputError, match=r"a\.tif: holds floating-point values; save it as an 8"):
+        io.read(path)
 
 
 def test_heic_is_read_with_the_extra(tmp_path: Path) -> None:

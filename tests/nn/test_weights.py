@@ -185,7 +185,25 @@ def test_any_byte_of_the_head_may_be_wrong(tmp_path: Path) -> None:
     assert refused > 50  # the rest are letters of the metadata
 
 
-@pytest.mark.parametrize("content", [b"", b"I am weights, believe me.\n" * 9, bytes(1000)])
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"I am weights, believe me.\n" * 99, "is a text file, not weights; download them again"),
+        (b"\n<!DOCTYPE html><p>404", "is a web page, not weights; download the file itself"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer, not the weights"),
+    ],
+)
+def test_text_is_named_for_what_it_is(
+    tmp_path: Path, suffix: str, content: bytes, says: str
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=rf"a{suffix}: {says}"):
+        weights.read(path)
+
+
+@pytest.mark.parametrize("content", [b"", bytes(1000)])
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_anything_else_is_refused(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"a{suffix}"

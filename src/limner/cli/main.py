@@ -17,7 +17,13 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
-from cyclopts import App, CoercionError, CycloptsError, MissingArgumentError
+from cyclopts import (
+    App,
+    CoercionError,
+    CycloptsError,
+    MissingArgumentError,
+    UnusedCliTokensError,
+)
 from rich.console import Console
 from rich.table import Table
 
@@ -164,6 +170,9 @@ def _usage_mistake(error: CycloptsError) -> str:
     name = error.argument.name if error.argument is not None else ""
     if isinstance(error, MissingArgumentError):
         return f"{name} is missing."
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        count = "one argument" if len(error.unused_tokens) == 1 else "these arguments are"
+        return f"{' '.join(error.unused_tokens)}: {count} too many."
     if isinstance(error, CoercionError) and error.token is not None and error.msg is None:
         kinds = {int: "a whole number", float: "a number"}
         if error.target_type in kinds:

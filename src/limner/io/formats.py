@@ -96,6 +96,8 @@ def opened(
 
                 pi_heif.register_heif_opener()
                 image = Image.open(file, formats=["HEIF"])
+            elif tiff.holds_floats(file):
+                raise InputError(f"{printable(path)}: {tiff.HOLDS_FLOATS}") from None
             elif explanation:
                 raise InputError(f"{printable(path)}: {explanation}") from None
             else:

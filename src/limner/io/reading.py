@@ -155,7 +155,7 @@ def _picture(
         image = image.transpose(_UPRIGHT[orientation])
         lower = lower and lower.transpose(_UPRIGHT[orientation])
     if image.mode == "F":
-        raise InputError(f"{shown}: holds floating-point values; save it as an 8-bit or 16-bit PNG")
+        raise InputError(f"{shown}: {tiff.HOLDS_FLOATS}")
     if image.mode.startswith("I"):
         rgb, alpha = _deep_gray(image, profile, shown, notes)
         if lower is not None:

@@ -15,6 +15,7 @@ from PIL.ExifTags import Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from PIL.TiffTags import LONG8, TAGS_V2_GROUPS
 
+HOLDS_FLOATS = "holds floating-point values; save it as an 8-bit or 16-bit PNG"
 _LONGEST = 2**32  # bytes of a file; BigTIFF has no limit
 _STRIP = 2**26  # bytes written at once
 
@@ -70,6 +71,19 @@ def turn_resolution(image: Image.Image) -> None:
     """
     if isinstance(image, TiffImageFile) and image.tag_v2.get(Base.Orientation) in SIDEWAYS:
         image.info["dpi"] = image.info["dpi"][::-1] if "dpi" in image.info else None
+
+
+def holds_floats(file: BinaryIO) -> bool:
+    """Whether a file is a TIFF of floating-point values, which Pillow opens only in gray."""
+    file.seek(0)
+    header = file.read(16)
+    try:
+        tags = ImageFileDirectory_v2(header if header[2:3] in b"+\0" else header[:8])
+        file.seek(tags.next)
+        tags.load(file)
+        return 3 in tags.get(Base.SampleFormat, ())
+    except Exception:  # a damaged file can raise anything
+        return False
 
 
 def use_libtiff(image: TiffImageFile) -> None:

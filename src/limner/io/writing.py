@@ -65,6 +65,8 @@ def check_place(target: Path, *, overwrite: bool) -> None:
         The folder is missing or read-only, or the file exists.
     """
     name = printable(target)
+    if target.parent.is_file():
+        raise OutputError(f"{name}: {printable(target.parent)} is a file; name a folder")
     if not target.parent.is_dir():
         raise OutputError(
             f"{name}: the folder {printable(target.parent)} is missing; make it first"

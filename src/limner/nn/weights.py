@@ -32,10 +32,21 @@ WRAPPERS = ("params_ema", "params", "state_dict")
 
 # What safetensors and torch raise on files that are cut off or of another kind.
 _DAMAGED = (SafetensorError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError)
-_POINTER = b"version https://git-lfs"
 _PICKLED = (b"PK", b"\x80")  # how files of torch begin: a zip archive, or a pickle
 _MOST = 4  # bytes of tensors for each byte of the file: a tensor can repeat one number
 _RENAMED = {"licence": "license"}  # metadata keys of files written before 0.2
+
+
+def _kind_of_text(begin: bytes) -> str | None:
+    """Say what a text file that begins so is, and the remedy; None if it is no text."""
+    text = begin.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, not the weights; get them with git lfs pull"
+    if text.startswith((b"<!doctype html", b"<html")):
+        return "a web page, not weights; download the file itself"
+    if text and all(byte >= 32 or byte in b"\t\n\r\f" for byte in begin):
+        return "a text file, not weights; download them again"
+    return None
 
 
 def sha256(path: Path) -> str:
@@ -61,11 +72,9 @@ def read(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path}: there is no such weights file; check its name and folder")
     try:
         with path.open("rb") as opened:
-            begin = opened.read(len(_POINTER))
-        if begin == _POINTER:
-            raise WeightsError(
-                f"{path}: is a Git LFS pointer, not the weights; get them with git lfs pull"
-            )
+            begin = opened.read(1024)
+        if kind := _kind_of_text(begin):
+            raise WeightsError(f"{path}: is {kind}")
         if path.suffix == ".safetensors":
             # not `safe_open`: each tensor that it gives leaves 100 bytes behind
             state: Any = load(path.read_bytes())
