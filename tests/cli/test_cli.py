@@ -329,6 +329,7 @@ def test_nobody_reads_on(compact: Path) -> None:
 def test_models(run: Run, compact: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setattr(weights, "SHIPPED", compact.parent)
     monkeypatch.setenv("TORCH_HOME", str(folder / "torch"))
+    monkeypatch.setenv("COLUMNS", "400")
     code, out, _ = run("models")
     assert code == 0 and "not downloaded" in out
     names = [line.split()[0] for line in out.splitlines() if not line.startswith(" ")]

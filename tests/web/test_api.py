@@ -339,3 +339,21 @@ def test_a_full_disk_loses_no_picture(tmp_path: Path, pictures: Pictures) -> Non
     assert studio.request(f"/api/jobs/{job}/save", {})[1]["state"] == "done"
     assert pixels(next(studio.gallery.glob("*.png"))).shape == (576, 640, 3)
     assert studio.close() == (0, "")
+
+
+def test_a_body_that_is_no_text_is_refused(studio: Studio) -> None:
+    kind = {"Content-Type": "application/octet-stream"}
+    status, answer = studio.request("/api/command", b"\x89PNG\xff", **kind)
+    assert status == 422 and answer["detail"][0]["loc"] == ["body"]
+
+
+def test_an_archive_leaves_no_file_and_holds_each_picture_once(
+    studio: Studio, pictures: Pictures
+) -> None:
+    job = studio.submit("sketch", {"picture": [studio.add(pictures["photo"])]})
+    studio.wait_for(job)
+    assert studio.request(f"/api/zip?ids={job},abcdef12")[0] == 404
+    assert not list((studio.gallery / ".limner").glob("*.part"))
+    _, data = studio.request(f"/api/zip?ids={job},{job}")
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        assert len(packed.namelist()) == 1

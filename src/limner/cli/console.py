@@ -18,6 +18,8 @@ _STDERR = rich.console.Console(
     stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True
 )
 
+_NARROW = 60  # columns: with fewer, the loss and the steps of one of many pictures are not shown
+
 
 def say(text: str) -> None:
     """Print one line for the user, on stderr."""
@@ -59,11 +61,12 @@ class Console:
         self._notes = {""}
         self._is_quiet = is_quiet
         self.asked_to_stop = False
+        self._is_narrow = _STDERR.width < _NARROW
         self._bar = bars.Progress(
             bars.TextColumn("{task.description}"),
             bars.BarColumn(),
             bars.TextColumn("{task.fields[steps]}"),
-            bars.TextColumn("{task.fields[loss]}"),
+            *() if self._is_narrow else (bars.TextColumn("{task.fields[loss]}"),),
             bars.TimeRemainingColumn(),
             console=_STDERR,
             transient=True,
@@ -104,12 +107,15 @@ class Console:
 
         self.last = progress
         self.say_once(progress.note)
-        pictures = f", picture {self.done + 1} of {self.count}" if self.count > 1 else ""
+        steps = f"{progress.step}/{progress.steps}"
+        if self.count > 1:
+            picture = f"{self.done + 1} of {self.count}"
+            steps = picture if self._is_narrow else f"{steps}, picture {picture}"
         self._bar.update(
             self._task,
             description=progress.stage,
             completed=(self.done + progress.share) / self.count,
-            steps=f"{progress.step}/{progress.steps}{pictures}",
+            steps=steps,
             loss="" if progress.loss is None else f"loss {progress.loss:.4g}",
         )
         # a resumed run first reports its checkpoint again, without a loss
@@ -129,7 +135,8 @@ class Console:
     def count_one(self) -> None:
         """Show that one more of several pictures is done."""
         self.done += 1
-        steps = f"picture {self.done} of {self.count}"
+        picture = f"{self.done} of {self.count}"
+        steps = picture if self._is_narrow else f"picture {picture}"
         self._bar.update(self._task, completed=self.done / self.count, steps=steps)
 
     @property

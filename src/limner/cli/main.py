@@ -4,8 +4,10 @@ Standard output has the path of what was written, or one JSON object. Everything
 standard error.
 """
 
+import codecs
 import gc
 import os
+import re
 import signal
 import sys
 import traceback
@@ -32,7 +34,7 @@ from limner.checks import flag
 from limner.cli.console import say
 from limner.cli.openmp import limit_spinning
 from limner.cli.verbs import TRAININGS, VERBS, Command
-from limner.errors import DONE, FAILED, INTERRUPTED, MISUSED, LimnerError, OptionError
+from limner.errors import DONE, FAILED, INTERRUPTED, MISUSED, LimnerError, OptionError, printable
 
 START = """\
 limner makes pictures with neural networks, on this machine. Try one of these:
@@ -123,7 +125,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
     limit_spinning()
     if hasattr(sys.stdout, "reconfigure"):  # file names need not be Unicode
         encoding = "utf-8" if os.name == "nt" else None
-        sys.stdout.reconfigure(encoding=encoding, errors="surrogateescape")
+        codecs.register_error("limner", _as_bytes_or_escapes)
+        sys.stdout.reconfigure(encoding=encoding, errors="limner")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # torch's warnings are for programmers
     given = sys.argv[1:] if tokens is None else list(tokens)
@@ -138,7 +141,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         return code or DONE
     except CycloptsError as error:
         command = " ".join(("limner", *(error.command_chain or ())))
-        return _fail(f"{_usage_mistake(error)} See {command} --help", MISUSED)
+        return _fail(f"{_usage_mistake(error, given)} See {command} --help", MISUSED)
     except LimnerError as error:
         return _fail(str(error), MISUSED if isinstance(error, OptionError) else FAILED)
     except KeyboardInterrupt:
@@ -160,13 +163,25 @@ def main(tokens: Sequence[str] | None = None) -> int:
         )
 
 
+def _as_bytes_or_escapes(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Encode file names as they are on the disk, and what the encoding lacks as ``\\u2026``."""
+    assert isinstance(error, UnicodeEncodeError)
+    one = error.object[error.start]
+    handler = "surrogateescape" if "\udc80" <= one <= "\udcff" else "backslashreplace"
+    return one.encode("ascii", handler), error.start + 1
+
+
 def with_pipes(tokens: Sequence[str]) -> list[str]:
     """Write ``-``, which cyclopts would take for an option, as the path that it is."""
     return ["./-" if token == "-" else token for token in tokens]
 
 
-def _usage_mistake(error: CycloptsError) -> str:
+def _usage_mistake(error: CycloptsError, given: Sequence[str]) -> str:
     """Say what is wrong with a command line, without the words of Python."""
+    for token in given:
+        is_file = re.fullmatch(r"-[^-o=][^=]*\.[a-z]+", token) or os.path.lexists(token)
+        if token.startswith("-") and is_file:
+            return f"{printable(token)}: begins like an option; write ./{printable(token)}."
     name = error.argument.name if error.argument is not None else ""
     if isinstance(error, MissingArgumentError):
         return f"{name} is missing."
@@ -215,14 +230,22 @@ def models(*, json: bool = False) -> int:
     if json:
         print(dumps(weights))
         return DONE
-    table = Table("name", "kind", "license", "MB", box=None, pad_edge=False)
-    table.add_column("recipe, or file", overflow="fold")
+    table = Table("name", "kind", "license", "MB", "recipe, or file", box=None, pad_edge=False)
+    lines = []
     for one in weights:
         missing = "not installed" if one["kind"] == "upscaler" else "not downloaded"
         size = f"{one['megabytes']:.1f}" if one["megabytes"] else missing
         columns = [one[column] for column in ("name", "kind", "license")]
-        table.add_row(*columns, size, one["recipe"] or one["path"])
-    Console(markup=False, highlight=False).print(table)
+        where = one["recipe"] or one["path"]
+        table.add_row(*columns, size, where)
+        unit = " MB" if one["megabytes"] else ""
+        lines.append(f"{one['name']}: {one['kind']}, {one['license']}, {size}{unit}\n  {where}")
+    console = Console(markup=False, highlight=False)
+    whole = console.measure(table, options=console.options.update(width=10_000))
+    if whole.maximum <= console.width:
+        console.print(table)
+    else:  # cut names could not be told apart
+        print("\n".join(lines))
     return DONE
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, Field
 from starlette.background import BackgroundTask
@@ -91,6 +92,12 @@ def make_app(service: Service, styles: Sequence[Path]) -> FastAPI:
     @app.exception_handler(HTTPException)
     def failed(request: Request, error: HTTPException) -> JSONResponse:
         return JSONResponse({"message": str(error.detail), "remedies": []}, error.status_code)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        # not what was sent, which need not be text
+        detail = [{"loc": one["loc"], "msg": one["msg"]} for one in error.errors()]
+        return JSONResponse({"detail": detail}, 422)
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> JSONResponse:
@@ -328,9 +335,10 @@ def make_app(service: Service, styles: Sequence[Path]) -> FastAPI:
     @app.get("/api/zip")
     def archive(ids: str) -> FileResponse:
         """Return the pictures of several results in one ZIP file; ids with commas between them."""
+        records = [record_of(key) for key in dict.fromkeys(ids.split(","))]
         target = gallery.part()
         with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as packed:
-            for record in map(record_of, ids.split(",")):
+            for record in records:
                 for one in gallery.pictures_of(record):
                     if one.path.is_file():
                         packed.write(one.path, one.path.name)
