@@ -4,6 +4,7 @@ Standard output has the path of what was written, or one JSON object. Everything
 standard error.
 """
 
+import errno
 import gc
 import os
 import signal
@@ -23,10 +24,20 @@ from rich.table import Table
 
 from limner._version import __version__
 from limner.checks import flag
+from limner.cli import pipes
 from limner.cli.console import say
 from limner.cli.openmp import limit_spinning
 from limner.cli.verbs import TRAININGS, VERBS, Command
-from limner.errors import DONE, FAILED, INTERRUPTED, MISUSED, LimnerError, OptionError
+from limner.errors import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    MISUSED,
+    LimnerError,
+    OptionError,
+    printable,
+    reason,
+)
 
 START = """\
 limner makes pictures with neural networks, on this machine. Try one of these:
@@ -37,6 +48,12 @@ limner makes pictures with neural networks, on this machine. Try one of these:
   limner studio
 
 limner --help lists all commands; limner stylize --help explains one."""
+
+# what a system answers where a folder is gone, closed to us, or on a full or broken disk
+_REFUSALS = (
+    *(errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG),
+)
 
 app = App(
     name="limner",
@@ -115,6 +132,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         time budget, 130 interrupted.
     """
     limit_spinning()
+    pipes.open_closed_streams()
     if hasattr(sys.stdout, "reconfigure"):  # file names need not be Unicode
         encoding = "utf-8" if os.name == "nt" else None
         sys.stdout.reconfigure(encoding=encoding, errors="surrogateescape")
@@ -139,9 +157,11 @@ def main(tokens: Sequence[str] | None = None) -> int:
         say("stopped at once; no file is half-written")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        pipes.discard_output()
         return FAILED
     except Exception as error:
+        if isinstance(error, OSError) and (told := _refused(error)):
+            return _fail(told)
         from limner.nn.devices import is_out_of_memory
 
         if is_out_of_memory(error):
@@ -152,6 +172,24 @@ def main(tokens: Sequence[str] | None = None) -> int:
             f"{type(error).__name__}: {error} (a bug in limner: please set LIMNER_TRACEBACK=1, "
             "run it again and report what it prints)"
         )
+
+
+def _refused(error: OSError) -> str:
+    """Say what the system refused, and what to do; empty if it may be a bug."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "too many files are open; allow more with ulimit -n 1024"
+    if error.errno not in _REFUSALS:
+        return ""
+    if error.filename is None:  # files are written with messages of their own
+        pipes.discard_output()
+        return (
+            f"standard output: cannot be written ({reason(error)}); the files that were written "
+            "are whole, free some space and run the same command for the rest"
+        )
+    return (
+        f"{printable(error.filename)}: {reason(error)}; check its folder, its permissions and the "
+        "space on its disk"
+    )
 
 
 def with_pipes(tokens: Sequence[str]) -> list[str]:

@@ -165,6 +165,8 @@ def make_one(
     def keep(progress: Progress) -> None:
         assert progress.preview is not None
         path = outputs.numbered(output, progress.step)
+        if progress.loss is None and path.is_file():  # a resumed run reports its checkpoint again
+            return
         try:
             write(progress.preview(), path, overwrite=overwrite or resume, recipe=not no_recipe)
         except OutputError as error:  # the result counts
