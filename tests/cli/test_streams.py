@@ -70,3 +70,32 @@ def test_what_the_system_refuses_is_no_bug(
     monkeypatch.setattr(main, "_weights", refused)
     assert main.main(["models"]) == 1
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), ImportError("libtorch_cpu.so: failed to map segment from shared object")],
+)
+def test_too_little_memory_to_begin_is_told_in_one_line(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def importing(name: str) -> None:
+        raise error
+
+    monkeypatch.setattr(main, "import_module", importing)
+    assert main.main(["sketch", "photo.png", "-o", "a.png"]) == 1
+    assert capsys.readouterr().err == (
+        "limner: error: there is not enough memory; "
+        "use a smaller picture, or close other programs\n"
+    )
+
+
+def test_a_current_folder_that_is_gone_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("gone").mkdir()
+    with monkeypatch.context() as patch:
+        patch.chdir("gone")
+        Path("../gone").rmdir()
+        assert main.main(["models"]) == 1
+    assert "the current folder is gone (No such file or directory)" in capsys.readouterr().err

@@ -353,6 +353,15 @@ def test_a_first_checkpoint_that_was_cut_off_is_not(tmp_path: Path) -> None:
     assert not part.exists()
 
 
+def test_a_run_killed_while_it_wrote_its_options_is_started_anew(tmp_path: Path) -> None:
+    part = tmp_path / ".limner-0123456789abcdef.part"
+    part.write_text("{")
+    with pytest.raises(OutputError, match="has no checkpoint to resume; leave out --resume"):
+        start(tmp_path, OPTIONS, resume=True)
+    start(tmp_path, OPTIONS, resume=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["options.json"]
+
+
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     start(tmp_path, OPTIONS, resume=False).save({"step": 5})
     for name in (".limner-0123456789abcdef.part", "checkpoint.tmp"):

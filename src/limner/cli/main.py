@@ -12,7 +12,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from json import dumps
 from pathlib import Path
@@ -35,6 +35,7 @@ from limner.errors import (
     MISUSED,
     LimnerError,
     OptionError,
+    is_out_of_memory,
     printable,
     reason,
 )
@@ -143,6 +144,10 @@ def main(tokens: Sequence[str] | None = None) -> int:
         print(START)
         return DONE
     try:
+        Path.cwd()
+    except OSError as error:
+        return _fail(f"the current folder is gone ({reason(error)}); change to another with cd")
+    try:
         code = app(
             with_pipes(given), exit_on_error=False, print_error=False, result_action="return_value"
         )
@@ -162,8 +167,6 @@ def main(tokens: Sequence[str] | None = None) -> int:
     except Exception as error:
         if isinstance(error, OSError) and (told := _refused(error)):
             return _fail(told)
-        from limner.nn.devices import is_out_of_memory
-
         if is_out_of_memory(error):
             return _fail(f"there is not enough memory; {_less_memory(given)}")
         if os.environ.get("LIMNER_TRACEBACK"):
@@ -217,14 +220,16 @@ def _fail(message: str, code: int = FAILED) -> int:
 
 def _less_memory(tokens: Sequence[str]) -> str:
     """Say what would need less memory, naming an option that the command has."""
-    from limner import signature
-
     words = [*tokens, "", ""]
     about = TRAININGS.get(words[1]) if words[0] == "train" else VERBS.get(words[0])
     known: set[str] = set()
     if about is not None:
         module, _, function = about.place.partition(":")
-        known = {option.name for option in signature.of(getattr(import_module(module), function))}
+        with suppress(Exception):  # there was too little to import it
+            from limner import signature
+
+            verb = getattr(import_module(module), function)
+            known = {option.name for option in signature.of(verb)}
     option = next((name for name in ("batch_size", "size") if name in known), None)
     if option is not None:
         return f"use a smaller {flag(option)}"

@@ -17,12 +17,12 @@ from limner.errors import (
     INTERRUPTED,
     LimnerError,
     OutputError,
+    is_out_of_memory,
     printable,
     reason,
 )
 from limner.io import check_output, write, write_view
 from limner.io.recipe import hash_of
-from limner.nn.devices import is_out_of_memory
 from limner.progress import Progress, Stop
 
 _EXIT_CODES = {None: DONE, "time budget": CUT_SHORT, "interrupted": INTERRUPTED}

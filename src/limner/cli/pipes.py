@@ -67,7 +67,7 @@ def as_files(
         return
     if count > 1:
         raise OptionError("-: standard input holds one picture; name a file for the others")
-    if to_pipe and sys.stdout.name == os.devnull:
+    if to_pipe and getattr(sys.stdout, "name", "") == os.devnull:
         raise OptionError("-o -: standard output is closed; name a file")
     if to_pipe and sys.stdout.isatty():
         raise OptionError("-o -: is a terminal; add > picture.png, or name a file")

@@ -54,12 +54,14 @@ def check_folder(folder: Path, *, resume: bool) -> None:
     """
     try:
         has_checkpoint = (folder / "checkpoint.pt").is_file()
+        # a part may be that of the options, written before any step
+        may_recover = (folder / "options.json").is_file() and _parts(folder)
     except OSError as error:
         raise OutputError(
             f"{folder}: cannot be read ({error.strerror}); change its permissions, or choose "
             "another folder"
         ) from error
-    if resume and not has_checkpoint and not _parts(folder):
+    if resume and not has_checkpoint and not may_recover:
         raise OutputError(
             f"{folder}: has no checkpoint to resume; leave out --resume to start a new run"
         )
