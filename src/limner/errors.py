@@ -51,3 +51,13 @@ def reason(error: Exception) -> str:
     """Return the text of an exception on one line."""
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return printable(" ".join(text.split()) or type(error).__name__)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that there is not enough memory."""
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).lower()  # torch raises RuntimeError, and its import ImportError
+    return any(
+        said in text for said in ("out of memory", "allocate memory", "failed to map segment")
+    )

@@ -87,3 +87,36 @@ def test_a_picture_of_a_step_that_cannot_be_written_costs_one_line(
     out, err = capsys.readouterr()
     assert out == "out.png\n" and err.count("No space left") == 1
     assert "out-000001.png: cannot be written" in err and "the work goes on" in err
+
+
+_TRAIN = "train upscaler . -o run --steps 1"
+
+
+def test_a_run_folder_belongs_to_one_training(capsys: pytest.CaptureFixture[str]) -> None:
+    with atomic.reserved(Path("run")):
+        assert main.main([*_TRAIN.split(), "--when-done", "echo > called"]) == 1
+    assert "run: another limner writes it now; wait until it ends" in capsys.readouterr().err
+    assert [path.name for path in Path().iterdir()] == ["photo.png"]
+
+
+def test_a_picture_of_a_step_that_a_kill_cost_is_made_by_the_next_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The checkpoint of a step is saved before its picture."""
+    picture = import_module("limner.cli.picture")
+    write = picture.write
+
+    def killed(made: Image.Image, path: Path, **options: object) -> object:
+        if path.name == "out-000002.png":
+            raise KeyboardInterrupt
+        return write(made, path, **options)
+
+    line = "stylize photo.png photo.png -o out.png --size 64 --steps 3 --save-every 1"
+    command = [*line.split(), "--method", "network"]
+    with monkeypatch.context() as patch:
+        patch.setattr(picture, "write", killed)
+        assert main.main(command) == 130
+    assert not Path("out-000002.png").exists()
+    assert main.main([*command, "--resume"]) == 0
+    names = [f"out-{step:06d}.png" for step in (1, 2, 3)]
+    assert sorted(path.name for path in Path().iterdir()) == [*names, "out.png", "photo.png"]

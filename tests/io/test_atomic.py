@@ -1,13 +1,17 @@
 """Files that are written whole or not at all, and errors that name the right file."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from disk import full_disk
 from limner.errors import InputError, OutputError
-from limner.io.atomic import whole_file
+from limner.io import atomic
+from limner.io.atomic import reserved, whole_file
 from limner.io.formats import opened
 
 
@@ -79,3 +83,49 @@ def test_a_full_disk_is_not_blamed_on_the_picture_that_is_read(tmp_path: Path) -
         file.flush()
     with pytest.raises(InputError, match=r"a\.png: cannot be read"), opened(tmp_path / "a.png"):
         raise OSError("of the picture")
+
+
+_WRITE = (
+    "import sys, pathlib; from limner.io.atomic import whole_file\n"
+    "with whole_file(pathlib.Path(sys.argv[1])) as file: print(flush=True); input()"
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_what_a_killed_process_left_is_removed_and_a_running_one_keeps_its_file(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / ".limner-0123456789abcdef.part").write_bytes(b"half a picture")
+    (tmp_path / ".limner-0123456789abcdef.lock").touch()
+    (tmp_path / "mine.part").touch()
+    with subprocess.Popen(
+        [sys.executable, "-c", _WRITE, str(tmp_path / "a.png")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout is not None and other.stdin is not None and other.stdout.readline()
+        (running,) = set(tmp_path.glob(".limner-*")) - set(tmp_path.glob(".limner-0123*"))
+        with reserved(tmp_path / "b.png"):
+            assert len(list(tmp_path.glob(".limner-*.part"))) == 1 and running.is_file()
+        other.stdin.write(b"\n")
+        other.stdin.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"a.png", "mine.part"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows removes no open file")
+def test_a_temporary_file_that_is_removed_before_it_is_locked_costs_another_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = atomic.lock
+    removed: list[Path] = []
+
+    def late(file: IO[bytes]) -> bool:
+        if not removed:
+            removed.extend(tmp_path.glob("*.part"))
+            removed[0].unlink()
+        return locked(file)
+
+    monkeypatch.setattr(atomic, "lock", late)
+    with whole_file(tmp_path / "a.bin") as file:
+        file.write(b"1")
+    assert removed and [path.name for path in tmp_path.iterdir()] == ["a.bin"]

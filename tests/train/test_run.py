@@ -236,6 +236,42 @@ def test_a_log_cut_off_midway_does_not_stop_a_run(tmp_path: Path, left: str) -> 
     assert start(tmp_path, OPTIONS, resume=True).load() == {"step": 50}
 
 
+def test_a_row_that_was_cut_off_is_dropped(tmp_path: Path) -> None:
+    run = start(tmp_path, OPTIONS, resume=False)
+    run.save({"step": 50})
+    (tmp_path / "log.csv").write_text("step,loss\n50,0.5\n10")  # of step 100, whose 10 is below 50
+    start(tmp_path, OPTIONS, resume=True).load()
+    assert (tmp_path / "log.csv").read_bytes() == b"step,loss\n50,0.5\n"
+
+
+def test_a_log_stays_where_it_cannot_be_written_anew(tmp_path: Path) -> None:
+    run = start(tmp_path, OPTIONS, resume=False)
+    for step in range(100):
+        run.log(step, {"loss": 0.5})
+    run.save({"step": 98})
+    before = (tmp_path / "log.csv").read_bytes()
+    again = start(tmp_path, OPTIONS, resume=True)
+    with full_disk(500), pytest.raises(OutputError, match=r"log\.csv: cannot be written"):
+        again.load()
+    assert (tmp_path / "log.csv").read_bytes() == before
+
+
+def test_what_was_left_in_the_samples_is_removed_too(tmp_path: Path) -> None:
+    run = start(tmp_path, OPTIONS, resume=False)
+    run.save({"step": 1})
+    run.write_samples(1, torch.zeros(1, 3, 4, 4))
+    (tmp_path / "samples/.limner-0123456789abcdef.part").touch()
+    start(tmp_path, OPTIONS, resume=True)
+    assert [path.name for path in (tmp_path / "samples").iterdir()] == ["000001.png"]
+
+
+def test_samples_that_cannot_be_written_are_told_in_one_line(tmp_path: Path) -> None:
+    run = start(tmp_path, OPTIONS, resume=False)
+    (tmp_path / "samples").touch()  # a file
+    with pytest.raises(OutputError, match=r"samples: cannot be written \(File exists\); free some"):
+        run.write_samples(1, torch.zeros(1, 3, 4, 4))
+
+
 @pytest.mark.parametrize("left", [None, "{", "[]"])
 def test_a_run_whose_options_are_lost_is_refused(tmp_path: Path, left: str | None) -> None:
     start(tmp_path, OPTIONS, resume=False).save({"step": 50})
@@ -315,6 +351,15 @@ def test_a_first_checkpoint_that_was_cut_off_is_not(tmp_path: Path) -> None:
         start(tmp_path, OPTIONS, resume=True)
     start(tmp_path, OPTIONS, resume=False)
     assert not part.exists()
+
+
+def test_a_run_killed_while_it_wrote_its_options_is_started_anew(tmp_path: Path) -> None:
+    part = tmp_path / ".limner-0123456789abcdef.part"
+    part.write_text("{")
+    with pytest.raises(OutputError, match="has no checkpoint to resume; leave out --resume"):
+        start(tmp_path, OPTIONS, resume=True)
+    start(tmp_path, OPTIONS, resume=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["options.json"]
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from limner._version import __version__
 from limner.batch.plan import Job
 from limner.errors import OutputError, printable, reason
 from limner.io import frames
-from limner.io.atomic import lock
+from limner.io.atomic import lock, remove_left
 from limner.io.recipe import hash_of
 
 NAME = "limner.jsonl"
@@ -56,7 +56,7 @@ class Manifest:
                 )
             if self._path.stat().st_size and not self._path.read_bytes().endswith(b"\n"):
                 self._file.write("\n")  # the last line was cut off
-            self._remove_parts()  # of a run that was killed
+            remove_left(folder, subfolders=True)
         except OSError as error:
             raise self._refused(error) from error
 
@@ -70,14 +70,10 @@ class Manifest:
         """Release the folder."""
         with suppress(OSError):  # a full disk, of which the user has been told
             self._file.close()
-            self._remove_parts()  # of a worker that was ended
+            remove_left(self._folder, subfolders=True)  # of a worker that was ended
             if self._is_new and {path.name for path in self._folder.iterdir()} == {NAME}:
                 self._path.unlink()
                 self._folder.rmdir()
-
-    def _remove_parts(self) -> None:
-        for part in self._folder.rglob(".limner-*.part"):
-            part.unlink(missing_ok=True)
 
     def begin(self, job: Job, key: str) -> None:
         """Note that a picture is begun."""

@@ -19,8 +19,9 @@ from limner.cli.console import Console, say
 from limner.cli.many import make_many
 from limner.cli.options import place_of_many
 from limner.cli.picture import make_one
-from limner.errors import DONE, INTERRUPTED, OptionError, printable
+from limner.errors import DONE, INTERRUPTED, OptionError, OutputError, printable, reason
 from limner.io import check_output, write, write_view
+from limner.io.atomic import remove_left
 from limner.progress import Stop
 
 
@@ -194,14 +195,18 @@ def make_pictures(
     beside = outputs.side_files(verb, inputs, options, place)
     names = [_numbered_name(number, count) for number in range(1, count + 1)]
     names += [path.name for path in beside.values()]
-    outputs.check_folder(output, names, overwrite=overwrite)
     with outputs.reserved(output), Console() as console:
+        outputs.check_folder(output, names, overwrite=overwrite)
         try:
             pictures = verb(*inputs, **options, on_step=console)
         except Stop:
             say("interrupted before the first picture; nothing was written")
             return INTERRUPTED
-        output.mkdir(exist_ok=True)
+        try:
+            output.mkdir(parents=True, exist_ok=True)  # the folder around it may be gone by now
+        except OSError as error:
+            where = printable(output)
+            raise OutputError(f"{where}: cannot be made ({reason(error)})") from error
         written = []
         for number, picture in enumerate(pictures, 1):
             written.append(output / _numbered_name(number, len(pictures)))
@@ -282,6 +287,7 @@ def measure(
     """
     if map_ is not None:
         check_output(map_, overwrite=overwrite)
+        remove_left(map_.parent)
     with pipes.as_files(inputs) as (files, _):
         found = vars(verb(*files, **options))
     numbers = {name: value for name, value in found.items() if isinstance(value, float)}

@@ -118,9 +118,8 @@ class Console:
             steps=steps,
             loss="" if progress.loss is None else f"loss {progress.loss:.4g}",
         )
-        # a resumed run first reports its checkpoint again, without a loss
-        is_new = progress.loss is not None
-        if self.keep and self.every and is_new and progress.step % self.every == 0:
+        is_due = self.every and progress.step and progress.step % self.every == 0
+        if self.keep and is_due and progress.preview is not None:
             self.keep(progress)
         is_planned = self.dry_run and progress.stage  # without a stage there is no plan yet
         if is_planned or (self.asked_to_stop and progress.step < progress.steps):

@@ -5,6 +5,7 @@ standard error.
 """
 
 import codecs
+import errno
 import gc
 import os
 import re
@@ -13,7 +14,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from json import dumps
 from pathlib import Path
@@ -31,10 +32,21 @@ from rich.table import Table
 
 from limner._version import __version__
 from limner.checks import flag
+from limner.cli import pipes
 from limner.cli.console import say
 from limner.cli.openmp import limit_spinning
 from limner.cli.verbs import TRAININGS, VERBS, Command
-from limner.errors import DONE, FAILED, INTERRUPTED, MISUSED, LimnerError, OptionError, printable
+from limner.errors import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    MISUSED,
+    LimnerError,
+    OptionError,
+    is_out_of_memory,
+    printable,
+    reason,
+)
 
 START = """\
 limner makes pictures with neural networks, on this machine. Try one of these:
@@ -45,6 +57,12 @@ limner makes pictures with neural networks, on this machine. Try one of these:
   limner studio
 
 limner --help lists all commands; limner stylize --help explains one."""
+
+# what a system answers where a folder is gone, closed to us, or on a full or broken disk
+_REFUSALS = (
+    *(errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG),
+)
 
 app = App(
     name="limner",
@@ -123,6 +141,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         time budget, 130 interrupted.
     """
     limit_spinning()
+    pipes.open_closed_streams()
     if hasattr(sys.stdout, "reconfigure"):  # file names need not be Unicode
         encoding = "utf-8" if os.name == "nt" else None
         codecs.register_error("limner", _as_bytes_or_escapes)
@@ -133,6 +152,10 @@ def main(tokens: Sequence[str] | None = None) -> int:
     if not given:
         print(START)
         return DONE
+    try:
+        Path.cwd()
+    except OSError as error:
+        return _fail(f"the current folder is gone ({reason(error)}); change to another with cd")
     try:
         code = app(
             with_pipes(given), exit_on_error=False, print_error=False, result_action="return_value"
@@ -148,11 +171,11 @@ def main(tokens: Sequence[str] | None = None) -> int:
         say("stopped at once; no file is half-written")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        pipes.discard_output()
         return FAILED
     except Exception as error:
-        from limner.nn.devices import is_out_of_memory
-
+        if isinstance(error, OSError) and (told := _refused(error)):
+            return _fail(told)
         if is_out_of_memory(error):
             return _fail(f"there is not enough memory; {_less_memory(given)}")
         if os.environ.get("LIMNER_TRACEBACK"):
@@ -169,6 +192,24 @@ def _as_bytes_or_escapes(error: UnicodeError) -> tuple[str | bytes, int]:
     one = error.object[error.start]
     handler = "surrogateescape" if "\udc80" <= one <= "\udcff" else "backslashreplace"
     return one.encode("ascii", handler), error.start + 1
+
+
+def _refused(error: OSError) -> str:
+    """Say what the system refused, and what to do; empty if it may be a bug."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "too many files are open; allow more with ulimit -n 1024"
+    if error.errno not in _REFUSALS:
+        return ""
+    if error.filename is None:  # files are written with messages of their own
+        pipes.discard_output()
+        return (
+            f"standard output: cannot be written ({reason(error)}); the files that were written "
+            "are whole, free some space and run the same command for the rest"
+        )
+    return (
+        f"{printable(error.filename)}: {reason(error)}; check its folder, its permissions and the "
+        "space on its disk"
+    )
 
 
 def with_pipes(tokens: Sequence[str]) -> list[str]:
@@ -203,14 +244,16 @@ def _fail(message: str, code: int = FAILED) -> int:
 
 def _less_memory(tokens: Sequence[str]) -> str:
     """Say what would need less memory, naming an option that the command has."""
-    from limner import signature
-
     words = [*tokens, "", ""]
     about = TRAININGS.get(words[1]) if words[0] == "train" else VERBS.get(words[0])
     known: set[str] = set()
     if about is not None:
         module, _, function = about.place.partition(":")
-        known = {option.name for option in signature.of(getattr(import_module(module), function))}
+        with suppress(Exception):  # there was too little to import it
+            from limner import signature
+
+            verb = getattr(import_module(module), function)
+            known = {option.name for option in signature.of(verb)}
     option = next((name for name in ("batch_size", "size") if name in known), None)
     if option is not None:
         return f"use a smaller {flag(option)}"

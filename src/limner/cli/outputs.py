@@ -195,6 +195,7 @@ def check_folder(output: Path, names: Iterable[str], *, overwrite: bool) -> None
             )
         check_place(output, overwrite=True)
         return
+    atomic.remove_left(output)
     if not overwrite and any(output.iterdir()):
         raise OutputError(f"{shown}: is not empty; name another folder, or use --overwrite")
     for name in names:

@@ -17,12 +17,12 @@ from limner.errors import (
     INTERRUPTED,
     LimnerError,
     OutputError,
+    is_out_of_memory,
     printable,
     reason,
 )
 from limner.io import check_output, write, write_view
 from limner.io.recipe import hash_of
-from limner.nn.devices import is_out_of_memory
 from limner.progress import Progress, Stop
 
 _EXIT_CODES = {None: DONE, "time budget": CUT_SHORT, "interrupted": INTERRUPTED}
@@ -165,6 +165,8 @@ def make_one(
     def keep(progress: Progress) -> None:
         assert progress.preview is not None
         path = outputs.numbered(output, progress.step)
+        if progress.loss is None and path.is_file():  # a resumed run reports its checkpoint again
+            return
         try:
             write(progress.preview(), path, overwrite=overwrite or resume, recipe=not no_recipe)
         except OutputError as error:  # the result counts

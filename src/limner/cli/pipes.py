@@ -1,5 +1,6 @@
 """Pictures from standard input and to standard output: the name ``-`` on the command line."""
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,22 @@ _NAME = "standard-input"  # as recipes and messages call it
 def is_pipe(name: object) -> bool:
     """Whether a name on the command line means standard input or output."""
     return str(Path(str(name))) == PIPE
+
+
+def open_closed_streams() -> None:
+    """Open the null device for standard streams that are closed.
+
+    Otherwise the next file that is opened would get the number of one, and its text.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open("w" if number else "r", encoding="utf-8")  # noqa: SIM115
+            setattr(sys, name, stream)
+
+
+def discard_output() -> None:
+    """Send what standard output did not take to the null device, or Python tells of it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
@@ -50,6 +67,8 @@ def as_files(
         return
     if count > 1:
         raise OptionError("-: standard input holds one picture; name a file for the others")
+    if to_pipe and getattr(sys.stdout, "name", "") == os.devnull:
+        raise OptionError("-o -: standard output is closed; name a file")
     if to_pipe and sys.stdout.isatty():
         raise OptionError("-o -: is a terminal; add > picture.png, or name a file")
     with TemporaryDirectory(prefix="limner-") as folder:

@@ -7,6 +7,7 @@ from typing import Any
 
 from limner.cli.budget import Budget, State, run_when_done
 from limner.cli.console import Console, say
+from limner.cli.outputs import reserved
 from limner.errors import (
     CUT_SHORT,
     DONE,
@@ -62,6 +63,21 @@ def train(
         return _help_training(verb, inputs, output, options)
     limits = Budget(max_hours, budget, price_per_hour)
     check_folder(output, resume=options.get("resume") or False)
+    with reserved(output):
+        return _train_alone(verb, inputs, options, output, limits, json=json, when_done=when_done)
+
+
+def _train_alone(
+    verb: Callable[..., Mapping[str, float]],
+    inputs: Sequence[object],
+    options: Mapping[str, Any],
+    output: Path,
+    limits: Budget,
+    *,
+    json: bool,
+    when_done: str | None,
+) -> int:
+    """Train in a run folder that no other command writes; return the exit code."""
     state: State | None = "failed"
     try:
         with Console() as console:

@@ -21,7 +21,7 @@ from limner.errors import InputError, OptionError, OutputError, WeightsError, pr
 from limner.exporting.networks import Exportable, Sides, find
 from limner.exporting.simplify import simplify
 from limner.io import check_place
-from limner.io.atomic import whole_file
+from limner.io.atomic import remove_left, whole_file
 from limner.nn import images
 from limner.nn.onnx_model import INSTALL, OPSET, convert
 from limner.train.crops import pictures_in
@@ -131,6 +131,7 @@ def export(
     about = output.with_suffix(".md")
     for path in (output, about):
         check_place(path, overwrite=overwrite)
+    remove_left(output.parent)
     found = find(network)
     _check_size(found, size, sides)
     if int8 is not None and "picture" not in found.inputs:

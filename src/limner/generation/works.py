@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 
 from limner.errors import InputError, OutputError, WeightsError, printable
+from limner.io.atomic import whole_file
 from limner.nn import weights
 from limner.train.crops import pictures_in
 
@@ -38,12 +39,14 @@ def remember(run: Path, folder: Path, pictures: Mapping[str, str], *, pack: bool
                 copy = run / PACKED / name
                 if not copy.is_file() or weights.sha256(copy) != digest:
                     copy.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(folder / name, copy)
+                    with (folder / name).open("rb") as source, whole_file(copy) as file:
+                        shutil.copyfileobj(source, file)
         try:
             place = os.path.relpath(folder, run)
         except ValueError:  # another drive of Windows
             place = str(folder.resolve())
-        (run / _PLACE).write_text(json.dumps({"folder": place}) + "\n", encoding="utf-8")
+        with whole_file(run / _PLACE) as file:
+            file.write(f"{json.dumps({'folder': place})}\n".encode())
     except OSError as error:
         raise OutputError(
             f"{run}: cannot be written ({error.strerror}); free some space"

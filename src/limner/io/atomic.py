@@ -4,10 +4,11 @@ import hashlib
 import os
 import secrets
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import IO, Any, BinaryIO
 
 
 @contextmanager
@@ -33,20 +34,54 @@ def whole_file(target: Path, *, overwrite: bool = True) -> Iterator[BinaryIO]:
     """
     if target.is_symlink():
         target = target.resolve()  # the link stays
-    # Not the target's name with an ending: that could be longer than a name may be.
-    temporary = target.with_name(f".limner-{secrets.token_hex(8)}.part")
+    temporary, file = _new_part(target.parent)
     try:
-        with temporary.open("xb") as file:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if overwrite:
-            temporary.replace(target)
-        else:
-            _rename_to_new(temporary, target)
+            if sys.platform == "win32":  # renames no open file
+                file.close()
+            if overwrite:
+                temporary.replace(target)
+            else:
+                _rename_to_new(temporary, target)
         _sync_folder(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _new_part(folder: Path) -> tuple[Path, BinaryIO]:
+    """Open a temporary file. While it is open, it is locked, and `remove_left` leaves it alone."""
+    while True:
+        # Not the target's name with an ending: that could be longer than a name may be.
+        path = folder / f".limner-{secrets.token_hex(8)}.part"
+        file = path.open("xb")
+        if sys.platform == "win32" or (lock(file) and _is_at(file, path)):
+            return path, file
+        file.close()  # removed in the moment before it was locked
+
+
+def _is_at(file: IO[Any], path: Path) -> bool:
+    """Whether an open file still has this name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def remove_left(folder: Path, *, subfolders: bool = False) -> None:
+    """Remove what killed processes left in a folder; files of running ones are locked and stay."""
+    find = folder.rglob if subfolders else folder.glob
+    with suppress(OSError):
+        for path in [path for path in find(".limner-*") if path.suffix in (".part", ".lock")]:
+            with suppress(OSError):
+                if sys.platform == "win32":  # removes no open file
+                    path.unlink()
+                    continue
+                with path.open("r+b") as file:
+                    if _locked(file):
+                        path.unlink()
 
 
 def _rename_to_new(temporary: Path, target: Path) -> None:
@@ -78,17 +113,22 @@ def _sync_folder(folder: Path) -> None:
 def reserved(target: Path) -> Iterator[bool]:
     """Keep a file or folder for this process; gives whether no other has it.
 
-    A locked file beside it says so. The system frees it if the process is killed.
+    A locked file beside it says so. The system frees it if the process is killed. What killed
+    processes left beside it is removed.
     """
+    remove_left(target.resolve().parent)
     name = hashlib.sha256(os.fsencode(target.resolve())).hexdigest()[:16]
     path = target.resolve().with_name(f".limner-{name}.lock")
     try:
-        file = path.open("a", encoding="utf-8")
+        file, is_free = _open_lock(path)
+        if not is_free:  # `remove_left` of another process may have looked at it
+            file.close()
+            time.sleep(0.05)
+            file, is_free = _open_lock(path)
     except OSError:  # what comes next says why
         yield True
         return
     with file:
-        is_free = lock(file)
         try:
             yield is_free
         finally:
@@ -97,8 +137,23 @@ def reserved(target: Path) -> Iterator[bool]:
                     path.unlink()
 
 
-def lock(file: TextIO) -> bool:
+def _open_lock(path: Path) -> tuple[IO[Any], bool]:
+    """Open a file, and keep it if it is free."""
+    while True:
+        file = path.open("a", encoding="utf-8")
+        is_free = lock(file)
+        if not is_free or _is_at(file, path):
+            return file, is_free
+        file.close()  # its last owner has just removed it
+
+
+def lock(file: IO[Any]) -> bool:
     """Keep a file for this process until it is closed; return whether it was free."""
+    return _locked(file) is not False
+
+
+def _locked(file: IO[Any]) -> bool | None:
+    """Lock a file; return whether it was free, or None if the file system has no locks."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -111,6 +166,6 @@ def lock(file: TextIO) -> bool:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return False
-    except OSError:  # a file system without locks
-        return True
+    except OSError:
+        return None
     return True

@@ -17,9 +17,8 @@ from pathlib import Path
 
 from PIL import Image, ImageCms, ImageFile, PngImagePlugin, UnidentifiedImageError
 
-from limner.errors import InputError, LimnerError, OutputError, printable, reason
+from limner.errors import InputError, LimnerError, OutputError, is_out_of_memory, printable, reason
 from limner.io import foreign, tiff
-from limner.nn.devices import is_out_of_memory
 
 # Pictures only, and only formats that Pillow decodes itself: no PostScript, PDF or WMF, which call
 # other programs. MPO, which many cameras write, opens as JPEG.

@@ -37,12 +37,6 @@ def pick(name: str) -> torch.device:
     return torch.device(name)
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that there is not enough memory."""
-    text = str(error).lower()  # torch raises RuntimeError
-    return isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text
-
-
 def memory(device: torch.device) -> int:
     """Return the memory in bytes that there is: a GPU's own, or what this process may use."""
     if device.type == "cuda":

@@ -14,9 +14,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from limner.errors import OptionError, PeerError, reason
+from limner.errors import OptionError, PeerError, is_out_of_memory, reason
 from limner.nn import seeding
-from limner.nn.devices import is_out_of_memory
 
 _TIMEOUT = timedelta(minutes=30)  # the first process also measures and saves; the others wait
 

@@ -9,7 +9,7 @@ import csv
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +20,7 @@ from torch import Tensor
 from limner import io
 from limner.checks import check_range, flag
 from limner.errors import InputError, OptionError, OutputError
-from limner.io.atomic import whole_file
+from limner.io.atomic import remove_left, whole_file
 from limner.nn import seeding
 from limner.progress import OnStep, Reporter, Stop
 from limner.train import parallel
@@ -52,8 +52,16 @@ def check_folder(folder: Path, *, resume: bool) -> None:
     OutputError
         It already holds a run, holds none to resume, or is a file.
     """
-    has_checkpoint = (folder / "checkpoint.pt").is_file()
-    if resume and not has_checkpoint and not _parts(folder):
+    try:
+        has_checkpoint = (folder / "checkpoint.pt").is_file()
+        # a part may be that of the options, written before any step
+        may_recover = (folder / "options.json").is_file() and _parts(folder)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be read ({error.strerror}); change its permissions, or choose "
+            "another folder"
+        ) from error
+    if resume and not has_checkpoint and not may_recover:
         raise OutputError(
             f"{folder}: has no checkpoint to resume; leave out --resume to start a new run"
         )
@@ -169,7 +177,8 @@ class Run:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             text = json.dumps(self._options, indent=2) + "\n"
-            (self.folder / "options.json").write_text(text, encoding="utf-8")
+            with whole_file(self.folder / "options.json") as file:
+                file.write(text.encode())
             for log in self._logs:  # of a run that was stopped before its first checkpoint
                 log.unlink(missing_ok=True)
         except OSError as error:
@@ -210,14 +219,15 @@ class Run:
         )
 
     def _remove_parts(self) -> None:
-        for part in (*_parts(self.folder), self.folder / "checkpoint.tmp"):  # the old name
-            part.unlink(missing_ok=True)
+        remove_left(self.folder, subfolders=True)
+        with suppress(OSError):
+            (self.folder / "checkpoint.tmp").unlink()  # the old name
 
     def _no_room(self, path: Path, error: Exception) -> OutputError:
         why = getattr(error, "strerror", None) or "the disk is full"
-        return OutputError(
-            f"{path}: cannot be written ({why}); free some disk space, then use --resume"
-        )
+        is_closed = isinstance(error, PermissionError)
+        remedy = "change its permissions" if is_closed else "free some disk space"
+        return OutputError(f"{path}: cannot be written ({why}); {remedy}, then use --resume")
 
     def __enter__(self) -> Self:
         """Take over torch's random state."""
@@ -279,9 +289,12 @@ class Run:
                 f"{form}, this one reads {FORMAT}); use that version, or start a new run"
             )
         for log in filter(Path.exists, self._logs if self.writes else ()):
-            lines = log.read_text().splitlines(keepends=True)
-            kept = [line for line in lines if _is_up_to(line.partition(",")[0], step)]
-            log.write_text("".join(kept), newline="\n")
+            kept = [line for line in log.read_bytes().splitlines(True) if _is_up_to(line, step)]
+            try:
+                with whole_file(log) as file:
+                    file.write(b"".join(kept))
+            except OSError as error:
+                raise self._no_room(log, error) from error
         self._saved_step = step
         self._note = f"resuming after step {step}"
         return state
@@ -315,7 +328,10 @@ class Run:
     def write_samples(self, step: int, sheet: Tensor) -> None:
         """Write ``samples/<step>.png``, a sheet [1, 3, H, W] of pictures, whole or not at all."""
         path = self.folder / "samples" / f"{step:06d}.png"
-        path.parent.mkdir(exist_ok=True)
+        try:
+            path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise self._no_room(path.parent, error) from error
         io.write(io.to_picture(sheet), path, overwrite=True)
 
     def report(
@@ -368,6 +384,7 @@ class Run:
             raise Stop
 
 
-def _is_up_to(cell: str, last: int) -> bool:
-    """Whether a row of a log, by its first cell, is the header or was written by this step."""
-    return cell == "step" or (cell.isdecimal() and int(cell) <= last)
+def _is_up_to(line: bytes, last: int) -> bool:
+    """Whether a line of a log is its header or a whole row that was written by this step."""
+    cell = line.partition(b",")[0]
+    return line.endswith(b"\n") and (cell == b"step" or (cell.isdigit() and int(cell) <= last))

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limner.nn import devices, images
+from limner.errors import is_out_of_memory
+from limner.nn import images
 from limner.nn.tiles import cover
 from limner.upscaling.models import Upscaler
 from limner.upscaling.tile_blending import TileBlender
@@ -87,7 +88,7 @@ def _enlarge_once(
             large = network(small)
             large = lock_colors(large, small) if color_lock else large
         except (RuntimeError, MemoryError) as error:
-            if not devices.is_out_of_memory(error) or side <= MIN_TILE:
+            if not is_out_of_memory(error) or side <= MIN_TILE:
                 raise
             # The retry must wait until this block and function are left: the exception's traceback
             # and the local variables keep the tensors of this attempt in memory.

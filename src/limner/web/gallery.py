@@ -28,7 +28,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from limner.errors import InputError, OutputError, printable, reason
 from limner.io import formats
-from limner.io.atomic import lock, whole_file
+from limner.io.atomic import lock, remove_left, whole_file
 from limner.web.thumbnails import has_alpha, upright_size
 
 MAX_UPLOAD = 64 * 2**20  # bytes
@@ -166,8 +166,7 @@ class Gallery:
                 f"--gallery {printable(folder)}: another studio uses it; close that one, or choose "
                 "another folder"
             )
-        for part in self.folder.rglob(".limner-*.part"):  # of a studio that was killed
-            part.unlink(missing_ok=True)
+        remove_left(self.folder, subfolders=True)
         for old in self.trash.iterdir():
             if time.time() - old.stat().st_mtime > _TRASH_DAYS * 86_400:
                 shutil.rmtree(old, ignore_errors=True)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from PIL import Image
 
-from limner.errors import LimnerError, OutputError, printable
+from limner.errors import LimnerError, OutputError, is_out_of_memory, printable
 from limner.progress import OnStep, Progress, Stop
 
 PREVIEW_SIDE = 512  # pixels, longest side of a preview
@@ -196,7 +196,6 @@ def seconds_left(progress: Progress) -> float | None:
 
 def describe_unexpected(error: Exception) -> str:
     """Describe, in one line, an error that is not one of limner's own."""
-    from limner.nn.devices import is_out_of_memory
 
     if is_out_of_memory(error):
         return "there is not enough memory; use a smaller size"

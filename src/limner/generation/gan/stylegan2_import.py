@@ -16,6 +16,7 @@ from limner.errors import OptionError, WeightsError, printable
 from limner.generation.gan import painter, safe_pickle
 from limner.generation.gan.stylegan2 import Architecture, Generator, channel_counts
 from limner.io import check_place
+from limner.io.atomic import remove_left
 from limner.nn.weights import are_stored, sha256
 
 MAX_BYTES = 2 * 2**30  # of an unpacked file: those for 1024 pixels have 0.4 to 0.8 GiB
@@ -103,6 +104,7 @@ def convert_painter(
     if output.suffix != ".safetensors":
         raise OptionError(f"--output {printable(output)}: must end in .safetensors")
     check_place(output, overwrite=overwrite)
+    remove_left(output.parent)
     generator = read(source)
     about = {
         "license": license.strip(),
