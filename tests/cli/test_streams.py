@@ -99,3 +99,14 @@ def test_a_current_folder_that_is_gone_is_told(
         Path("../gone").rmdir()
         assert main.main(["models"]) == 1
     assert "the current folder is gone (No such file or directory)" in capsys.readouterr().err
+
+
+def test_a_refused_file_may_have_only_a_number(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 7)
+
+    monkeypatch.setattr(main, "_weights", refused)
+    assert main.main(["models"]) == 1
+    assert capsys.readouterr().err.startswith("limner: error: 7: No space left on device; check")

@@ -207,8 +207,8 @@ def _refused(error: OSError) -> str:
             "are whole, free some space and run the same command for the rest"
         )
     return (
-        f"{printable(error.filename)}: {reason(error)}; check its folder, its permissions and the "
-        "space on its disk"
+        f"{printable(str(error.filename))}: {reason(error)}; check its folder, its permissions and "
+        "the space on its disk"
     )
 
 
