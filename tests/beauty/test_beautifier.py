@@ -104,7 +104,7 @@ def test_files_that_hold_no_beautifier_are_refused(
     none = "holds no beautifier weights; make some with `limner train beautifier`"
     for path, says in (
         (tmp_path / "nowhere.safetensors", ": there is no such weights file; check its name"),
-        (tmp_path / "text.safetensors", ": is damaged, or not a weights file; "),
+        (tmp_path / "text.safetensors", ": is a text file, not weights; "),
         (tmp_path / "cut.safetensors", ": is damaged, or not a weights file; "),
         (tmp_path / "other.pth", f": {none}"),
         (weights.SHIPPED / "compact-features.safetensors", f": {none}"),

@@ -224,7 +224,7 @@ def test_overwrite(run: Run) -> None:
 
 
 def test_remarks_reach_the_user(run: Run) -> None:
-    Image.new("RGB", (96, 72)).save(
+    Image.linear_gradient("L").resize((96, 72)).save(
         "a.gif", save_all=True, append_images=[Image.new("L", (96, 72), 9)]
     )
     image = Image.open("photo.png").convert("RGBA")

@@ -954,7 +954,7 @@ def test_files_without_a_colorizing_network_are_refused(tmp_path: Path, model: P
     weights.write(tmp_path / "part.safetensors", {"a": torch.zeros(3)}, {"kind": "colorizer"})
     for path, says in (
         (tmp_path / "nowhere.safetensors", "there is no such weights file; check its name"),
-        (tmp_path / "text.safetensors", "is damaged, or not a weights file;"),
+        (tmp_path / "text.safetensors", "is a text file, not weights;"),
         (
             tmp_path / "other.pth",
             "not weights for colorizing; use a file made by limner train colorizer",

@@ -184,7 +184,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     torch.save({"x": torch.zeros(1)}, tmp_path / "a.pth")
     refused(WeightsError, "a.pth: is not a painter", tmp_path / "a.pth")
     (tmp_path / "b.safetensors").write_text("no weights")
-    refused(WeightsError, "b.safetensors: is damaged", tmp_path / "b.safetensors")
+    refused(WeightsError, "b.safetensors: is a text file", tmp_path / "b.safetensors")
     refused(WeightsError, "c.safetensors: there is no such weights", tmp_path / "c.safetensors")
     refused(InputError, f"{tmp_path}: has no painter; `limner train painter", tmp_path)
 

@@ -211,7 +211,7 @@ def test_files_with_the_names_of_torchvision(tmp_path: Path, shape: str, suffix:
     path, state = tmp_path / f"theirs{suffix}", torchvision_state(shape)
     state["classifier.0.weight"] = torch.zeros(2, 2)  # not part of our network
     if suffix == ".pth":
-        torch.save(state, path)  # views of one number each: a small file
+        torch.save({key: value.clone() for key, value in state.items()}, path)
     else:
         weights.write(path, state, {})
     network = features.load(str(path), padding="zeros")
@@ -270,7 +270,7 @@ def test_a_tensor_that_is_missing_or_of_another_shape_is_named(tmp_path: Path, k
 def test_a_torchvision_file_that_lacks_a_layer_is_refused(tmp_path: Path) -> None:
     state = torchvision_state("vgg16")
     del state["features.14.weight"]
-    torch.save(state, tmp_path / "a.pth")
+    torch.save({key: value.clone() for key, value in state.items()}, tmp_path / "a.pth")
     with pytest.raises(WeightsError, match=r"convolutions\.3_3\.weight is missing"):
         features.load(str(tmp_path / "a.pth"))
 

@@ -434,7 +434,10 @@ def test_a_missing_and_a_damaged_file_are_refused(tmp_path: Path, suffix: str) -
     written(path, Compact(8, 1, 2).state_dict())
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert "damaged" in refusal(path)
-    for data in (b"not weights at all", b"", b"hello\n", b"(lp0\n.", b"\x80\x02a."):
+    for data in (b"not weights at all", b"hello\n", b"(lp0\n."):
+        path.write_bytes(data)
+        assert refusal(path) == "is a text file, not weights; download them again"
+    for data in (b"", b"\x80\x02a."):
         path.write_bytes(data)
         assert refusal(path).startswith(("is damaged, or not a weights file", "holds more than"))
     path.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")

@@ -145,7 +145,7 @@ class Run:
         self._on_exit = ExitStack()
         self._reporter = Reporter(f"train {training}", on_step)
         self._saved_step = -1
-        self._note = ""
+        self._resumed_at: int | None = None  # until that is reported
         check_folder(folder, resume=resume)
         self._shares: dict[str, float] = {}
         if isinstance(batch_size := self._options.get("batch_size"), int):
@@ -295,8 +295,7 @@ class Run:
                     file.write(b"".join(kept))
             except OSError as error:
                 raise self._no_room(log, error) from error
-        self._saved_step = step
-        self._note = f"resuming after step {step}"
+        self._saved_step = self._resumed_at = step
         return state
 
     def log(self, step: int, numbers: Mapping[str, float], name: str = "log") -> None:
@@ -369,10 +368,12 @@ class Run:
         Stop
             The caller wants to end here.
         """
-        if self._note and self._saved_step >= steps:
-            self._note = f"finished after step {self._saved_step}; more --steps continue it"
-        note = "; ".join(filter(None, (self._note, note)))
-        self._note = ""
+        if (resumed := self._resumed_at) is not None:
+            self._resumed_at = None
+            what = f"resuming after step {resumed}"
+            if resumed >= steps:
+                what = f"finished after step {resumed}; more --steps continue it"
+            note = f"{what}; {note}" if note else what
         stopped = False
         try:
             self._reporter(stage, step, steps, loss=loss, note=note, share=share)
