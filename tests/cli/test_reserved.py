@@ -1,5 +1,6 @@
 """One output belongs to one command; a full disk costs pictures of steps, and not the result."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,8 +11,10 @@ import pytest
 from PIL import Image
 
 from limner.cli import main
+from limner.cli.console import Console
 from limner.errors import OutputError
 from limner.io import atomic
+from limner.progress import Progress
 
 _HOLD = (
     "import sys, pathlib; from limner.io import atomic\n"
@@ -120,3 +123,29 @@ def test_a_picture_of_a_step_that_a_kill_cost_is_made_by_the_next_run(
     assert main.main([*command, "--resume"]) == 0
     names = [f"out-{step:06d}.png" for step in (1, 2, 3)]
     assert sorted(path.name for path in Path().iterdir()) == [*names, "out.png", "photo.png"]
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [("folder deleted", "out-2.png"), ("folder full of files", "there/out-3.png")],
+)
+def test_a_finished_picture_whose_place_is_gone_is_kept_elsewhere(
+    change: str,
+    kept: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("there").mkdir()
+
+    def change_it(console: Console, progress: Progress) -> None:
+        if change == "folder deleted":
+            shutil.rmtree("there", ignore_errors=True)
+        else:  # of other programs
+            Path("there/out.png").touch()
+            Path("there/out-2.png").touch()
+
+    monkeypatch.setattr(Console, "__call__", change_it)
+    assert main.main(["sketch", "photo.png", "-o", "there/out.png"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and err.endswith(f"; the finished picture is in {kept}\n")
+    assert Image.open(kept).size == (64, 48)

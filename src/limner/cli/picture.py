@@ -1,10 +1,15 @@
 """Make one picture with a verb and write it; of several pictures, say what came of it."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from json import dumps, loads
 from pathlib import Path
+from tempfile import gettempdir
 from time import monotonic
 from typing import Any, NamedTuple
+
+from PIL import Image
 
 from limner.batch.plan import Job
 from limner.batch.upload import Upload
@@ -194,12 +199,16 @@ def make_one(
     if picture is None or (cut == "interrupted" and done.step == 0):
         say("interrupted before the first step; nothing was written")
         return INTERRUPTED
-    kept = {"overwrite": overwrite, "keep_exif": keep_exif, "recipe": not no_recipe}
-    for note in write(picture, output, **kept):
+    kept = {"keep_exif": keep_exif, "recipe": not no_recipe}
+    try:
+        notes = write(picture, output, overwrite=overwrite, **kept)
+    except OutputError as error:  # it was checked before the work, so this came during it
+        raise _kept_elsewhere(picture, output, error, **kept) from error
+    for note in notes:
         say(note)
     written = [output]
     for name, view in picture.info.get("beside", {}).items():
-        for note in write_view(view, beside[name], **kept):
+        for note in write_view(view, beside[name], overwrite=overwrite, **kept):
             say(note)
         written.append(beside[name])
 
@@ -223,3 +232,23 @@ def make_one(
     }
     print(dumps(about) if json else "\n".join(map(str, written)), flush=True)
     return _EXIT_CODES[cut]
+
+
+def _kept_elsewhere(
+    picture: Image.Image, output: Path, error: OutputError, *, keep_exif: bool, recipe: bool
+) -> OutputError:
+    """Write a finished picture where there is room; return the error with that place.
+
+    Its own place may be gone by the end of the work: the folder was deleted, the disk filled up, or
+    another program took the name.
+    """
+    for folder in (output.parent, Path(), Path(gettempdir())):
+        for number in range(2, 100):
+            path = folder / f"{output.stem}-{number}{output.suffix}"
+            if os.path.lexists(path):
+                continue
+            with suppress(LimnerError, OSError):
+                write(picture, path, keep_exif=keep_exif, recipe=recipe)
+                return OutputError(f"{error}; the finished picture is in {printable(path)}")
+            break
+    return error
