@@ -32,7 +32,11 @@ def check_range(option: str, value: float | None, low: float, high: float = math
     if value is None or low <= value <= high:
         return
     limits = f"from {low:.10g} to {high:.10g}" if high < math.inf else f"at least {low:.10g}"
-    raise OptionError(f"{flag(option)} {value:.10g}: must be {limits}")
+    try:
+        shown = f"{value:.10g}"
+    except OverflowError:  # a whole number beyond what a float holds
+        shown = "(hundreds of digits)"
+    raise OptionError(f"{flag(option)} {shown}: must be {limits}")
 
 
 def check_choice(option: str, value: object, choices: Iterable[str]) -> None:

@@ -34,6 +34,7 @@ KINDS = [
     ("saved.jpg", b"\n<!DOCTYPE HTML><html>", "is a web page; open it in a browser, and save the"),
     ("a.zip", b"PK\x03\x04", "is an archive or a document (ZIP); take the picture out of it"),
     ("a.mp4", b"\0\0\0\x20ftypisom", "is a video; save one frame as PNG"),
+    ("cut.avif", b"\0\0\0\x20ftypavif", "is damaged, or not a picture in"),
     ("a.png", b"version https://git-lfs.github.com/spec/v1", "is a Git LFS pointer, not the pict"),
     ("a.NEF", b"II*\0", "is a camera raw file; develop it, and save it as TIFF or JPEG"),
     (

@@ -96,8 +96,9 @@ class FolderReport:
         lines += [f"nearly the same: {_few(names)}" for names in self.near_duplicates[:_SHOWN]]
         if (more := len(self.near_duplicates) - _SHOWN) > 0:
             lines.append(f"nearly the same: {more} more groups; --json lists all")
+        pictures = "1 picture" if self.pictures == 1 else f"{self.pictures} pictures"
         lines += [
-            f"{self.pictures} pictures, as varied as {self.different:.0f} entirely different ones",
+            f"{pictures}, as varied as {self.different:.0f} entirely different ones",
             f"short side: at least {self.smallest_side} pixels, median {self.median_side}; "
             f"width to height: median {self.aspect:.2f}",
             self.advice,

@@ -19,7 +19,7 @@ from limner.checks import check_choice, check_range, flag
 from limner.errors import OptionError
 from limner.hybrid import metrics, notes, optimization, viewing
 from limner.hybrid.blend import blend
-from limner.hybrid.plan import MIN_SIZE, Plan, make_plan
+from limner.hybrid.plan import MAX_SIZE, MIN_SIZE, Plan, make_plan
 from limner.io import Source
 from limner.nn import devices
 from limner.progress import OnStep, Reporter, Stop, silent
@@ -205,7 +205,7 @@ def _check(options: Mapping[str, Any]) -> None:
     check_range("contrast", options["contrast"], 0.1, 1)
     check_range("weight", options["weight"], 0.001, 1000)
     check_range("steps", options["steps"], 1)
-    check_range("size", options["size"], MIN_SIZE)
+    check_range("size", options["size"], MIN_SIZE, MAX_SIZE)
     given = {name for name, value in options.items() if value not in (None, False, [])}
     method, article = options["method"], options["method"] == "article"
     for name in _NOT_ARTICLE if article else _ONLY_ARTICLE:

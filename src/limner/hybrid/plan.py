@@ -19,7 +19,7 @@ from limner.hybrid.align import (
 from limner.nn import images
 from limner.units import INCH
 
-MIN_SIZE, MIN_SHORT_SIDE = 64, 16  # of the result, in pixels
+MIN_SIZE, MAX_SIZE, MIN_SHORT_SIDE = 64, 32768, 16  # of the result, in pixels
 # Memory at the peak: bytes per pixel of the result, and of everything else. benchmarks/hybrid.py
 # measures both.
 BYTES_PER_PIXEL = {"detail": 60, "fourier": 60, "descent": 200, "fast": 420}

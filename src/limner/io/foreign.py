@@ -9,6 +9,7 @@ _RAW = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", 
 RAW_REMEDY = "is a camera raw file; develop it, and save it as TIFF or JPEG"
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _UNUSUAL_TIFF = "is damaged, or a TIFF of a kind that limner does not read; save it as PNG"
+_AVIF = (b"avif", b"avis")
 _STARTS = {
     b"%PDF": "is a PDF document; export its page as PNG",
     b"8BPS": "is a Photoshop document; export it as PNG",
@@ -51,7 +52,7 @@ def explain(start: bytes) -> str | None:
         return 'is a HEIC photo; pip install "limner[heif]", or convert it to JPEG'
     if start.startswith(b"\xff\xd8") and (kind := _kind_of_jpeg(start)):
         return f"is a JPEG {kind}, which limner does not read; save it as PNG"
-    if start[4:8] == b"ftyp":
+    if start[4:8] == b"ftyp" and start[8:12] not in _AVIF:
         return "is a video; save one frame as PNG"
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<svg", b"<?xml")) and b"<svg" in text:
