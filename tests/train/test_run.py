@@ -317,6 +317,23 @@ def test_a_checkpoint_of_another_training_is_named_as_such(tmp_path: Path) -> No
         start(tmp_path, OPTIONS, resume=True, training="colorizer")
 
 
+@pytest.mark.parametrize("error", [KeyError("stage"), RuntimeError("Missing key(s)"), TypeError()])
+def test_a_checkpoint_whose_parts_do_not_fit_is_told_in_one_line(
+    tmp_path: Path, error: Exception
+) -> None:
+    start(tmp_path, OPTIONS, resume=False).save({"step": 1})
+    with (
+        pytest.raises(InputError, match=r"checkpoint\.pt: does not fit this training; use the"),
+        start(tmp_path, OPTIONS, resume=True) as run,
+    ):
+        run.load()
+        raise error
+    with pytest.raises(type(error)), start(tmp_path, OPTIONS, resume=True) as run:
+        run.load()
+        run.report("", 2, 3, dict)
+        raise error  # a step was made, so this is no fault of the checkpoint
+
+
 def test_tensors_of_another_device_come_to_the_cpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

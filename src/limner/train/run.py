@@ -19,13 +19,15 @@ from torch import Tensor
 
 from limner import io
 from limner.checks import check_range, flag
-from limner.errors import InputError, OptionError, OutputError
+from limner.errors import InputError, OptionError, OutputError, is_out_of_memory
 from limner.io.atomic import remove_left, whole_file
 from limner.nn import seeding
 from limner.progress import OnStep, Reporter, Stop
 from limner.train import parallel
 
 FORMAT = 2  # of checkpoints; raised when their keys change. Those of version 0.1 have none: 1
+# what parts of a checkpoint raise that are not those of the training
+_DO_NOT_FIT = (TypeError, ValueError, LookupError, AttributeError, RuntimeError)
 
 
 def cosine(step: int, steps: int, *, warmup: int = 200) -> float:
@@ -241,6 +243,12 @@ class Run:
         self._on_exit.close()
         if self._events is not None:
             self._events.close()
+        before_a_step = self._resumed_at is not None
+        if before_a_step and isinstance(error, _DO_NOT_FIT) and not is_out_of_memory(error):
+            raise InputError(
+                f"{self.checkpoint}: does not fit this training; use the version of limner that "
+                "wrote it, or start a new run"
+            ) from error
 
     def save(self, state: Mapping[str, object]) -> None:
         """Write the checkpoint: tensors, numbers, text, and lists and dictionaries of these.
