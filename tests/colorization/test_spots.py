@@ -234,6 +234,7 @@ def test_neighboring_points_share_the_pixels_between_them() -> None:
         ("5,300=red", "--hint 5,300: is outside the drawing"),
         ("-1,3=red", "--hint -1,3: is outside the drawing"),
         ("nan,3=red", "--hint nan,3: is outside the drawing"),
+        (((10**400, 3), "red"), "--hint ((1000"),
         ("20,30", "--hint 20,30: write a place and a color as x,y=#rrggbb"),
         ("20=red", "--hint 20=red: write a place and a color as x,y=#rrggbb"),
         ("a,b=red", "--hint a,b=red: write a place and a color as x,y=#rrggbb"),

@@ -228,7 +228,7 @@ def _parse_point(
             (x, y), color = point
             x, y = float(x), float(y)
             assert isinstance(color, str)
-    except (ValueError, TypeError, AssertionError):
+    except (ValueError, TypeError, OverflowError, AssertionError):
         raise OptionError(
             f"--hint {printable(str(point))}: write a place and a color as x,y=#rrggbb, such as "
             "120,80=#ffcc00"

@@ -27,7 +27,7 @@ from limner.train import parallel
 
 FORMAT = 2  # of checkpoints; raised when their keys change. Those of version 0.1 have none: 1
 # what parts of a checkpoint raise that are not those of the training
-_DO_NOT_FIT = (TypeError, ValueError, LookupError, AttributeError, RuntimeError)
+_DO_NOT_FIT = (TypeError, ValueError, LookupError, AttributeError, RuntimeError, ArithmeticError)
 
 
 def cosine(step: int, steps: int, *, warmup: int = 200) -> float:
@@ -146,8 +146,8 @@ class Run:
         self._events: Any = None
         self._on_exit = ExitStack()
         self._reporter = Reporter(f"train {training}", on_step)
-        self._saved_step = -1
-        self._resumed_at: int | None = None  # until that is reported
+        self._saved_step = self._reported = -1  # steps
+        self._resumed_at: int | None = None
         check_folder(folder, resume=resume)
         self._shares: dict[str, float] = {}
         if isinstance(batch_size := self._options.get("batch_size"), int):
@@ -243,7 +243,7 @@ class Run:
         self._on_exit.close()
         if self._events is not None:
             self._events.close()
-        before_a_step = self._resumed_at is not None
+        before_a_step = self._resumed_at is not None and self._reported <= self._resumed_at
         if before_a_step and isinstance(error, _DO_NOT_FIT) and not is_out_of_memory(error):
             raise InputError(
                 f"{self.checkpoint}: does not fit this training; use the version of limner that "
@@ -376,13 +376,12 @@ class Run:
         Stop
             The caller wants to end here.
         """
-        if (resumed := self._resumed_at) is not None:
-            self._resumed_at = None
+        if (resumed := self._resumed_at) is not None and self._reported < 0:
             what = f"resuming after step {resumed}"
             if resumed >= steps:
                 what = f"finished after step {resumed}; more --steps continue it"
             note = f"{what}; {note}" if note else what
-        stopped = False
+        self._reported, stopped = step, False
         try:
             self._reporter(stage, step, steps, loss=loss, note=note, share=share)
         except Stop:
