@@ -222,8 +222,8 @@ def upscale(
     alpha = None if source.alpha is None else to_integer(source.alpha, depth)
     if masks and source.alpha is not None:
         on_tile.before, gray = len(passes), source.alpha.expand(-1, 3, -1, -1)
-        locks = [True] * len(masks)
-        large = _apply(masks, gray, size.picture, locks, tileable, side, depth, on_tile)
+        unlocked = [False] * len(masks)  # kept means would be a haze around thin parts
+        large = _apply(masks, gray, size.picture, unlocked, tileable, side, depth, on_tile)
         alpha = to_integer(to_float(large).mean(1, keepdim=True), depth)
     if alpha is not None and images.size_of(alpha) != size.picture:
         alpha = (resize_tile if tileable else resize_integer)(alpha, size.picture)
