@@ -156,7 +156,7 @@ def test_a_page_longer_than_viewers_show_is_made_shorter(
     path = tmp_path / "a.pdf"
     assert io.write(picture, path) == (
         f"{path}: at 72 dpi the page would be 569 cm long, more than the 508 cm that PDF viewers "
-        "show; it is as long as that. limner upscale --print makes a page of another size",
+        "show, so it has that length. limner upscale --print makes a page of another size",
     )
     height = 14400 / 16128 * 8 * (2 if dpi else 1)
     box = numbers(Pdf(path.read_bytes()).page(), b"MediaBox")

@@ -22,7 +22,7 @@ from limner.nn import devices, features, seeding
 # Distances of the layout features of two pictures. Below the first they are the same picture,
 # cropped or saved again. At the second they start to count as different.
 NEAR_DUPLICATE, DIFFERENT = 0.1, 0.2
-BUSY = 0.25  # share of the cores in use by others from which on the estimate is in doubt
+BUSY = 0.25  # share of the cores that others use; above it, the report says so
 _SHOWN = 10  # groups, and names of a group, in the report
 # What to expect and what to do, from this number of different pictures.
 ADVICE = (

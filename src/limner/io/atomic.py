@@ -40,7 +40,7 @@ def whole_file(target: Path, *, overwrite: bool = True) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            if sys.platform == "win32":  # renames no open file
+            if sys.platform == "win32":  # cannot rename an open file
                 file.close()
             if overwrite:
                 temporary.replace(target)
@@ -76,7 +76,7 @@ def remove_left(folder: Path, *, subfolders: bool = False) -> None:
     with suppress(OSError):
         for path in [path for path in find(".limner-*") if path.suffix in (".part", ".lock")]:
             with suppress(OSError):
-                if sys.platform == "win32":  # removes no open file
+                if sys.platform == "win32":  # cannot remove an open file
                     path.unlink()
                     continue
                 with path.open("r+b") as file:
@@ -133,7 +133,7 @@ def reserved(target: Path) -> Iterator[bool]:
             yield is_free
         finally:
             if is_free:
-                with suppress(OSError):  # Windows removes no open file
+                with suppress(OSError):  # Windows cannot remove an open file
                     path.unlink()
 
 

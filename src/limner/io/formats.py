@@ -24,8 +24,8 @@ from limner.io import foreign, tiff
 # other programs. MPO, which many cameras write, opens as JPEG.
 READABLE = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "JPEG2000", "PPM")
 
-# Endings of the names of pictures, for folders. HEIC counts without its extra too, so that the user
-# learns of it.
+# Endings of the names of pictures, for folders. HEIC is there even without its extra: the message
+# about it names the extra.
 ENDINGS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".tif", ".tiff", ".gif"}
     | {".bmp", ".dib", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif"}

@@ -269,8 +269,8 @@ def _page(
     if length > pdf.LONGEST:
         notes.append(
             f"{name}: at {dpi[0]:g} dpi the page would be {2.54 * length:.0f} cm long, more than "
-            f"the {2.54 * pdf.LONGEST:.0f} cm that PDF viewers show; it is as long as that. "
-            "limner upscale --print makes a page of another size"
+            f"the {2.54 * pdf.LONGEST:.0f} cm that PDF viewers show, so it has "
+            "that length. limner upscale --print makes a page of another size"
         )
         dpi = tuple(per_inch * length / pdf.LONGEST for per_inch in dpi)
     return {

@@ -26,7 +26,7 @@ from limner.progress import OnStep, Reporter, Stop
 from limner.train import parallel
 
 FORMAT = 2  # of checkpoints; raised when their keys change. Those of version 0.1 have none: 1
-# what parts of a checkpoint raise that are not those of the training
+# errors that a checkpoint of another training causes when it is loaded
 _DO_NOT_FIT = (TypeError, ValueError, LookupError, AttributeError, RuntimeError, ArithmeticError)
 
 
