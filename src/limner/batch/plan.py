@@ -47,7 +47,11 @@ def is_many(words: Sequence[str], output: str, listed: Path | None) -> bool:
     """Whether a command makes many pictures, or puts one into a folder."""
     if listed is not None or len(words) != 1 or output.endswith(("/", os.sep)):
         return True
-    return os.path.isdir(output) or os.path.isdir(words[0]) or _is_pattern(words[0])  # noqa: PTH112
+    (word,) = words
+    if os.path.isdir(output) or os.path.isdir(word):  # noqa: PTH112 (they take any text)
+        return True
+    is_one = Path(output).suffix.lower() in _RESULTS  # then a pattern for nothing is a missing file
+    return _is_pattern(word) and not (is_one and not glob.glob(_pattern(word), recursive=True))  # noqa: PTH207
 
 
 def make_plan(
