@@ -51,7 +51,7 @@ def is_many(words: Sequence[str], output: str, listed: Path | None) -> bool:
     if os.path.isdir(output) or os.path.isdir(word):  # noqa: PTH112 (they take any text)
         return True
     is_one = Path(output).suffix.lower() in _RESULTS  # then a pattern for nothing is a missing file
-    return _is_pattern(word) and not (is_one and not glob.glob(_pattern(word), recursive=True))  # noqa: PTH207
+    return _is_pattern(word) and (not is_one or bool(_matches(word)))
 
 
 def make_plan(
@@ -129,13 +129,17 @@ def _is_pattern(word: str) -> bool:
     return glob.has_magic(word) and not os.path.exists(word)  # noqa: PTH110 (it takes any text)
 
 
-def _pattern(word: str) -> str:
-    """Return a pattern whose folders are meant as they are named: ``holidays [2024]/*.jpg``."""
+def _matches(word: str) -> list[str]:
+    """Find what a pattern matches. Folders are meant as they are named: ``holidays [2024]/*.jpg``.
+
+    A pattern may begin anywhere, which pathlib does not allow.
+    """
     folder = Path(word)
     while not folder.is_dir():
         folder = folder.parent
     rest = Path(word).relative_to(folder)
-    return os.path.join(glob.escape(str(folder)), rest)  # noqa: PTH118
+    pattern = os.path.join(glob.escape(str(folder)), rest)  # noqa: PTH118
+    return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
 
 
 def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
@@ -146,8 +150,7 @@ def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
         yield Found(folder, _place_of_frame(Path(Path(file).name), frame))
         return
     if _is_pattern(word):
-        # a pattern may begin anywhere, which pathlib does not allow
-        paths = [Path(path) for path in sorted(glob.glob(_pattern(word), recursive=True))]  # noqa: PTH207
+        paths = [Path(path) for path in _matches(word)]
         paths = [path for path in paths if is_picture(path)]
         if not paths:
             raise InputError(f"{shown}: matches no picture; check the pattern")

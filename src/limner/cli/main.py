@@ -203,8 +203,8 @@ def _refused(error: OSError) -> str:
     if error.filename is None:  # files are written with messages of their own
         pipes.discard_output()
         return (
-            f"standard output: cannot be written ({reason(error)}); the files that were written "
-            "are whole, free some space and run the same command for the rest"
+            f"standard output: cannot be written ({reason(error)}); free some space, and run the "
+            "same command again for the rest; the files written so far are whole"
         )
     return (
         f"{printable(str(error.filename))}: {reason(error)}; check its folder, its permissions and "

@@ -16,7 +16,6 @@ MAX_COLORS = 256  # in a palette
 MAIN_COLORS = 6  # found in a picture
 _SAME = 0.04  # main colors are at least this far apart in Oklab
 _SIZE = 256  # pixels of the longest side at which main colors are looked for
-_VISIBLE = 0.5  # alpha from which on a pixel counts
 _LEAST = 0.01  # share of the pixels of a main color
 _EVERY = 7  # k-means reads every seventh pixel: nearly the same result, in a seventh of the time
 _ROUNDS = 12  # of k-means
@@ -48,7 +47,7 @@ def read(
     rgb = picture.rgb[..., ::step, ::step]  # resizing would mix colors at edges
     if picture.alpha is None:
         return main_colors(rgb), picture
-    visible = picture.alpha[0, 0, ::step, ::step] >= _VISIBLE
+    visible = picture.alpha[0, 0, ::step, ::step] >= io.VISIBLE
     if not visible.any():
         raise InputError(f"{printable(picture.name)}: is transparent; use a picture with colors")
     return main_colors(rgb[..., visible][..., None]), picture

@@ -68,7 +68,7 @@ def colorize(
         them a darker shade of the colors, and ``drop`` to leave them out.
     gap : int
         Gaps in lines up to this width are closed, in pixels of the drawing, 0 to 64. Default: a
-        64th of the longest side, of which at most three short sides count.
+        64th of the longest side, or in a long strip of three times the short side.
     layers : bool
         Also write the lines and one layer per region, as an OpenRaster file (.ora) for Krita, GIMP
         or MyPaint.

@@ -241,7 +241,7 @@ class _Originals:
                 f"{printable(original.name)}: is {width} × {height} pixels; "
                 f"use a picture of at least {_MIN_SOURCE_SIDE} × {_MIN_SOURCE_SIDE}"
             )
-        if original.alpha is not None and float(original.alpha.max()) < 0.5:
+        if io.is_transparent(original):
             raise InputError(f"{printable(original.name)}: is transparent; use another picture")
         return original
 

@@ -13,6 +13,7 @@ from limner.errors import OptionError, printable
 from limner.io.formats import srgb_profile
 from limner.nn import images
 
+VISIBLE = 0.5  # alpha from which on a pixel counts
 _BLACK = 1e-3  # mean up to which a mask counts as black
 
 Source = str | os.PathLike[str] | Image.Image
@@ -62,6 +63,11 @@ def to_mask(picture: Picture) -> Tensor:
     """Return a mask [1, 1, H, W] in 0..1: the luma of the picture, 0 where it is transparent."""
     luma = images.luma(picture.rgb)
     return luma if picture.alpha is None else luma * picture.alpha
+
+
+def is_transparent(picture: Picture) -> bool:
+    """Whether no pixel of a picture is visible."""
+    return picture.alpha is not None and float(picture.alpha.max()) < VISIBLE
 
 
 def is_black(mask: Picture) -> bool:

@@ -99,8 +99,9 @@ def read(
         # later frames of a PNG may hold changes of the one before; pages of a TIFF are whole
         whole = number is None or image.format == "TIFF"
         native = native or (deep and _is_srgb(image))
-        is_wanted = native or profiles.converter_of(profiles.profile_of(image)) is not None
-        is_deep = is_wanted and whole and png16.is_deep(image)
+        is_deep = whole and png16.is_deep(image)
+        if is_deep and not native:  # the curves of a profile take longer than the other questions
+            is_deep = profiles.converter_of(profiles.profile_of(image)) is not None
         is_gray_alpha = png16.is_gray_alpha(image)
         png16.scale_transparent(image)
         tiff.turn_resolution(image)

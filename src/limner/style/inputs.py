@@ -13,12 +13,12 @@ from torch import Tensor
 from limner import io
 from limner.color.transfer import transfer_colors
 from limner.errors import InputError, OptionError, printable
-from limner.io import Picture, Source
+from limner.io import VISIBLE, Picture, Source
 from limner.io.formats import READING_BYTES
 from limner.nn import images
 from limner.nn.seeding import generator
 from limner.patches.sources import SourcePicture
-from limner.style.mat import VISIBLE, remark, without_mat
+from limner.style.mat import remark, without_mat
 from limner.style.plan import Plan
 
 StyleSource = Source | tuple[Source, float]
@@ -216,7 +216,7 @@ def read_inputs(
     photo_read = read(photo)
     paintings_read = [read(source) for source, _ in paintings]
     for one in paintings_read:
-        if one.alpha is not None and float(one.alpha.max()) < VISIBLE:
+        if io.is_transparent(one):
             raise InputError(f"{printable(one.name)}: is transparent; use another painting")
     if crop_style:
         paintings_read = [without_mat(painting) for painting in paintings_read]

@@ -5,14 +5,13 @@ from dataclasses import replace
 from torch import Tensor
 
 from limner.errors import printable
-from limner.io import Picture
+from limner.io import VISIBLE, Picture
 from limner.nn import images
 
 _SAME = 0.06  # largest difference of a channel within a mat
 _FILLED = 0.98  # share of a row's pixels that have the color of the mat
 _NARROWEST = 0.01  # of the side: a narrower mat is no trouble
 _ENOUGH = 800  # pixels of the short side: in larger pictures some are skipped
-VISIBLE = 0.5  # alpha of a painting from which on a pixel counts
 _WIDEST = 0.4  # of the side: more than that is the picture itself
 
 

@@ -196,7 +196,6 @@ def seconds_left(progress: Progress) -> float | None:
 
 def describe_unexpected(error: Exception) -> str:
     """Describe, in one line, an error that is not one of limner's own."""
-
     if is_out_of_memory(error):
         return "there is not enough memory; use a smaller size"
     return (

@@ -77,7 +77,7 @@ def pictures_folder() -> Path:
     try:
         home = Path.home()
     except RuntimeError as error:  # no HOME, and a user without an entry
-        raise OptionError("--gallery: is needed, since this user has no home folder") from error
+        raise OptionError("--gallery: this user has no home folder; name a folder") from error
     config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "user-dirs.dirs"
     with suppress(OSError):
         for line in config.read_text(encoding="utf-8").splitlines():
