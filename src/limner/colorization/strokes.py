@@ -200,32 +200,30 @@ def _drop_edges(
     around = ndimage.maximum_filter(inner, _EDGE)[marked]
     beside = np.bincount(members, around, count + 1)[1:] / areas  # share at another's edge
     dropped = (areas < _SPECK) & opaque
-    for one, other in _touching(pieces):
-        small, large = sorted((one, other), key=lambda index: rank[index])
-        apart = float(np.linalg.norm(colors[small] - colors[large]))
-        mixed = opaque and _is_between(colors[small], np.ones(3), colors[large])
-        edge = cores[large] > 0 and beside[small] > 0.5
-        thin = cores[small] == 0 and (edge or (mixed and cores[large] == 0))
-        noisy = apart < 1.5 * _SAME and areas[small] < 0.25 * areas[large]
-        blurred = mixed and depths[small] <= 0.5 * depths[large]
-        dropped[small] |= thin or noisy or blurred
+    small, large = _by_rank(_touching(pieces), rank)
+    apart = np.linalg.norm(colors[small] - colors[large], axis=1)
+    mixed = opaque & _is_between(colors[small], colors[large])
+    edge = (cores[large] > 0) & (beside[small] > 0.5)
+    thin = (cores[small] == 0) & (edge | (mixed & (cores[large] == 0)))
+    noisy = (apart < 1.5 * _SAME) & (areas[small] < 0.25 * areas[large])
+    blurred = mixed & (depths[small] <= 0.5 * depths[large])
+    dropped[small[thin | noisy | blurred]] = True
     if opaque:  # artifacts may lie apart from their stroke
         left = np.concatenate(([0], np.where(dropped, 0, np.arange(1, count + 1))))
         away, grown = _grow(left[pieces])
         strongest = _largest(strength[marked], members, count)[1:]
-        for one, other in _touching(np.where(away <= _BLOCK // 4, grown, 0)):
-            small, large = sorted((one, other), key=lambda index: rank[index])
-            weak = strongest[small] < 0.5 * strongest[large]
-            tint = cores[small] == 0 or _is_between(colors[small], np.ones(3), colors[large])
-            share = areas[small] / areas[large]
-            speck = cores[small] == 0 and share < _ARTIFACT / 3
-            dropped[small] |= speck or (weak and tint and share < _ARTIFACT)
+        small, large = _by_rank(_touching(np.where(away <= _BLOCK // 4, grown, 0)), rank)
+        weak = strongest[small] < 0.5 * strongest[large]
+        tint = (cores[small] == 0) | _is_between(colors[small], colors[large])
+        share = areas[small] / areas[large]
+        speck = (cores[small] == 0) & (share < _ARTIFACT / 3)
+        dropped[small[speck | (weak & tint & (share < _ARTIFACT))]] = True
     kept = ~dropped
     return np.concatenate(([0], np.cumsum(kept) * kept)).astype(np.int32)
 
 
-def _touching(pieces: Ints) -> list[tuple[int, int]]:
-    """Return the pairs of pieces that touch, as indices from 0, each pair once."""
+def _touching(pieces: Ints) -> npt.NDArray[np.int64]:
+    """Return the pairs of pieces that touch, [pairs, 2], as indices from 0, each pair once."""
     pairs = []
     height, width = pieces.shape
     for down, across in ((0, 1), (1, 0), (1, 1), (1, -1)):
@@ -234,8 +232,15 @@ def _touching(pieces: Ints) -> list[tuple[int, int]]:
         other = pieces[down:, left + across : right + across]
         meets = (one != other) & (one > 0) & (other > 0)
         pairs.append(np.stack((one[meets], other[meets]), 1))
-    found = np.unique(np.sort(np.concatenate(pairs), 1), axis=0) - 1
-    return [(int(one), int(other)) for one, other in found]
+    first, second = np.sort(np.concatenate(pairs).astype(np.int64), 1).T - 1
+    base = int(pieces.max()) + 1
+    return np.stack(np.divmod(np.unique(first * base + second), base), 1)
+
+
+def _by_rank(pairs: npt.NDArray[np.int64], rank: Floats) -> npt.NDArray[np.int64]:
+    """Put the one of lower rank first in each pair; return [2, pairs]."""
+    swapped = rank[pairs[:, 1]] < rank[pairs[:, 0]]
+    return np.where(swapped[:, None], pairs[:, ::-1], pairs).T
 
 
 def _grow(pieces: Ints) -> tuple[Floats, Ints]:
@@ -244,11 +249,13 @@ def _grow(pieces: Ints) -> tuple[Floats, Ints]:
     return away, pieces[rows, columns]
 
 
-def _is_between(color: Floats, start: npt.NDArray[np.float64], end: Floats) -> bool:
-    """Whether a color is a mixture of two others."""
-    along = end - start
-    share = float(np.clip((color - start) @ along / max(float(along @ along), 1e-6), 0, 1))
-    return float(np.linalg.norm(color - start - share * along)) < _BETWEEN
+def _is_between(colors: Floats, ends: Floats) -> npt.NDArray[np.bool_]:
+    """Whether each color, [n, 3], is a mixture of white and its end."""
+    along, offsets = ends - 1, colors - 1
+    share = (offsets * along).sum(1) / np.maximum((along**2).sum(1), 1e-6)
+    rest = offsets - share.clip(0, 1)[:, None] * along
+    between: npt.NDArray[np.bool_] = np.linalg.norm(rest, axis=1) < _BETWEEN
+    return between
 
 
 def _join(
@@ -267,12 +274,12 @@ def _join(
     torn = np.where(away <= _EDGE, grown, 0)
     same = []
     for areas, tolerance, only_thin in ((behind, 0.5, False), (torn, 2, True)):
-        for one, other in _touching(areas):
-            apart = float(np.linalg.norm(colors[one] - colors[other]))
-            if apart < tolerance * _SAME and (not only_thin or (thin[one] and thin[other])):
-                same.append((one, other))
-    ones, others = np.array(same, np.int64).reshape(-1, 2).T
-    links = coo_array((np.ones(len(same)), (ones, others)), (count, count))
+        ones, others = _touching(areas).T
+        apart = np.linalg.norm(colors[ones] - colors[others], axis=1)
+        near = (apart < tolerance * _SAME) & ((not only_thin) | (thin[ones] & thin[others]))
+        same.append((ones[near], others[near]))
+    ones, others = np.concatenate(same, 1)
+    links = coo_array((np.ones(len(ones)), (ones, others)), (count, count))
     numbers = connected_components(links, directed=False)[1] + 1
     joined: Ints = np.concatenate(([0], numbers)).astype(np.int32)[pieces]
     return joined
