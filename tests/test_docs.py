@@ -59,7 +59,7 @@ OTHER_PROGRAMS = {
 class Block:
     """A block of shell commands, and how the comment above it marks it.
 
-    ``<!-- slow -->``: run with ``-m slow`` only. ``<!-- not run: reason -->``: only parsed.
+    ``<!-- not run: reason -->``: only parsed.
     ``<!-- illustration: reason -->``: neither.
     """
 
@@ -178,22 +178,12 @@ def test_every_link_leads_somewhere(name: str) -> None:
         assert path.exists() or path.relative_to(DOCS).as_posix() in made, link
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_runs(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run([block for block in blocks(name) if not block.mark], tmp_path, monkeypatch, capsys)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_every_slow_command_runs(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    found = blocks(name)
-    if not any(block.mark == "slow" for block in found):
-        pytest.skip("none here")
-    run([block for block in found if block.mark in ("", "slow")], tmp_path, monkeypatch, capsys)
 
 
 def run(

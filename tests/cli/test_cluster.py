@@ -60,6 +60,7 @@ def contents(name: str) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in Path(name).glob("*.png")}
 
 
+@pytest.mark.slow
 @needs_processes
 def test_all_pictures_are_made_though_a_worker_and_a_machine_are_lost(machines: Any) -> None:
     save_photos(COUNT)

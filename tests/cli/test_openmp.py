@@ -75,6 +75,7 @@ def test_what_the_user_set_stays(
     assert environment == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [COMMAND, PYTHON_M_LIMNER], ids=["limner", "python -m limner"])
 def test_a_command_sets_it_before_torch_is_imported(code: str) -> None:
     assert when_torch_is_imported(code) == str(OURS)

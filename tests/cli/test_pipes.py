@@ -30,6 +30,7 @@ def photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
     return Path("photo.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_picture_is_that_of_a_file(photo: bytes) -> None:
     assert limner("sketch", "photo.png", "-o", "drawn.png")[0] == 0
     code, out, err = limner("sketch", "-", "-o", "-", sent=photo)
@@ -54,6 +55,7 @@ def test_the_format_can_be_chosen(
         assert (picture.format, picture.size) == (form, (64, 48))
 
 
+@pytest.mark.slow
 def test_one_of_two_inputs_and_a_file_as_result(photo: bytes) -> None:
     code, out, _ = limner("hybridize", "photo.png", "-", "-o", "h.png", sent=photo)
     assert code == 0 and out.strip() == b"h.png"

@@ -26,6 +26,7 @@ from limner.errors import InputError, OutputError
 from limner.nn import devices
 from limner.progress import OnStep, Progress, silent
 
+pytestmark = pytest.mark.slow
 Run = Callable[..., tuple[int, str, str]]
 needs_signals = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 

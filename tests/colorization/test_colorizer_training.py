@@ -534,6 +534,7 @@ ARTICLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "step"),
     [(Chain, 1), (Chain, 2), (Normed, 2)],

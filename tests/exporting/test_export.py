@@ -147,6 +147,7 @@ def test_channels_are_sorted_for_phones(small: Path, tmp_path: Path) -> None:
     assert np.abs(large - find(str(small)).network(picture).numpy()).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_the_colorizer_takes_regions_and_hints(tmp_path: Path) -> None:
     made = export("colorizer", output=tmp_path / "net.onnx", size="128x64")
     assert made.difference < 1e-5

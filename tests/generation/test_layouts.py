@@ -52,6 +52,7 @@ def test_a_face_is_one_part_and_a_texture_has_none() -> None:
     assert unique_parts(torch.rand(1, 3, 40, 900)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [None, "360x160"])
 def test_the_face_of_a_portrait_appears_once_or_not_at_all(size: str | None) -> None:
     assert faces(portrait()) == 1
@@ -104,6 +105,7 @@ def test_two_pictures_are_mixed() -> None:
         assert shares(picture, WARM) + shares(picture, COLD) > 0.9
 
 
+@pytest.mark.slow
 def test_of_a_folder_each_picture_mixes_two_and_is_made_again_from_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +125,7 @@ def test_of_a_folder_each_picture_mixes_two_and_is_made_again_from_them(
     assert replay(Path("third.png")).tobytes() == made[2].tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(40, 40), (96, 40)])
 def test_small_pictures_are_made_again_too(
     size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -135,6 +138,7 @@ def test_small_pictures_are_made_again_too(
     assert replay(Path("made.png")).tobytes() == made.tobytes()
 
 
+@pytest.mark.slow
 def test_resolution_comes_from_a_picture_that_was_used(tmp_path: Path) -> None:
     for number in range(4):
         texture(WARM).save(tmp_path / f"{number}.png", dpi=(100 + number, 100 + number))
@@ -154,6 +158,7 @@ def test_the_layout_stays_and_the_strokes_are_new() -> None:
     assert json.loads(kept.info["limner"])["copied"]["largest_piece"] < 0.2
 
 
+@pytest.mark.slow
 def test_each_seed_paints_it_differently() -> None:
     assert len({one.tobytes() for one in variations(texture(WARM), n=3, keep_layout=1)}) == 3
 
@@ -174,6 +179,7 @@ def test_the_first_gives_the_layout_and_the_others_the_strokes() -> None:
 # --- tiles -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["96x96", "130x77"])
 def test_a_tile_continues_beyond_its_borders(size: str) -> None:
     made = [np.asarray(one, float) for one in variations(portrait(), n=4, tileable=True, size=size)]
@@ -225,6 +231,7 @@ def test_mistakes(tmp_path: Path) -> None:
         variations(texture(WARM), protect=dot)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["64x128", "192x64"])
 def test_what_is_protected_fits_into_any_shape(size: str) -> None:
     mask = Image.new("L", (96, 96), 255)

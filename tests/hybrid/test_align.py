@@ -85,6 +85,7 @@ def turned(similarity: Similarity, place: complex) -> complex:
 
 # Each case takes half a second: to look for the simplest that fails would take minutes.
 # And always the same scenes: now and then one is not recognized, and stays unaligned.
+@pytest.mark.slow
 @settings(
     deadline=None,
     max_examples=12,

@@ -177,6 +177,7 @@ def test_the_result_has_the_size(size: int | None, wanted: tuple[int, int]) -> N
 # --- pictures of all kinds -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_gray_16_bit_and_transparent_pictures_are_read(tmp_path: Path) -> None:
     deep = Image.fromarray(np.asarray(NEAR.convert("L")).astype(np.uint16) * 257)
     deep.save(tmp_path / "deep.png")

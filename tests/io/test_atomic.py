@@ -91,6 +91,7 @@ _WRITE = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_what_a_killed_process_left_is_removed_and_a_running_one_keeps_its_file(
     tmp_path: Path,

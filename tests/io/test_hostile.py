@@ -52,6 +52,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_a_whole_museum_of_strange_files() -> None:
     if not SHARED.is_dir():
@@ -269,6 +270,7 @@ def test_a_fraction_as_orientation_is_harmless(tmp_path: Path) -> None:
     assert refusal(tmp_path / "a.jpg") is None
 
 
+@pytest.mark.slow
 def test_too_little_memory_is_told_with_the_need(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource", reason="Windows has no limits of this kind")
     del resource

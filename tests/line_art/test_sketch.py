@@ -166,6 +166,7 @@ def portrait(size: int) -> Image.Image:
     return sharp.resize((size, size), Image.Resampling.LANCZOS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", STYLES)
 def test_an_enlarged_picture_keeps_its_ink(style: Any) -> None:
     """It faded from 1.9% to .01%: edges are softer than the lines that were looked for."""

@@ -80,6 +80,7 @@ def test_transparent_surroundings_are_no_mat(stroke: Paint) -> None:
     assert np.abs(means[0] - means[1]).max() < 6
 
 
+@pytest.mark.slow
 def test_the_mat_is_cut_off_on_request(stroke: Paint) -> None:
     for alpha in (False, True):
         picture, painting = framed((30, 30, 30, 30), (0, 0, 255)), WARM.copy()

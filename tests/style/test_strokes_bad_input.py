@@ -134,6 +134,7 @@ def test_a_photo_of_any_size_is_painted(stroke: Paint) -> None:
     assert stroke(house(900, 300), WARM, steps=1).size == (96, 32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("photo", [(40, 4000), (4000, 40)])
 def test_a_photo_too_narrow_is_refused_with_a_size_that_works(
     stroke: Paint, photo: tuple[int, int]
@@ -270,6 +271,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("alpha", [False, True])
 def test_the_forecast_counts_what_reading_takes(tmp_path: Path, alpha: bool) -> None:
@@ -328,6 +330,7 @@ def test_many_and_large_paintings_are_made_smaller_together() -> None:
     assert source_sizes([(20, 30)], plan) == [(30, 45)]  # hardly enlarged
 
 
+@pytest.mark.slow
 def test_colors_are_measured_on_small_copies_of_large_paintings(
     stroke: Paint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ from limner.nn import weights
 from limner.train import optim, parallel
 from limner.train.run import Run
 
+pytestmark = pytest.mark.slow
 ITEMS, STEPS = 4, 10
 TRAIN = ("train", "upscaler")
 FEW = ("--scale", "2", "--size", "16", "--perceptual-steps", "0", "--save-every", "3")

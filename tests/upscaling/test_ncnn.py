@@ -189,6 +189,7 @@ def test_every_byte_counts(tmp_path: Path) -> None:
     assert "the .param file is too long" in refusal(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [compact, rrdb])
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -243,6 +244,7 @@ def pictures() -> list[Tensor]:
     return [noise, smooth, drawing]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", realesrgan.FILES)
 def test_it_computes_what_ncnn_does(name: str) -> None:
     ncnn = pytest.importorskip("ncnn")

@@ -260,6 +260,7 @@ def test_the_same_seed_gives_the_same_network(tmp_path: Path, photos: Path) -> N
     assert (states[0]["body.0.weight"] - states[2]["body.0.weight"]).abs().max() > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "left"),
     [(1, [2, 3, 4, 5, 6]), (2, [3, 4, 5, 6]), (3, [4, 5, 6]), (5, [6])],
@@ -316,6 +317,7 @@ def test_a_run_begins_with_the_weights_it_is_given(tmp_path: Path, photos: Path)
     assert '"init": "init.safetensors"' in about["training"]
 
 
+@pytest.mark.slow
 def test_a_network_that_repeats_pixels_gets_the_best_last_convolution(
     tmp_path: Path, photos: Path
 ) -> None:

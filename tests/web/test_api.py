@@ -39,6 +39,7 @@ def pixels(data: bytes | Path) -> Any:
         return np.asarray(picture.convert("RGB")).astype(int)
 
 
+@pytest.mark.slow
 def test_a_picture_is_what_the_library_makes(studio: Studio, pictures: Pictures) -> None:
     files = {"picture": [studio.add(pictures["photo"])]}
     job = studio.wait_for(studio.submit("upscale", files, scale="2", detail=0))
@@ -231,6 +232,7 @@ def test_the_description_lists_every_path(studio: Studio) -> None:
         assert all(one.get("description") for one in methods.values()), path
 
 
+@pytest.mark.slow
 def test_many_requests_at_once(studio: Studio, pictures: Pictures) -> None:
     photo = studio.add(pictures["photo"])
     jobs: list[str] = []
@@ -248,6 +250,7 @@ def test_many_requests_at_once(studio: Studio, pictures: Pictures) -> None:
     assert len({job["pictures"][0]["name"] for job in ended}) == 20, "none takes another's place"
 
 
+@pytest.mark.slow
 def test_a_killed_studio_goes_on_with_its_queue(tmp_path: Path, pictures: Pictures) -> None:
     studio = Studio(tmp_path / "gallery")
     photo, painting = studio.add(pictures["photo"]), studio.add(pictures["painting"])
@@ -269,6 +272,7 @@ def test_a_killed_studio_goes_on_with_its_queue(tmp_path: Path, pictures: Pictur
     again.close()
 
 
+@pytest.mark.slow
 def test_closing_keeps_the_queue_too_but_no_job_crashes_it_forever(
     tmp_path: Path, pictures: Pictures
 ) -> None:
@@ -289,6 +293,7 @@ def test_closing_keeps_the_queue_too_but_no_job_crashes_it_forever(
     assert record["starts"] == 0, "closing is no crash"
 
 
+@pytest.mark.slow
 def test_a_gallery_that_vanishes_loses_no_picture(tmp_path: Path, pictures: Pictures) -> None:
     studio = Studio(tmp_path / "gallery")
     files = {"photo": [studio.add(pictures["photo"])], "styles": [studio.add(pictures["painting"])]}
@@ -320,6 +325,7 @@ def test_a_full_gallery_is_told(tmp_path: Path, pictures: Pictures) -> None:
     studio.close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can limit it from outside")
 def test_a_full_disk_loses_no_picture(tmp_path: Path, pictures: Pictures) -> None:
     import resource

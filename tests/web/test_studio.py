@@ -120,6 +120,7 @@ def test_signals_that_this_system_lacks_are_left_alone(monkeypatch: pytest.Monke
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no such signals")
 @pytest.mark.skipif(find_spec("fastapi") is None, reason="needs limner[studio]")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
