@@ -106,6 +106,7 @@ MISTAKES = [
     ("generate painter.safetensors --interpolate=-1 -o new", 2, "--interpolate -1: must be"),
     ("generate painter.safetensors --variety 0 -o new", 2, "--variety 0.0: works only with --like"),
     ("generate painter.safetensors --like pic.png -o new", 2, "--like: cannot be used with "),
+    ("generate --like pic.png pic.png -o new", 2, "pic.png: put --like before each picture"),
     ("generate painter.safetensors --mix -n 1 -o new", 2, "--mix: needs at least two pictures"),
     ("generate painter.safetensors --nonsense -o new", 2, "--nonsense"),
     ("generate painter.safetensors other.safetensors -o new", 2, "other.safetensors"),

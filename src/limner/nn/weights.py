@@ -22,7 +22,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from limner._version import __version__
-from limner.errors import OutputError, WeightsError
+from limner.errors import OutputError, WeightsError, check_no_address
 from limner.io.atomic import whole_file
 
 SHIPPED = Path(__file__).parent.parent / "shipped"
@@ -68,7 +68,10 @@ def read(path: Path) -> dict[str, Tensor]:
     WeightsError
         The file is missing, damaged, or would run code when unpickled.
     """
-    if not os.path.isfile(path):  # noqa: PTH113 - never raises, however odd the name
+    check_no_address(path)
+    if os.path.isdir(path):  # noqa: PTH112 - never raises, however odd the name
+        raise WeightsError(f"{path}: is a folder; name a weights file")
+    if not os.path.isfile(path):  # noqa: PTH113
         raise WeightsError(f"{path}: there is no such weights file; check its name and folder")
     try:
         with path.open("rb") as opened:
@@ -129,6 +132,7 @@ def describe(path: Path) -> dict[str, str]:
     WeightsError
         The file is missing or damaged.
     """
+    check_no_address(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata: dict[str, str] = dict(file.metadata() or {})

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from limner.errors import OptionError, WeightsError, printable
+from limner.errors import OptionError, WeightsError, check_no_address, printable
 from limner.generation.gan import painter, safe_pickle
 from limner.generation.gan.stylegan2 import Architecture, Generator, channel_counts
 from limner.io import check_place
@@ -134,6 +134,7 @@ def read(path: Path) -> Generator:
     WeightsError
         The file is missing, too large, damaged, would run code, or is for another network.
     """
+    check_no_address(path)
     try:
         with path.open("rb") as file:
             head = file.read(len(safe_pickle.TORCH_MAGIC))
