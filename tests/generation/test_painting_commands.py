@@ -129,7 +129,7 @@ MISTAKES = [
     ("folder", 2, "FOLDER"),
     ("convert a.pt -o a.safetensors", 2, "--license"),
     ("convert a.pt --license CC0-1.0", 2, "--output"),
-    ("convert a.pt -o a.safetensors --license CC0-1.0", 1, "a.pt: is missing or damaged"),
+    ("convert a.pt -o a.safetensors --license CC0-1.0", 1, "a.pt: there is no such weights file"),
     ("convert a.pt -o a.pt --license CC0-1.0", 2, "--output a.pt: must end in .safetensors"),
     ("convert a.pt -o painter.safetensors --license a", 1, "painter.safetensors: already exists"),
 ]

@@ -63,6 +63,8 @@ def test_the_mat_is_named_in_a_remark(stroke: Paint, tmp_path: Path) -> None:
     plain = stroke(HOUSE, tmp_path / "framed.png", steps=1, on_step=reports.append)
     (note,) = [p.note for p in reports if "border" in p.note]
     assert note.startswith(f"{tmp_path / 'framed.png'}: has a plain border of 9 to 31 pixels")
+    framed((31, 31, 31, 31), (255, 255, 255)).save(tmp_path / "even.png")
+    assert "has a plain border of 31 pixels" in str(remark(io.read(tmp_path / "even.png")))
     assert "--crop-style" in note and "\n" not in note
     assert recipe_of(plain)["options"]["crop_style"] is False
 

@@ -147,6 +147,8 @@ def binary(path: str | os.PathLike[str]) -> Iterator[BufferedReader]:
     """Open a regular file that is not empty; see `opened` for the errors."""
     name = printable(path)
     check_no_address(path)
+    if name == "-" and not os.path.lexists(path):
+        raise InputError("-: standard input is read for the main picture only; name a file")
     with guarded(name):
         status = Path(path).stat()  # first: opening a pipe would wait for its other end
         if not stat.S_ISREG(status.st_mode):

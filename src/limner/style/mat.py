@@ -62,7 +62,9 @@ def remark(painting: Picture) -> str | None:
         return None
     if painting.alpha is not None and float(painting.alpha[..., : mat[0], :].mean()) < VISIBLE:
         return None  # it is transparent, and not painted
+    least, most = min(filter(None, mat)), max(mat)
+    wide = f"{least} to {most}" if least < most else f"{most}"
     return (
-        f"{printable(painting.name)}: has a plain border of {min(mat)} to {max(mat)} pixels, which "
-        "is painted too; --crop-style cuts it off"
+        f"{printable(painting.name)}: has a plain border of {wide} pixels, which is painted too; "
+        "--crop-style cuts it off"
     )
