@@ -28,6 +28,7 @@ from limner.train import parallel, run_folder
 FORMAT = 2  # of checkpoints; raised when their keys change. Those of version 0.1 have none: 1
 # errors that a checkpoint of another training causes when it is loaded
 _DO_NOT_FIT = (TypeError, ValueError, LookupError, AttributeError, RuntimeError, ArithmeticError)
+_ARGUMENTS = ("folder", "photos", "pictures")  # options of the run that are arguments as typed
 
 
 def cosine(step: int, steps: int, *, warmup: int = 200) -> float:
@@ -168,9 +169,10 @@ class Run:
             )
         for option, value in self._options.items():
             if option != "training" and started.get(option) != value:
-                name = "FOLDER" if option == "folder" else flag(option)  # an argument
+                name = option.upper() if option in _ARGUMENTS else flag(option)
                 raise OptionError(
-                    f"{name} {value}: this run was started with {started.get(option)}; "
+                    f"{name} {_shown(value)}: this run was started with "
+                    f"{_shown(started.get(option))}; "
                     "resume it with the same options, or start another run"
                 )
 
@@ -355,6 +357,10 @@ class Run:
             if step != self._saved_step:
                 self.save(state())
             raise Stop
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _is_up_to(line: bytes, last: int) -> bool:
