@@ -5,7 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limner.errors import OptionError
-from limner.units import as_length, split_sides, to_factor, to_meters, to_paper, to_seconds
+from limner.units import (
+    as_length,
+    as_typed,
+    split_sides,
+    to_factor,
+    to_meters,
+    to_paper,
+    to_seconds,
+)
 
 
 @pytest.mark.parametrize(
@@ -14,6 +22,9 @@ from limner.units import as_length, split_sides, to_factor, to_meters, to_paper,
         ("60x40cm", (0.6, 0.4)),
         ("A4", (0.21, 0.297)),
         (" letter", (8.5 * 0.0254, 11 * 0.0254)),
+        ("Legal", (8.5 * 0.0254, 14 * 0.0254)),
+        ("tabloid", (11 * 0.0254, 17 * 0.0254)),
+        ("60x40CM", (0.6, 0.4)),
         ("60×40 cm", (0.6, 0.4)),
         ("600x400mm", (0.6, 0.4)),
         ("24x16in", (0.6096, 0.4064)),
@@ -47,6 +58,10 @@ def test_what_is_no_paper_is_refused(text: str) -> None:
         ("29,75 cm", 0.2975),
         ('16"', 0.4064),
         ("16 inches", 0.4064),
+        ("10 metres", 10.0),
+        ("3 Meter", 3.0),
+        ("2'", 0.6096),
+        ("40 centimetres", 0.4),
         (4, 4.0),
         (0.3, 0.3),
         (" 3 m ", 3.0),
@@ -93,6 +108,10 @@ def test_what_is_no_length(text: float | str) -> None:
         ("5min", 300.0),
         ("1 hour", 3600.0),
         ("2 hours", 7200.0),
+        ("8 Seconds", 8.0),
+        ("90 secs", 90.0),
+        ("2 hrs", 7200.0),
+        ("1 day", 86400.0),
     ],
 )
 def test_seconds(text: float | str, seconds: float) -> None:
@@ -143,10 +162,30 @@ def test_paper_with_a_name_can_lie_on_its_side() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "factor"), [(2, 2), ("2", 2), ("2x", 2), ("1.5×", 1.5), ("200%", 2), ("150 %", 1.5)]
+    ("text", "factor"),
+    [
+        (2, 2),
+        ("2", 2),
+        ("2x", 2),
+        ("1.5×", 1.5),
+        ("200%", 2),
+        ("150 %", 1.5),
+        ("2X", 2),
+        ("x2", 2),
+        ("×1,5", 1.5),
+    ],
 )
 def test_factors(text: float | str, factor: float) -> None:
     assert to_factor("scale", text) == factor
+
+
+@pytest.mark.parametrize(
+    ("meters", "text"),
+    [(1 / 6, "16.7cm"), (4 / 3, "1.33m"), (2148.0, "2150m"), (34500.0, "34500m")],
+)
+def test_lengths_in_messages_can_be_typed(meters: float, text: str) -> None:
+    assert as_typed(meters) == text
+    assert to_meters("far", text) == pytest.approx(meters, rel=0.005)
 
 
 @pytest.mark.parametrize("text", ["", "x", "two", "2y", "%"])

@@ -14,6 +14,7 @@ assertions, never one of these.
 """
 
 import os
+import re
 
 DONE, FAILED, MISUSED, PARTLY, CUT_SHORT, INTERRUPTED = 0, 1, 2, 3, 4, 130  # exit codes
 
@@ -45,6 +46,21 @@ class PeerError(LimnerError):
 def printable(path: str | os.PathLike[str]) -> str:
     """Return a path for a message of one line: unprintable characters become ``?``."""
     return "".join(c if c.isprintable() else "?" for c in os.fspath(path)) or "(empty name)"
+
+
+def check_no_address(path: str | os.PathLike[str], remedy: str = "download the file first") -> None:
+    """Refuse an address: ``https://…``, or ``https:/…`` after it was made a path.
+
+    Raises
+    ------
+    InputError
+        It begins as one, and there is no such file.
+    """
+    text = printable(path)
+    address = re.match(r"([a-z][a-z0-9+.-]+):/+(?=.)", text, re.IGNORECASE)  # not C:/
+    if address and not os.path.lexists(path):
+        whole = f"{address[1]}://{text[address.end() :]}"
+        raise InputError(f"{whole}: is an address; {remedy}")
 
 
 def reason(error: Exception) -> str:

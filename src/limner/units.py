@@ -6,11 +6,28 @@ import re
 from limner.checks import flag
 from limner.errors import OptionError
 
-_METERS = {"mm": 1e-3, "cm": 1e-2, "in": 0.0254, "ft": 0.3048, "m": 1.0}
-_METERS |= dict.fromkeys(("inches", "inch", '"', "″"), 0.0254)
-_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "minute": 60, "hour": 3600}
-_SECONDS |= {"sec": 1, "min": 60, "s": 1, "m": 60, "h": 3600}  # what ends in others comes first
-# ISO 216 and ANSI/ASME Y14.1, in meters, upright
+_METERS = {
+    name: meters
+    for names, meters in (
+        ("mm millimeter millimeters millimetre millimetres", 1e-3),
+        ("cm centimeter centimeters centimetre centimetres", 1e-2),
+        ('in inch inches " ″', 0.0254),
+        ("ft foot feet ' ′", 0.3048),
+        ("m meter meters metre metres", 1.0),
+    )
+    for name in names.split()
+}
+_SECONDS = {
+    name: seconds
+    for names, seconds in (
+        ("s sec secs second seconds", 1),
+        ("m min mins minute minutes", 60),
+        ("h hr hrs hour hours", 3600),
+        ("day days", 86400),
+    )
+    for name in names.split()
+}
+# ISO 216, ANSI/ASME Y14.1 and American office paper, in meters, upright
 PAPERS = {
     "a0": (0.841, 1.189),
     "a1": (0.594, 0.841),
@@ -20,6 +37,8 @@ PAPERS = {
     "a5": (0.148, 0.210),
     "a6": (0.105, 0.148),
     "letter": (0.2159, 0.2794),
+    "legal": (0.2159, 0.3556),
+    "tabloid": (0.2794, 0.4318),
 }
 INCH = _METERS["in"]
 
@@ -51,10 +70,18 @@ def to_meters(option: str, text: float | str) -> float:
 
 
 def as_length(meters: float) -> str:
-    """Write a length for people: ``"60 cm"``, ``"4.5 m"``, ``"240 m"``."""
+    """Write a length for people: ``"4 mm"``, ``"60 cm"``, ``"4.5 m"``, ``"240 m"``."""
+    if meters < 0.02:
+        return f"{1000 * meters:.0f} mm"
     if meters < 1:
         return f"{100 * meters:.0f} cm"
     return f"{meters:.1f} m" if meters < 10 else f"{float(f'{meters:.2g}'):.0f} m"
+
+
+def as_typed(meters: float) -> str:
+    """Write a length of three digits as it can be typed: ``"16.7cm"``, ``"1.33m"``, ``"2150m"``."""
+    factor, unit = (100, "cm") if meters < 1 else (1, "m")
+    return f"{float(f'{factor * meters:.3g}'):.10g}{unit}"
 
 
 def to_paper(option: str, text: str, *, wide: bool = False) -> tuple[float, float]:
@@ -83,13 +110,13 @@ def to_paper(option: str, text: str, *, wide: bool = False) -> tuple[float, floa
     if not 0 < min(size) <= max(size) < math.inf or not unit:
         raise OptionError(
             f"{flag(option)} {text!r}: must be width x height with a unit, as in 60x40cm or "
-            "24x16in, or a name, A0 to A6 or letter"
+            "24x16in, or a name: A0 to A6, letter, legal or tabloid"
         )
     return size
 
 
 def to_factor(option: str, text: float | str) -> float:
-    """Read a factor: a number, ``"2x"`` or ``"200%"``.
+    """Read a factor: a number, ``"2x"``, ``"x2"`` or ``"200%"``.
 
     Raises
     ------
@@ -98,7 +125,8 @@ def to_factor(option: str, text: float | str) -> float:
     """
     if not isinstance(text, str):
         return float(text)
-    number, unit = _split(text.replace("×", "x"), {"x": 1, "%": 1})
+    plain = text.lower().replace("×", "x").strip()
+    number, unit = _split(plain.removeprefix("x"), {"x": 1, "%": 1})
     if math.isnan(number):
         raise OptionError(f"{flag(option)} {text!r}: must be a factor, as in 2, 2x or 200%")
     return number / 100 if unit == "%" else number
@@ -132,13 +160,13 @@ def to_seconds(option: str, text: float | str) -> float:
 
 
 def _split(text: float | str, units: dict[str, float] | dict[str, int]) -> tuple[float, str]:
-    """Split a number and its unit; the number is NaN if there is none."""
-    number = str(text).strip()
-    unit = next((unit for unit in units if number.endswith(unit)), "")
-    number = number.removesuffix(unit).strip()
+    """Split a number and its unit; the number is NaN if it is none, or the unit is unknown."""
+    found = re.fullmatch(r"(.*?[0-9.])\s*([^0-9.\s]*)", str(text).strip())
+    number, unit = (found[1], found[2]) if found else ("", "")
+    unit = unit if len(unit) == 1 else unit.lower()
     if re.fullmatch(r"[0-9]+,[0-9]{1,2}", number):  # as most of Europe writes decimals
         number = number.replace(",", ".")
     try:
-        return float(number), unit
+        return (float(number), unit) if unit in ("", *units) else (math.nan, "")
     except ValueError:
         return math.nan, ""

@@ -173,7 +173,7 @@ MISTAKES = [
         "limner does not write '.psd' files; use one of .png",
     ),
     ("stylize nothing.png wave.png -o out.png", 1, "nothing.png: there is no such file"),
-    ("stylize photo.png text.png -o out.png", 1, "text.png: is damaged, or not a picture in JPEG"),
+    ("stylize photo.png text.png -o out.png", 1, "text.png: is damaged, or a text file"),
     ("stylize photo.png wave.png -o wave.png", 1, "wave.png: already exists"),
     ("stylize photo.png wave.png -o no/out.png", 1, "the folder no is missing"),
     ("stylize photo.png wave.png -o text.png/a.png", 1, "text.png is a file; name a folder"),

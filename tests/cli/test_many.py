@@ -271,9 +271,34 @@ def test_a_killed_run_ends_the_same_when_it_is_started_again(run: Run, folder: P
     assert all(entry.get("error") is None for entry in manifest.read(Path("out")).values())
 
 
+def test_other_folders_in_that_of_the_results_are_not_searched(run: Run, folder: Path) -> None:
+    elsewhere = Path("out/elsewhere")
+    elsewhere.mkdir(parents=True)
+    for place in ("out", "out/elsewhere"):
+        Path(place, ".limner-0.part").touch()
+    assert run("sketch", "photos", "-o", "out")[0] == 0
+    assert not Path("out/.limner-0.part").exists() and Path(elsewhere, ".limner-0.part").exists()
+
+
+def test_the_manifest_does_not_name_the_user(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Path("home/zaphod").absolute()
+    home.mkdir(parents=True)
+    Path("photos").rename(home / "photos")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    assert run("sketch", str(home / "photos"), "-o", "out")[0] == 0
+    assert "zaphod" not in Path("out", manifest.NAME).read_text()
+    assert entries()[0]["source"] == "~/photos/a.png"
+    assert run("sketch", "home/zaphod/photos", "-o", "home/zaphod/out")[0] == 0
+    assert entries("home/zaphod/out")[0]["source"] == "../photos/a.png"
+    assert run("sketch", str(home / "photos"), "-o", "out", "--style", "pencil")[0] == 0
+
+
 def test_a_folder_belongs_to_one_run_at_a_time(run: Run) -> None:
     Path("out").mkdir()
-    with manifest.Manifest(Path("out"), "sketch"):
+    with manifest.Manifest(Path("out"), "sketch", []):
         code, out, err = run("sketch", "photos", "-o", "out")
     assert (code, out) == (1, "") and err.startswith("limner: error: out: another run of limner")
     assert run("sketch", "photos", "-o", "out")[0] == 0

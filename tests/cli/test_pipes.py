@@ -65,6 +65,8 @@ def test_one_of_two_inputs_and_a_file_as_result(photo: bytes) -> None:
     ("line", "message"),
     [
         ("sketch - -o -", "-: standard input is empty"),
+        ("beautify photo.png -o b.png --mask -", "-: standard input is read for the main picture"),
+        ("generate --like - -n 1 -o new", "-: standard input is read for the main picture only"),
         ("hybridize - - -o -", "-: standard input holds one picture; name a file"),
         ("sketch - photo.png -o out", "-: stands for one picture; name files and a folder"),
         ("sketch photo.png photo.png -o -", "-: stands for one picture"),
@@ -86,6 +88,15 @@ def test_what_a_pipe_cannot_do_is_refused_in_one_line(
     out, err = capsys.readouterr()
     assert code in (1, 2) and out == "" and err.count("\n") == 1 and message in err
     assert [path.name for path in Path().iterdir()] == ["photo.png"]
+
+
+def test_standard_input_is_named_as_such(
+    photo: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(b"no picture")))
+    assert main.main(["sketch", "-", "-o", "-"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("limner: error: standard input: is damaged, or a text file")
 
 
 def test_a_terminal_gets_no_picture_and_sends_none(

@@ -48,7 +48,7 @@ def test_a_palette_is_read() -> None:
         ("#ff", "--palette #ff: write a color as #rrggbb"),
         ("#12345g", "--palette #12345g: write a color as #rrggbb"),
         ("#112233;#445566", "--palette #112233;#445566: write a color as #rrggbb"),
-        ("112233", "--palette 112233: not a color; write #rrggbb"),
+        ("11223", "--palette 11223: not a color; write #rrggbb"),
         ("#112233\n#445566", "--palette #112233"),
     ],
 )

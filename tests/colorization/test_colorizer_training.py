@@ -415,6 +415,9 @@ def test_each_preset_has_its_defaults(
     monkeypatch.setattr(train, "load_features", loaded.append)
     with pytest.raises(Stop):
         train_colorizer([pictures], tmp_path / "run", preset=preset)
+    with pytest.raises(Stop):
+        train_colorizer([pictures], tmp_path / "run", preset="article", features="/zaphod/a.pth")
+    assert begun.pop()["features"] == loaded.pop().rpartition("/")[2] == "a.pth"  # no folder
     (options,) = begun
     assert loaded == ([] if preset == "default" else ["vgg16"])
     assert {key: options[key] for key in wanted} == wanted

@@ -59,6 +59,9 @@ def test_an_upscaler_takes_any_size_and_says_what_it_is(small: Path, tmp_path: P
     assert facts["inputs"] == "picture: float32 [1, 3, H, W], sRGB in 0..1"
     text = (tmp_path / "net.md").read_text()
     assert "| license | CC0-1.0 |" in text and "- large: float32 [1, 3, 2·H, 2·W]" in text
+    assert facts["name"] == "mine.safetensors" and "| network | mine.safetensors |" in text
+    assert str(small.parent) not in text
+    assert str(small.parent).encode() not in (tmp_path / "net.onnx").read_bytes()
     assert "depends on 3 pixels around it" in text
 
 

@@ -106,6 +106,7 @@ MISTAKES = [
     ("generate painter.safetensors --interpolate=-1 -o new", 2, "--interpolate -1: must be"),
     ("generate painter.safetensors --variety 0 -o new", 2, "--variety 0.0: works only with --like"),
     ("generate painter.safetensors --like pic.png -o new", 2, "--like: cannot be used with "),
+    ("generate --like pic.png pic.png -o new", 2, "pic.png: put --like before each picture"),
     ("generate painter.safetensors --mix -n 1 -o new", 2, "--mix: needs at least two pictures"),
     ("generate painter.safetensors --nonsense -o new", 2, "--nonsense"),
     ("generate painter.safetensors other.safetensors -o new", 2, "other.safetensors"),
@@ -128,7 +129,7 @@ MISTAKES = [
     ("folder", 2, "FOLDER"),
     ("convert a.pt -o a.safetensors", 2, "--license"),
     ("convert a.pt --license CC0-1.0", 2, "--output"),
-    ("convert a.pt -o a.safetensors --license CC0-1.0", 1, "a.pt: is missing or damaged"),
+    ("convert a.pt -o a.safetensors --license CC0-1.0", 1, "a.pt: there is no such weights file"),
     ("convert a.pt -o a.pt --license CC0-1.0", 2, "--output a.pt: must end in .safetensors"),
     ("convert a.pt -o painter.safetensors --license a", 1, "painter.safetensors: already exists"),
 ]

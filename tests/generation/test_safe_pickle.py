@@ -228,11 +228,16 @@ def test_damaged_files_are_refused(nvidia: Callable[..., Path], tmp_path: Path) 
     for end in np.linspace(0, len(whole) - 1, 8).astype(int):
         path.write_bytes(whole[:end])
         assert "damaged" in refusal(path)
-    for text in (b"", b"version https://git-lfs.github.com/spec/v1\n", b"<html>", "Übung".encode()):
+    for text, says in (
+        (b"", "damaged"),
+        ("Übung".encode(), "damaged"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer, not the weights"),
+        (b"<html>", "is a web page, not weights"),
+    ):
         path.write_bytes(text)
-        assert "damaged" in refusal(path)
-    assert "missing" in refusal(tmp_path / "none.pkl")
-    assert "missing" in refusal(tmp_path)
+        assert says in refusal(path)
+    assert "there is no such weights file" in refusal(tmp_path / "none.pkl")
+    assert "is a folder; name a weights file" in refusal(tmp_path)
 
 
 def test_changed_files_are_read_or_refused(nvidia: Callable[..., Path], tmp_path: Path) -> None:
@@ -279,4 +284,4 @@ def test_an_archive_with_a_name_that_is_no_text(tmp_path: Path) -> None:
         archive.writestr("né/data.pkl", b"")
     content = (tmp_path / "a.pt").read_bytes()
     (tmp_path / "a.pt").write_bytes(content.replace("né".encode(), b"n\xff\xff"))
-    assert refusal(tmp_path / "a.pt").startswith("is missing or damaged")
+    assert refusal(tmp_path / "a.pt").startswith("is damaged")

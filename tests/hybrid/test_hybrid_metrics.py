@@ -284,8 +284,8 @@ def test_sigma_is_the_inverse_of_distance(sigma: float, meters: float, width: fl
         (1.4, 4.0, "--near 1.4m: must be at most a third of --far, 1.33m here; change one"),
         (5.0, 4.0, "--near 5m: must be at most a third of --far, 1.33m here; "),
         # 1 pixel of 512: f = 95.744, 57.3 · 0.3 · 15 / f = 2.693; and 16 times as far
-        (0.5, 2.5, "--far 2.5m: must be from 2.69m to 43.1m for a print of 0.3m; "),
-        (0.5, 44.0, "--far 44m: must be from 2.69m to 43.1m for a print of 0.3m; "),
+        (0.5, 2.5, "--far 2.5m: must be from 2.69m to 43.1m for a print of 30cm; "),
+        (0.5, 44.0, "--far 44m: must be from 2.69m to 43.1m for a print of 30cm; "),
     ],
 )
 def test_distances_that_no_cutoff_gives(near: float, far: float, wanted: str) -> None:

@@ -42,7 +42,12 @@ KINDS = [
         b"MM\0+\0\x08\0\0",
         "is damaged, or a TIFF of a kind that limner does not",
     ),
-    ("a.png", b"hello", "is damaged, or not a picture in JPEG"),
+    ("a.jpg", b"II*\0\x10\0\0\0CR\2\0", "is a camera raw file; develop it"),
+    ("a.jpg", b"FUJIFILMCCD-RAW 0201", "is a camera raw file; develop it"),
+    ("a.jpg", b"\0\0\0\x18ftypcrx \0", "is a camera raw file; develop it"),
+    ("a.png", b"hello", "is damaged, or a text file; copy or download the picture"),
+    ("a.png", "{'error': 'größer'}".encode(), "is damaged, or a text file; copy"),
+    ("a.png", b"hello\0", "is damaged, or not a picture in JPEG"),
 ]
 
 
@@ -100,11 +105,38 @@ def test_heic_is_read_with_the_extra(tmp_path: Path) -> None:
         io.read(path)
 
 
-@pytest.mark.parametrize("address", ["https://example.com/a.jpg", "http://a.org/b c.png"])
+@pytest.mark.parametrize("tags", [{50706: b"\1\4\0\0"}, {254: 1, 271: "NIKON CORPORATION", 330: 8}])
+def test_the_preview_of_a_raw_file_is_not_the_photo(
+    tags: dict[int, bytes | str | int], tmp_path: Path
+) -> None:
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in tags.items():
+        directory[tag] = value
+    path = tmp_path / "photo.jpg"
+    Image.new("RGB", (16, 12)).save(path, "TIFF", tiffinfo=directory)
+    with pytest.raises(InputError, match=r"photo.jpg: is a camera raw file; develop it"):
+        io.read(path)
+
+
+ADDRESSES = ["https://example.com/a.jpg", "HTTP://a.org/b c.png", "s3://photos/a.png", "file:///a"]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
 def test_an_address_is_not_a_file(address: str) -> None:
+    whole = address.replace("///", "//")
     for source in (address, Path(address)):
-        with pytest.raises(InputError, match=rf"^{address}: is an address; download the fil"):
+        with pytest.raises(InputError, match=rf"^{whole}: is an address; download the fil"):
             io.read(source)
+
+
+def test_a_name_with_a_colon_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("trip:").mkdir()
+    Image.new("RGB", (4, 4)).save("trip:/a.png")
+    assert io.read("trip:/a.png").rgb.shape == (1, 3, 4, 4)
+    for name in ("C:/a.png", "C:\\a.png", "wave.jpg:0.7"):
+        with pytest.raises(InputError, match="there is no such file"):
+            io.read(name)
 
 
 def test_a_picture_in_memory_has_no_kind(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ JP2 = b"\0\0\0\x0cjP  \r\n\x87\n" + struct.pack(">I4s", 2**32 - 1, b"jp2h") + by
     ("name", "content", "says"),
     [
         ("empty.png", b"", r"is empty \(0 bytes\)"),
-        ("text.jpg", b"I am a picture, believe me.\n" * 99, "not a picture in JPEG, PNG"),
+        ("text.jpg", b"I am a picture, believe me.\n" * 99, "is damaged, or a text file"),
         ("pickle.png", pickle.dumps({"weights": [1, 2, 3]}), "not a picture in JPEG, PNG"),
         ("page.png", b"%PDF-1.7\n%%EOF\n", "is a PDF document"),
         (
@@ -108,7 +108,7 @@ JP2 = b"\0\0\0\x0cjP  \r\n\x87\n" + struct.pack(">I4s", 2**32 - 1, b"jp2h") + by
             "is 4295 megapixels, more than 100; make it smaller, or pass --allow-huge",
         ),
         ("wiped.gif", WIPED, "is 4295 megapixels, more than 100"),
-        ("new\nline.png", b"no picture", "not a picture in JPEG"),
+        ("new\nline.png", b"no picture", "is damaged, or a text file"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

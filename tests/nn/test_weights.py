@@ -166,7 +166,10 @@ def test_a_truncated_file_is_refused(tmp_path: Path, suffix: str, kept: int) -> 
         weights.read(path)
     assert str(raised.value).startswith(f"{path}: ") and "\n" not in str(raised.value)
     if suffix == ".safetensors" and kept >= 0:
-        with pytest.raises(WeightsError, match="is missing, damaged, or not a safetensors file"):
+        with pytest.raises(
+            WeightsError,
+            match=r"is damaged, or not|is a text file",
+        ):
             weights.describe(path)
 
 
@@ -218,7 +221,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "none.safetensors"
     with pytest.raises(WeightsError, match=r"none\.safetensors: there is no such weights file"):
         weights.read(path)
-    with pytest.raises(WeightsError, match=r"none\.safetensors: is missing"):
+    with pytest.raises(WeightsError, match=r"none\.safetensors: there is no such weights file"):
         weights.describe(path)
 
 

@@ -57,12 +57,21 @@ def test_a_wide_mat_in_a_large_picture_is_found() -> None:
     assert np.abs(np.array(find_mat(io.read(large).rgb)) - 156).max() <= 4
 
 
+def test_a_frame_around_the_mat_is_cut_off_too() -> None:
+    inner = framed((9, 14, 20, 31), (255, 255, 255))
+    double = ImageOps.expand(inner, 4, (0, 0, 0))
+    painting = without_mat(io.read(double))
+    assert torch.equal(painting.rgb, without_mat(io.read(inner)).rgb) and remark(painting) is None
+
+
 def test_the_mat_is_named_in_a_remark(stroke: Paint, tmp_path: Path) -> None:
     framed((9, 14, 20, 31), (255, 255, 255)).save(tmp_path / "framed.png")
     reports: list[Progress] = []
     plain = stroke(HOUSE, tmp_path / "framed.png", steps=1, on_step=reports.append)
     (note,) = [p.note for p in reports if "border" in p.note]
     assert note.startswith(f"{tmp_path / 'framed.png'}: has a plain border of 9 to 31 pixels")
+    framed((31, 31, 31, 31), (255, 255, 255)).save(tmp_path / "even.png")
+    assert "has a plain border of 31 pixels" in str(remark(io.read(tmp_path / "even.png")))
     assert "--crop-style" in note and "\n" not in note
     assert recipe_of(plain)["options"]["crop_style"] is False
 

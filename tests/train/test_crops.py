@@ -129,16 +129,16 @@ def test_one_in_so_many_is_held_out(tmp_path: Path, one_in: int) -> None:
     for held_out, greys in wanted.items():
         (shelf,) = load_pictures([tmp_path], 8, longest=8, held_out=held_out, one_in=one_in)
         assert [int(picture[0, 0, 0]) for picture in shelf] == greys and len(greys) > 2
+    (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=f"8×8 pixels among .*, one in {one_in}; check"):
-        load_pictures([tmp_path / "no"], 8, longest=8, held_out=True, one_in=one_in)
+        load_pictures([tmp_path / "empty"], 8, longest=8, held_out=True, one_in=one_in)
 
 
 def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
     flat(tmp_path / "full", names(False, 2))
     (tmp_path / "empty").mkdir()
-    for folder in ("empty", "missing"):
-        with pytest.raises(InputError, match=rf"{folder}: holds no picture of at least 32×32"):
-            Crops([tmp_path / "full", tmp_path / folder], 32)
+    with pytest.raises(InputError, match=r"empty: holds no picture of at least 32×32"):
+        Crops([tmp_path / "full", tmp_path / "empty"], 32)
     with pytest.raises(
         InputError, match="among those held out for the scores, one in 10; check the name"
     ):
@@ -171,4 +171,17 @@ def test_a_file_is_no_folder_of_pictures(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
     for read in (lambda: Crops([tmp_path / "a.png"], 32), lambda: Pictures([tmp_path / "a.png"])):
         with pytest.raises(InputError, match=r"a\.png: is a file; name a folder of pictures$"):
+            read()
+
+
+@pytest.mark.parametrize(
+    ("folder", "says"),
+    [
+        (Path("none"), r"^none: there is no such folder; check its name$"),
+        (Path("https://a.org/b"), r"^https://a.org/b: is an address; download the pictures first$"),
+    ],
+)
+def test_a_folder_that_is_missing_is_told_as_such(folder: Path, says: str) -> None:
+    for read in (lambda: Crops([folder], 32), lambda: Pictures([folder])):
+        with pytest.raises(InputError, match=says):
             read()

@@ -96,7 +96,7 @@ def test_a_run_without_checkpoint_cannot_be_resumed(tmp_path: Path) -> None:
     [
         ("steps", 11, "--steps 11: this run was started with 10; resume it with the same options"),
         ("learning_rate", 0.1, "--learning-rate 0.1: this run was started with 0.002"),
-        ("photos", ["a"], r"--photos \['a'\]: this run was started with \['a', 'b'\]"),
+        ("photos", ["a"], "PHOTOS a: this run was started with a, b"),
         ("seed", 1, "--seed 1: this run was started with None"),
     ],
 )
@@ -113,7 +113,7 @@ def test_a_run_is_resumed_with_the_same_options_only(
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match=r"run: cannot be written \(Not a directory\)$"):
+    with pytest.raises(OutputError, match=r"file/run: .*file is a file; name a folder$"):
         start(tmp_path / "file" / "run", OPTIONS, resume=False)
 
 
@@ -385,6 +385,29 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"cut off")
     assert start(tmp_path, OPTIONS, resume=True).load() == {"step": 5}
     assert {path.name for path in tmp_path.iterdir()} == {"options.json", "checkpoint.pt"}
+
+
+@pytest.mark.parametrize("name", ["photos", "pictures", "folder"])
+def test_another_folder_is_named_as_the_argument_it_is(tmp_path: Path, name: str) -> None:
+    start(tmp_path, {name: ["a", "b"]}, resume=False).save({"step": 5})
+    with pytest.raises(
+        OptionError, match=rf"^{name.upper()} c: this run was started with a, b; resume it with"
+    ):
+        start(tmp_path, {name: ["c"]}, resume=True)
+
+
+def test_a_training_that_is_refused_leaves_no_folder(tmp_path: Path) -> None:
+    for name, made in (("new", False), ("there", True)):
+        if made:
+            (tmp_path / name).mkdir()
+        with pytest.raises(InputError), start(tmp_path / name, OPTIONS, resume=False):
+            raise InputError("photos: holds no picture")
+        assert (tmp_path / name).exists() is made
+
+
+def test_a_run_folder_is_no_address() -> None:
+    with pytest.raises(InputError, match=r"^s3://a/run: is an address; name a folder on this mac"):
+        start(Path("s3://a/run"), OPTIONS, resume=False)
 
 
 def test_a_resumed_run_says_what_it_found(tmp_path: Path) -> None:

@@ -17,12 +17,30 @@ from limner.nn import seeding, weights
 from limner.progress import Progress, Stop
 from limner.train import optim
 from limner.upscaling import models
+from limner.upscaling import train as module
 from limner.upscaling.compact import SHAPES, Compact
 from limner.upscaling.dataset import DEGRADATIONS, Patches, degrade
 from limner.upscaling.train import train_upscaler
 from stopping import same, until
 
 BICUBIC = Image.Resampling.BICUBIC
+
+
+def test_the_options_of_a_run_name_no_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[dict[str, object]] = []
+
+    def begin(training: str, folder: Path, options: dict[str, object], **_: object) -> None:
+        begun.append(options)
+        raise Stop
+
+    monkeypatch.setattr(module, "Run", begin)
+    teacher, init = "/zaphod/teacher.pth", Path("/zaphod/init.pth")
+    with pytest.raises(Stop):
+        train_upscaler([Path("/zaphod/photos")], tmp_path, teacher=teacher, init=init)
+    assert "zaphod" not in str(begun)
+    assert begun[0]["teacher"] == "teacher.pth" and begun[0]["init"] == "init.pth"
 
 
 # --- the average, and how weights begin ------------------------------------------------------

@@ -178,7 +178,7 @@ def bomb(width: int, height: int) -> bytes:
 @pytest.mark.parametrize(
     ("name", "data", "said"),
     [
-        ("text.png", b"no picture at all", "text.png: is damaged, or not a picture"),
+        ("text.png", b"no picture at all", "text.png: is damaged, or a text file"),
         ("empty.png", b"", "empty.png: is empty"),
         ("bomb.png", bomb(40_000, 40_000), "1600 megapixels, more than the 50"),
         ("cut.png", bomb(300, 300), "cut.png: cannot be read"),

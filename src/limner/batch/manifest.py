@@ -15,7 +15,7 @@ from typing import Any, Self, TextIO
 from limner._version import __version__
 from limner.batch.plan import Job
 from limner.errors import OutputError, printable, reason
-from limner.io import frames
+from limner.io import frames, places
 from limner.io.atomic import lock, remove_left
 from limner.io.recipe import hash_of
 
@@ -34,6 +34,8 @@ class Manifest:
         into it.
     verb : str
         What makes the results.
+    jobs : sequence of Job
+        The results.
 
     Raises
     ------
@@ -41,8 +43,9 @@ class Manifest:
         Another run has the folder, or it cannot be written.
     """
 
-    def __init__(self, folder: Path, verb: str) -> None:
+    def __init__(self, folder: Path, verb: str, jobs: Sequence[Job]) -> None:
         self._folder, self._verb = folder, verb
+        self._folders = {folder, *(job.output.parent for job in jobs)}
         self._path = folder / NAME
         self._is_new = not folder.exists()
         try:
@@ -56,7 +59,7 @@ class Manifest:
                 )
             if self._path.stat().st_size and not self._path.read_bytes().endswith(b"\n"):
                 self._file.write("\n")  # the last line was cut off
-            remove_left(folder, subfolders=True)
+            self._remove_left()
         except OSError as error:
             raise self._refused(error) from error
 
@@ -70,10 +73,14 @@ class Manifest:
         """Release the folder."""
         with suppress(OSError):  # a full disk, of which the user has been told
             self._file.close()
-            remove_left(self._folder, subfolders=True)  # of a worker that was ended
+            self._remove_left()  # of a worker that was ended
             if self._is_new and {path.name for path in self._folder.iterdir()} == {NAME}:
                 self._path.unlink()
                 self._folder.rmdir()
+
+    def _remove_left(self) -> None:
+        for folder in self._folders:  # not all of their subfolders: there may be thousands
+            remove_left(folder)
 
     def begin(self, job: Job, key: str) -> None:
         """Note that a picture is begun."""
@@ -183,7 +190,4 @@ def _relative(name: str, folder: Path) -> str:
     file, number = frames.split(name)
     if not os.path.exists(file):  # noqa: PTH110 (it takes any text)
         return name
-    try:
-        return frames.join(Path(os.path.relpath(file, folder)).as_posix(), number)
-    except ValueError:  # another drive
-        return Path(name).as_posix()
+    return frames.join(places.seen_from(folder, file), number)

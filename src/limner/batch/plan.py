@@ -8,7 +8,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from limner.errors import InputError, OptionError, OutputError, printable, reason
+from limner.errors import (
+    InputError,
+    OptionError,
+    OutputError,
+    check_no_address,
+    printable,
+    reason,
+)
 from limner.io import frames as frames_of
 from limner.io.formats import ENDINGS
 
@@ -158,6 +165,7 @@ def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
         return
     if not os.path.isdir(word):  # noqa: PTH112
         if not os.path.exists(word):  # noqa: PTH110
+            check_no_address(word)
             raise InputError(f"{shown}: no such file or folder; check the name")
         yield Found(folder, Path(folder.name))
         return
@@ -209,6 +217,7 @@ def _among_inputs(output: Path) -> OutputError:
 def _lines(listed: Path) -> list[str]:
     """Read a list of names, one per line; empty lines do not count."""
     shown = printable(listed)
+    check_no_address(listed)
     try:
         data = sys.stdin.buffer.read() if str(listed) == "-" else listed.read_bytes()
     except OSError as error:

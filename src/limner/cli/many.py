@@ -90,7 +90,7 @@ def make_many(
         workers = 1 if is_soon_done else need.workers
     kept = keep_exif, no_recipe, json, target
     tasks = [Task(verb, options, job, key, *kept) for job, key in left]
-    with Manifest(folder, verb.__name__) as record, Console() as console:
+    with Manifest(folder, verb.__name__, jobs) as record, Console() as console:
         console.count = len(tasks)
         made = _make_all(tasks, need, workers, cluster, console, record)
         with closing(made) as results:

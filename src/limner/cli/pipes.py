@@ -9,7 +9,7 @@ from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from limner.errors import InputError, OptionError
+from limner.errors import InputError, LimnerError, OptionError
 
 PIPE = "-"
 _NAME = "standard-input"  # as recipes and messages call it
@@ -75,8 +75,13 @@ def as_files(
         source, target = Path(folder, _NAME), Path(folder, f"standard-output{ending}")
         if count:
             _read_to(source)
-        with redirect_stdout(StringIO()) if to_pipe else nullcontext():
-            yield [source if is_pipe(one) else one for one in inputs], target if to_pipe else output
+        try:
+            with redirect_stdout(StringIO()) if to_pipe else nullcontext():
+                files = [source if is_pipe(one) else one for one in inputs]
+                yield files, target if to_pipe else output
+        except LimnerError as error:
+            message = str(error).replace(str(source), "standard input")
+            raise type(error)(message.replace(str(target), "standard output")) from error
         if to_pipe and target.is_file():
             with target.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)

@@ -56,13 +56,12 @@ def train(
         success, failure, an interruption or the end of the budget, and finds LIMNER_STATE (done,
         failed, interrupted or budget) and LIMNER_RUN (the run folder) in its environment.
     """
-    from limner.train import parallel
-    from limner.train.run import check_folder
+    from limner.train import parallel, run_folder
 
     if parallel.rank():  # torchrun started several processes, of which the first speaks
         return _help_training(verb, inputs, output, options)
     limits = Budget(max_hours, budget, price_per_hour)
-    check_folder(output, resume=options.get("resume") or False)
+    run_folder.check(output, resume=options.get("resume") or False)
     with reserved(output):
         return _train_alone(verb, inputs, options, output, limits, json=json, when_done=when_done)
 

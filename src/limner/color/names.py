@@ -14,8 +14,8 @@ def parse_color(text: str, option: str) -> tuple[float, float, float]:
     Parameters
     ----------
     text : str
-        ``"#rrggbb"``, ``"#rgb"`` or a CSS color name such as ``"skyblue"``. Case, and spaces
-        within a name, do not matter.
+        ``"#rrggbb"``, ``"rrggbb"``, ``"#rgb"`` or a CSS color name such as ``"skyblue"``. Case,
+        and spaces within a name, do not matter.
     option : str
         The option as it was typed, for the error message: ``"--palette"``.
 
@@ -30,6 +30,8 @@ def parse_color(text: str, option: str) -> tuple[float, float, float]:
         The text is no such color.
     """
     word = re.sub(r"[\s_-]", "", text).lower()
+    if re.fullmatch(r"[0-9a-f]{6}", word):  # to a shell, # begins a comment
+        word = f"#{word}"
     if re.fullmatch(r"#([0-9a-f]{3}){1,2}", word) or word in ImageColor.colormap:
         red, green, blue = ImageColor.getrgb(word)[:3]
         return red / 255, green / 255, blue / 255

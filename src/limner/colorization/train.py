@@ -16,6 +16,7 @@ from limner.colorization.held_out import HeldOut
 from limner.colorization.network import SIZE, Colorizer
 from limner.colorization.stages import RegionStage
 from limner.errors import OptionError
+from limner.io.recipe import bare_name
 from limner.nn import devices, seeding, weights
 from limner.nn.features import load as load_features
 from limner.progress import OnStep, silent
@@ -149,7 +150,7 @@ def train_colorizer(
         "batch_size": batch_size,
         "size": size,
         "learning_rate": rate,
-        "features": features,
+        "features": features and bare_name(features),
         "seed": seed,
     }
     recipe = _region_recipe(seed) if preset == "default" else _pixel_recipe(features)

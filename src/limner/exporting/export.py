@@ -22,6 +22,7 @@ from limner.exporting.networks import Exportable, Sides, find
 from limner.exporting.simplify import simplify
 from limner.io import check_place
 from limner.io.atomic import remove_left, whole_file
+from limner.io.recipe import bare_name
 from limner.nn import images
 from limner.nn.onnx_model import INSTALL, OPSET, convert
 from limner.train.crops import pictures_in
@@ -281,7 +282,7 @@ def _quantize(model: Any, found: Exportable, samples: Sequence[Tensor]) -> Any:
 def _describe(model: Any, found: Exportable, size: str, precision: str) -> None:
     """Write what the network is into the metadata of a model."""
     model.producer_name, model.producer_version = "limner", __version__
-    facts = {"name": found.name, **found.about, "size": size, "weights": precision}
+    facts = {"name": bare_name(found.name), **found.about, "size": size, "weights": precision}
     for name, tensors in (("inputs", found.inputs), ("outputs", found.outputs)):
         facts[name] = "; ".join(f"{tensor}: {about}" for tensor, about in tensors.items())
     del model.metadata_props[:]
@@ -319,7 +320,7 @@ def _compare(content: bytes, found: Exportable, sides: Sides) -> tuple[float, fl
 def _text(found: Exportable, file: str, size: str, precision: str, agreement: str) -> str:
     """Describe a file for people."""
     facts: Mapping[str, str] = {
-        "network": found.name,
+        "network": bare_name(found.name),
         "made with": f"limner {__version__}",
         "size": "any height and width" if size == "dynamic" else f"{size} pixels",
         "weights": precision,

@@ -12,7 +12,7 @@ from limner.beauty import beautifier
 from limner.beauty.bilateral import BilateralImprover
 from limner.colorization import models as colorizers
 from limner.colorization.network import Colorizer
-from limner.errors import OptionError, WeightsError, printable
+from limner.errors import OptionError, WeightsError, check_no_address, printable
 from limner.exporting.portable import PortableImprover, RegionColorizer
 from limner.generation.gan import lightweight_gan, painter, stylegan2
 from limner.nn import features, seeding, weights
@@ -73,6 +73,7 @@ def find(name: str) -> Exportable:
     WeightsError
         The file is missing or damaged, or holds a network that cannot be exported.
     """
+    check_no_address(name)
     known = [path.stem for path in sorted(weights.SHIPPED.glob("*.safetensors"))]
     known += realesrgan.FILES
     kind = "upscaler"

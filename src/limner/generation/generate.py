@@ -176,7 +176,7 @@ def generate(
     check_range("max_copy", max_copy, 0, 1)
     pixels = None if size is None else parse_size(size)
     assert model is not None
-    if Path(model).suffix.lower() in ENDINGS and Path(model).is_file():
+    if _is_picture(model):
         name = printable(model)
         raise InputError(f"{name}: is a picture; generate --like {name} makes variations of it")
     report = Reporter("generate", on_step)
@@ -226,10 +226,16 @@ def side_files(options: Mapping[str, Any]) -> dict[str, str | Path]:
     return files
 
 
+def _is_picture(model: str | Path) -> bool:
+    return Path(model).suffix.lower() in ENDINGS and Path(model).is_file()
+
+
 def _check_mode(
     model: Path | None, like: bool, project: Source | None, options: Mapping[str, object]
 ) -> None:
     """Refuse a call without a mode or with two, and options without an effect in its mode."""
+    if like and model is not None and _is_picture(model):
+        raise OptionError(f"{printable(model)}: put --like before each picture")
     if like and model is not None:
         raise OptionError("--like: cannot be used with a painter; give only one of them")
     if like and project is not None:

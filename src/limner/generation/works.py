@@ -1,12 +1,12 @@
 """The works of a painter: the pictures that it learned from, found again when it paints."""
 
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 
 from limner.errors import InputError, OutputError, WeightsError, printable
+from limner.io import places
 from limner.io.atomic import whole_file
 from limner.nn import weights
 from limner.train.crops import pictures_in
@@ -41,10 +41,7 @@ def remember(run: Path, folder: Path, pictures: Mapping[str, str], *, pack: bool
                     copy.parent.mkdir(parents=True, exist_ok=True)
                     with (folder / name).open("rb") as source, whole_file(copy) as file:
                         shutil.copyfileobj(source, file)
-        try:
-            place = os.path.relpath(folder, run)
-        except ValueError:  # another drive of Windows
-            place = str(folder.resolve())
+        place = places.seen_from(run, folder)
         with whole_file(run / _PLACE) as file:
             file.write(f"{json.dumps({'folder': place})}\n".encode())
     except OSError as error:
@@ -137,7 +134,7 @@ def _folder(path: Path, known: Mapping[str, str]) -> Path:
     if packed.is_dir() and any((packed / name).is_file() for name in known):
         return packed
     try:
-        return Path(os.path.normpath(path.parent / json.loads(place.read_text("utf-8"))["folder"]))
+        return places.at(path.parent, json.loads(place.read_text("utf-8"))["folder"])
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(
             f"{printable(path)}: the pictures it learned from are not beside it; give their folder "

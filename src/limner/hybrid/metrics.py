@@ -13,6 +13,7 @@ from limner.errors import OptionError
 from limner.hybrid.blend import RESPONSES
 from limner.hybrid.spectrum import gaussian_blur, low_pass
 from limner.nn import images
+from limner.units import as_typed
 
 SIDE = 512  # longest side, in pixels, at which hybrids are measured
 THUMBNAIL = 64  # longest side, in pixels, of a picture seen from far away
@@ -210,14 +211,14 @@ def sigma_for_distances(near: float, far: float, print_width: float, width: floa
     """
     if near > 1.005 * far / _FAR_TO_NEAR:  # the limit in the message is rounded
         raise OptionError(
-            f"--near {near:g}m: must be at most a third of --far, {far / _FAR_TO_NEAR:.3g}m here; "
-            "change one of them"
+            f"--near {as_typed(near)}: must be at most a third of --far, "
+            f"{as_typed(far / _FAR_TO_NEAR)} here; change one of them"
         )
     sigma = far / print_width / far_distance(1.0, width)
     if not 0.99 <= sigma <= 16.16:  # the limits in the message are rounded
         lowest, highest = (far_distance(limit, width) * print_width for limit in (1.0, 16.0))
         raise OptionError(
-            f"--far {far:g}m: must be from {lowest:.3g}m to {highest:.3g}m for a print of "
-            f"{print_width:g}m; change it, or --print-width"
+            f"--far {as_typed(far)}: must be from {as_typed(lowest)} to {as_typed(highest)} for a "
+            f"print of {as_typed(print_width)}; change it, or --print-width"
         )
     return sigma

@@ -1,5 +1,6 @@
 """Name files that are no pictures limner reads, and say what to do with them."""
 
+import re
 from pathlib import PurePath
 
 LOOKED_AT = 65536  # bytes from the start of a file
@@ -8,6 +9,7 @@ LOOKED_AT = 65536  # bytes from the start of a file
 _RAW = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2")
 RAW_REMEDY = "is a camera raw file; develop it, and save it as TIFF or JPEG"
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_TEXT = re.compile(rb"[\t\n\r\f -~\x80-\xff]+")
 _UNUSUAL_TIFF = "is damaged, or a TIFF of a kind that limner does not read; save it as PNG"
 _AVIF = (b"avif", b"avis")
 _STARTS = {
@@ -19,6 +21,13 @@ _STARTS = {
     b"PK\x03\x04": "is an archive or a document (ZIP); take the picture out of it",
     b"%!PS": "is a PostScript document; export it as PNG",
     b"\x1aE\xdf\xa3": "is a video; save one frame as PNG",
+    b"II*\0\x10\0\0\0CR": RAW_REMEDY,  # Canon
+    b"FUJIFILMCCD-RAW": RAW_REMEDY,
+    b"IIU\0": RAW_REMEDY,  # Panasonic
+    b"IIRO": RAW_REMEDY,  # Olympus
+    b"IIRS": RAW_REMEDY,
+    b"FOVb": RAW_REMEDY,  # Sigma
+    b"\0MRM": RAW_REMEDY,  # Minolta
     b"II*\0": _UNUSUAL_TIFF,
     b"MM\0*": _UNUSUAL_TIFF,
     b"II+\0": _UNUSUAL_TIFF,
@@ -52,6 +61,8 @@ def explain(start: bytes) -> str | None:
         return 'is a HEIC photo; pip install "limner[heif]", or convert it to JPEG'
     if start.startswith(b"\xff\xd8") and (kind := _kind_of_jpeg(start)):
         return f"is a JPEG {kind}, which limner does not read; save it as PNG"
+    if start[4:12] == b"ftypcrx ":  # Canon
+        return RAW_REMEDY
     if start[4:8] == b"ftyp" and start[8:12] not in _AVIF:
         return "is a video; save one frame as PNG"
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -59,6 +70,8 @@ def explain(start: bytes) -> str | None:
         return "is an SVG drawing; export it as PNG"
     if text.startswith((b"<!doctype html", b"<html")):
         return "is a web page; open it in a browser, and save the picture itself"
+    if _TEXT.fullmatch(start) and not start.startswith((b"\xff\xd8", b"GIF", b"BM")):
+        return "is damaged, or a text file; copy or download the picture again"
     return None
 
 

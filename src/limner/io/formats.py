@@ -17,7 +17,15 @@ from pathlib import Path
 
 from PIL import Image, ImageCms, ImageFile, PngImagePlugin, UnidentifiedImageError
 
-from limner.errors import InputError, LimnerError, OutputError, is_out_of_memory, printable, reason
+from limner.errors import (
+    InputError,
+    LimnerError,
+    OutputError,
+    check_no_address,
+    is_out_of_memory,
+    printable,
+    reason,
+)
 from limner.io import foreign, tiff
 
 # Pictures only, and only formats that Pillow decodes itself: no PostScript, PDF or WMF, which call
@@ -101,6 +109,8 @@ def opened(
                 raise InputError(f"{printable(path)}: {explanation}") from None
             else:
                 raise
+        if tiff.is_raw(image):
+            raise InputError(f"{printable(path)}: {foreign.RAW_REMEDY}")
         with memory_for(image, printable(path)):
             yield image, file
 
@@ -136,9 +146,9 @@ def memory_for(image: Image.Image, name: str) -> Iterator[None]:
 def binary(path: str | os.PathLike[str]) -> Iterator[BufferedReader]:
     """Open a regular file that is not empty; see `opened` for the errors."""
     name = printable(path)
-    if address := re.match(r"(https?|ftp):/+", name):
-        whole = f"{address[1]}://{name[address.end() :]}"  # a path has lost a slash
-        raise InputError(f"{whole}: is an address; download the file first")
+    check_no_address(path)
+    if name == "-" and not os.path.lexists(path):
+        raise InputError("-: standard input is read for the main picture only; name a file")
     with guarded(name):
         status = Path(path).stat()  # first: opening a pipe would wait for its other end
         if not stat.S_ISREG(status.st_mode):

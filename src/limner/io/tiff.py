@@ -73,6 +73,15 @@ def turn_resolution(image: Image.Image) -> None:
         image.info["dpi"] = image.info["dpi"][::-1] if "dpi" in image.info else None
 
 
+def is_raw(image: Image.Image) -> bool:
+    """Whether a picture is the preview of a camera raw file, which is a TIFF inside."""
+    if not isinstance(image, TiffImageFile):
+        return False
+    tags = image.tag_v2
+    is_preview = tags.get(Base.NewSubfileType, 0) & 1 and Base.SubIFDs in tags
+    return bool(Base.DNGVersion in tags or (is_preview and Base.Make in tags))
+
+
 def holds_floats(file: BinaryIO) -> bool:
     """Whether a file is a TIFF of floating-point values, which Pillow opens only in gray."""
     file.seek(0)

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from limner.errors import OptionError, OutputError, printable, reason
+from limner.errors import OptionError, OutputError, check_no_address, printable, reason
 from limner.io import pdf, png16, tiff
 from limner.io.atomic import whole_file
 from limner.io.formats import WRITABLE, srgb_profile
@@ -64,6 +64,7 @@ def check_place(target: Path, *, overwrite: bool) -> None:
     OutputError
         The folder is missing or read-only, or the file exists.
     """
+    check_no_address(target, "name a file on this machine")
     name = printable(target)
     if target.parent.is_file():
         raise OutputError(f"{name}: {printable(target.parent)} is a file; name a folder")

@@ -22,7 +22,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from limner._version import __version__
-from limner.errors import OutputError, WeightsError
+from limner.errors import OutputError, WeightsError, check_no_address, reason
 from limner.io.atomic import whole_file
 
 SHIPPED = Path(__file__).parent.parent / "shipped"
@@ -68,13 +68,8 @@ def read(path: Path) -> dict[str, Tensor]:
     WeightsError
         The file is missing, damaged, or would run code when unpickled.
     """
-    if not os.path.isfile(path):  # noqa: PTH113 - never raises, however odd the name
-        raise WeightsError(f"{path}: there is no such weights file; check its name and folder")
+    begin = begin_of(path)
     try:
-        with path.open("rb") as opened:
-            begin = opened.read(1024)
-        if kind := _kind_of_text(begin):
-            raise WeightsError(f"{path}: is {kind}")
         if path.suffix == ".safetensors":
             # not `safe_open`: each tensor that it gives leaves 100 bytes behind
             state: Any = load(path.read_bytes())
@@ -105,6 +100,30 @@ def read(path: Path) -> dict[str, Tensor]:
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
 
 
+def begin_of(path: Path, *, may_be_text: bool = False) -> bytes:
+    """Return the first bytes of a weights file. Old pickles may be text.
+
+    Raises
+    ------
+    WeightsError
+        There is no such file, it cannot be read, or it is a text.
+    """
+    check_no_address(path)
+    if os.path.isdir(path):  # noqa: PTH112 - never raises, however odd the name
+        raise WeightsError(f"{path}: is a folder; name a weights file")
+    if not os.path.isfile(path):  # noqa: PTH113
+        raise WeightsError(f"{path}: there is no such weights file; check its name and folder")
+    try:
+        with path.open("rb") as file:
+            begin = file.read(1024)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({reason(error)})") from error
+    kind = _kind_of_text(begin)
+    if kind and not (may_be_text and kind.startswith("a text file")):
+        raise WeightsError(f"{path}: is {kind}")
+    return begin
+
+
 def _unpacks_to_more(path: Path) -> bool:
     """Whether a zip archive is compressed, as torch never writes it: it could fill the memory."""
     if not zipfile.is_zipfile(path):
@@ -129,12 +148,13 @@ def describe(path: Path) -> dict[str, str]:
     WeightsError
         The file is missing or damaged.
     """
+    begin_of(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata: dict[str, str] = dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise WeightsError(
-            f"{path}: is missing, damaged, or not a safetensors file; download or copy it again"
+            f"{path}: is damaged, or not a safetensors file; download or copy it again"
         ) from error
     return {_RENAMED.get(key, key): value for key, value in metadata.items()}
 

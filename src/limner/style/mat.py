@@ -12,6 +12,7 @@ _SAME = 0.06  # largest difference of a channel within a mat
 _FILLED = 0.98  # share of a row's pixels that have the color of the mat
 _NARROWEST = 0.01  # of the side: a narrower mat is no trouble
 _ENOUGH = 800  # pixels of the short side: in larger pictures some are skipped
+_FRAMES = 3  # borders of different colors, one in another: a black frame around a white mat
 _WIDEST = 0.4  # of the side: more than that is the picture itself
 
 
@@ -44,7 +45,13 @@ def find_mat(rgb: Tensor) -> tuple[int, int, int, int]:
 
 
 def without_mat(painting: Picture) -> Picture:
-    """Return a painting without its mat."""
+    """Return a painting without its mat, and without a frame around it."""
+    for _ in range(_FRAMES):
+        painting = _without_one(painting)
+    return painting
+
+
+def _without_one(painting: Picture) -> Picture:
     top, bottom, left, right = find_mat(painting.rgb)
     height, width = images.size_of(painting.rgb)
 
@@ -62,7 +69,9 @@ def remark(painting: Picture) -> str | None:
         return None
     if painting.alpha is not None and float(painting.alpha[..., : mat[0], :].mean()) < VISIBLE:
         return None  # it is transparent, and not painted
+    least, most = min(filter(None, mat)), max(mat)
+    wide = f"{least} to {most}" if least < most else f"{most}"
     return (
-        f"{printable(painting.name)}: has a plain border of {min(mat)} to {max(mat)} pixels, which "
-        "is painted too; --crop-style cuts it off"
+        f"{printable(painting.name)}: has a plain border of {wide} pixels, which is painted too; "
+        "--crop-style cuts it off"
     )

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limner import io
-from limner.errors import InputError, LimnerError, printable
+from limner.errors import InputError, LimnerError, check_no_address, printable
 from limner.io.formats import ENDINGS
 from limner.nn import images
 
@@ -23,10 +23,13 @@ def pictures_in(folder: Path, *, subfolders: bool) -> list[Path]:
     Raises
     ------
     InputError
-        It is a file.
+        It is missing, or a file.
     """
+    check_no_address(folder, "download the pictures first")
     if folder.is_file():
         raise InputError(f"{printable(folder)}: is a file; name a folder of pictures")
+    if not folder.is_dir():
+        raise InputError(f"{printable(folder)}: there is no such folder; check its name")
     files = folder.rglob("*") if subfolders else folder.glob("*")
     return sorted(
         path

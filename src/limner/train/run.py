@@ -9,7 +9,7 @@ import csv
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,15 +19,16 @@ from torch import Tensor
 
 from limner import io
 from limner.checks import check_range, flag
-from limner.errors import InputError, OptionError, OutputError, is_out_of_memory
-from limner.io.atomic import remove_left, whole_file
+from limner.errors import InputError, LimnerError, OptionError, OutputError, is_out_of_memory
+from limner.io.atomic import whole_file
 from limner.nn import seeding
 from limner.progress import OnStep, Reporter, Stop
-from limner.train import parallel
+from limner.train import parallel, run_folder
 
 FORMAT = 2  # of checkpoints; raised when their keys change. Those of version 0.1 have none: 1
 # errors that a checkpoint of another training causes when it is loaded
 _DO_NOT_FIT = (TypeError, ValueError, LookupError, AttributeError, RuntimeError, ArithmeticError)
+_ARGUMENTS = ("folder", "photos", "pictures")  # options of the run that are arguments as typed
 
 
 def cosine(step: int, steps: int, *, warmup: int = 200) -> float:
@@ -44,40 +45,6 @@ def check_training(learning_rate: float | None = None, **counts: int | None) -> 
         check_range(option, value, 1)
     if learning_rate is not None and not 0 < learning_rate < 1:
         raise OptionError(f"--learning-rate {learning_rate:g}: must be above 0 and below 1")
-
-
-def check_folder(folder: Path, *, resume: bool) -> None:
-    """Refuse a run folder, before any work, that cannot be used.
-
-    Raises
-    ------
-    OutputError
-        It already holds a run, holds none to resume, or is a file.
-    """
-    try:
-        has_checkpoint = (folder / "checkpoint.pt").is_file()
-        # a part may be that of the options, written before any step
-        may_recover = (folder / "options.json").is_file() and _parts(folder)
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: cannot be read ({error.strerror}); change its permissions, or choose "
-            "another folder"
-        ) from error
-    if resume and not has_checkpoint and not may_recover:
-        raise OutputError(
-            f"{folder}: has no checkpoint to resume; leave out --resume to start a new run"
-        )
-    if not resume and has_checkpoint:
-        raise OutputError(
-            f"{folder}: already holds a run; continue it with --resume, or choose another folder"
-        )
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: is a file; name a folder for the run")
-
-
-def _parts(folder: Path) -> list[Path]:
-    """Files that a killed process was writing: whole, or cut off."""
-    return sorted(folder.glob(".limner-*.part"))
 
 
 class Run:
@@ -148,7 +115,8 @@ class Run:
         self._reporter = Reporter(f"train {training}", on_step)
         self._saved_step = self._reported = -1  # steps
         self._resumed_at: int | None = None
-        check_folder(folder, resume=resume)
+        run_folder.check(folder, resume=resume)
+        self._is_new = False  # the folder
         self._shares: dict[str, float] = {}
         if isinstance(batch_size := self._options.get("batch_size"), int):
             parallel.check_batch(batch_size)
@@ -168,7 +136,7 @@ class Run:
                 self._recover()
         else:
             self._begin()
-        self._remove_parts()
+        run_folder.remove_left(self.folder)
 
     @property
     def seconds(self) -> float:
@@ -176,6 +144,7 @@ class Run:
         return self._reporter.seconds
 
     def _begin(self) -> None:
+        self._is_new = not self.folder.exists()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             text = json.dumps(self._options, indent=2) + "\n"
@@ -200,15 +169,16 @@ class Run:
             )
         for option, value in self._options.items():
             if option != "training" and started.get(option) != value:
-                name = "FOLDER" if option == "folder" else flag(option)  # an argument
+                name = option.upper() if option in _ARGUMENTS else flag(option)
                 raise OptionError(
-                    f"{name} {value}: this run was started with {started.get(option)}; "
+                    f"{name} {_shown(value)}: this run was started with "
+                    f"{_shown(started.get(option))}; "
                     "resume it with the same options, or start another run"
                 )
 
     def _recover(self) -> None:
         """Use a first checkpoint that was written, but not renamed when the process was killed."""
-        for part in _parts(self.folder):
+        for part in run_folder.parts(self.folder):
             try:
                 torch.load(part, map_location="cpu", weights_only=True)["format"]
             except Exception:  # cut off, or not a checkpoint
@@ -219,11 +189,6 @@ class Run:
             f"{self.folder}: the process was killed while it wrote its first checkpoint; leave out "
             "--resume to start a new run"
         )
-
-    def _remove_parts(self) -> None:
-        remove_left(self.folder, subfolders=True)
-        with suppress(OSError):
-            (self.folder / "checkpoint.tmp").unlink()  # the old name
 
     def _no_room(self, path: Path, error: Exception) -> OutputError:
         why = getattr(error, "strerror", None) or "the disk is full"
@@ -243,6 +208,8 @@ class Run:
         self._on_exit.close()
         if self._events is not None:
             self._events.close()
+        if self._is_new and isinstance(error, LimnerError):
+            run_folder.take_back(self.folder)
         before_a_step = self._resumed_at is not None and self._reported <= self._resumed_at
         if before_a_step and isinstance(error, _DO_NOT_FIT) and not is_out_of_memory(error):
             raise InputError(
@@ -390,6 +357,10 @@ class Run:
             if step != self._saved_step:
                 self.save(state())
             raise Stop
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _is_up_to(line: bytes, last: int) -> bool:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from limner.checks import check_choice, check_range
 from limner.errors import OptionError
+from limner.io.recipe import bare_name
 from limner.nn import devices, images, seeding, weights
 from limner.progress import OnStep, silent
 from limner.train import parallel
@@ -131,7 +132,7 @@ def train_upscaler(
         "quality": quality,
         "for": for_,
         "init": init and init.name,
-        "teacher": teacher,
+        "teacher": teacher and bare_name(teacher),
         "steps": steps,
         "perceptual_steps": perceptual_steps,
         "batch_size": batch_size,

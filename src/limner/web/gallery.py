@@ -166,7 +166,8 @@ class Gallery:
                 f"--gallery {printable(folder)}: another studio uses it; close that one, or choose "
                 "another folder"
             )
-        remove_left(self.folder, subfolders=True)
+        remove_left(self.folder)
+        remove_left(self.hidden, subfolders=True)
         for old in self.trash.iterdir():
             if time.time() - old.stat().st_mtime > _TRASH_DAYS * 86_400:
                 shutil.rmtree(old, ignore_errors=True)

@@ -64,8 +64,6 @@ def read_folder(folder: Path, size: tuple[int, int]) -> FolderContents:
     InputError
         There is no such folder.
     """
-    if not folder.exists():
-        raise InputError(f"{folder}: there is no such folder; check its name")
     paths, hashes, sizes, covers, skipped = [], [], [], [], []
     first_with: dict[str, Path] = {}
 

@@ -17,7 +17,7 @@ from limner.generation.gan import painter, safe_pickle
 from limner.generation.gan.stylegan2 import Architecture, Generator, channel_counts
 from limner.io import check_place
 from limner.io.atomic import remove_left
-from limner.nn.weights import are_stored, sha256
+from limner.nn.weights import are_stored, begin_of, sha256
 
 MAX_BYTES = 2 * 2**30  # of an unpacked file: those for 1024 pixels have 0.4 to 0.8 GiB
 _MAX_PARTS = 10**5  # of a network, counting repeated ones: the largest has some thousand
@@ -134,15 +134,14 @@ def read(path: Path) -> Generator:
     WeightsError
         The file is missing, too large, damaged, would run code, or is for another network.
     """
+    head = begin_of(path, may_be_text=True)[: len(safe_pickle.TORCH_MAGIC)]
     try:
-        with path.open("rb") as file:
-            head = file.read(len(safe_pickle.TORCH_MAGIC))
         size = path.stat().st_size
         if is_zip := head.startswith(b"PK"):
             with zipfile.ZipFile(path) as archive:
                 size = sum(part.file_size for part in archive.infolist())
     except Exception as error:  # `zipfile` raises more than its own of a damaged archive
-        raise WeightsError(f"{path}: is missing or damaged; give a .pkl or .pt file") from error
+        raise WeightsError(f"{path}: is damaged; give a .pkl or .pt file") from error
     if size > MAX_BYTES:
         raise WeightsError(
             f"{path}: has {size / 2**30:.1f} GiB when unpacked, more than 2; give a file without "

@@ -23,9 +23,9 @@ from limner.generation.gan.sizes import SIZES
 from limner.generation.gan.training_state import TrainingState
 from limner.nn import devices, seeding
 from limner.progress import OnStep, silent
-from limner.train import parallel
+from limner.train import parallel, run_folder
 from limner.train.adversarial import LOSSES
-from limner.train.run import Run, check_folder, check_training
+from limner.train.run import Run, check_training
 from limner.units import to_seconds
 
 SAMPLES = 25  # pictures of fixed latents on the sheet of every checkpoint
@@ -140,7 +140,7 @@ def train_painter(
     check_training(save_every=save_every)
     budget = math.inf if time_budget is None else to_seconds("time_budget", time_budget)
     torch_device = devices.pick(device)
-    check_folder(run, resume=resume)
+    run_folder.check(run, resume=resume)
     size = training_size(folder, resolution, aspect)
     contents = read_folder(folder, size)
     dataset = Dataset(folder, contents, size, mirror=mirror)
