@@ -55,7 +55,7 @@ def need(verb: str, sizes: Mapping[Job, int], options: Mapping[str, Any]) -> Nee
     """Decide how the machine is shared among pictures, from its cores, memory and device.
 
     The threads of a picture do not depend on how many are made at once, nor on how many are done
-    already. So the results are the same bytes.
+    already, nor on what other programs do. So the results are the same bytes.
 
     Parameters
     ----------
@@ -74,7 +74,8 @@ def need(verb: str, sizes: Mapping[Job, int], options: Mapping[str, Any]) -> Nee
     fitting = int(_SHARE * devices.memory(torch.device("cpu")) / memory)
     most = cores if cores < 2 * _MIN_THREADS else cores // _MIN_THREADS
     workers = max(1, min(len(sizes), most, fitting, MAX_WORKERS))
-    return Need(workers, max(1, cores // workers), memory)
+    fitting_now = int(devices.room(torch.device("cpu")) / memory)
+    return Need(max(1, min(workers, fitting_now)), max(1, cores // workers), memory)
 
 
 def is_soon_done(verb: str, sizes: Sequence[int]) -> bool:

@@ -34,7 +34,7 @@ from limner._version import __version__
 from limner.checks import flag
 from limner.cli import pipes
 from limner.cli.console import say
-from limner.cli.openmp import limit_spinning
+from limner.cli.openmp import limit_spinning, limit_threads
 from limner.cli.verbs import TRAININGS, VERBS, Command
 from limner.errors import (
     DONE,
@@ -141,6 +141,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         time budget, 130 interrupted.
     """
     limit_spinning()
+    limit_threads()
     pipes.open_closed_streams()
     if hasattr(sys.stdout, "reconfigure"):  # file names need not be Unicode
         encoding = "utf-8" if os.name == "nt" else None
