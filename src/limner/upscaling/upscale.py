@@ -30,6 +30,7 @@ from limner.upscaling.paper import (
     with_square_pixels,
 )
 from limner.upscaling.pixels import (
+    by_bands,
     crop,
     is_gray,
     resize_integer,
@@ -213,10 +214,15 @@ def upscale(
         on_tile(1, 1)
         rgb = to_integer(small, depth)
     if tint is not None:  # the networks can add a little color
-        gray = images.luma(to_float(rgb)).expand(-1, 3, -1, -1)
         if tint.any():
+            gray = images.luma(to_float(rgb)).expand(-1, 3, -1, -1)
             gray = gray + images.resize(tint + 0.5, images.size_of(gray)) - 0.5
-        rgb = to_integer(gray, depth)
+            rgb = to_integer(gray, depth)
+        else:
+            rgb = by_bands(
+                rgb,
+                lambda band: to_integer(images.luma(to_float(band)), depth).expand(-1, 3, -1, -1),
+            )
     if images.size_of(rgb) != size.picture:
         rgb = (resize_tile if tileable else resize_integer)(rgb, size.picture)
     alpha = None if source.alpha is None else to_integer(source.alpha, depth)
@@ -224,7 +230,9 @@ def upscale(
         on_tile.before, gray = len(passes), source.alpha.expand(-1, 3, -1, -1)
         unlocked = [False] * len(masks)  # kept means would be a haze around thin parts
         large = _apply(masks, gray, size.picture, unlocked, tileable, side, depth, on_tile)
-        alpha = to_integer(to_float(large).mean(1, keepdim=True), depth)
+        alpha = by_bands(
+            large, lambda band: to_integer(to_float(band).mean(1, keepdim=True), depth)
+        )
     if alpha is not None and images.size_of(alpha) != size.picture:
         alpha = (resize_tile if tileable else resize_integer)(alpha, size.picture)
     if print_ is not None:
