@@ -130,3 +130,19 @@ def test_the_size_in_the_refusal_is_the_largest(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(machine, "free", lambda: 0)
     with pytest.raises(InputError, match=r"and 0\.0 GiB are free; close other programs$"):
         machine.check_room("a.png", 10, 10, 100)
+
+
+def test_a_result_that_memory_cannot_hold_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (400, 300), "red").save(path)
+    monkeypatch.setattr(machine, "free", lambda: machine.BASE_BYTES + 400 * 300 * 9 * 20)
+    assert limner.upscale(path, scale=3).size == (1200, 900)
+    reports: list[object] = []
+    says = (
+        r"^the result: not enough memory: 1600 × 1200 pixels need .*; make it at most 1200 × 900$"
+    )
+    with pytest.raises(InputError, match=says):
+        limner.upscale(path, scale=4, on_step=reports.append)
+    assert reports == []

@@ -14,7 +14,7 @@ from limner import io
 from limner.checks import check_range
 from limner.errors import OptionError
 from limner.io import Source
-from limner.nn import images, onnx_model, weights
+from limner.nn import images, machine, onnx_model, weights
 from limner.progress import OnStep, Reporter, silent
 from limner.units import to_factor
 from limner.upscaling import realesrgan
@@ -205,6 +205,8 @@ def upscale(
     on_tile = _PassReporter(report, size, len(passes) + len(masks), source.notes)
     side = DEFAULT_TILE if tile is None else tile
     tint = None if tileable and not is_gray(source.rgb) else tint_of(source.rgb)  # has no wrap
+    per_pixel = 20 * depth.itemsize if tint is None or not tint.any() else 60  # bytes at the peak
+    machine.check_room("the result", *max(size.picture, size.sheet, key=math.prod), per_pixel)
     small = source.rgb if tint is None else (source.rgb - tint).clamp(0, 1)
     if passes:
         locks = [color_lock and network is not cleaner for network in passes]
@@ -219,10 +221,8 @@ def upscale(
             gray = gray + images.resize(tint + 0.5, images.size_of(gray)) - 0.5
             rgb = to_integer(gray, depth)
         else:
-            rgb = by_bands(
-                rgb,
-                lambda band: to_integer(images.luma(to_float(band)), depth).expand(-1, 3, -1, -1),
-            )
+            gray = by_bands(rgb, lambda band: to_integer(images.luma(to_float(band)), depth))
+            rgb = gray.expand(-1, 3, -1, -1)
     if images.size_of(rgb) != size.picture:
         rgb = (resize_tile if tileable else resize_integer)(rgb, size.picture)
     alpha = None if source.alpha is None else to_integer(source.alpha, depth)
