@@ -1,11 +1,15 @@
 """Terminals and encodings of many kinds: narrow ones, and those that lack characters."""
 
 import io
+import re
+import subprocess
 import sys
 
 import pytest
+from rich.console import Console
 
 from limner.cli import console, main
+from limner.cli.verbs import TRAININGS, VERBS
 from limner.progress import Progress
 
 
@@ -50,3 +54,56 @@ def test_a_narrow_terminal_shows_progress_and_time(
     with console._STDERR.capture() as captured:
         console._STDERR.print(shown._bar.get_renderable())
     assert steps in captured.get() and "…" not in captured.get()
+
+
+def help_of(command: list[str], width: int) -> str:
+    out = io.StringIO()
+    main.app.help_print(command, console=Console(file=out, width=width))
+    return out.getvalue()
+
+
+def words(text: str) -> set[str]:
+    return set(re.sub("[│╭╮╰╯─*()]", " ", text).split())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["train"],
+        ["models"],
+        *([verb] for verb in VERBS),
+        *(["train", one] for one in TRAININGS),
+    ],
+    ids=" ".join,
+)
+def test_no_word_of_the_help_is_broken_in_40_columns(command: list[str]) -> None:
+    narrow = help_of(command, 40)
+    assert words(help_of(command, 250)) <= words(narrow)
+    assert max(map(len, narrow.splitlines())) <= 40
+
+
+def test_descriptions_stand_below_the_names_in_a_narrow_terminal() -> None:
+    lines = [
+        "│ --thickness FLOAT",
+        "│   Thickness of the lines, from 0.5",
+        "│   (thin) to 4 (thick). [default:",
+    ]
+    assert "\n".join(f"{line:<39}│" for line in lines) in help_of(["sketch"], 40)
+    assert re.search(r"^│ --thickness FLOAT +Thickness of", help_of(["sketch"], 80), re.MULTILINE)
+
+
+def test_help_without_docstrings() -> None:
+    """`python -OO` drops them, and they hold the descriptions."""
+    code = (
+        "import sys; from limner.cli.main import main; [main([*c.split(), '--help']) for c in {}]"
+    )
+    commands = ["sketch", "models", "train painter"]
+    texts = [
+        subprocess.run(
+            [sys.executable, *flags, "-c", code.format(commands)],
+            capture_output=True, text=True, check=True, encoding="utf-8",
+        ).stdout
+        for flags in ((), ("-OO",))
+    ]  # fmt: skip
+    assert "List the weights that come with limner" in texts[0] and texts[0] == texts[1]

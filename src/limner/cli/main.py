@@ -34,6 +34,7 @@ from limner._version import __version__
 from limner.checks import flag
 from limner.cli import pipes
 from limner.cli.console import say
+from limner.cli.layout import Layout
 from limner.cli.openmp import limit_spinning, limit_threads
 from limner.cli.verbs import TRAININGS, VERBS, Command
 from limner.errors import (
@@ -69,6 +70,7 @@ app = App(
     help="Make pictures with neural networks, on your own machine.",
     version=f"limner {__version__}",
     help_format="plaintext",
+    help_formatter=Layout(),
     suppress_keyboard_interrupt=False,
 )
 training = App(name="train", help="Train a network that limner's commands use.")
@@ -291,6 +293,12 @@ def models(*, json: bool = False) -> int:
     else:  # cut names could not be told apart
         print("\n".join(lines))
     return DONE
+
+
+if models.__doc__ is None:  # python -OO
+    from limner.signature import docstring
+
+    models.__doc__ = docstring(models)
 
 
 def _weights() -> list[dict[str, Any]]:
