@@ -2,7 +2,6 @@
 
 import io
 import re
-import subprocess
 import sys
 
 import pytest
@@ -91,19 +90,3 @@ def test_descriptions_stand_below_the_names_in_a_narrow_terminal() -> None:
     ]
     assert "\n".join(f"{line:<39}│" for line in lines) in help_of(["sketch"], 40)
     assert re.search(r"^│ --thickness FLOAT +Thickness of", help_of(["sketch"], 80), re.MULTILINE)
-
-
-def test_help_without_docstrings() -> None:
-    """`python -OO` drops them, and they hold the descriptions."""
-    code = (
-        "import sys; from limner.cli.main import main; [main([*c.split(), '--help']) for c in {}]"
-    )
-    commands = ["sketch", "models", "train painter"]
-    texts = [
-        subprocess.run(
-            [sys.executable, *flags, "-c", code.format(commands)],
-            capture_output=True, text=True, check=True, encoding="utf-8",
-        ).stdout
-        for flags in ((), ("-OO",))
-    ]  # fmt: skip
-    assert "List the weights that come with limner" in texts[0] and texts[0] == texts[1]
