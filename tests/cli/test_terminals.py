@@ -90,3 +90,14 @@ def test_descriptions_stand_below_the_names_in_a_narrow_terminal() -> None:
     ]
     assert "\n".join(f"{line:<39}│" for line in lines) in help_of(["sketch"], 40)
     assert re.search(r"^│ --thickness FLOAT +Thickness of", help_of(["sketch"], 80), re.MULTILINE)
+
+
+def test_a_name_that_the_encoding_of_the_system_lacks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def app(*_: object, **__: object) -> None:
+        "写真.jpg".encode("iso8859-9")
+
+    monkeypatch.setattr(main, "app", app)
+    assert main.main(["sketch", "a.png"]) == 1
+    assert "(charmap) lack some of its characters; rename it, or" in capsys.readouterr().err

@@ -263,6 +263,7 @@ def test_the_machine_is_shared_by_cores_and_memory(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(torch, "get_num_threads", lambda: 256)
     assert shared("sketch", 200, 100) == (60, 4)
     monkeypatch.setattr(machine, "free", lambda: 20 * 2**30)  # others hold the rest
+    assert shared("upscale", 200, 10**7, scale=4) == (2, 6)  # 9.7 GiB each
     assert shared("sketch", 200, 100) == (
         24,
         4,

@@ -48,3 +48,8 @@ def test_names_that_windows_allows(name: str) -> None:
 )
 def test_names_of_uploads(given: str, plain: str) -> None:
     assert plain_name(given) == plain
+
+
+def test_names_that_the_encoding_of_the_system_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.getfilesystemencoding", lambda: "iso8859-9")
+    assert plain_name("İstanbul 写真.jpg") == "İstanbul___.jpg"

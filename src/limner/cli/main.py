@@ -179,6 +179,9 @@ def main(tokens: Sequence[str] | None = None) -> int:
     except Exception as error:
         if isinstance(error, OSError) and (told := _refused(error)):
             return _fail(told)
+        if isinstance(error, UnicodeEncodeError) and isinstance(error.object, str):
+            lacks = f"the file names of this system ({error.encoding}) lack some of its characters"
+            return _fail(f"{error.object!a}: {lacks}; rename it, or set PYTHONUTF8=1")
         if is_out_of_memory(error):
             return _fail(f"there is not enough memory; {_less_memory(given)}")
         if os.environ.get("LIMNER_TRACEBACK"):

@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -102,7 +103,9 @@ def check_place(target: Path, *, overwrite: bool) -> None:
 
 def plain_name(name: str) -> str:
     """Return a name that every system allows for a file that came under this name."""
-    plain = re.sub(r"[^\w.-]", "_", bare_name(name)).lstrip(".")[-80:].rstrip(".") or "file"
+    coding = sys.getfilesystemencoding()
+    known = bare_name(name).encode(coding, "replace").decode(coding)
+    plain = re.sub(r"[^\w.-]", "_", known).lstrip(".")[-80:].rstrip(".") or "file"
     return f"_{plain}" if NOT_ON_WINDOWS.search(plain) else plain
 
 
