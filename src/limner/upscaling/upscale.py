@@ -205,7 +205,8 @@ def upscale(
     on_tile = _PassReporter(report, size, len(passes) + len(masks), source.notes)
     side = DEFAULT_TILE if tile is None else tile
     tint = None if tileable and not is_gray(source.rgb) else tint_of(source.rgb)  # has no wrap
-    per_pixel = 20 * depth.itemsize if tint is None or not tint.any() else 60  # bytes at the peak
+    is_tinted = tint is not None and not is_gray(source.rgb)
+    per_pixel = 60 if is_tinted else 20 * depth.itemsize  # bytes of memory at the peak
     machine.check_room("the result", *max(size.picture, size.sheet, key=math.prod), per_pixel)
     small = source.rgb if tint is None else (source.rgb - tint).clamp(0, 1)
     if passes:
@@ -216,7 +217,7 @@ def upscale(
         on_tile(1, 1)
         rgb = to_integer(small, depth)
     if tint is not None:  # the networks can add a little color
-        if tint.any():
+        if is_tinted:
             gray = images.luma(to_float(rgb)).expand(-1, 3, -1, -1)
             gray = gray + images.resize(tint + 0.5, images.size_of(gray)) - 0.5
             rgb = to_integer(gray, depth)
