@@ -206,9 +206,8 @@ def upscale(
     side = DEFAULT_TILE if tile is None else tile
     tint = None if tileable and not is_gray(source.rgb) else tint_of(source.rgb)  # has no wrap
     is_tinted = tint is not None and not is_gray(source.rgb)
-    per_pixel = (
-        60 if is_tinted or source.alpha is not None else 20 * depth.itemsize
-    )  # bytes of memory at the peak
+    # bytes of memory at the peak
+    per_pixel = 60 if is_tinted or source.alpha is not None else 20 * depth.itemsize
     machine.check_room("the result", *max(size.picture, size.sheet, key=math.prod), per_pixel)
     small = source.rgb if tint is None else (source.rgb - tint).clamp(0, 1)
     if passes:
