@@ -3,9 +3,13 @@
 The command line, the page and the CLI reference are all made from these.
 """
 
+import ast
 import inspect
 import re
+import sys
+import textwrap
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -69,7 +73,7 @@ class Option:
 
 def of(verb: Callable[..., object]) -> list[Option]:
     """Return the options of a verb, in the order of its signature."""
-    helps = _helps(inspect.getdoc(verb) or "")
+    helps = _helps(docstring(verb))
     return [
         Option(
             parameter.name,
@@ -85,6 +89,17 @@ def of(verb: Callable[..., object]) -> list[Option]:
         for parameter in inspect.signature(verb).parameters.values()
         if parameter.name not in _INTERNAL
     ]
+
+
+def docstring(function: Callable[..., object]) -> str:
+    """Return a docstring; from the source if ``python -OO`` (PYTHONOPTIMIZE=2) has dropped it."""
+    found = inspect.getdoc(function)
+    if found is None and sys.flags.optimize > 1:
+        with suppress(OSError):  # an installation without sources
+            (definition,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+            assert isinstance(definition, ast.FunctionDef)
+            found = ast.get_docstring(definition)
+    return found or ""
 
 
 def _helps(docstring: str) -> dict[str, str]:

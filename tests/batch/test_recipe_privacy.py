@@ -10,9 +10,11 @@ import pytest
 from PIL import Image
 
 import limner
+from limner.batch import finder
 from limner.cli.main import main
 from limner.errors import InputError
 from limner.io import make_recipe, read, recipe_of
+from limner.io.recipe import bare_name
 from limner.nn import weights
 
 FOLDER = "Anna-Kowalska"  # what nobody shall learn
@@ -192,3 +194,50 @@ def test_a_name_too_long_for_this_system_is_not_found(home: Path, tmp_path: Path
     limner.write(picture, tmp_path / "out.png")
     with pytest.raises(InputError, match="is neither in the current folder nor beside"):
         limner.replay(tmp_path / "out.png")
+
+
+WINDOWS = [
+    r"C:\Users\me\pictures\photo.jpg",
+    "C:/Users/me/photo.jpg",
+    r"C:\Users/me\photo.jpg",
+    "C:photo.jpg",
+    r"\\server\share\photo.jpg",
+    "//server/share/photo.jpg",
+    r"\\?\C:\photo.jpg",
+    r"pictures\photo.jpg",
+]
+
+
+def with_names(home: Path, photo: str, wave: str, ending: str) -> Path:
+    """Write a picture whose recipe has paths, as one of version 0.1 has."""
+    picture = limner.hybridize(home / "photo.jpg", home / "wave.jpg")
+    recipe = json.loads(picture.info["limner"])
+    hashes = recipe["files"].values()
+    recipe |= {"inputs": [photo, wave], "files": dict(zip((photo, wave), hashes, strict=True))}
+    picture.info["limner"] = json.dumps(recipe)
+    limner.write(picture, home / f"made.{ending}")
+    return home / f"made.{ending}"
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+@pytest.mark.parametrize("name", WINDOWS)
+def test_paths_of_windows(
+    name: str, ending: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stem in ("photo", "wave"):
+        Image.open(home / f"{stem}.png").save(home / f"{stem}.jpg")
+    made = with_names(home, name, wave := name.replace("photo", "wave"), ending)
+    asked: list[str] = []
+    monkeypatch.setattr(finder, "_is_file", lambda path: asked.append(str(path)) or path.is_file())
+    again = limner.replay(made)
+    assert json.loads(again.info["limner"])["inputs"] == [bare_name(name), bare_name(wave)]
+    assert limner.apply(made, home / "wave.jpg").size == again.size
+    # no drive is asked, and no server, which would learn who asks
+    places = {Path(), home, *home.glob("*/"), *Path().glob("*/")}
+    assert asked and all(Path(path).parent in places for path in asked)
+    assert not any(":\\" in path or path.startswith("\\\\") for path in asked)
+
+    (home / "wave.jpg").rename(tmp_path / "other.jpg")
+    with pytest.raises(InputError, match=r"^(C:)?wave\.jpg: is neither in the current folder nor"):
+        limner.replay(made)
+    assert limner.replay(made, look_in=[tmp_path]).tobytes() == again.tobytes()

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from limner.cli.openmp import limit_spinning
+from limner.cli.openmp import limit_spinning, limit_threads
+from limner.nn import machine
 
 NAMES = ("GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_WAIT_POLICY")
 OURS = {"GOMP_SPINCOUNT": "3000", "KMP_BLOCKTIME": "1"}
@@ -110,3 +111,41 @@ limner.sketch
 assert os.environ == before
 """
     assert when_torch_is_imported(code) == "{}"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "users", "expected"),
+    [
+        (2, {}, "2"),
+        (None, {}, None),
+        (64, {}, None),
+        (65, {}, None),
+        (2, {"OMP_NUM_THREADS": "5"}, "5"),
+    ],
+)
+def test_a_container_with_few_cores_of_many(
+    allowed: int | None,
+    users: dict[str, str],
+    expected: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    environment = dict(users)
+    monkeypatch.setattr("os.environ", environment)
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    monkeypatch.setattr(machine, "cores", lambda: allowed)
+    limit_threads()
+    assert environment.get("OMP_NUM_THREADS") == expected
+
+
+def test_a_command_counts_the_cores_before_torch_is_imported() -> None:
+    code = """
+import os
+from limner.nn import machine
+machine.cores, os.cpu_count = lambda: 1, lambda: 64
+os.environ.pop("OMP_NUM_THREADS", None)
+from limner.cli.main import main
+main(["models"])
+import torch
+print(torch.get_num_threads())
+"""
+    assert run(code).stdout.splitlines()[-1] == "1"

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Literal
 
 import pytest
@@ -15,6 +16,7 @@ import limner
 from limner import signature
 from limner.cli import commands, main, options, training
 from limner.io import Source
+from limner.line_art.sketch import sketch
 from limner.signature import REQUIRED, Option
 
 COMMANDS = {
@@ -191,3 +193,13 @@ def test_values_reach_the_verb_as_it_takes_them() -> None:
         Path("o.png"),
         True,
     ]
+
+
+def test_the_help_is_there_without_docstrings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python -OO` drops them, and they hold the descriptions."""
+    expected, summary = signature.of(sketch), signature.docstring(sketch)
+    monkeypatch.setattr(sketch, "__doc__", None)
+    assert signature.docstring(sketch) == ""
+    monkeypatch.setattr(signature, "sys", SimpleNamespace(flags=SimpleNamespace(optimize=2)))
+    assert signature.docstring(sketch) == summary
+    assert signature.of(sketch) == expected

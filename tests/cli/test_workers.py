@@ -23,7 +23,7 @@ from limner.cli.console import Console
 from limner.cli.picture import Made, Task
 from limner.cli.workers import Processes, make_all
 from limner.errors import InputError, OutputError
-from limner.nn import devices
+from limner.nn import devices, machine
 from limner.progress import OnStep, Progress, silent
 
 pytestmark = pytest.mark.slow
@@ -245,6 +245,7 @@ def test_the_machine_is_shared_by_cores_and_memory(monkeypatch: pytest.MonkeyPat
         sizes = {Job(str(n), (str(n),), Path(f"{n}.png")): pixels for n in range(count)}
         return forecast.need(verb, sizes, {"device": "cpu", **options})[:2]
 
+    monkeypatch.setattr(machine, "free", lambda: 2**40)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
     for memory, pixels, options, expected in (
         (64, 10**6, {}, (4, 2)),
@@ -262,6 +263,12 @@ def test_the_machine_is_shared_by_cores_and_memory(monkeypatch: pytest.MonkeyPat
     assert shared("sketch", 20, 100) == (2, 1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 256)
     assert shared("sketch", 200, 100) == (60, 4)
+    monkeypatch.setattr(machine, "free", lambda: 20 * 2**30)  # others hold the rest
+    assert shared("upscale", 200, 10**7, scale=4) == (2, 6)  # 9.7 GiB each
+    assert shared("sketch", 200, 100) == (
+        24,
+        4,
+    )  # 0.8 GiB each; the same threads, so the same bytes
 
 
 def test_workers_start_only_where_they_save_time() -> None:

@@ -288,7 +288,7 @@ def test_too_little_memory_is_told_with_the_need(tmp_path: Path) -> None:
         [sys.executable, "-c", script, str(tmp_path / "large.png")],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    wanted = "large.png: not enough memory: 6000 × 5000 pixels need about 0.8 GiB; make it smaller"
+    wanted = "large.png: not enough memory: 6000 × 5000 pixels need about 1.0 GiB, and "
     assert wanted in done.stdout
 
 

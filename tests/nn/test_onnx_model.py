@@ -1,5 +1,8 @@
 """`onnx_model`: networks that ONNX Runtime computes instead of torch."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,3 +113,19 @@ def test_wrong_options(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_model, "find_spec", lambda _: None)
     with pytest.raises(OptionError, match=r"needs onnx and onnxruntime; pip install \"limner\[ex"):
         limner.colorize(photo, runtime="onnxruntime")
+
+
+def test_onnx_runtime_keeps_no_identifier_and_sends_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    code = "from limner.nn.onnx_model import onnx_runtime; onnx_runtime()"
+    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_onnx_runtime_is_imported_in_one_place() -> None:
+    package = Path(limner.__file__).parent
+    sources = {path.name: path.read_text() for path in package.rglob("*.py")}
+    importing = [name for name, text in sources.items() if "import onnxruntime" in text]
+    assert importing == []

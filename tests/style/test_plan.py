@@ -277,6 +277,7 @@ def test_pictures_count_in_the_forecast_but_not_for_the_tiles(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(devices, "memory", lambda _: 2**50)
+    monkeypatch.setattr(devices, "room", lambda _: 2**50)
     made = make_plan(300, 400, METHOD, size=512)
     without, with_pictures = (within_memory(made, "compact", CPU, n) for n in (0, 2**40))
     assert with_pictures.memory - without.memory == 2**40

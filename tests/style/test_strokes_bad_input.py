@@ -19,7 +19,7 @@ from limner import io
 from limner.color.transfer import transfer_colors
 from limner.errors import InputError, OptionError
 from limner.io import Picture
-from limner.nn import devices
+from limner.nn import devices, machine
 from limner.progress import Progress, Stop
 from limner.style import inputs as inputs_module
 from limner.style import paint as paint_module
@@ -165,6 +165,7 @@ def gibibytes(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def call(amount: float) -> None:
         monkeypatch.setattr(devices, "memory", lambda _: int(amount * 2**30))
+        monkeypatch.setattr(machine, "free", lambda: int(amount * 2**30))
 
     return call
 
@@ -180,7 +181,7 @@ def test_a_size_that_memory_cannot_hold_is_refused_at_once(
         stroke(HOUSE, WARM, size=20_000, steps=None, method=method, on_step=reports.append)
     assert time.monotonic() - began < 2 and not reports
     assert re.fullmatch(
-        r"--size 20000: needs about [\d.]+ GiB of memory, and 6\.0 GiB are there; "
+        r"--size 20000: needs about [\d.]+ GiB of memory, and 5\.4 GiB are free; "
         r"use --size \d+",
         str(raised.value),
     )
@@ -212,7 +213,7 @@ def test_the_size_in_the_refusal_is_the_largest_that_fits(
 
 def test_a_machine_with_too_little_memory_is_told_so(gibibytes: Any) -> None:
     gibibytes(0.3)
-    with pytest.raises(OptionError, match=r"free some memory$") as raised:
+    with pytest.raises(OptionError, match=r"close other programs$") as raised:
         within_memory(make_plan(300, 400, METHODS["patches"], size=64), "compact", CPU)
     assert "\n" not in str(raised.value)
 

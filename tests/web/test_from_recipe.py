@@ -42,3 +42,9 @@ def test_values_that_no_answer_can_hold_are_refused(tmp_path: Path, value: objec
 def test_a_weight_that_is_no_number_belongs_to_the_name(tmp_path: Path, weight: str) -> None:
     made = form(tmp_path, ["photo.png", f"wave.png:{weight}"], {})
     assert made["missing"] == ["photo.png", f"wave.png:{weight}"] and made["values"] == {}
+
+
+@pytest.mark.parametrize("folder", ["C:\\Users\\me\\", "C:/Users/me/", "\\\\server\\share\\", "a/"])
+def test_missing_files_are_named_without_their_folders(tmp_path: Path, folder: str) -> None:
+    made = form(tmp_path, [f"{folder}photo.png", f"{folder}wave.png:0.7"], {})
+    assert made["missing"] == ["photo.png", "wave.png"] and made["values"] == {"styles": "0.7"}

@@ -3,7 +3,7 @@
 import os.path
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from limner.color.palette import are_colors
@@ -55,14 +55,16 @@ class FileFinder:
 
     def find(self, name: str) -> str:
         """Return the path of the file that has this name and the recorded hash."""
-        shown, beside = printable(name), self.picture.parent
+        shown, beside = printable(bare_name(name)), self.picture.parent
         if not isinstance(self.hashes.get(name), str):
             raise refusal(self.picture, f"it has no hash of {shown}")
         file, frame = frames.split(name)
         # of two files with one name, the second was recorded as "photo (2).jpg"
-        bases = dict.fromkeys((bare_name(file), re.sub(r" \(\d+\)(?=\.|$)", "", bare_name(file))))
+        bare = PureWindowsPath(bare_name(file)).name  # C:photo.jpg has no slash
+        bases = dict.fromkeys((bare_name(file), bare, re.sub(r" \(\d+\)(?=\.|$)", "", bare)))
         places = dict.fromkeys((Path(), beside))
-        names = (file, *bases)  # recipes of version 0.1 have folders
+        # recipes of version 0.1 have folders; a drive or a server of Windows is not asked
+        names = bases if PureWindowsPath(file).drive else (file, *bases)
         found = [p for place in places for p in (place / n for n in names) if _is_file(p)]
         below = (p / n for place in places for p in sorted(place.glob("*/")) for n in bases)
         more = (path for folder in self.folders for path in sorted(folder.iterdir()))

@@ -14,7 +14,7 @@ from limner.nn import devices
 from limner.units import to_factor
 
 # Memory of one picture, above what most commands need (docs/performance.md).
-_BASE, _PER_PIXEL = 0.8 * 2**30, 150
+_BASE, _PER_PIXEL, _PER_PIXEL_UPSCALED = 0.8 * 2**30, 150, 60
 _SHARE = 0.8  # of the memory of the machine
 _MIN_THREADS = 2  # of a worker, on a machine with at least twice as many cores
 MAX_WORKERS = 60  # Windows allows 61
@@ -55,7 +55,7 @@ def need(verb: str, sizes: Mapping[Job, int], options: Mapping[str, Any]) -> Nee
     """Decide how the machine is shared among pictures, from its cores, memory and device.
 
     The threads of a picture do not depend on how many are made at once, nor on how many are done
-    already. So the results are the same bytes.
+    already, nor on what other programs do. So the results are the same bytes.
 
     Parameters
     ----------
@@ -67,14 +67,17 @@ def need(verb: str, sizes: Mapping[Job, int], options: Mapping[str, Any]) -> Nee
     """
     cores = torch.get_num_threads()
     largest = max(sizes.values(), default=0)
-    memory = _BASE + _PER_PIXEL * max(largest, _result_pixels(verb, largest, options))
+    of_result = _PER_PIXEL_UPSCALED if verb == "upscale" else _PER_PIXEL
+    result = of_result * _result_pixels(verb, largest, options)
+    memory = _BASE + max(_PER_PIXEL * largest, result)
     device = devices.pick(options.get("device") or "auto")
     if device.type != "cpu" or len(sizes) < 2:
         return Need(1, cores, memory)
     fitting = int(_SHARE * devices.memory(torch.device("cpu")) / memory)
     most = cores if cores < 2 * _MIN_THREADS else cores // _MIN_THREADS
     workers = max(1, min(len(sizes), most, fitting, MAX_WORKERS))
-    return Need(workers, max(1, cores // workers), memory)
+    fitting_now = int(devices.room(torch.device("cpu")) / memory)
+    return Need(max(1, min(workers, fitting_now)), max(1, cores // workers), memory)
 
 
 def is_soon_done(verb: str, sizes: Sequence[int]) -> bool:

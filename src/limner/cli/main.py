@@ -34,7 +34,8 @@ from limner._version import __version__
 from limner.checks import flag
 from limner.cli import pipes
 from limner.cli.console import say
-from limner.cli.openmp import limit_spinning
+from limner.cli.layout import Layout
+from limner.cli.openmp import limit_spinning, limit_threads
 from limner.cli.verbs import TRAININGS, VERBS, Command
 from limner.errors import (
     DONE,
@@ -69,6 +70,7 @@ app = App(
     help="Make pictures with neural networks, on your own machine.",
     version=f"limner {__version__}",
     help_format="plaintext",
+    help_formatter=Layout(),
     suppress_keyboard_interrupt=False,
 )
 training = App(name="train", help="Train a network that limner's commands use.")
@@ -141,6 +143,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         time budget, 130 interrupted.
     """
     limit_spinning()
+    limit_threads()
     pipes.open_closed_streams()
     if hasattr(sys.stdout, "reconfigure"):  # file names need not be Unicode
         encoding = "utf-8" if os.name == "nt" else None
@@ -176,6 +179,9 @@ def main(tokens: Sequence[str] | None = None) -> int:
     except Exception as error:
         if isinstance(error, OSError) and (told := _refused(error)):
             return _fail(told)
+        if isinstance(error, UnicodeEncodeError) and isinstance(error.object, str):
+            lacks = f"the file names of this system ({error.encoding}) lack some of its characters"
+            return _fail(f"{error.object!a}: {lacks}; rename it, or set PYTHONUTF8=1")
         if is_out_of_memory(error):
             return _fail(f"there is not enough memory; {_less_memory(given)}")
         if os.environ.get("LIMNER_TRACEBACK"):
@@ -290,6 +296,12 @@ def models(*, json: bool = False) -> int:
     else:  # cut names could not be told apart
         print("\n".join(lines))
     return DONE
+
+
+if models.__doc__ is None:  # python -OO
+    from limner.signature import docstring
+
+    models.__doc__ = docstring(models)
 
 
 def _weights() -> list[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 import os
 
+from limner.nn import machine
+
 
 def limit_spinning() -> None:
     """Let threads sleep soon when they wait for each other. Call it before torch is imported.
@@ -21,3 +23,15 @@ def limit_spinning() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     # LLVM's libomp (macOS, conda) and Intel's libiomp5 (Windows): milliseconds. The default is 200.
     os.environ.setdefault("KMP_BLOCKTIME", "1")
+
+
+def limit_threads() -> None:
+    """Start no more threads than a container may keep busy. Call it before torch is imported.
+
+    PyTorch counts the cores of the whole machine. With 64 threads on 2 cores, each thread waits for
+    others that do not run. Which cores a process may use (``taskset``), OpenMP sees itself. The
+    user's own setting stays.
+    """
+    cores = machine.cores()
+    if cores is not None and cores < (os.cpu_count() or 1):
+        os.environ.setdefault("OMP_NUM_THREADS", str(cores))

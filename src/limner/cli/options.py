@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_origin
 
 from cyclopts import Group, Parameter, Token
 
-from limner.signature import Option, of
+from limner.signature import Option, docstring, of
 
 _NAMES = {"output": ("--output", "-o"), "n": "-n"}  # names that cyclopts would write otherwise
 
@@ -143,7 +143,7 @@ def command(verb: Callable[..., object], run: Callable[..., int]) -> Callable[..
     parameters = [_parameter(option, makes_pictures) for option in (*places, *others)]
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     called.__annotations__ = {p.name: p.annotation for p in parameters}
-    called.__doc__ = (inspect.getdoc(verb) or "").partition("\n\n")[0]
+    called.__doc__ = docstring(verb).partition("\n\n")[0]
     return called
 
 

@@ -35,6 +35,7 @@ from limner.progress import OnStep, Reporter, Stop, silent
 
 MAX_VARIATIONS = 16
 HINT_EDGES = ("hard", "soft")
+_BYTES_PER_PIXEL = 95  # of memory at the peak, of the drawing
 _LABELS_SIZE = 1024  # pixels of the longest side at which regions are described to the network
 
 Labels = NDArray[np.int32]
@@ -81,7 +82,7 @@ class Coloring:
         check_range("size", size, MIN_SIZE, MAX_SIZE)
         self._device = onnx_model.pick_device(device, runtime)
         self._allow_huge = allow_huge
-        self.picture = io.read(drawing, allow_huge=allow_huge)
+        self.picture = io.read(drawing, allow_huge=allow_huge, bytes_per_pixel=_BYTES_PER_PIXEL)
         path = weights.SHIPPED / "colorizer.safetensors" if model is None else Path(model)
         self._network = load(path).to(self._device)
         if runtime == "onnxruntime":

@@ -24,7 +24,7 @@ from limner.io import check_place
 from limner.io.atomic import remove_left, whole_file
 from limner.io.recipe import bare_name
 from limner.nn import images
-from limner.nn.onnx_model import INSTALL, OPSET, convert
+from limner.nn.onnx_model import INSTALL, OPSET, convert, onnx_runtime
 from limner.train.crops import pictures_in
 from limner.units import split_sides
 
@@ -246,6 +246,8 @@ def _calibration(folder: Path, sides: tuple[int, int] | None) -> list[Tensor]:
 def _quantize(model: Any, found: Exportable, samples: Sequence[Tensor]) -> Any:
     """Let the convolutions of a model compute with 8 bits; return the new model."""
     import onnx
+
+    onnx_runtime()
     from onnxruntime import quantization
 
     others = dict(zip(found.inputs, found.examples(None)[0], strict=True))
@@ -294,8 +296,7 @@ def _describe(model: Any, found: Exportable, size: str, precision: str) -> None:
 @torch.no_grad()
 def _compare(content: bytes, found: Exportable, sides: Sides) -> tuple[float, float]:
     """Return how ONNX Runtime's results differ from limner's: at most, and in decibels."""
-    import onnxruntime
-
+    onnxruntime = onnx_runtime()
     try:
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         largest, squares = 0.0, []

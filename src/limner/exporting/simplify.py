@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from limner.nn.onnx_model import onnx_runtime
+
 _BROADCAST = ("Add", "Sub", "Mul", "Div", "Max", "Min", "Pow")
 
 
@@ -23,8 +25,8 @@ def simplify(model: Any) -> Any:
 def _fold(model: Any) -> Any:
     """Compute what does not depend on the inputs."""
     import onnx
-    import onnxruntime
 
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 3  # errors

@@ -30,6 +30,7 @@ SOLVERS = {"descent": optimization.gradient_descent, "fast": optimization.fast_s
 VIEWS = {"strip": viewing.strip, "zoom": viewing.zoom}
 _ONLY_ARTICLE = ("weight", "solver", "steps")  # options of ``--method article``
 _NOT_ARTICLE = ("sigma", "contrast", "near", "far")  # options of the other methods
+_BYTES_PER_PIXEL = 90  # of memory at the peak
 _LENGTHS = ("near", "far", "print_width")
 
 
@@ -151,7 +152,10 @@ def hybridize(
     lengths = {n: to_meters(n, options[n]) for n in _LENGTHS if options[n] is not None}
     report = Reporter("hybridize", on_step)
     torch_device = devices.pick(device)
-    photos = [io.read(source, allow_huge=allow_huge) for source in (near_photo, far_photo)]
+    photos = [
+        io.read(source, allow_huge=allow_huge, bytes_per_pixel=_BYTES_PER_PIXEL)
+        for source in (near_photo, far_photo)
+    ]
     near_rgb, far_rgb = (io.on_white(photo).to(torch_device) for photo in photos)
 
     plan = make_plan(near_rgb, far_rgb, options, lengths)

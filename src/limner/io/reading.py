@@ -19,6 +19,7 @@ from limner.io.bleeding import bleed
 from limner.io.formats import PIXEL_LIMIT, srgb_profile
 from limner.io.picture import Picture, Source
 from limner.io.recipe import text_of
+from limner.nn import machine
 
 _ROWS = 64  # of a picture that are converted at once
 
@@ -35,7 +36,12 @@ _PER_INCH = {2: 1.0, 3: 2.54}  # EXIF resolution unit, inch or cm -> how many ar
 
 
 def read(
-    source: Source, *, allow_huge: bool = False, native: bool = False, deep: bool = False
+    source: Source,
+    *,
+    allow_huge: bool = False,
+    native: bool = False,
+    deep: bool = False,
+    bytes_per_pixel: float = 0,
 ) -> Picture:
     """Read a picture: upright, in sRGB; the first frame of an animation.
 
@@ -56,6 +62,8 @@ def read(
         Keep RGB in the file's own profile and depth, for verbs that do not change colors.
     deep : bool
         Keep the depth of RGB that is in sRGB already.
+    bytes_per_pixel : float
+        Memory that the caller will need for the picture, at the peak. Reading needs some too.
 
     Returns
     -------
@@ -64,11 +72,12 @@ def read(
     Raises
     ------
     InputError
-        The file is missing, damaged, too large, not a picture, or holds floating-point values.
+        The file is missing, damaged, too large for the limit or for the memory, not a picture, or
+        holds floating-point values.
     """
     if isinstance(source, Image.Image):
         with formats.guarded("picture"), formats.memory_for(source, "picture"):
-            _check_size(source, "picture", allow_huge)
+            _check_size(source, "picture", allow_huge, bytes_per_pixel)
             if isinstance(source, TiffImageFile) and source.tile and source.fp:  # not loaded yet
                 _check_rows(source, source.fp, "picture")
                 if tiff.has_deep_planes(source):
@@ -81,7 +90,7 @@ def read(
             return replace(picture, recipe=text_of(source))
     path, number = frames.split(source)
     with formats.opened(path, allow_huge=allow_huge) as (image, file):
-        _check_size(image, printable(source), allow_huge)
+        _check_size(image, printable(source), allow_huge, bytes_per_pixel)
         # also for what a decoder makes on its way, such as the tiles of a TIFF
         Image.MAX_IMAGE_PIXELS = None if allow_huge else PIXEL_LIMIT
         places = frames.places(image)
@@ -90,7 +99,8 @@ def read(
         place = places[(number or 1) - 1]
         if place or number is not None:
             image.seek(place)
-            _check_size(image, printable(source), allow_huge)  # frames may differ
+            # frames may differ
+            _check_size(image, printable(source), allow_huge, bytes_per_pixel)
         if image.format == "PNG" and (named := profiles.profile_of_cicp(file)):
             image.info["icc_profile"] = named
         _check_rows(image, file, printable(source))
@@ -123,7 +133,7 @@ def read(
         return replace(picture, notes=(*picture.notes, note))
 
 
-def _check_size(image: Image.Image, name: str, allow_huge: bool) -> None:
+def _check_size(image: Image.Image, name: str, allow_huge: bool, bytes_per_pixel: float) -> None:
     width, height = image.size
     if width < 1 or height < 1:
         raise InputError(f"{name}: is {width} × {height} pixels; use a picture of at least 1 × 1")
@@ -132,6 +142,8 @@ def _check_size(image: Image.Image, name: str, allow_huge: bool) -> None:
             f"{name}: is {width} × {height} = {width * height / 1e6:.0f} megapixels, more than "
             f"{PIXEL_LIMIT / 1e6:.0f}; make it smaller, or pass --allow-huge"
         )
+    reading = formats.READING_BYTES[image.has_transparency_data]
+    machine.check_room(name, height, width, max(reading, bytes_per_pixel))
 
 
 def _check_rows(image: Image.Image, file: IO[bytes], name: str) -> None:

@@ -2,6 +2,8 @@
 
 import math
 import os
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -18,9 +20,15 @@ from limner.io import pdf, png16, tiff
 from limner.io.atomic import whole_file
 from limner.io.formats import WRITABLE, srgb_profile
 from limner.io.openraster import Saved
-from limner.io.recipe import COMMENT, pack_exif
+from limner.io.recipe import COMMENT, bare_name, pack_exif
 
 _EXIF_LIMIT = 65533  # bytes that one segment of a JPEG holds
+# Signs (a colon would write a hidden stream of another file), an end that Windows drops, and names
+# of devices, with any ending.
+NOT_ON_WINDOWS = re.compile(
+    r'[<>:"|?*\0-\x1f]|[. ]$|^(con|prn|aux|nul|(com|lpt)[0-9¹²³]|con(in|out)\$) *(\.|$)',
+    re.IGNORECASE,
+)
 QUALITY = 95  # out of 100, for JPEG, WebP, AVIF and PDF
 
 
@@ -80,8 +88,8 @@ def check_place(target: Path, *, overwrite: bool) -> None:
             f"{name}: the folder {printable(target.parent)} cannot be written "
             f"({reason(error)}); choose another"
         ) from error
-    if os.name == "nt" and ":" in target.name:  # would write a hidden stream of another file
-        raise OutputError(f"{name}: Windows does not allow ':' in a name; choose another name")
+    if os.name == "nt" and NOT_ON_WINDOWS.search(target.name):
+        raise OutputError(f"{name}: Windows does not allow this name; choose another")
     try:
         target.lstat()
     except FileNotFoundError:
@@ -92,6 +100,14 @@ def check_place(target: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{name}: is a folder or a device; choose another name")
     if not overwrite:
         raise _refusal(name)
+
+
+def plain_name(name: str) -> str:
+    """Return a name that every system allows for a file that came under this name."""
+    coding = sys.getfilesystemencoding()
+    known = bare_name(name).encode(coding, "replace").decode(coding)
+    plain = re.sub(r"[^\w.-]", "_", known).lstrip(".")[-80:].rstrip(".") or "file"
+    return f"_{plain}" if NOT_ON_WINDOWS.search(plain) else plain
 
 
 def write(

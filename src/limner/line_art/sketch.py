@@ -17,6 +17,7 @@ from limner.progress import OnStep, Reporter, silent
 STYLES = ("ink", "contour", "pencil")
 _REFERENCE = 512  # pixels: pictures with a longer side get proportionally wider lines
 _SHARP = 1.2  # pixels: edges that are blurred more get proportionally wider lines
+_BYTES_PER_PIXEL = 115  # of memory at the peak
 _BLANK = 1e-4  # mean ink of a drawing that is told to be nearly blank
 
 
@@ -75,7 +76,7 @@ def sketch(
     check_range("thickness", thickness, 0.5, 4)
     check_range("strength", strength, 0.2, 3)
     torch_device = devices.pick(device)
-    subject = io.read(picture, allow_huge=allow_huge)
+    subject = io.read(picture, allow_huge=allow_huge, bytes_per_pixel=_BYTES_PER_PIXEL)
     height, width = size = images.size_of(subject.rgb)
     stage = f"{width}×{height} px"
     for note in (stage, *subject.notes, *io.tell_transparent([subject])):

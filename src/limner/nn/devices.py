@@ -1,13 +1,10 @@
 """Choose the device that computes, and measure its memory."""
 
-import os
-from contextlib import suppress
-from pathlib import Path
-
 import torch
 
 from limner.checks import check_choice
 from limner.errors import OptionError
+from limner.nn import machine
 
 NAMES = ("auto", "cpu", "cuda", "mps")
 
@@ -41,23 +38,10 @@ def memory(device: torch.device) -> int:
     """Return the memory in bytes that there is: a GPU's own, or what this process may use."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return 8 * 2**30
-    return min([total, *_limits()])
+    return machine.memory()
 
 
-def _limits() -> list[int]:
-    """Return the limits on this process: of its container (Linux control groups), and ulimit -v."""
-    found = []
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with suppress(OSError, ValueError):  # "max" is no limit
-            found.append(int(Path(path).read_text()))
-    with suppress(ImportError, OSError):
-        import resource  # not on Windows
-
-        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-        if limit != resource.RLIM_INFINITY:
-            found.append(limit)
-    return found
+def room(device: torch.device) -> int:
+    """Return how many bytes a run may fill: a share of all memory, less what others hold."""
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else machine.free()
+    return min(int(machine.FREE * memory(device)), free)

@@ -1,10 +1,13 @@
 """Networks as ONNX models: conversion, and computation with ONNX Runtime."""
 
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
+from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO, StringIO
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -135,9 +138,18 @@ class _Method(nn.Module):
         return self.method(*tensors)
 
 
-def _session(model: bytes) -> Callable[[dict[str, np.ndarray]], list[np.ndarray]]:
-    import onnxruntime  # slow, and an extra
+def onnx_runtime() -> ModuleType:
+    """Import ONNX Runtime, which is slow, and an extra.
 
+    From version 1.32 on it writes an identifier of the device into the user's cache and sends
+    statistics to Microsoft, unless an environment variable says no.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    return import_module("onnxruntime")
+
+
+def _session(model: bytes) -> Callable[[dict[str, np.ndarray]], list[np.ndarray]]:
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.enable_cpu_mem_arena = False  # it would keep the memory of the largest tile

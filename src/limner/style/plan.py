@@ -34,7 +34,6 @@ STROKES_BASE_BYTES, STROKES_BYTES_PER_PIXEL = 410 * 2**20, 175
 STROKES_BYTES_PER_SOURCE_PIXEL = 275
 SIMILAR_BYTES_PER_SOURCE_PIXEL = 520  # where the most similar patches of each patch are found
 STEPS_PER_LEVEL = 10  # steps of the network that take as long as a level of strokes, per pixel
-FREE = 0.9  # share of the memory that a run may fill
 
 SMALLEST = 64  # pixels, the longest side of the result
 SHORTEST = 16  # pixels, the shortest side at every scale: one position of VGG's coarsest layers
@@ -273,8 +272,8 @@ def within_memory(
     OptionError
         The machine has too little memory for this size.
     """
-    available, size = devices.memory(device), max(plan.size)
-    limit = min(MEMORY_LIMIT, available // 4)
+    available, size = devices.room(device), max(plan.size)
+    limit = min(MEMORY_LIMIT, devices.memory(device) // 4)  # what others hold changes no pixel
 
     def forecast(size: int) -> tuple[int, int]:
         """Return bytes and tile for a longest side of at most that of the plan."""
@@ -290,15 +289,15 @@ def within_memory(
         return max(network, strokes) + pictures, tile
 
     needed, tile = forecast(size)
-    if needed > FREE * available:
+    if needed > available:
         sizes = range(10, size, 10)
-        free = 0.99 * FREE * available  # sizes are rounded
+        free = 0.99 * available  # sizes are rounded
         fitting = bisect_left(sizes, True, key=lambda side: forecast(side)[0] > free)
         largest = 10 * fitting
-        remedy = f"use --size {largest}" if largest >= SMALLEST else "free some memory"
+        remedy = f"use --size {largest}" if largest >= SMALLEST else "close other programs"
         raise OptionError(
             f"--size {size}: needs about {needed / 2**30:.1f} GiB of memory, and "
-            f"{available / 2**30:.1f} GiB are there; {remedy}"
+            f"{available / 2**30:.1f} GiB are free; {remedy}"
         )
     return replace(plan, memory=max(needed, BASE_BYTES + reading), tile=tile)
 

@@ -14,7 +14,7 @@ from limner import io
 from limner.checks import check_range
 from limner.errors import OptionError
 from limner.io import Source
-from limner.nn import images, onnx_model, weights
+from limner.nn import images, machine, onnx_model, weights
 from limner.progress import OnStep, Reporter, silent
 from limner.units import to_factor
 from limner.upscaling import realesrgan
@@ -30,6 +30,7 @@ from limner.upscaling.paper import (
     with_square_pixels,
 )
 from limner.upscaling.pixels import (
+    by_bands,
     crop,
     is_gray,
     resize_integer,
@@ -204,6 +205,10 @@ def upscale(
     on_tile = _PassReporter(report, size, len(passes) + len(masks), source.notes)
     side = DEFAULT_TILE if tile is None else tile
     tint = None if tileable and not is_gray(source.rgb) else tint_of(source.rgb)  # has no wrap
+    is_tinted = tint is not None and not is_gray(source.rgb)
+    # bytes of memory at the peak
+    per_pixel = 60 if is_tinted or source.alpha is not None else 20 * depth.itemsize
+    machine.check_room("the result", *max(size.picture, size.sheet, key=math.prod), per_pixel)
     small = source.rgb if tint is None else (source.rgb - tint).clamp(0, 1)
     if passes:
         locks = [color_lock and network is not cleaner for network in passes]
@@ -213,10 +218,13 @@ def upscale(
         on_tile(1, 1)
         rgb = to_integer(small, depth)
     if tint is not None:  # the networks can add a little color
-        gray = images.luma(to_float(rgb)).expand(-1, 3, -1, -1)
-        if tint.any():
+        if is_tinted:
+            gray = images.luma(to_float(rgb)).expand(-1, 3, -1, -1)
             gray = gray + images.resize(tint + 0.5, images.size_of(gray)) - 0.5
-        rgb = to_integer(gray, depth)
+            rgb = to_integer(gray, depth)
+        else:
+            gray = by_bands(rgb, lambda band: to_integer(images.luma(to_float(band)), depth))
+            rgb = gray.expand(-1, 3, -1, -1)
     if images.size_of(rgb) != size.picture:
         rgb = (resize_tile if tileable else resize_integer)(rgb, size.picture)
     alpha = None if source.alpha is None else to_integer(source.alpha, depth)
@@ -224,7 +232,9 @@ def upscale(
         on_tile.before, gray = len(passes), source.alpha.expand(-1, 3, -1, -1)
         unlocked = [False] * len(masks)  # kept means would be a haze around thin parts
         large = _apply(masks, gray, size.picture, unlocked, tileable, side, depth, on_tile)
-        alpha = to_integer(to_float(large).mean(1, keepdim=True), depth)
+        alpha = by_bands(
+            large, lambda band: to_integer(to_float(band).mean(1, keepdim=True), depth)
+        )
     if alpha is not None and images.size_of(alpha) != size.picture:
         alpha = (resize_tile if tileable else resize_integer)(alpha, size.picture)
     if print_ is not None:

@@ -8,7 +8,7 @@ from typing import Any
 from limner.batch.replay import RENAMED_VERBS
 from limner.errors import InputError, LimnerError
 from limner.io import recipe_of
-from limner.io.recipe import hash_of
+from limner.io.recipe import bare_name, hash_of
 from limner.web import forms
 from limner.web.forms import BY_VERB, Tab
 from limner.web.gallery import Gallery, Stored
@@ -96,8 +96,8 @@ class _Reader:
             for record in self.gallery.results():
                 for number, one in enumerate(record.pictures, 1):
                     path = self.gallery.folder / one.name
-                    is_named = one.name == Path(plain).name and path.is_file()
+                    is_named = one.name == bare_name(plain) and path.is_file()
                     if is_named and hash_of(path) == recorded:
                         return self.gallery.stored(f"{record.id}-{number}")
-        self.missing.append(Path(plain).name)
+        self.missing.append(bare_name(plain))
         return None

@@ -29,6 +29,8 @@ from pydantic import ConfigDict, TypeAdapter
 from limner.errors import InputError, OutputError, printable, reason
 from limner.io import formats
 from limner.io.atomic import lock, remove_left, whole_file
+from limner.io.recipe import bare_name
+from limner.io.writing import plain_name
 from limner.web.thumbnails import has_alpha, upright_size
 
 MAX_UPLOAD = 64 * 2**20  # bytes
@@ -224,8 +226,8 @@ class Gallery:
         InputError
             It is too large, damaged, or neither a picture nor a weights file.
         """
-        shown = printable(Path(name).name)
-        plain = re.sub(r"[^\w.-]", "_", Path(name).name).lstrip(".")[-80:] or "file"
+        shown = printable(bare_name(name))
+        plain = plain_name(name)
         with source.open("rb") as file:
             key = hashlib.file_digest(file, "sha256").hexdigest()[:32]
         folder = self.files / key

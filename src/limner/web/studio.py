@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from limner.cli.console import say
-from limner.cli.openmp import limit_spinning
+from limner.cli.openmp import limit_spinning, limit_threads
 from limner.errors import OptionError, OutputError, printable, reason
 from limner.web.guard import ALL_ADDRESSES, LOCAL_NAMES, Guard
 
@@ -62,6 +62,7 @@ def studio(
     folder = gallery if gallery is not None else pictures_folder() / "limner"
     listening = _listen(host, port)
     limit_spinning()
+    limit_threads()
     os.environ["LIMNER_OFFLINE"] = "1"  # the studio downloads no weights
     with listening, _signals_as_interrupts():
         _serve(
