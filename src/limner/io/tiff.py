@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, TiffImagePlugin, _imaging
-from PIL.ExifTags import Base
+from PIL.ExifTags import GPS, IFD, Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from PIL.TiffTags import LONG8, TAGS_V2_GROUPS
 
@@ -32,6 +32,31 @@ _DECODING = (
     Base.TileWidth,
     Base.TileLength,
 )
+
+_BYTE, _RATIONAL, _UNDEFINED, _SIGNED_RATIONAL = 1, 5, 7, 10  # TIFF 6.0, section 2
+# the tables EXIF and GPS: (table, tag, type that Pillow guesses from the value): type in EXIF 2.32
+_EXIF_TYPES: dict[tuple[int, int, int], int] = {
+    (table, tag, _BYTE): _UNDEFINED
+    for table, tags in {
+        IFD.Exif: (
+            Base.OECF,
+            Base.ComponentsConfiguration,
+            Base.MakerNote,
+            Base.UserComment,
+            Base.SpatialFrequencyResponse,
+            Base.FileSource,
+            Base.SceneType,
+            Base.CFAPattern,
+            Base.DeviceSettingDescription,
+            Base.CompositeImageExposureTimes,
+        ),
+        IFD.GPSInfo: (GPS.GPSProcessingMethod, GPS.GPSAreaInformation),
+    }.items()
+    for tag in tags
+} | {
+    (IFD.Exif, tag, _RATIONAL): _SIGNED_RATIONAL
+    for tag in (Base.ShutterSpeedValue, Base.BrightnessValue, Base.ExposureBiasValue)
+}
 
 
 @contextmanager
@@ -171,10 +196,33 @@ def write(
     directory[Base.RowsPerStrip] = rows
     directory[Base.StripByteCounts] = [min(rows * row, height * row - place) for place in places]
     directory[Base.StripOffsets] = tuple(places)  # `save` adds the directory's length
-    directory.save(file)
+    head = BytesIO()
+    directory.save(head)
+    file.write(with_exif_types(head.getvalue()))
     for top in range(0, height, rows):
         strip = values[top : top + rows]
         file.write(np.ascontiguousarray(strip, strip.dtype.newbyteorder("<")).data)
+
+
+def with_exif_types(content: bytes) -> bytes:
+    """Return a TIFF file, or EXIF data without its mark, whose EXIF tags have their types.
+
+    Pillow keeps no types, and takes those that fit the values.
+    """
+    data, order = bytearray(content), "<" if content.startswith(b"II") else ">"
+    is_big = struct.unpack_from(f"{order}H", data, 2) == (43,)
+    number, of_count, of_entry = ("Q", 8, 20) if is_big else ("I", 2, 12)
+    tables = [(0, 8 if is_big else 4)]  # and where their places are
+    for table, pointer in tables:
+        (place,) = struct.unpack_from(order + number, data, pointer)
+        (count,) = struct.unpack_from(f"{order}{'Q' if is_big else 'H'}", data, place)
+        for entry in range(place + of_count, place + of_count + count * of_entry, of_entry):
+            tag, kind = struct.unpack_from(f"{order}2H", data, entry)
+            if tag in (IFD.Exif, IFD.GPSInfo):
+                tables.append((tag, entry + (12 if is_big else 8)))
+            kind = _EXIF_TYPES.get((table, tag, kind), kind)
+            struct.pack_into(f"{order}H", data, entry + 2, kind)
+    return bytes(data)
 
 
 def new_directory(order: bytes, *, big: bool) -> ImageFileDirectory_v2:
