@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from limner.errors import InputError, OptionError, OutputError, printable, reason
 from limner.io import frames as frames_of
+from limner.io.foreign import without_twins
 from limner.io.formats import ENDINGS
 
 NAME = "{stem}.png"
@@ -151,7 +152,7 @@ def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
         return
     if _is_pattern(word):
         paths = [Path(path) for path in _matches(word)]
-        paths = [path for path in paths if is_picture(path)]
+        paths = without_twins([path for path in paths if is_picture(path)])
         if not paths:
             raise InputError(f"{shown}: matches no picture; check the pattern")
         yield from (Found(path, Path(path.name)) for path in paths)
@@ -172,7 +173,8 @@ def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
         inside = sorted(folder.rglob("*") if recursive else folder.iterdir())
     except OSError as error:
         raise InputError(f"{shown}: cannot be read ({reason(error)})") from error
-    places = [path.relative_to(folder) for path in inside if is_picture(path)]
+    inside = without_twins([path for path in inside if is_picture(path)])
+    places = [path.relative_to(folder) for path in inside]
     places = [place for place in places if not any(part[0] == "." for part in place.parts)]
     if not places:
         remedy = "name another folder" if recursive else "--recursive searches its subfolders too"
@@ -227,7 +229,8 @@ def _partner(other: object, place: Path, output: Path) -> object:
     if output.resolve() == folder.resolve():
         raise _among_inputs(output)
     stem = glob.escape(place.stem)
-    same = [path for path in sorted((folder / place.parent).glob(f"{stem}.*")) if is_picture(path)]
+    named = sorted((folder / place.parent).glob(f"{stem}.*"))
+    same = without_twins([path for path in named if is_picture(path)])
     if not same:
         missing = printable(place.with_suffix(""))
         raise InputError(f"{printable(folder)}: has no picture {missing}.*; add it")

@@ -24,9 +24,9 @@ from limner.io import foreign, tiff
 # other programs. MPO, which many cameras write, opens as JPEG.
 READABLE = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "JPEG2000", "PPM")
 
-# Endings of the names of pictures, for folders. HEIC is there even without its extra: the message
-# about it names the extra.
-ENDINGS = frozenset(
+# Endings of the names of pictures, for folders. HEIC is there even without its extra, and so are
+# camera raw files: the messages about them name the remedy.
+ENDINGS = foreign.ENDINGS | frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".tif", ".tiff", ".gif"}
     | {".bmp", ".dib", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif"}
 )

@@ -36,7 +36,7 @@ _DECODING = (
 _BYTE, _RATIONAL, _UNDEFINED, _SIGNED_RATIONAL = 1, 5, 7, 10  # TIFF 6.0, section 2
 # the tables EXIF and GPS: (table, tag, type that Pillow guesses from the value): type in EXIF 2.32
 _EXIF_TYPES: dict[tuple[int, int, int], int] = {
-    (table, tag, _BYTE): _UNDEFINED
+    (int(table), int(tag), _BYTE): _UNDEFINED
     for table, tags in {
         IFD.Exif: (
             Base.OECF,
@@ -54,7 +54,7 @@ _EXIF_TYPES: dict[tuple[int, int, int], int] = {
     }.items()
     for tag in tags
 } | {
-    (IFD.Exif, tag, _RATIONAL): _SIGNED_RATIONAL
+    (int(IFD.Exif), int(tag), _RATIONAL): _SIGNED_RATIONAL
     for tag in (Base.ShutterSpeedValue, Base.BrightnessValue, Base.ExposureBiasValue)
 }
 

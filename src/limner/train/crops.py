@@ -11,6 +11,7 @@ from torch import Tensor
 
 from limner import io
 from limner.errors import InputError, LimnerError, printable
+from limner.io.foreign import without_twins
 from limner.io.formats import ENDINGS
 from limner.nn import images
 
@@ -28,13 +29,14 @@ def pictures_in(folder: Path, *, subfolders: bool) -> list[Path]:
     if folder.is_file():
         raise InputError(f"{printable(folder)}: is a file; name a folder of pictures")
     files = folder.rglob("*") if subfolders else folder.glob("*")
-    return sorted(
+    found = sorted(
         path
         for path in files
         if path.suffix.lower() in ENDINGS
         and not any(part[0] == "." for part in path.relative_to(folder).parts)
         and not path.is_dir()
     )
+    return without_twins(found)
 
 
 def load_pictures(
