@@ -106,21 +106,23 @@ def read(
         png16.scale_transparent(image)
         tiff.turn_resolution(image)
         key = png16.transparent_color(image) if whole else None
-        image.load()
+        whole_image = missing_rows.load(image, file)
         if image.format == "PNG":
             Image.open(file, formats=["PNG"]).verify()  # `load` does not check the checksums
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         lower = png16.lower_half(file, place) if is_deep or key else None
-        loaded, lower = png16.gray_alpha(file, image) if is_gray_alpha else (image, lower)
+        loaded, lower = png16.gray_alpha(file, image) if is_gray_alpha else (whole_image, lower)
         if key and lower:
             loaded, lower = png16.cut_out(image, lower, key), lower if is_deep else None
         picture = _picture(loaded, os.fspath(source), sha256, native, lower)
         picture = replace(picture, recipe=text_of(image))
-        if number is not None or len(places) == 1:
-            return picture
-        note = f"{printable(source)}: only the first of {len(places)} frames is used"
-        return replace(picture, notes=(*picture.notes, note))
+        notes = picture.notes
+        if whole_image is not image:
+            notes += (f"{printable(source)}: its end marker is missing, but all rows are there",)
+        if number is None and len(places) > 1:
+            notes += (f"{printable(source)}: only the first of {len(places)} frames is used",)
+        return replace(picture, notes=notes)
 
 
 def _check_size(image: Image.Image, name: str, allow_huge: bool) -> None:
