@@ -91,8 +91,7 @@ def read(
         if place or number is not None:
             image.seek(place)
             _check_size(image, printable(source), allow_huge)  # frames may differ
-        if image.format == "PNG" and (named := profiles.profile_of_cicp(file)):
-            image.info["icc_profile"] = named
+        is_hdr = profiles.name_colors(image, file)
         _check_rows(image, file, printable(source))
         if tiff.has_deep_planes(image):
             tiff.use_libtiff(image)
@@ -120,6 +119,8 @@ def read(
         notes = picture.notes
         if whole_image is not image:
             notes += (f"{printable(source)}: its end marker is missing, but all rows are there",)
+        if is_hdr:
+            notes += (f"{printable(source)}: its high dynamic range is compressed to that of sRGB",)
         if number is None and len(places) > 1:
             notes += (f"{printable(source)}: only the first of {len(places)} frames is used",)
         return replace(picture, notes=notes)

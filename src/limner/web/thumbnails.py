@@ -49,6 +49,7 @@ def write_view(source: Path, target: Path, longest: int) -> None:
     with formats.opened(source) as (image, file):
         if image.mode == "RGB" and image.format == "JPEG":
             image.draft("RGB", (longest, longest))  # decodes fewer pixels
+        profiles.name_colors(image, file)
         small = upright(missing_rows.load(image, file))
         small.thumbnail((longest, longest), reducing_gap=2.0)
         profile = None if image.mode == "CMYK" else profiles.profile_of(image)
