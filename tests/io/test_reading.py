@@ -120,7 +120,10 @@ def test_gray_above_16_bits_is_clipped_and_said(tmp_path: Path) -> None:
     Image.fromarray(np.array([[-5, 65535, 70000]], dtype=np.int32)).save(tmp_path / "int.tif")
     read = io.read(tmp_path / "int.tif")
     assert read.rgb[0, 0].tolist() == [[0, 1, 1]]
-    assert read.notes == (f"{tmp_path / 'int.tif'}: values above 65535 are clipped to white",)
+    assert read.notes == (
+        f"{tmp_path / 'int.tif'}: negative values become black",
+        f"{tmp_path / 'int.tif'}: values above 65535 are clipped to white",
+    )
 
 
 def test_16_bit_gray_with_a_transparent_value(tmp_path: Path) -> None:

@@ -89,15 +89,12 @@ def opened(
         except UnidentifiedImageError:
             file.seek(0)
             start = file.read(foreign.LOOKED_AT)
-            explanation = foreign.explain(start)
             if foreign.is_heic(start) and find_spec("pi_heif"):
                 import pi_heif
 
                 pi_heif.register_heif_opener()
                 image = Image.open(file, formats=["HEIF"])
-            elif tiff.holds_floats(file):
-                raise InputError(f"{printable(path)}: {tiff.HOLDS_FLOATS}") from None
-            elif explanation:
+            elif explanation := tiff.explain_values(file) or foreign.explain(start):
                 raise InputError(f"{printable(path)}: {explanation}") from None
             else:
                 raise

@@ -155,6 +155,9 @@ def _picture(
     dpi, profile = _read_dpi(image), profiles.profile_of(image)
     if dpi and orientation in tiff.SIDEWAYS:
         dpi = dpi[1], dpi[0]
+    is_signed, bits = tiff.sign_and_bits(image)
+    if is_signed and bits < 32:  # their range is not known, and Pillow reads 8 bits without sign
+        raise InputError(f"{shown}: {tiff.HOLDS_SIGNED}")
     if orientation in _UPRIGHT:
         image = image.transpose(_UPRIGHT[orientation])
         lower = lower and lower.transpose(_UPRIGHT[orientation])
@@ -208,10 +211,12 @@ def _deep_gray(
 ) -> tuple[Tensor, Tensor | None]:
     """Convert 16-bit or 32-bit gray at full depth: RGB, and alpha from a transparent value."""
     values = np.array(image.convert("I"))
-    if tiff.is_unsigned(image):  # Pillow has signed values only
+    if tiff.sign_and_bits(image) == (False, 32):  # Pillow has signed values only
         values = values.view(np.uint32).clip(0, 2**31 - 1).astype(np.int32)
     if image.format == "TIFF" and image.getexif().get(Base.PhotometricInterpretation) == 0:
         values = 65535 - values  # 0 is white, which Pillow ignores
+    if values.min() < 0:
+        notes.append(f"{shown}: negative values become black")
     if values.max() > 65535:
         notes.append(f"{shown}: values above 65535 are clipped to white")
     gray = values.clip(0, 65535)

@@ -16,6 +16,11 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from PIL.TiffTags import LONG8, TAGS_V2_GROUPS
 
 HOLDS_FLOATS = "holds floating-point values; save it as an 8-bit or 16-bit PNG"
+HOLDS_SIGNED = (
+    "holds signed values; shift them to 0 and above, and save it as an 8-bit or 16-bit PNG"
+)
+_HOLDS_COMPLEX = "holds complex numbers; save their magnitude as an 8-bit or 16-bit PNG"
+_HOLDS = {2: HOLDS_SIGNED, 3: HOLDS_FLOATS, 5: _HOLDS_COMPLEX, 6: _HOLDS_COMPLEX}  # sample formats
 _LONGEST = 2**32  # bytes of a file; BigTIFF has no limit
 _STRIP = 2**26  # bytes written at once
 
@@ -82,11 +87,12 @@ def has_deep_planes(image: Image.Image) -> TypeGuard[TiffImageFile]:
     return bool(image.tag_v2.get(Base.BitsPerSample, (1,))[0] != 8)
 
 
-def is_unsigned(image: Image.Image) -> bool:
-    """Whether a picture is a TIFF of 32-bit values that have no sign."""
-    if not isinstance(image, TiffImageFile) or image.tag_v2.get(Base.BitsPerSample) != (32,):
-        return False
-    return bool(image.tag_v2.get(Base.SampleFormat, (1,))[0] == 1)
+def sign_and_bits(image: Image.Image) -> tuple[bool, int]:
+    """Whether the values of a TIFF have a sign, and their bits; 0 bits of other pictures."""
+    if not isinstance(image, TiffImageFile):
+        return False, 0
+    bits = image.tag_v2.get(Base.BitsPerSample, (1,))[0]
+    return image.tag_v2.get(Base.SampleFormat, (1,))[0] == 2, bits
 
 
 def turn_resolution(image: Image.Image) -> None:
@@ -98,17 +104,17 @@ def turn_resolution(image: Image.Image) -> None:
         image.info["dpi"] = image.info["dpi"][::-1] if "dpi" in image.info else None
 
 
-def holds_floats(file: BinaryIO) -> bool:
-    """Whether a file is a TIFF of floating-point values, which Pillow opens only in gray."""
+def explain_values(file: BinaryIO) -> str | None:
+    """Say what values a TIFF holds that Pillow does not open, and the remedy."""
     file.seek(0)
     header = file.read(16)
     try:
         tags = ImageFileDirectory_v2(header if header[2:3] in b"+\0" else header[:8])
         file.seek(tags.next)
         tags.load(file)
-        return 3 in tags.get(Base.SampleFormat, ())
-    except Exception:  # a damaged file can raise anything
-        return False
+        return next((_HOLDS[kind] for kind in tags[Base.SampleFormat] if kind in _HOLDS), None)
+    except Exception:  # a damaged file can raise anything, and one without such values too
+        return None
 
 
 def use_libtiff(image: TiffImageFile) -> None:
