@@ -98,6 +98,7 @@ def read(
         # later frames of a PNG may hold changes of the one before; pages of a TIFF are whole
         whole = number is None or image.format == "TIFF"
         native = native or (deep and _is_srgb(image))
+        png16.use_raw_decoder(image)
         is_deep = whole and png16.is_deep(image)
         if is_deep and not native:  # the curves of a profile take longer than the other questions
             is_deep = profiles.converter_of(profiles.profile_of(image)) is not None
