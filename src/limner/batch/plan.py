@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from limner.errors import InputError, OptionError, OutputError, printable, reason
+from limner.errors import InputError, OptionError, OutputError, file_in_the_way, printable, reason
 from limner.io import frames as frames_of
 from limner.io.foreign import without_twins
 from limner.io.formats import ENDINGS
@@ -102,6 +102,8 @@ def make_plan(
     folder = Path(output)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{printable(output)}: is a file; name a folder for the pictures")
+    if in_the_way := file_in_the_way(folder):
+        raise OutputError(f"{printable(output)}: {in_the_way}; name a folder for the pictures")
     if folder.suffix.lower() in _RESULTS and not (folder.is_dir() or output.endswith("/")):
         raise OptionError(
             f"-o {printable(output)}: is the name of one picture; name a folder for several, such "
@@ -159,7 +161,9 @@ def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
         return
     if not os.path.isdir(word):  # noqa: PTH112
         if not os.path.exists(word):  # noqa: PTH110
-            raise InputError(f"{shown}: no such file or folder; check the name")
+            known = file_in_the_way(folder)
+            known = f": {known}, not a folder" if known else ""
+            raise InputError(f"{shown}: no such file or folder{known}; check the name")
         yield Found(folder, Path(folder.name))
         return
     if output.resolve() == folder.resolve():

@@ -189,6 +189,8 @@ def srgb_profile() -> bytes:
 def _explain(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file; check its name and folder"
+    if isinstance(error, NotADirectoryError):
+        return f"there is no such file: {reason(error)}, not a folder; check the name"
     if isinstance(error, UnidentifiedImageError):
         return f"is damaged, or not a picture in {', '.join(READABLE)}; convert it to PNG"
     if is_out_of_memory(error):

@@ -22,7 +22,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from limner._version import __version__
-from limner.errors import OutputError, WeightsError
+from limner.errors import OutputError, WeightsError, cannot_be_written, file_in_the_way
 from limner.io.atomic import whole_file
 
 SHIPPED = Path(__file__).parent.parent / "shipped"
@@ -69,7 +69,11 @@ def read(path: Path) -> dict[str, Tensor]:
         The file is missing, damaged, or would run code when unpickled.
     """
     if not os.path.isfile(path):  # noqa: PTH113 - never raises, however odd the name
-        raise WeightsError(f"{path}: there is no such weights file; check its name and folder")
+        known = file_in_the_way(path)
+        known = f": {known}, not a folder" if known else ""
+        raise WeightsError(
+            f"{path}: there is no such weights file{known}; check its name and folder"
+        )
     try:
         with path.open("rb") as opened:
             begin = opened.read(1024)
@@ -229,9 +233,7 @@ def write(path: Path, state: Mapping[str, Tensor], about: Mapping[str, object]) 
         with whole_file(path) as file:
             file.write(_ordered(save(tensors, metadata)))
     except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror}); free some disk space"
-        ) from error
+        raise OutputError(f"{path}: {cannot_be_written(path, error)}") from error
 
 
 def _ordered(file: bytes) -> bytes:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from limner import io
-from limner.errors import InputError, LimnerError, OptionError, printable
+from limner.errors import InputError, LimnerError, OptionError, file_in_the_way, printable
 from limner.nn import images
 from limner.train.crops import pictures_in
 
@@ -65,7 +65,9 @@ def read_folder(folder: Path, size: tuple[int, int]) -> FolderContents:
         There is no such folder.
     """
     if not folder.exists():
-        raise InputError(f"{folder}: there is no such folder; check its name")
+        known = file_in_the_way(folder)
+        known = f": {known}" if known else ""
+        raise InputError(f"{folder}: there is no such folder{known}; check its name")
     paths, hashes, sizes, covers, skipped = [], [], [], [], []
     first_with: dict[str, Path] = {}
 
