@@ -15,7 +15,7 @@ ESCAPE = "\x1b[31m"
 
 
 def test_a_message_has_no_control_characters_and_an_end() -> None:
-    told = str(LimnerError(f"a{ESCAPE}\nb\u202e: is odd; rename it"))
+    told = str(LimnerError(f"a{ESCAPE}\rb\u202e: is odd; rename it"))
     assert told == "a?[31m?b?: is odd; rename it"
     long = str(OptionError(f"--name {'x' * 5000}: is too long; use a shorter one"))
     assert len(long) == 1001 and "x…x" in long

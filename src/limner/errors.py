@@ -29,7 +29,8 @@ class LimnerError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(shortened(printable(message), LONGEST))
+        lines = map(printable, message.split("\n"))  # few messages have several, of our own
+        super().__init__(shortened("\n".join(lines), LONGEST))
 
 
 class InputError(LimnerError):

@@ -43,11 +43,11 @@ KINDS = [
     ("a.ico", b"\0\0\1\0\1\0", "is an icon (ICO); save one of its pictures as PNG"),
     ("a.icns", b"icns", "is an icon (ICNS); save one of its pictures as PNG"),
     ("a.svg", b'<?xml version="1.0"?>\n<svg xmlns="a">', "is an SVG drawing; export it as PNG"),
-    ("saved.jpg", b"\n<!DOCTYPE HTML><html>", "is a web page; open it in a browser, and save the"),
+    ("saved.jpg", b"\n<!DOCTYPE HTML><html>", "is a web page, not a picture; open it in a browser"),
     ("a.zip", b"PK\x03\x04", "is an archive or a document (ZIP); take the picture out of it"),
     ("a.mp4", b"\0\0\0\x20ftypisom", "is a video; save one frame as PNG"),
     ("cut.avif", b"\0\0\0\x20ftypavif", "is damaged, or not a picture in"),
-    ("a.png", b"version https://git-lfs.github.com/spec/v1", "is a Git LFS pointer, not the pict"),
+    ("a.png", b"version https://git-lfs.github.com/spec/v1", "is a Git LFS pointer, not a pict"),
     ("a.NEF", b"II*\0", "is a camera raw file; develop it, and save it as TIFF or JPEG"),
     (
         "a.tif",

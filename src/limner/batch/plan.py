@@ -99,16 +99,8 @@ def make_plan(
     OutputError
         The output is a file, or the folder of the inputs.
     """
+    check_folder_name(output)
     folder = Path(output)
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{printable(output)}: is a file; name a folder for the pictures")
-    if in_the_way := file_in_the_way(folder):
-        raise OutputError(f"{printable(output)}: {in_the_way}; name a folder for the pictures")
-    if folder.suffix.lower() in _RESULTS and not (folder.is_dir() or output.endswith("/")):
-        raise OptionError(
-            f"-o {printable(output)}: is the name of one picture; name a folder for several, such "
-            f"as {printable(folder.stem)}/"
-        )
     named = [*words, *(_lines(listed) if listed is not None else ())]
     found = [one for word in named for one in _find(word, folder, recursive)]
     if all_frames:
@@ -126,6 +118,28 @@ def make_plan(
         )
         for path, place in once.values()
     ]
+
+
+def check_folder_name(output: str) -> None:
+    """Refuse what is not the name of a folder for pictures.
+
+    Raises
+    ------
+    OptionError
+        It is the name of one picture.
+    OutputError
+        It is a file, or lies in one.
+    """
+    folder = Path(output)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{printable(output)}: is a file; name a folder for the pictures")
+    if in_the_way := file_in_the_way(folder):
+        raise OutputError(f"{printable(output)}: {in_the_way}; name a folder for the pictures")
+    if folder.suffix.lower() in _RESULTS and not (folder.is_dir() or output.endswith("/")):
+        raise OptionError(
+            f"-o {printable(output)}: is the name of one picture; name a folder for several, such "
+            f"as {printable(folder.stem)}/"
+        )
 
 
 def _is_pattern(word: str) -> bool:

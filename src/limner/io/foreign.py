@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path, PurePath
+from typing import Literal
 
 LOOKED_AT = 65536  # bytes from the start of a file
 
@@ -44,7 +45,10 @@ _STARTS = {
     b"MM\0*": _UNUSUAL_TIFF,
     b"II+\0": _UNUSUAL_TIFF,
     b"MM\0+": _UNUSUAL_TIFF,
-    b"version https://git-lfs": "is a Git LFS pointer, not the picture; run git lfs pull",
+}
+_INSTEAD = {
+    "web page": "open it in a browser, and save the picture itself",
+    "Git LFS pointer": "get the picture with git lfs pull",
 }
 
 
@@ -91,9 +95,16 @@ def explain(start: bytes) -> str | None:
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<svg", b"<?xml")) and b"<svg" in text:
         return "is an SVG drawing; export it as PNG"
-    if text.startswith((b"<!doctype html", b"<html")):
-        return "is a web page; open it in a browser, and save the picture itself"
-    return None
+    kind = kind_of_text(start)
+    return None if kind is None else f"is a {kind}, not a picture; {_INSTEAD[kind]}"
+
+
+def kind_of_text(start: bytes) -> Literal["web page", "Git LFS pointer"] | None:
+    """Recognize what downloads leave in place of a file that begins so."""
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith(b"version https://git-lfs"):
+        return "Git LFS pointer"
+    return "web page" if text.startswith((b"<!doctype html", b"<html")) else None
 
 
 def _kind_of_jpeg(start: bytes) -> str | None:

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from limner._version import __version__
 from limner.errors import OutputError, WeightsError, cannot_be_written, file_in_the_way
+from limner.io import foreign
 from limner.io.atomic import whole_file
 
 SHIPPED = Path(__file__).parent.parent / "shipped"
@@ -37,14 +38,17 @@ _MOST = 4  # bytes of tensors for each byte of the file: a tensor can repeat one
 _RENAMED = {"licence": "license"}  # metadata keys of files written before 0.2
 
 
+_INSTEAD = {
+    "web page": "download the file itself",
+    "Git LFS pointer": "get them with git lfs pull",
+}
+
+
 def _kind_of_text(begin: bytes) -> str | None:
     """Say what a text file that begins so is, and the remedy; None if it is no text."""
-    text = begin.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if text.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer, not the weights; get them with git lfs pull"
-    if text.startswith((b"<!doctype html", b"<html")):
-        return "a web page, not weights; download the file itself"
-    if text and all(byte >= 32 or byte in b"\t\n\r\f" for byte in begin):
+    if kind := foreign.kind_of_text(begin):
+        return f"a {kind}, not weights; {_INSTEAD[kind]}"
+    if begin.strip() and all(byte >= 32 or byte in b"\t\n\r\f" for byte in begin):
         return "a text file, not weights; download them again"
     return None
 
