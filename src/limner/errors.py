@@ -29,8 +29,8 @@ class LimnerError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        lines = map(printable, message.split("\n"))  # few messages have several, of our own
-        super().__init__(shortened("\n".join(lines), LONGEST))
+        shown = "".join(c if c.isprintable() or c == "\n" else "?" for c in message)
+        super().__init__(shortened(shown, LONGEST))
 
 
 class InputError(LimnerError):
