@@ -79,7 +79,8 @@ def make_many(
     if dry_run:
         for job, _ in left:
             about = {"inputs": list(map(str, job.inputs)), "output": str(job.output)}
-            print(dumps(about) if json else f"{job.source} -> {job.output}")
+            shown = f"{printable(job.source)} -> {printable(job.output)}"
+            print(dumps(about) if json else shown)
         return DONE
     if target and (left or sheet):
         target.check()
