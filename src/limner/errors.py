@@ -15,12 +15,23 @@ assertions, never one of these.
 
 import os
 import re
+from pathlib import Path
 
 DONE, FAILED, MISUSED, PARTLY, CUT_SHORT, INTERRUPTED = 0, 1, 2, 3, 4, 130  # exit codes
 
 
+LONGEST = 1000  # characters of a message
+
+
 class LimnerError(Exception):
-    """Base class: a mistake that the user can correct. ``str()`` is a message of one line."""
+    """Base class: a mistake that the user can correct. ``str()`` is a message of one line.
+
+    It can be shown on a terminal, whatever names and texts of others the message repeats.
+    """
+
+    def __init__(self, message: str) -> None:
+        shown = "".join(c if c.isprintable() or c == "\n" else "?" for c in message)
+        super().__init__(shortened(shown, LONGEST))
 
 
 class InputError(LimnerError):
@@ -63,10 +74,33 @@ def check_no_address(path: str | os.PathLike[str], remedy: str = "download the f
         raise InputError(f"{whole}: is an address; {remedy}")
 
 
+def shortened(text: str, longest: int) -> str:
+    """Return a text with ``…`` in place of its middle if it has more characters than that."""
+    return text if len(text) <= longest else f"{text[: longest // 2]}…{text[-longest // 2 :]}"
+
+
+def file_in_the_way(path: str | os.PathLike[str]) -> str:
+    """Say which file a path takes for a folder: ``"a is a file"`` for ``a/b/c``, or nothing."""
+    found = next((one for one in Path(path).parents if os.path.isfile(one)), None)  # noqa: PTH113
+    return "" if found is None else f"{printable(found)} is a file"
+
+
 def reason(error: Exception) -> str:
     """Return the text of an exception on one line."""
+    if isinstance(error, NotADirectoryError) and (said := file_in_the_way(str(error.filename))):
+        return said
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return printable(" ".join(text.split()) or type(error).__name__)
+
+
+def cannot_be_written(path: Path, error: Exception) -> str:
+    """Say why a file cannot be written, and what to do: the end of a message."""
+    if not path.parent.is_dir():
+        return "cannot be written, because its folder was deleted or renamed; put the folder back"
+    why = reason(error) if isinstance(error, OSError) else "the disk is full"
+    is_closed = isinstance(error, PermissionError)
+    remedy = "change its permissions" if is_closed else "free some disk space"
+    return f"cannot be written ({why}); {remedy}"
 
 
 def is_out_of_memory(error: BaseException) -> bool:

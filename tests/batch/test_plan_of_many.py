@@ -6,6 +6,7 @@ import pytest
 
 from limner.batch.plan import NAME, Job, is_many, make_plan
 from limner.errors import InputError, LimnerError, OptionError, OutputError
+from limner.train.crops import pictures_in
 
 
 @pytest.fixture(autouse=True)
@@ -164,6 +165,20 @@ def test_brackets_in_the_name_of_a_file_are_no_pattern(folder: Path) -> None:
     (folder / "a[1].jpg").write_bytes(b"")
     assert not is_many(["a[1].jpg"], "out.png", None)
     assert planned("a[1].jpg") == [("a[1].jpg", "out/a[1].png")]
+
+
+@pytest.mark.parametrize("ending", ["CR2", "nef", "arw", "dng", "raf", "orf", "rw2", "jxl", "exr"])
+def test_pictures_that_are_not_read_count_unless_their_camera_made_a_jpeg_too(
+    folder: Path, ending: str
+) -> None:
+    for name in ("photos/b", "photos/x", "far/b"):
+        (folder / f"{name}.{ending}").touch()
+    expected = ["photos/a.PNG", "photos/b.jpg", f"photos/x.{ending}"]
+    assert [row[0] for row in planned("photos")] == expected
+    assert [row[0] for row in planned("photos/*")] == expected
+    assert planned("photos/b.jpg", others=("far",)) == [("photos/b.jpg", "far/b.webp", "out/b.png")]
+    found = pictures_in(folder / "photos", subfolders=False)
+    assert [path.as_posix() for path in found] == [str(folder / name) for name in expected]
 
 
 @pytest.mark.parametrize("ending", ["jfif", "JPE", "jp2", "ppm", "pgm", "HEIC", "gif", "bmp"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +15,10 @@ from PIL import Image
 
 from limner import io
 from limner.batch import manifest
-from limner.cli import main
+from limner.cli import main, many
 from limner.cli import picture as picture_module
+from limner.cli.console import Console
+from limner.cli.picture import Made, Task
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -163,6 +166,54 @@ def test_files_beside_the_results_are_checked_too(run: Run) -> None:
     code, _, err = run("beautify", "photos", "-o", "better", "--save-cube", "look.cube")
     assert code == 1 and "look.cube: " in err and "would both write it" in err
     assert not Path("look.cube").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a folder whose files are open")
+@pytest.mark.parametrize("is_resumed", [False, True])
+def test_a_folder_that_is_deleted_in_mid_run(
+    run: Run, monkeypatch: pytest.MonkeyPatch, is_resumed: bool
+) -> None:
+    """What was finished before is told, and made again by the same command."""
+    if is_resumed:
+        assert run("sketch", "photos", "-o", "out")[0] == 0
+        Path("out/c.png").unlink()
+    made = many.make
+
+    def making(task: Task, console: Console) -> Made:
+        if task.job.source.endswith("c.png"):
+            shutil.rmtree("out")
+        return made(task, console)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(many, "make", making)
+        code, _, err = run("sketch", "photos", "-o", "out", "--jobs", "1")
+    assert code == 1 and err.endswith(
+        "limner: 2 of 3 finished pictures are gone, such as out/a.png; they were deleted or moved; "
+        "the same command makes them again\n"
+    )
+    assert sorted(contents()) == ["c.png"]
+    code, _, err = run("sketch", "photos", "-o", "out")
+    assert code == 0 and "1 of 3 pictures are done already" in err
+    assert sorted(contents()) == ["a.png", "b.png", "c.png"]
+
+
+@pytest.mark.parametrize(
+    ("names", "line", "remedy"),
+    [
+        (("x.png", "x.jpg"), (), 'use --name "{stem}-{ext}.png"'),
+        (("x.png", "y.png"), ("--name", "z.png"), 'use --name "{stem}.png"'),
+        (("x.png", "X.PNG"), (), "their names differ only in upper and lower case; rename one of"),
+        (("x.png", "s/x.png"), (), "name the folder around them, and use --recursive, or make the"),
+    ],
+)
+def test_two_pictures_with_one_name(
+    folder: Path, run: Run, names: tuple[str, str], line: tuple[str, ...], remedy: str
+) -> None:
+    (folder / "s").mkdir()
+    for name in names:
+        Image.new("RGB", (8, 8)).save(name)
+    code, _, err = run("sketch", *names, "-o", "out", *line)
+    assert code == 1 and f" would both write it; {remedy}" in err
 
 
 def test_results_do_not_replace_the_pictures(run: Run) -> None:

@@ -87,6 +87,8 @@ def test_copies_that_were_saved_again_or_cut_are_found(paint: Paint, tmp_path: P
     assert found.pictures == 8 and found.skipped == []
     assert found.near_duplicates == [["0.png", "saved.jpg"], ["1.png", "trimmed.png"]]
     assert "nearly the same: 0.png and saved.jpg" in str(found).splitlines()
+    odd = replace(found, near_duplicates=[["a\x1b[31m.png", "b.png"]])
+    assert "nearly the same: a?[31m.png and b.png" in str(odd).splitlines()
 
 
 def test_copies_are_told_in_groups_and_at_most_ten_of_them(tmp_path: Path, paint: Paint) -> None:

@@ -113,7 +113,7 @@ MISTAKES = [
     ("generate painter.safetensors -o pic.png", 1, "pic.png: is a file; name a folder"),
     (
         "generate painter.safetensors -o a.png",
-        1,
+        2,
         "-o a.png: is the name of one picture; name a fol",
     ),
     ("generate painter.safetensors -o no/new", 1, "no is missing; make it first"),

@@ -1,7 +1,9 @@
-"""TIFF strips that lack rows are refused; libtiff would show what was in memory."""
+"""TIFF strips and JPEG files that lack rows are refused; libtiff would show old memory."""
 
+import itertools
 import os
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from PIL.ExifTags import Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
@@ -19,6 +22,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from limner import io
 from limner.errors import InputError
 from limner.io import Source, missing_rows
+from limner.web import thumbnails
 
 PAGE = Image.fromarray(np.add.outer(np.arange(90), np.arange(120)) // 9 % 3 == 0).convert("1")
 PHOTO = Image.radial_gradient("L").resize((120, 90))
@@ -204,3 +208,38 @@ def test_a_layout_that_is_there_twice(tmp_path: Path, big: bool) -> None:
     (tmp_path / "a.tif").write_bytes(sound[:entry] + strip + sound[entry + of_entry :])
     with pytest.raises(InputError, match="is damaged: rows are missing"):
         io.read(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"subsampling": "4:2:0", "restart_marker_rows": 1}]
+)
+def test_a_jpeg_without_its_end_marker(tmp_path: Path, options: dict[str, object]) -> None:
+    whole, cut = tmp_path / "whole.jpg", tmp_path / "cut.jpg"
+    Image.merge("RGB", (PHOTO, PHOTO.rotate(90), PHOTO.rotate(45))).save(whole, **options)
+    data = whole.read_bytes()
+    assert data.endswith(b"\xff\xd9")
+    for end in (data[:-2], data[:-1], data[:-2] + bytes(100)):
+        cut.write_bytes(end)
+        read = io.read(cut)
+        assert torch.equal(read.rgb, io.read(whole).rgb)
+        assert read.notes == (f"{cut}: its end marker is missing, but all rows are there",)
+        thumbnails.write_view(cut, tmp_path / "small.webp", 30)
+    for count, fill in itertools.product((6, 12, 50, 300, len(data) // 2), (0, 5000)):
+        cut.write_bytes(data[:-count] + bytes(fill))
+        with pytest.raises(
+            InputError, match=r"cut\.jpg: cannot be read \(rows at its end are miss"
+        ):
+            io.read(cut)
+
+
+def test_a_progressive_jpeg_without_its_last_scans(tmp_path: Path) -> None:
+    """All rows are there, but not to their last bit."""
+    PHOTO.convert("RGB").save(tmp_path / "a.jpg", progressive=True)
+    data = (tmp_path / "a.jpg").read_bytes()
+    scans = [place.start() for place in re.finditer(rb"\xff\xda", data)]
+    tables = [data.rfind(b"\xff\xc4", 0, scan) for scan in scans[1:]]
+    assert len(tables) > 5
+    for table in tables:
+        (tmp_path / "a.jpg").write_bytes(data[:table])
+        with pytest.raises(InputError, match=r"a\.jpg: cannot be read \(rows at its end are miss"):
+            io.read(tmp_path / "a.jpg")

@@ -418,3 +418,17 @@ def test_frames_of_an_animation_have_8_bits(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     frames[0].save(tmp_path / "walk.webp", save_all=True, append_images=frames[1:])
     assert not io.read(tmp_path / "walk.webp", native=True).deep
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_a_ppm_of_16_bits(tmp_path: Path, native: bool) -> None:
+    values = np.random.default_rng(0).integers(0, 65536, (5, 7, 3), np.uint16)
+    content = b"P6\n# dcraw\n7 5\n65535\n" + values.astype(">u2").tobytes()
+    (tmp_path / "a.ppm").write_bytes(content)
+    read = io.read(tmp_path / "a.ppm", native=native)
+    assert read.deep == native
+    error = np.abs(read.rgb[0].movedim(0, -1).numpy() - values / 65535).max()
+    assert error < (1e-6 if native else 1 / 255)
+    (tmp_path / "a.ppm").write_bytes(content[:-1])
+    with pytest.raises(InputError, match=r"a\.ppm: cannot be read \(image file is truncated"):
+        io.read(tmp_path / "a.ppm", native=native)

@@ -15,6 +15,7 @@ from crafted import ADOBE, D50, adobe, deep_png, gamma, png, profile, xyz
 from limner import io
 from limner.io import profiles
 from limner.upscaling.upscale import upscale
+from limner.web import thumbnails
 
 GAMMA_1 = (b"gAMA", struct.pack(">I", 100000))
 CHROMATICITY = (31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000)  # Adobe RGB
@@ -40,7 +41,7 @@ def small_png(*chunks: tuple[bytes, bytes]) -> tuple[bytes, np.ndarray]:
     return png(head, *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")), values / 255
 
 
-# --- PNG -------------------------------------------------------------------------------------
+# --- PNG, AVIF -----------------------------------------------------------------------------------
 
 
 def test_the_gamma_of_a_png_counts(tmp_path: Path) -> None:
@@ -112,8 +113,63 @@ def test_display_p3_named_by_numbers(tmp_path: Path, native: bool, transfer: int
     assert (read.profile is not None) == native and read.notes == ()
 
 
-@pytest.mark.parametrize("numbers", [(1, 13, 0, 1), (9, 16, 0, 1), (12, 13, 0, 0), (12, 13)])
-def test_srgb_hdr_and_nonsense_by_numbers_change_nothing(
+HDR = [  # transfer, value, light: 1 is 203 cd/m², linear up to 80 cd/m²
+    (16, 0.0, 0),
+    (16, 0.4403, 50 / 203),  # of 50 cd/m² (SMPTE ST 2084)
+    (16, 0.5081, None),  # 100 cd/m²
+    (16, 0.5807, 0.79),  # 203 cd/m², a white page
+    (16, 0.7518, 1),  # 1000 cd/m²
+    (16, 1.0, 1),  # 10,000 cd/m²
+    (18, 0.5, 1000 / 203 * (1 / 12) ** 1.2),  # one twelfth of the light of the scene
+    (18, 0.75, 0.79),  # Report ITU-R BT.2408: a white page
+    (18, 1.0, 1),
+]
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("primaries", [1, 9, 12])
+@pytest.mark.parametrize("transfer", [16, 18])
+def test_hdr_is_compressed(tmp_path: Path, deep: bool, primaries: int, transfer: int) -> None:
+    values = np.array([[value] for kind, value, _ in HDR if kind == transfer])
+    wanted = [light for kind, _, light in HDR if kind == transfer]
+    chunk = (b"cICP", bytes([primaries, transfer, 0, 1]))
+    path, most = tmp_path / "a.png", 65535 if deep else 255
+    rgb = (values * most).round().astype(np.uint16)[..., None].repeat(3, -1)
+    if deep:
+        path.write_bytes(deep_png(rgb, chunk))
+    else:
+        plain = BytesIO()
+        Image.fromarray(rgb.astype(np.uint8)).save(plain, "PNG")
+        head = 8 + 25  # the signature, and the chunk IHDR
+        content = plain.getvalue()
+        path.write_bytes(content[:head] + png(chunk)[8:] + content[head:])
+    read = io.read(path)
+    assert read.notes == (f"{path}: its high dynamic range is compressed to that of sRGB",)
+    gray = colors_of(read)
+    assert np.ptp(gray, axis=-1).max() < 0.006 and (np.diff(gray[:, 0, 0]) >= 0).all()
+    for (found,), light in zip(gray[..., 1], wanted, strict=True):
+        if light is not None:
+            assert abs(found - encoded(np.array(light))) < (0.004 if deep else 0.012)
+    thumbnails.write_view(path, tmp_path / "small.webp", 100)
+    with Image.open(tmp_path / "small.webp") as small:
+        assert b"HDR, compressed" in small.info["icc_profile"]
+
+
+def test_numbers_of_an_avif(tmp_path: Path) -> None:
+    plain = BytesIO()
+    Image.new("RGB", (16, 16), (112, 112, 112)).save(plain, "AVIF", quality=100)
+    assert plain.getvalue().count(b"colrnclx" + bytes([0, 1, 0, 13])) == 1
+    for numbers, value in (((1, 13), 112), ((9, 16), 137), ((2, 2), 112)):
+        box = b"colrnclx" + struct.pack(">2H", *numbers)
+        content = plain.getvalue().replace(b"colrnclx" + bytes([0, 1, 0, 13]), box)
+        (tmp_path / "a.avif").write_bytes(content)
+        read = io.read(tmp_path / "a.avif")
+        np.testing.assert_allclose(colors_of(read) * 255, value, atol=2)
+        assert bool(read.notes) == (numbers == (9, 16))
+
+
+@pytest.mark.parametrize("numbers", [(1, 13, 0, 1), (2, 16, 0, 1), (12, 13, 0, 0), (12, 13)])
+def test_srgb_and_nonsense_by_numbers_change_nothing(
     tmp_path: Path, numbers: tuple[int, ...]
 ) -> None:
     content, values = small_png((b"cICP", bytes(numbers)))

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageCms
 from PIL.ExifTags import IFD, Base
+from PIL.TiffImagePlugin import IFDRational
 
 from crafted import ADOBE, D50, STORED, adobe, gamma, profile
 from limner import io
@@ -119,7 +120,10 @@ def test_gray_above_16_bits_is_clipped_and_said(tmp_path: Path) -> None:
     Image.fromarray(np.array([[-5, 65535, 70000]], dtype=np.int32)).save(tmp_path / "int.tif")
     read = io.read(tmp_path / "int.tif")
     assert read.rgb[0, 0].tolist() == [[0, 1, 1]]
-    assert read.notes == (f"{tmp_path / 'int.tif'}: values above 65535 are clipped to white",)
+    assert read.notes == (
+        f"{tmp_path / 'int.tif'}: negative values become black",
+        f"{tmp_path / 'int.tif'}: values above 65535 are clipped to white",
+    )
 
 
 def test_16_bit_gray_with_a_transparent_value(tmp_path: Path) -> None:
@@ -510,6 +514,40 @@ def test_where_it_was_taken_is_left_out(tmp_path: Path, suffix: str, keep: bool)
     assert (place.get(1) == "N") == keep
     assert (details.get(Base.MakerNote) == b"at home") == keep
     assert keep or b"at home" not in path.read_bytes()
+
+
+def exif_types(data: bytes) -> dict[tuple[int, int], int]:
+    """The types of all tags of a TIFF or of EXIF data, by table and tag."""
+    order = "<" if data.startswith(b"II") else ">"
+    found: dict[tuple[int, int], int] = {}
+    tables = [(0, *struct.unpack_from(f"{order}I", data, 4))]
+    for table, place in tables:
+        for number in range(*struct.unpack_from(f"{order}H", data, place)):
+            entry = struct.unpack_from(f"{order}HHII", data, place + 2 + 12 * number)
+            found[table, entry[0]] = entry[1]
+            if entry[0] in (34665, 34853):  # EXIF and GPS
+                tables.append((entry[0], entry[3]))
+    return found
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avif", ".tif"])
+def test_exif_tags_have_the_types_of_the_standard(tmp_path: Path, suffix: str) -> None:
+    """EXIF 2.32, tables 4 to 15: 7 is UNDEFINED, 10 SRATIONAL, 5 RATIONAL, 1 BYTE."""
+    exif = Image.Exif()
+    types = {36864: 7, 37121: 7, 37500: 7, 37510: 7, 41728: 7, 41729: 7, 41730: 7}
+    exif.get_ifd(IFD.Exif).update(dict.fromkeys(types, b"ASCII\0\0\0Hi"))
+    signed = {Base.ShutterSpeedValue: 10, Base.ExposureBiasValue: 10, Base.ExposureTime: 5}
+    exif.get_ifd(IFD.Exif).update({tag: IFDRational(1, 3) for tag in signed})
+    exif.get_ifd(IFD.GPSInfo).update({2: (48.0, 51.0, 29.0), 5: b"\0", 27: b"ASCII\0\0\0GPS"})
+    path = tmp_path / f"a{suffix}"
+    io.write(painted(exif=exif.tobytes()), path, keep_exif=True)
+    with Image.open(path) as image:
+        packed = path.read_bytes() if suffix == ".tif" else image.info["exif"]
+        comment = image.getexif().get_ifd(IFD.Exif)[Base.UserComment]
+    found = exif_types(packed.removeprefix(b"Exif\0\0"))
+    assert types | signed == {tag: found.get((34665, tag)) for tag in types | signed}
+    assert {tag: found.get((34853, tag)) for tag in (2, 5, 27)} == {2: 5, 5: 1, 27: 7}
+    assert comment.startswith(b"ASCII\0\0\0Hi" if suffix == ".png" else b"ASCII\0\0\0limner {")
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".avif"])

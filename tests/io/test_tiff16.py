@@ -332,3 +332,25 @@ def test_what_passes_4_gb_is_a_bigtiff() -> None:
         places, lengths = directory[Base.StripOffsets], directory[Base.StripByteCounts]
         assert sum(lengths) == height * 2**17 and places[-1] + lengths[-1] == file.length
         assert places == tuple(np.cumsum((len(packed), *lengths[:-1])))
+
+
+@pytest.mark.parametrize("photometric", ["minisblack", "rgb"])
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        (("i1", "i2", "i8"), "holds signed values; shift them to 0 and above, and save it as an"),
+        (("f2", "f4", "f8"), "holds floating-point values; save it as an 8-bit or 16-bit PNG"),
+        (("c8", "c16"), "holds complex numbers; save their magnitude as an 8-bit or 16-bit PNG"),
+        (("u8",), "is damaged, or a TIFF of a kind that limner does not read; save it as PNG"),
+    ],
+)
+def test_values_of_other_kinds_are_named(
+    tmp_path: Path, kinds: tuple[str, ...], photometric: str, said: str
+) -> None:
+    values = np.arange(12).reshape(4, 3)
+    values = values[..., None].repeat(3, -1) if photometric == "rgb" else values
+    for kind in kinds:
+        tifffile.imwrite(tmp_path / "a.tif", values.astype(kind), photometric=photometric)
+        with pytest.raises(InputError) as told:
+            io.read(tmp_path / "a.tif")
+        assert str(told.value).startswith(f"{tmp_path / 'a.tif'}: {said}")

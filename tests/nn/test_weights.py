@@ -194,7 +194,7 @@ def test_any_byte_of_the_head_may_be_wrong(tmp_path: Path) -> None:
     [
         (b"I am weights, believe me.\n" * 99, "is a text file, not weights; download them again"),
         (b"\n<!DOCTYPE html><p>404", "is a web page, not weights; download the file itself"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer, not the weights"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer, not weights"),
     ],
 )
 def test_text_is_named_for_what_it_is(

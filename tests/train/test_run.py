@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 
 from disk import full_disk
 from limner.errors import InputError, LimnerError, OptionError, OutputError
-from limner.nn import seeding
+from limner.nn import seeding, weights
 from limner.progress import OnStep, Progress, Stop, silent
 from limner.train.run import Run, check_training, cosine
 
@@ -463,3 +464,18 @@ def test_options_of_every_training(given: dict[str, Any], says: str) -> None:
     with pytest.raises(OptionError, match=f"^{says}$"):
         check_training(**given)
     check_training(0.5, steps=1, batch_size=None)
+
+
+def test_a_folder_that_is_deleted_in_mid_run_is_named(tmp_path: Path) -> None:
+    run = start(tmp_path / "run", OPTIONS, resume=False)
+    shutil.rmtree(tmp_path / "run")
+    said = "cannot be written, because its folder was deleted or renamed; put the folder back"
+    with pytest.raises(OutputError) as told:
+        run.save({"step": 1})
+    assert str(told.value) == f"{run.checkpoint}: {said}, then use --resume"
+    with pytest.raises(OutputError) as told:
+        run.log(1, {"loss": 0.5})
+    assert str(told.value) == f"{tmp_path / 'run' / 'log.csv'}: {said}, then use --resume"
+    with pytest.raises(OutputError) as told:
+        weights.write(tmp_path / "run" / "model.safetensors", {}, {})
+    assert str(told.value) == f"{tmp_path / 'run' / 'model.safetensors'}: {said}"

@@ -441,7 +441,7 @@ def test_a_missing_and_a_damaged_file_are_refused(tmp_path: Path, suffix: str) -
         path.write_bytes(data)
         assert refusal(path).startswith(("is damaged, or not a weights file", "holds more than"))
     path.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
-    assert refusal(path) == "is a Git LFS pointer, not the weights; get them with git lfs pull"
+    assert refusal(path) == "is a Git LFS pointer, not weights; get them with git lfs pull"
 
 
 def zeros(*shape: int) -> Tensor:

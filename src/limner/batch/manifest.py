@@ -49,19 +49,23 @@ class Manifest:
         self._path = folder / NAME
         self._is_new = not folder.exists()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._file: TextIO = self._path.open("a", encoding="utf-8")
-            if not lock(self._file):
-                self._file.close()
-                raise OutputError(
-                    f"{printable(folder)}: another run of limner writes here; wait until it ends, "
-                    "or name another folder"
-                )
+            self._file = self._open()
             if self._path.stat().st_size and not self._path.read_bytes().endswith(b"\n"):
                 self._file.write("\n")  # the last line was cut off
             self._remove_left()
         except OSError as error:
             raise self._refused(error) from error
+
+    def _open(self) -> TextIO:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        file = self._path.open("a", encoding="utf-8")
+        if not lock(file):
+            file.close()
+            raise OutputError(
+                f"{printable(self._folder)}: another run of limner writes here; wait until it "
+                "ends, or name another folder"
+            )
+        return file
 
     def __enter__(self) -> Self:
         """Return the manifest."""
@@ -108,6 +112,9 @@ class Manifest:
             "verb": self._verb,
         }
         try:
+            if not self._path.exists():  # the folder was deleted or renamed in the meantime
+                self._file.close()
+                self._file = self._open()
             self._file.write(json.dumps({**names, **about}) + "\n")
             self._file.flush()
             os.fsync(self._file.fileno())

@@ -13,10 +13,12 @@ from limner.errors import (
     OptionError,
     OutputError,
     check_no_address,
+    file_in_the_way,
     printable,
     reason,
 )
 from limner.io import frames as frames_of
+from limner.io.foreign import without_twins
 from limner.io.formats import ENDINGS
 
 NAME = "{stem}.png"
@@ -105,14 +107,8 @@ def make_plan(
     OutputError
         The output is a file, or the folder of the inputs.
     """
+    check_folder_name(output)
     folder = Path(output)
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{printable(output)}: is a file; name a folder for the pictures")
-    if folder.suffix.lower() in _RESULTS and not (folder.is_dir() or output.endswith("/")):
-        raise OptionError(
-            f"-o {printable(output)}: is the name of one picture; name a folder for several, such "
-            f"as {printable(folder.stem)}/"
-        )
     named = [*words, *(_lines(listed) if listed is not None else ())]
     found = [one for word in named for one in _find(word, folder, recursive)]
     if all_frames:
@@ -130,6 +126,28 @@ def make_plan(
         )
         for path, place in once.values()
     ]
+
+
+def check_folder_name(output: str) -> None:
+    """Refuse what is not the name of a folder for pictures.
+
+    Raises
+    ------
+    OptionError
+        It is the name of one picture.
+    OutputError
+        It is a file, or lies in one.
+    """
+    folder = Path(output)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{printable(output)}: is a file; name a folder for the pictures")
+    if in_the_way := file_in_the_way(folder):
+        raise OutputError(f"{printable(output)}: {in_the_way}; name a folder for the pictures")
+    if folder.suffix.lower() in _RESULTS and not (folder.is_dir() or output.endswith("/")):
+        raise OptionError(
+            f"-o {printable(output)}: is the name of one picture; name a folder for several, such "
+            f"as {printable(folder.stem)}/"
+        )
 
 
 def _is_pattern(word: str) -> bool:
@@ -158,7 +176,7 @@ def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
         return
     if _is_pattern(word):
         paths = [Path(path) for path in _matches(word)]
-        paths = [path for path in paths if is_picture(path)]
+        paths = without_twins([path for path in paths if is_picture(path)])
         if not paths:
             raise InputError(f"{shown}: matches no picture; check the pattern")
         yield from (Found(path, Path(path.name)) for path in paths)
@@ -166,7 +184,9 @@ def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
     if not os.path.isdir(word):  # noqa: PTH112
         if not os.path.exists(word):  # noqa: PTH110
             check_no_address(word)
-            raise InputError(f"{shown}: no such file or folder; check the name")
+            known = file_in_the_way(folder)
+            known = f": {known}, not a folder" if known else ""
+            raise InputError(f"{shown}: no such file or folder{known}; check the name")
         yield Found(folder, Path(folder.name))
         return
     if output.resolve() == folder.resolve():
@@ -180,7 +200,8 @@ def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
         inside = sorted(folder.rglob("*") if recursive else folder.iterdir())
     except OSError as error:
         raise InputError(f"{shown}: cannot be read ({reason(error)})") from error
-    places = [path.relative_to(folder) for path in inside if is_picture(path)]
+    inside = without_twins([path for path in inside if is_picture(path)])
+    places = [path.relative_to(folder) for path in inside]
     places = [place for place in places if not any(part[0] == "." for part in place.parts)]
     if not places:
         remedy = "name another folder" if recursive else "--recursive searches its subfolders too"
@@ -236,7 +257,8 @@ def _partner(other: object, place: Path, output: Path) -> object:
     if output.resolve() == folder.resolve():
         raise _among_inputs(output)
     stem = glob.escape(place.stem)
-    same = [path for path in sorted((folder / place.parent).glob(f"{stem}.*")) if is_picture(path)]
+    named = sorted((folder / place.parent).glob(f"{stem}.*"))
+    same = without_twins([path for path in named if is_picture(path)])
     if not same:
         missing = printable(place.with_suffix(""))
         raise InputError(f"{printable(folder)}: has no picture {missing}.*; add it")

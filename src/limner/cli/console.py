@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Self
 import rich.console
 from rich import progress as bars
 
+from limner.errors import printable
+
 if TYPE_CHECKING:  # it imports Pillow, and `limner --help` does not
     from limner.progress import Progress
 
@@ -24,7 +26,7 @@ _NARROW = 60  # columns: with fewer, the loss and the steps of one of many pictu
 def say(text: str) -> None:
     """Print one line for the user, on stderr."""
     with suppress(OSError):  # the terminal may be gone
-        _STDERR.print(f"limner: {' '.join(text.split())}")
+        _STDERR.print(f"limner: {printable(' '.join(text.split()))}")
 
 
 class Console:

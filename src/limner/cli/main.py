@@ -41,12 +41,14 @@ from limner.errors import (
     DONE,
     FAILED,
     INTERRUPTED,
+    LONGEST,
     MISUSED,
     LimnerError,
     OptionError,
     is_out_of_memory,
     printable,
     reason,
+    shortened,
 )
 
 START = """\
@@ -244,7 +246,7 @@ def _usage_mistake(error: CycloptsError, given: Sequence[str]) -> str:
 
 def _fail(message: str, code: int = FAILED) -> int:
     for line in f"error: {message}".splitlines():
-        say(line)
+        say(shortened(line, LONGEST))
     return code
 
 

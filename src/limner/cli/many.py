@@ -79,7 +79,8 @@ def make_many(
     if dry_run:
         for job, _ in left:
             about = {"inputs": list(map(str, job.inputs)), "output": str(job.output)}
-            print(dumps(about) if json else f"{job.source} -> {job.output}")
+            shown = f"{printable(job.source)} -> {printable(job.output)}"
+            print(dumps(about) if json else shown)
         return DONE
     if target and (left or sheet):
         target.check()
@@ -94,14 +95,22 @@ def make_many(
         console.count = len(tasks)
         made = _make_all(tasks, need, workers, cluster, console, record)
         with closing(made) as results:
-            codes, failures = _follow(results, console, record, fail_fast=fail_fast)
+            codes, failures, finished = _follow(results, console, record, fail_fast=fail_fast)
         if sheet and not console.asked_to_stop:
-            finished = [job.output for job in jobs if job.output.is_file()]
-            _write_sheet(folder, finished, target, json=json)
+            there = [job.output for job in jobs if job.output.is_file()]
+            _write_sheet(folder, there, target, json=json)
     if console.asked_to_stop:
         done = console.done - failures
         say(f"interrupted: {done} of {len(tasks)} are made; the same command makes the rest")
         return INTERRUPTED
+    to_make = [job for job, _ in left]
+    finished += [job.output for job in jobs if job not in to_make]
+    if not cluster and (gone := [path for path in finished if not path.is_file()]):
+        say(
+            f"{len(gone)} of {len(jobs)} finished pictures are gone, such as {gone[0]}; they were "
+            "deleted or moved; the same command makes them again"
+        )
+        return FAILED
     if not failures:
         return max(codes)
     rest = len(tasks) - console.done
@@ -112,9 +121,10 @@ def make_many(
 
 def _follow(
     results: Iterator[tuple[Task, Made]], console: Console, record: Manifest, *, fail_fast: bool
-) -> tuple[set[int], int]:
-    """Take note of every picture; return the exit codes of those made, and how many failed."""
+) -> tuple[set[int], int, list[Path]]:
+    """Take note of every picture; return exit codes, how many failed, and those that are made."""
     codes, failures, untold = {DONE}, list[Made](), list[tuple[Task, Made]]()
+    finished: list[Path] = []
 
     def tell() -> None:
         for task, made in untold:
@@ -144,11 +154,13 @@ def _follow(
                 break
         else:
             codes.add(made.code)
+            if made.code != INTERRUPTED:
+                finished.append(task.job.output)
         # hold back a first OptionError: if the second picture fails the same way, it is told once
         if console.done > 1 or not isinstance(made.error, OptionError):
             tell()
     tell()
-    return codes, len(failures)
+    return codes, len(failures), finished
 
 
 def _check_sheet(folder: Path, jobs: Sequence[Job], *, overwrite: bool) -> None:
@@ -250,8 +262,7 @@ def _left(
             if other is not job:
                 raise OutputError(
                     f"{printable(path)}: {printable(other.source)} and {printable(job.source)} "
-                    'would both write it; use --name "{stem}-{ext}.png" or --recursive, or make '
-                    "them one by one"
+                    f"would both write it; {_remedy(other, job)}"
                 )
             if path.resolve() in sources:
                 raise OutputError(
@@ -270,6 +281,20 @@ def _left(
                 )
         left.append((job, key))
     return left
+
+
+def _remedy(one: Job, other: Job) -> str:
+    """Say what keeps two pictures from having one name, on systems that ignore case too."""
+    first, second = Path(one.source), Path(other.source)
+    if str(one.output).casefold() != str(other.output).casefold():  # so it is a file beside them
+        return "make them one by one"
+    if first.suffix.lower() != second.suffix.lower():
+        return 'use --name "{stem}-{ext}.png"'
+    if first.stem.casefold() != second.stem.casefold():
+        return 'use --name "{stem}.png"'
+    if first.name != second.name:
+        return "their names differ only in upper and lower case; rename one of them"
+    return "name the folder around them, and use --recursive, or make them one by one"
 
 
 def _existing(folder: Path) -> Path:

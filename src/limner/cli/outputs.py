@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from limner.batch import replay
+from limner.batch.plan import check_folder_name
 from limner.checks import flag
 from limner.errors import OptionError, OutputError, printable
 from limner.io import atomic, check_output, check_place
-from limner.io.formats import WRITABLE
 
 
 def side_files(
@@ -181,22 +181,19 @@ def check_folder(output: Path, names: Iterable[str], *, overwrite: bool) -> None
 
     Raises
     ------
+    OptionError
+        It is the name of one picture.
     OutputError
         It is a file, holds files, or cannot be written.
     """
-    shown = printable(output)
+    check_folder_name(str(output))
     if not output.is_dir():
-        if output.exists():
-            raise OutputError(f"{shown}: is a file; name a folder for the pictures")
-        if output.suffix.lower() in WRITABLE:
-            raise OutputError(
-                f"-o {shown}: is the name of one picture; name a folder, such as "
-                f"{printable(output.stem)}"
-            )
         check_place(output, overwrite=True)
         return
     atomic.remove_left(output)
     if not overwrite and any(output.iterdir()):
-        raise OutputError(f"{shown}: is not empty; name another folder, or use --overwrite")
+        raise OutputError(
+            f"{printable(output)}: is not empty; name another folder, or use --overwrite"
+        )
     for name in names:
         check_place(output / name, overwrite=True)

@@ -5,7 +5,7 @@ import re
 
 from PIL import ImageColor
 
-from limner.errors import OptionError, printable
+from limner.errors import OptionError, printable, shortened
 
 
 def parse_color(text: str, option: str) -> tuple[float, float, float]:
@@ -35,7 +35,7 @@ def parse_color(text: str, option: str) -> tuple[float, float, float]:
     if re.fullmatch(r"#([0-9a-f]{3}){1,2}", word) or word in ImageColor.colormap:
         red, green, blue = ImageColor.getrgb(word)[:3]
         return red / 255, green / 255, blue / 255
-    shown = printable(text.strip() or '""')
+    shown = shortened(printable(text.strip() or '""'), 40)
     if word.startswith("#"):
         remedy = "write a color as #rrggbb, such as #ffcc00"
     elif near := difflib.get_close_matches(word, ImageColor.colormap, 1):

@@ -17,7 +17,14 @@ from torch import Tensor
 from limner import io
 from limner._version import __version__
 from limner.checks import check_range
-from limner.errors import InputError, OptionError, OutputError, WeightsError, printable
+from limner.errors import (
+    InputError,
+    OptionError,
+    OutputError,
+    WeightsError,
+    cannot_be_written,
+    printable,
+)
 from limner.exporting.networks import Exportable, Sides, find
 from limner.exporting.simplify import simplify
 from limner.io import check_place
@@ -162,9 +169,7 @@ def export(
             with whole_file(path, overwrite=overwrite) as file:
                 file.write(part)
         except OSError as error:
-            raise OutputError(
-                f"{printable(path)}: cannot be written ({error.strerror}); free some space"
-            ) from error
+            raise OutputError(f"{printable(path)}: {cannot_be_written(path, error)}") from error
     return Exported(str(output), str(about), difference, decibels, len(content) / 1e6)
 
 

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from limner.checks import check_choice
-from limner.errors import InputError
+from limner.errors import InputError, printable
 from limner.generation.gan import metrics
 from limner.generation.gan.dataset import FolderContents, center_crops, read_folder
 from limner.generation.gan.presets import PRESETS
@@ -171,7 +171,7 @@ def folder(folder: Path, *, resolution: int = 64, device: str = "auto") -> Folde
 
 def _few(names: list[str]) -> str:
     """Name the first pictures of a group: ``a, b, c and 9 more``."""
-    shown, more = names[:_SHOWN], len(names) - _SHOWN
+    shown, more = [printable(name) for name in names[:_SHOWN]], len(names) - _SHOWN
     last = f"{more} more" if more > 0 else shown.pop()
     return f"{', '.join(shown)} and {last}"
 

@@ -32,9 +32,9 @@ from limner.io import foreign, tiff
 # other programs. MPO, which many cameras write, opens as JPEG.
 READABLE = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "JPEG2000", "PPM")
 
-# Endings of the names of pictures, for folders. HEIC is there even without its extra: the message
-# about it names the extra.
-ENDINGS = frozenset(
+# Endings of the names of pictures, for folders. HEIC is there even without its extra, and so are
+# camera raw files: the messages about them name the remedy.
+ENDINGS = foreign.ENDINGS | frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".tif", ".tiff", ".gif"}
     | {".bmp", ".dib", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif"}
 )
@@ -97,15 +97,12 @@ def opened(
         except UnidentifiedImageError:
             file.seek(0)
             start = file.read(foreign.LOOKED_AT)
-            explanation = foreign.explain(start)
             if foreign.is_heic(start) and find_spec("pi_heif"):
                 import pi_heif
 
                 pi_heif.register_heif_opener()
                 image = Image.open(file, formats=["HEIF"])
-            elif tiff.holds_floats(file):
-                raise InputError(f"{printable(path)}: {tiff.HOLDS_FLOATS}") from None
-            elif explanation:
+            elif explanation := tiff.explain_values(file) or foreign.explain(start):
                 raise InputError(f"{printable(path)}: {explanation}") from None
             else:
                 raise
@@ -202,6 +199,8 @@ def srgb_profile() -> bytes:
 def _explain(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file; check its name and folder"
+    if isinstance(error, NotADirectoryError):
+        return f"there is no such file: {reason(error)}, not a folder; check the name"
     if isinstance(error, UnidentifiedImageError):
         return f"is damaged, or not a picture in {', '.join(READABLE)}; convert it to PNG"
     if is_out_of_memory(error):

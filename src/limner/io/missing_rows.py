@@ -1,8 +1,12 @@
-"""TIFF: fax and JPEG data that lack rows are found.
+"""Pictures that lack rows are found: fax and JPEG data of TIFF, and JPEG files without an end.
 
-libtiff reports no error for them, and what was in memory becomes pixels.
+libtiff reports no error for them, and what was in memory becomes pixels. Pillow refuses a JPEG
+without its end marker, whether rows are missing or not.
 """
 
+import re
+import struct
+from collections import defaultdict
 from collections.abc import Sequence
 from io import BytesIO
 from itertools import accumulate
@@ -32,6 +36,11 @@ _LAYOUT = (  # tags that say where the data are
     Base.TileByteCounts,
 )
 _LARGEST_TILE = 2**26  # pixels
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # a marker that ends the data of a scan
+_FILL = 8  # zeros at the end of a file that was not downloaded whole: data never have so many
+# data of other pixels, after each of the eight restart markers
+_OTHER_ROWS = b"".join(b"%b\xff%c" % (bytes(range(254, 0, -1)), 0xD0 + n % 8) for n in range(16))
+_COEFFICIENTS = 64  # of a block
 _PER_PIXEL, _HEAD = 8, 2**12  # bytes of a strip: more than its pixels take, and of its header
 
 
@@ -78,6 +87,53 @@ def lacks_rows(image: Image.Image, file: IO[bytes]) -> bool:
         return any(s[0] < w[0] or s[1] < w[1] for s, w in zip(sizes, wanted, strict=True))
     white, black = (_decode_after(ink, strips, layout, tags) for ink in (0, 1))
     return not np.array_equal(white, black)
+
+
+def load(image: Image.Image, file: IO[bytes]) -> Image.Image:
+    """Load an opened picture, or return another for a JPEG that lacks only its end marker.
+
+    The decoder takes what follows the data for rows that are missing. So if all rows are there, it
+    does not matter what follows.
+    """
+    file.seek(0)
+    data = file.read() if image.format == "JPEG" else b""
+    is_whole = _is_whole_scan(data)
+    if is_whole is None:
+        image.load()
+        return image
+    filled, data = data, data.rstrip(b"\0")
+    data = (data if len(filled) - len(data) >= _FILL else filled).rstrip(b"\xff")
+    one, other = (
+        Image.open(BytesIO(data + after + b"\xff\xd9"), formats=["JPEG"])
+        for after in (b"", _OTHER_ROWS)
+    )
+    if not is_whole or not np.array_equal(np.asarray(one), np.asarray(other)):
+        raise OSError("rows at its end are missing")
+    return one
+
+
+def _is_whole_scan(data: bytes) -> bool | None:
+    """For a JPEG that ends within a scan, whether that is the last one; None for others.
+
+    All scans together hold every coefficient to its last bit (ITU T.81, B.2.3).
+    """
+    components, found = b"", defaultdict[int, set[int]](set)
+    place = 2
+    while data[place : place + 1] == b"\xff" and len(data) >= place + 4:
+        marker, (length,) = data[place + 1], struct.unpack_from(">H", data, place + 2)
+        segment = data[place + 4 : place + 2 + length]
+        place += 2 + length
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            components = segment[6::3]
+        elif marker == 0xDA and len(segment) > 3:
+            *named, first, last, bits = segment[1:]
+            for component in named[::2] if bits & 15 == 0 else ():
+                found[component].update(range(first, last + 1))
+            end = _AFTER_SCAN.search(data, place)
+            if end is None:
+                return all(len(found[one]) == _COEFFICIENTS for one in components)
+            place = end.start()
+    return None
 
 
 def _is_ambiguous(tags: ImageFileDirectory_v2, file: IO[bytes]) -> bool:

@@ -41,6 +41,15 @@ def is_deep(image: ImageFile.ImageFile) -> bool:
     return is_plain and bool(modes) and all(mode in _DEEP_MODES for mode in modes)
 
 
+def use_raw_decoder(image: ImageFile.ImageFile) -> None:
+    """Let Pillow read a PPM of 16-bit RGB, opened but not loaded, as it reads a TIFF.
+
+    Its own decoder for it rounds to 8 bits, one pixel at a time.
+    """
+    if image.format == "PPM" and [part.args for part in image.tile] == [("RGB", 65535)]:
+        image.tile = [part._replace(codec_name="raw", args="RGB;16B") for part in image.tile]
+
+
 def is_gray_alpha(image: ImageFile.ImageFile) -> bool:
     """Whether a PNG that is opened but not loaded holds 16-bit gray with alpha."""
     return image.format == "PNG" and all(_raw_mode(p.args) == _GRAY_ALPHA_MODE for p in image.tile)
@@ -89,6 +98,7 @@ def lower_half(file: BinaryIO, frame: int) -> Image.Image:
     """Load the lower 8 of 16 bits: read the file in the other byte order."""
     file.seek(0)
     image = Image.open(file, formats=READABLE)
+    use_raw_decoder(image)
     image.seek(frame)
     if tiff.has_deep_planes(image):
         return tiff.lower_half(image, file)

@@ -31,6 +31,10 @@ _PRIMARIES = {
     12: (0.3127, 0.3290, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),  # Display P3
 }
 _TRANSFERS = {4: 2.2, 8: 1.0, 13: 0.0}
+_PQ, _HLG = 16, 18
+_M1, _M2, _C1, _C2, _C3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
+_PEAK, _WHITE = 1000, 203  # cd/m² of HDR: its brightest, and a white page (Report ITU-R BT.2408)
+_BOXES = 65536  # bytes at the start of a file that hold its boxes
 _ADOBE_GAMMA = 563 / 256  # Adobe RGB (1998) Color Image Encoding, 4.3.1.2
 
 
@@ -49,26 +53,81 @@ def profile_of(image: Image.Image) -> bytes | None:
         return None
 
 
-def profile_of_cicp(file: BinaryIO) -> bytes | None:
-    """Make a profile of the chunk cICP of an open PNG, which Pillow drops (PNG 3, 11.3.2.6).
+def name_colors(image: Image.Image, file: BinaryIO) -> bool:
+    """Give an opened picture a profile for color primaries and a curve that it names by numbers.
 
-    None if there is none, for sRGB, and for HDR.
+    These are in the chunk cICP of a PNG (PNG 3, 11.3.2.6) and the box colr of an AVIF or HEIC file
+    (ISO/IEC 14496-12, 12.1.5), which Pillow drops.
+
+    Returns
+    -------
+    bool
+        Whether it has high dynamic range, which the profile compresses to the range of sRGB.
     """
+    primaries, transfer = _numbers(image, file)
+    chromaticity = _PRIMARIES.get(primaries)
+    if chromaticity is None or (primaries, transfer) == (1, 13):
+        return False
+    if transfer in (_PQ, _HLG):
+        curve = _tone_curve(transfer)
+        image.info["icc_profile"] = make_profile("HDR, compressed", chromaticity, curve)
+        return True
+    if transfer in _TRANSFERS:
+        gamma = _TRANSFERS[transfer]
+        image.info["icc_profile"] = make_profile("named by numbers", chromaticity, gamma)
+    return False
+
+
+def _numbers(image: Image.Image, file: BinaryIO) -> tuple[int, int]:
+    """Return the numbers of primaries and transfer characteristics; 2 if not stated."""
     before = file.tell()
-    file.seek(8)
-    while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
-        length = int.from_bytes(head[:4])
-        if head[4:] == b"cICP":
-            break
-        file.seek(length + 4, 1)
-    numbers = file.read(4) if head[4:] == b"cICP" else b""
-    file.seek(before)
-    if len(numbers) < 4 or numbers[2:] != b"\0\1" or numbers[:2] == b"\1\x0d":
-        return None
-    primaries, gamma = _PRIMARIES.get(numbers[0]), _TRANSFERS.get(numbers[1])
-    if primaries is None or gamma is None:
-        return None
-    return make_profile("cICP of a PNG", primaries, gamma)
+    try:
+        if image.format == "PNG":
+            file.seek(8)
+            while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"cICP"):
+                file.seek(int.from_bytes(head[:4]) + 4, 1)
+            numbers = file.read(4) if head[4:] == b"cICP" else b""
+            return (numbers[0], numbers[1]) if numbers[2:] == b"\0\1" else (2, 2)
+        if image.format in ("AVIF", "HEIF") and "icc_profile" not in image.info:
+            file.seek(0)
+            _, _, numbers = file.read(_BOXES).partition(b"colrnclx")
+            return struct.unpack_from(">2H", numbers) if len(numbers) > 3 else (2, 2)
+        return 2, 2
+    finally:
+        file.seek(before)
+
+
+def _tone_curve(transfer: int) -> NDArray[np.float64]:
+    """Return the light of HDR values, compressed so that 1000 cd/m² become the white of sRGB.
+
+    Report ITU-R BT.2390-11, 5.4.1, from 1000 to 203 cd/m², on each channel. What is brighter is
+    clipped. A white page of 203 cd/m² becomes 0.90 of white.
+    """
+    x = np.linspace(0, 1, 1024)
+    if (
+        transfer == _HLG
+    ):  # ITU-R BT.2100-2, table 5; its OOTF on each channel instead of on luminance
+        scene = np.where(
+            x <= 0.5, x**2 / 3, (np.exp((x - 0.55991073) / 0.17883277) + 0.28466892) / 12
+        )
+        x = _pq(_PEAK * scene**1.2)
+    peak, white = _pq(_PEAK), _pq(_WHITE)
+    e, most = np.minimum(x / peak, 1), white / peak
+    knee = 1.5 * most - 0.5
+    t = np.maximum(e - knee, 0) / (1 - knee)
+    rolled = (2 * t**3 - 3 * t**2 + 1) * knee + (t**3 - 2 * t**2 + t) * (1 - knee)
+    rolled += (3 * t**2 - 2 * t**3) * most
+    power = np.maximum(np.where(e < knee, e, rolled) * peak, 0) ** (1 / _M2)
+    nits = 10000 * (np.maximum(power - _C1, 0) / (_C2 - _C3 * power)) ** (1 / _M1)
+    light: NDArray[np.float64] = nits / _WHITE
+    return light
+
+
+def _pq(nits: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the PQ value of a luminance in cd/m² (ITU-R BT.2100-2, table 4)."""
+    power = (np.asarray(nits) / 10000) ** _M1
+    value: NDArray[np.float64] = ((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2
+    return value
 
 
 def _of_png(image: Image.Image) -> bytes | None:
@@ -90,7 +149,9 @@ def _of_exif(image: Image.Image) -> bytes | None:
     return make_profile("compatible with Adobe RGB (1998)", _ADOBE_RGB, _ADOBE_GAMMA)
 
 
-def make_profile(name: str, chromaticity: tuple[float, ...], gamma: float) -> bytes:
+def make_profile(
+    name: str, chromaticity: tuple[float, ...], curve: float | NDArray[np.float64]
+) -> bytes:
     """Make an ICC profile of version 2 (ICC.1:2001-04).
 
     Parameters
@@ -99,21 +160,25 @@ def make_profile(name: str, chromaticity: tuple[float, ...], gamma: float) -> by
         ASCII.
     chromaticity : tuple of float
         x and y of white, red, green and blue.
-    gamma : float
-        The exponent that decodes values; 0 for the curve of sRGB.
+    curve : float or array
+        The exponent that decodes values, 0 for the curve of sRGB; or the light of equally spaced
+        values, in 0..1.
     """
     colorants = _colorants(chromaticity).T
     text = name.encode("ascii") + b"\0"
-    x = np.linspace(0, 1, 1 if gamma else 1024)
-    light = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4) * 65535
-    values = [round(gamma * 256)] if gamma else [round(value) for value in light.tolist()]
-    curve = struct.pack(f">4s4xI{len(values)}H", b"curv", len(values), *values)
+    if isinstance(curve, float):
+        x = np.linspace(0, 1, 1024)
+        light = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
+        values = [round(curve * 256)] if curve else (65535 * light).round().astype(int).tolist()
+    else:
+        values = (65535 * curve).round().astype(int).tolist()
+    packed = struct.pack(f">4s4xI{len(values)}H", b"curv", len(values), *values)
     tags = {
         b"desc": struct.pack(">4s4xI", b"desc", len(text)) + text + bytes(78),
         b"cprt": b"text\0\0\0\0CC0\0",
         b"wtpt": _pack_xyz(_D50),
         **{sign + b"XYZ": _pack_xyz(tuple(c)) for sign, c in zip(_SIGNS, colorants, strict=True)},
-        **{sign + b"TRC": curve for sign in _SIGNS},
+        **{sign + b"TRC": packed for sign in _SIGNS},
     }
     start = _HEADER + 4 + _ENTRY * len(tags)
     table, body = struct.pack(">I", len(tags)), b""

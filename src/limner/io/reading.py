@@ -101,14 +101,14 @@ def read(
             image.seek(place)
             # frames may differ
             _check_size(image, printable(source), allow_huge, bytes_per_pixel)
-        if image.format == "PNG" and (named := profiles.profile_of_cicp(file)):
-            image.info["icc_profile"] = named
+        is_hdr = profiles.name_colors(image, file)
         _check_rows(image, file, printable(source))
         if tiff.has_deep_planes(image):
             tiff.use_libtiff(image)
         # later frames of a PNG may hold changes of the one before; pages of a TIFF are whole
         whole = number is None or image.format == "TIFF"
         native = native or (deep and _is_srgb(image))
+        png16.use_raw_decoder(image)
         is_deep = whole and png16.is_deep(image)
         if is_deep and not native:  # the curves of a profile take longer than the other questions
             is_deep = profiles.converter_of(profiles.profile_of(image)) is not None
@@ -116,21 +116,25 @@ def read(
         png16.scale_transparent(image)
         tiff.turn_resolution(image)
         key = png16.transparent_color(image) if whole else None
-        image.load()
+        whole_image = missing_rows.load(image, file)
         if image.format == "PNG":
             Image.open(file, formats=["PNG"]).verify()  # `load` does not check the checksums
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         lower = png16.lower_half(file, place) if is_deep or key else None
-        loaded, lower = png16.gray_alpha(file, image) if is_gray_alpha else (image, lower)
+        loaded, lower = png16.gray_alpha(file, image) if is_gray_alpha else (whole_image, lower)
         if key and lower:
             loaded, lower = png16.cut_out(image, lower, key), lower if is_deep else None
         picture = _picture(loaded, os.fspath(source), sha256, native, lower)
         picture = replace(picture, recipe=text_of(image))
-        if number is not None or len(places) == 1:
-            return picture
-        note = f"{printable(source)}: only the first of {len(places)} frames is used"
-        return replace(picture, notes=(*picture.notes, note))
+        notes = picture.notes
+        if whole_image is not image:
+            notes += (f"{printable(source)}: its end marker is missing, but all rows are there",)
+        if is_hdr:
+            notes += (f"{printable(source)}: its high dynamic range is compressed to that of sRGB",)
+        if number is None and len(places) > 1:
+            notes += (f"{printable(source)}: only the first of {len(places)} frames is used",)
+        return replace(picture, notes=notes)
 
 
 def _check_size(image: Image.Image, name: str, allow_huge: bool, bytes_per_pixel: float) -> None:
@@ -164,6 +168,9 @@ def _picture(
     dpi, profile = _read_dpi(image), profiles.profile_of(image)
     if dpi and orientation in tiff.SIDEWAYS:
         dpi = dpi[1], dpi[0]
+    is_signed, bits = tiff.sign_and_bits(image)
+    if is_signed and bits < 32:  # their range is not known, and Pillow reads 8 bits without sign
+        raise InputError(f"{shown}: {tiff.HOLDS_SIGNED}")
     if orientation in _UPRIGHT:
         image = image.transpose(_UPRIGHT[orientation])
         lower = lower and lower.transpose(_UPRIGHT[orientation])
@@ -217,10 +224,12 @@ def _deep_gray(
 ) -> tuple[Tensor, Tensor | None]:
     """Convert 16-bit or 32-bit gray at full depth: RGB, and alpha from a transparent value."""
     values = np.array(image.convert("I"))
-    if tiff.is_unsigned(image):  # Pillow has signed values only
+    if tiff.sign_and_bits(image) == (False, 32):  # Pillow has signed values only
         values = values.view(np.uint32).clip(0, 2**31 - 1).astype(np.int32)
     if image.format == "TIFF" and image.getexif().get(Base.PhotometricInterpretation) == 0:
         values = 65535 - values  # 0 is white, which Pillow ignores
+    if values.min() < 0:
+        notes.append(f"{shown}: negative values become black")
     if values.max() > 65535:
         notes.append(f"{shown}: values above 65535 are clipped to white")
     gray = values.clip(0, 65535)

@@ -15,10 +15,11 @@ from PIL.ExifTags import IFD, Base
 
 from limner._version import __version__
 from limner.errors import InputError, printable
-from limner.io import pdf
+from limner.io import pdf, tiff
 from limner.io.formats import binary, opened
 from limner.io.picture import Picture
 
+_MARK = b"Exif\0\0"  # EXIF data begins with it, a TIFF follows
 COMMENT = b"ASCII\0\0\0limner "  # EXIF 2.32, 4.6.5: UserComment begins with its encoding
 # These EXIF tags are kept, with the tables of exposure and place. The rest (size, layout, profile)
 # describes the file that was read.
@@ -202,6 +203,8 @@ def pack_exif(
     camera: bytes, comment: bytes, dpi: tuple[float, float] | None, keep_exif: bool, limit: int
 ) -> bytes | None:
     """Pack camera data, recipe and resolution as EXIF; None if damaged or over `limit` bytes."""
+    if not (camera or comment or dpi):
+        return b""
     try:
         found, exif = Image.Exif(), Image.Exif()
         found.load(camera)
@@ -224,7 +227,7 @@ def pack_exif(
         if dpi:  # WebP and AVIF have no other field for it
             exif[Base.XResolution], exif[Base.YResolution] = dpi
             exif[Base.ResolutionUnit] = 2  # inch
-        packed = exif.tobytes() if camera or comment or dpi else b""
+        packed = _MARK + tiff.with_exif_types(exif.tobytes()[len(_MARK) :])
     except Exception:
         return None
     return packed if len(packed) <= limit else None

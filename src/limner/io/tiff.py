@@ -11,11 +11,16 @@ from typing import Any, BinaryIO, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, TiffImagePlugin, _imaging
-from PIL.ExifTags import Base
+from PIL.ExifTags import GPS, IFD, Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from PIL.TiffTags import LONG8, TAGS_V2_GROUPS
 
 HOLDS_FLOATS = "holds floating-point values; save it as an 8-bit or 16-bit PNG"
+HOLDS_SIGNED = (
+    "holds signed values; shift them to 0 and above, and save it as an 8-bit or 16-bit PNG"
+)
+_HOLDS_COMPLEX = "holds complex numbers; save their magnitude as an 8-bit or 16-bit PNG"
+_HOLDS = {2: HOLDS_SIGNED, 3: HOLDS_FLOATS, 5: _HOLDS_COMPLEX, 6: _HOLDS_COMPLEX}  # sample formats
 _LONGEST = 2**32  # bytes of a file; BigTIFF has no limit
 _STRIP = 2**26  # bytes written at once
 
@@ -32,6 +37,31 @@ _DECODING = (
     Base.TileWidth,
     Base.TileLength,
 )
+
+_BYTE, _RATIONAL, _UNDEFINED, _SIGNED_RATIONAL = 1, 5, 7, 10  # TIFF 6.0, section 2
+# the tables EXIF and GPS: (table, tag, type that Pillow guesses from the value): type in EXIF 2.32
+_EXIF_TYPES: dict[tuple[int, int, int], int] = {
+    (int(table), int(tag), _BYTE): _UNDEFINED
+    for table, tags in {
+        IFD.Exif: (
+            Base.OECF,
+            Base.ComponentsConfiguration,
+            Base.MakerNote,
+            Base.UserComment,
+            Base.SpatialFrequencyResponse,
+            Base.FileSource,
+            Base.SceneType,
+            Base.CFAPattern,
+            Base.DeviceSettingDescription,
+            Base.CompositeImageExposureTimes,
+        ),
+        IFD.GPSInfo: (GPS.GPSProcessingMethod, GPS.GPSAreaInformation),
+    }.items()
+    for tag in tags
+} | {
+    (int(IFD.Exif), int(tag), _RATIONAL): _SIGNED_RATIONAL
+    for tag in (Base.ShutterSpeedValue, Base.BrightnessValue, Base.ExposureBiasValue)
+}
 
 
 @contextmanager
@@ -57,11 +87,12 @@ def has_deep_planes(image: Image.Image) -> TypeGuard[TiffImageFile]:
     return bool(image.tag_v2.get(Base.BitsPerSample, (1,))[0] != 8)
 
 
-def is_unsigned(image: Image.Image) -> bool:
-    """Whether a picture is a TIFF of 32-bit values that have no sign."""
-    if not isinstance(image, TiffImageFile) or image.tag_v2.get(Base.BitsPerSample) != (32,):
-        return False
-    return bool(image.tag_v2.get(Base.SampleFormat, (1,))[0] == 1)
+def sign_and_bits(image: Image.Image) -> tuple[bool, int]:
+    """Whether the values of a TIFF have a sign, and their bits; 0 bits of other pictures."""
+    if not isinstance(image, TiffImageFile):
+        return False, 0
+    bits = image.tag_v2.get(Base.BitsPerSample, (1,))[0]
+    return image.tag_v2.get(Base.SampleFormat, (1,))[0] == 2, bits
 
 
 def turn_resolution(image: Image.Image) -> None:
@@ -82,17 +113,17 @@ def is_raw(image: Image.Image) -> bool:
     return bool(Base.DNGVersion in tags or (is_preview and Base.Make in tags))
 
 
-def holds_floats(file: BinaryIO) -> bool:
-    """Whether a file is a TIFF of floating-point values, which Pillow opens only in gray."""
+def explain_values(file: BinaryIO) -> str | None:
+    """Say what values a TIFF holds that Pillow does not open, and the remedy."""
     file.seek(0)
     header = file.read(16)
     try:
         tags = ImageFileDirectory_v2(header if header[2:3] in b"+\0" else header[:8])
         file.seek(tags.next)
         tags.load(file)
-        return 3 in tags.get(Base.SampleFormat, ())
-    except Exception:  # a damaged file can raise anything
-        return False
+        return next((_HOLDS[kind] for kind in tags[Base.SampleFormat] if kind in _HOLDS), None)
+    except Exception:  # a damaged file can raise anything, and one without such values too
+        return None
 
 
 def use_libtiff(image: TiffImageFile) -> None:
@@ -180,10 +211,33 @@ def write(
     directory[Base.RowsPerStrip] = rows
     directory[Base.StripByteCounts] = [min(rows * row, height * row - place) for place in places]
     directory[Base.StripOffsets] = tuple(places)  # `save` adds the directory's length
-    directory.save(file)
+    head = BytesIO()
+    directory.save(head)
+    file.write(with_exif_types(head.getvalue()))
     for top in range(0, height, rows):
         strip = values[top : top + rows]
         file.write(np.ascontiguousarray(strip, strip.dtype.newbyteorder("<")).data)
+
+
+def with_exif_types(content: bytes) -> bytes:
+    """Return a TIFF file, or EXIF data without its mark, whose EXIF tags have their types.
+
+    Pillow keeps no types, and takes those that fit the values.
+    """
+    data, order = bytearray(content), "<" if content.startswith(b"II") else ">"
+    is_big = struct.unpack_from(f"{order}H", data, 2) == (43,)
+    number, of_count, of_entry = ("Q", 8, 20) if is_big else ("I", 2, 12)
+    tables = [(0, 8 if is_big else 4)]  # and where their places are
+    for table, pointer in tables:
+        (place,) = struct.unpack_from(order + number, data, pointer)
+        (count,) = struct.unpack_from(f"{order}{'Q' if is_big else 'H'}", data, place)
+        for entry in range(place + of_count, place + of_count + count * of_entry, of_entry):
+            tag, kind = struct.unpack_from(f"{order}2H", data, entry)
+            if tag in (IFD.Exif, IFD.GPSInfo):
+                tables.append((tag, entry + (12 if is_big else 8)))
+            kind = _EXIF_TYPES.get((table, tag, kind), kind)
+            struct.pack_into(f"{order}H", data, entry + 2, kind)
+    return bytes(data)
 
 
 def new_directory(order: bytes, *, big: bool) -> ImageFileDirectory_v2:

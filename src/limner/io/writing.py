@@ -15,7 +15,14 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from limner.errors import OptionError, OutputError, check_no_address, printable, reason
+from limner.errors import (
+    OptionError,
+    OutputError,
+    check_no_address,
+    file_in_the_way,
+    printable,
+    reason,
+)
 from limner.io import pdf, png16, tiff
 from limner.io.atomic import whole_file
 from limner.io.formats import WRITABLE, srgb_profile
@@ -74,8 +81,8 @@ def check_place(target: Path, *, overwrite: bool) -> None:
     """
     check_no_address(target, "name a file on this machine")
     name = printable(target)
-    if target.parent.is_file():
-        raise OutputError(f"{name}: {printable(target.parent)} is a file; name a folder")
+    if in_the_way := file_in_the_way(target):
+        raise OutputError(f"{name}: {in_the_way}; name a folder")
     if not target.parent.is_dir():
         raise OutputError(
             f"{name}: the folder {printable(target.parent)} is missing; make it first"

@@ -22,7 +22,15 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from limner._version import __version__
-from limner.errors import OutputError, WeightsError, check_no_address, reason
+from limner.errors import (
+    OutputError,
+    WeightsError,
+    cannot_be_written,
+    check_no_address,
+    file_in_the_way,
+    reason,
+)
+from limner.io import foreign
 from limner.io.atomic import whole_file
 
 SHIPPED = Path(__file__).parent.parent / "shipped"
@@ -37,14 +45,17 @@ _MOST = 4  # bytes of tensors for each byte of the file: a tensor can repeat one
 _RENAMED = {"licence": "license"}  # metadata keys of files written before 0.2
 
 
+_INSTEAD = {
+    "web page": "download the file itself",
+    "Git LFS pointer": "get them with git lfs pull",
+}
+
+
 def _kind_of_text(begin: bytes) -> str | None:
     """Say what a text file that begins so is, and the remedy; None if it is no text."""
-    text = begin.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if text.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer, not the weights; get them with git lfs pull"
-    if text.startswith((b"<!doctype html", b"<html")):
-        return "a web page, not weights; download the file itself"
-    if text and all(byte >= 32 or byte in b"\t\n\r\f" for byte in begin):
+    if kind := foreign.kind_of_text(begin):
+        return f"a {kind}, not weights; {_INSTEAD[kind]}"
+    if begin.strip() and all(byte >= 32 or byte in b"\t\n\r\f" for byte in begin):
         return "a text file, not weights; download them again"
     return None
 
@@ -112,7 +123,11 @@ def begin_of(path: Path, *, may_be_text: bool = False) -> bytes:
     if os.path.isdir(path):  # noqa: PTH112 - never raises, however odd the name
         raise WeightsError(f"{path}: is a folder; name a weights file")
     if not os.path.isfile(path):  # noqa: PTH113
-        raise WeightsError(f"{path}: there is no such weights file; check its name and folder")
+        known = file_in_the_way(path)
+        known = f": {known}, not a folder" if known else ""
+        raise WeightsError(
+            f"{path}: there is no such weights file{known}; check its name and folder"
+        )
     try:
         with path.open("rb") as file:
             begin = file.read(1024)
@@ -249,9 +264,7 @@ def write(path: Path, state: Mapping[str, Tensor], about: Mapping[str, object]) 
         with whole_file(path) as file:
             file.write(_ordered(save(tensors, metadata)))
     except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror}); free some disk space"
-        ) from error
+        raise OutputError(f"{path}: {cannot_be_written(path, error)}") from error
 
 
 def _ordered(file: bytes) -> bytes:

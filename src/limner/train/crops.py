@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limner import io
-from limner.errors import InputError, LimnerError, check_no_address, printable
+from limner.errors import InputError, LimnerError, check_no_address, file_in_the_way, printable
+from limner.io.foreign import without_twins
 from limner.io.formats import ENDINGS
 from limner.nn import images
 
@@ -29,15 +30,18 @@ def pictures_in(folder: Path, *, subfolders: bool) -> list[Path]:
     if folder.is_file():
         raise InputError(f"{printable(folder)}: is a file; name a folder of pictures")
     if not folder.is_dir():
-        raise InputError(f"{printable(folder)}: there is no such folder; check its name")
+        known = file_in_the_way(folder)
+        known = f": {known}" if known else ""
+        raise InputError(f"{printable(folder)}: there is no such folder{known}; check its name")
     files = folder.rglob("*") if subfolders else folder.glob("*")
-    return sorted(
+    found = sorted(
         path
         for path in files
         if path.suffix.lower() in ENDINGS
         and not any(part[0] == "." for part in path.relative_to(folder).parts)
         and not path.is_dir()
     )
+    return without_twins(found)
 
 
 def load_pictures(

@@ -19,7 +19,15 @@ from torch import Tensor
 
 from limner import io
 from limner.checks import check_range, flag
-from limner.errors import InputError, LimnerError, OptionError, OutputError, is_out_of_memory
+from limner.errors import (
+    InputError,
+    LimnerError,
+    OptionError,
+    OutputError,
+    cannot_be_written,
+    is_out_of_memory,
+    reason,
+)
 from limner.io.atomic import whole_file
 from limner.nn import seeding
 from limner.progress import OnStep, Reporter, Stop
@@ -153,7 +161,7 @@ class Run:
             for log in self._logs:  # of a run that was stopped before its first checkpoint
                 log.unlink(missing_ok=True)
         except OSError as error:
-            raise OutputError(f"{self.folder}: cannot be written ({error.strerror})") from error
+            raise OutputError(f"{self.folder}: cannot be written ({reason(error)})") from error
 
     def _check_resumable(self) -> None:
         known = self.folder / "options.json"
@@ -191,10 +199,7 @@ class Run:
         )
 
     def _no_room(self, path: Path, error: Exception) -> OutputError:
-        why = getattr(error, "strerror", None) or "the disk is full"
-        is_closed = isinstance(error, PermissionError)
-        remedy = "change its permissions" if is_closed else "free some disk space"
-        return OutputError(f"{path}: cannot be written ({why}); {remedy}, then use --resume")
+        return OutputError(f"{path}: {cannot_be_written(path, error)}, then use --resume")
 
     def __enter__(self) -> Self:
         """Take over torch's random state."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import ExifTags, Image, ImageOps
 
-from limner.io import formats, profiles
+from limner.io import formats, missing_rows, profiles
 from limner.io.atomic import whole_file
 
 
@@ -46,10 +46,11 @@ def write_view(source: Path, target: Path, longest: int) -> None:
     InputError
         The picture cannot be read.
     """
-    with formats.opened(source) as (image, _):
+    with formats.opened(source) as (image, file):
         if image.mode == "RGB" and image.format == "JPEG":
             image.draft("RGB", (longest, longest))  # decodes fewer pixels
-        small = upright(image)
+        profiles.name_colors(image, file)
+        small = upright(missing_rows.load(image, file))
         small.thumbnail((longest, longest), reducing_gap=2.0)
         profile = None if image.mode == "CMYK" else profiles.profile_of(image)
     with whole_file(target) as file:
