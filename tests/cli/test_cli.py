@@ -773,3 +773,18 @@ def test_a_command_works_where_pydantic_is_imported(tmp_path: Path) -> None:
     arguments = ["upscale", "a.png", "-o", "b.png", "--scale", "2", "--quality", "fast"]
     subprocess.run([sys.executable, "-c", code, *arguments], cwd=tmp_path, check=True)
     assert (tmp_path / "b.png").is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other limits")
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("generate {}", "generate --like {} -o new/", "folder {}", "export {} -o a.onnx"),
+        *("upscale photo.png -o {}/a.png", "upscale photo.png wave.png -o {}/"),
+        "train upscaler {} -o run",
+    ],
+)
+def test_a_name_that_is_too_long_is_told(run: Run, line: str) -> None:
+    code, _, error = run(line.format("x" * 300))
+    assert code == 1
+    assert error.endswith(f"{'x' * 30}…{'x' * 30}: is too long for a name; choose a shorter one\n")

@@ -112,6 +112,14 @@ def test_a_run_is_resumed_with_the_same_options_only(
     assert start(tmp_path, OPTIONS | {"photos": ("a", "b")}, resume=True).load() == {"step": 1}
 
 
+def test_a_run_that_recorded_the_folder_of_its_weights_is_resumed(tmp_path: Path) -> None:
+    start(tmp_path, OPTIONS | {"teacher": "/home/me/best.pth"}, resume=False).save({"step": 1})
+    again = start(tmp_path, OPTIONS | {"teacher": "best.pth"}, resume=True)
+    assert again.load() == {"step": 1}
+    with pytest.raises(OptionError, match=r"^--teacher other.pth: this run was started with best"):
+        start(tmp_path, OPTIONS | {"teacher": "other.pth"}, resume=True)
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"file/run: .*file is a file; name a folder$"):

@@ -206,6 +206,9 @@ def _refused(error: OSError) -> str:
     """Say what the system refused, and what to do; empty if it may be a bug."""
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return "too many files are open; allow more with ulimit -n 1024"
+    if error.errno == errno.ENAMETOOLONG:
+        name = shortened(printable(str(error.filename)), 60)
+        return f"{name}: is too long for a name; choose a shorter one"
     if error.errno not in _REFUSALS:
         return ""
     if error.filename is None:  # files are written with messages of their own

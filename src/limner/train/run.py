@@ -29,6 +29,7 @@ from limner.errors import (
     reason,
 )
 from limner.io.atomic import whole_file
+from limner.io.recipe import bare_name
 from limner.nn import seeding
 from limner.progress import OnStep, Reporter, Stop
 from limner.train import parallel, run_folder
@@ -175,6 +176,9 @@ class Run:
                 f"{self.folder}: is a run of limner train {training}, not of limner train "
                 f"{self._training}; choose another folder"
             )
+        for option in ("teacher", "features"):  # older runs have the folder of the weights too
+            if isinstance(path := started.get(option), str):
+                started[option] = bare_name(path)
         for option, value in self._options.items():
             if option != "training" and started.get(option) != value:
                 name = option.upper() if option in _ARGUMENTS else flag(option)

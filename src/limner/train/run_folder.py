@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from limner.errors import OutputError, check_no_address
+from limner.errors import OutputError, check_no_address, file_in_the_way
 from limner.io import atomic
 
 
@@ -35,9 +35,8 @@ def check(folder: Path, *, resume: bool) -> None:
         )
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is a file; name a folder for the run")
-    for above in folder.parents:
-        if above.is_file():
-            raise OutputError(f"{folder}: {above} is a file; name a folder")
+    if in_the_way := file_in_the_way(folder):
+        raise OutputError(f"{folder}: {in_the_way}; name a folder")
 
 
 def parts(folder: Path) -> list[Path]:
