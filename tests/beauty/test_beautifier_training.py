@@ -310,6 +310,7 @@ def killed(run: Path, folder: Path, step: int, **options: Any) -> None:
         learn(run, folder, on_step=on_step, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "end", "step", "first"),
     [
@@ -426,7 +427,7 @@ def test_folders_without_photos_are_refused(tmp_path: Path, scene: Scene) -> Non
     with pytest.raises(InputError) as raised:
         learn(tmp_path / "run", tmp_path / "p")
     assert str(raised.value) == f"{tmp_path}/{held}"
-    with pytest.raises(InputError, match="nowhere: holds no picture"):
+    with pytest.raises(InputError, match="nowhere: there is no such folder"):
         learn(tmp_path / "run", tmp_path / "nowhere")
     assert not (tmp_path / "run").exists()
 

@@ -693,7 +693,7 @@ HOSTILE: list[tuple[dict[str, object], str]] = [
     ({"inputs": None}, "are missing"),
     ({"inputs": ["photo.png", 3]}, "inputs are not names"),
     ({"inputs": ["photo.png"]}, "1 inputs"),
-    ({"inputs": ["/etc/passwd", "wave.png:1"]}, "has no hash of /etc/passwd"),
+    ({"inputs": ["/etc/passwd", "wave.png:1"]}, "has no hash of passwd"),
     ({"files": {"photo.png": 3, "wave.png": 3}}, "has no hash of photo.png"),
     ({"options": {"checkpoint": "x.safetensors"}}, "takes no 'checkpoint' from a recipe"),
     ({"options": {"on_step": "print"}}, "takes no 'on_step' from a recipe"),
@@ -707,7 +707,7 @@ HOSTILE: list[tuple[dict[str, object], str]] = [
     ({"options": {"steps": [1, "2"]}}, "steps is [1, '2']"),
     ({"options": {"mask": "mask.png"}}, "mask is 'mask.png'"),
     ({"options": {"preset": "x\n\x1b[31m"}}, r"preset is 'x\n\x1b[31m'"),
-    ({"options": {"init": "/etc/passwd"}}, "has no hash of /etc/passwd"),
+    ({"options": {"init": "/etc/passwd"}}, "has no hash of passwd"),
     ({"options": {"features": "x.safetensors"}}, "has no hash of x.safetensors"),
 ]
 

@@ -102,6 +102,7 @@ def test_8_bits(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         export(str(small), output=tmp_path / "other.onnx", int8=pictures, half=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["dynamic", "90x70"])
 def test_the_beautifier_takes_a_strength_and_a_white_balance(size: str, tmp_path: Path) -> None:
     export("beautifier", output=tmp_path / "net.onnx", size=size)

@@ -38,6 +38,7 @@ def small() -> Iterator[None]:
 # --- stopped and resumed ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "step"), [("auto", 0), ("auto", 1), ("auto", 3), ("article", 2), ("article", 3)]
 )

@@ -231,7 +231,7 @@ def test_damaged_files_are_refused(nvidia: Callable[..., Path], tmp_path: Path) 
     for text, says in (
         (b"", "damaged"),
         ("Übung".encode(), "damaged"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer, not the weights"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer, not weights"),
         (b"<html>", "is a web page, not weights"),
     ):
         path.write_bytes(text)

@@ -105,6 +105,7 @@ def test_zoom_rests_at_both_ends() -> None:
     assert sorted(stays)[:-2] == [80] * (len(stays) - 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "wanted"),
     [((960, 240), (480, 120)), ((120, 720), (80, 480)), ((100, 50), (100, 50))],

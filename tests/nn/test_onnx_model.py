@@ -67,6 +67,7 @@ def sketch(tmp_path: Path) -> Path:
     return tmp_path / "sketch.png"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verb", "options"),
     [

@@ -16,6 +16,7 @@ from limner.nn import weights
 from limner.progress import Progress
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "steps", "stop", "every"),
     [(64, [8], 5, 2), (224, [3, 3], 2, 2), (224, [3, 3], 3, 3), (224, [3, 3], 4, 2)],
@@ -74,7 +75,7 @@ def test_missing_and_damaged_checkpoints_are_refused(paint: Paint, tmp_path: Pat
         paint(PHOTO, PAINTING, checkpoint=path, resume=True)
     with pytest.raises(OptionError, match=r"^--resume: there is no checkpoint; leave"):
         paint(PHOTO, PAINTING, resume=True)
-    path.write_bytes(b"no checkpoint")
+    path.write_bytes(b"\0no checkpoint")
     with pytest.raises(WeightsError, match=r"a\.safetensors: .*damaged"):
         paint(PHOTO, PAINTING, checkpoint=path, resume=True)
     weights.write(path, {"picture": torch.zeros(1, 3, 8, 8)}, {"kind": "features"})

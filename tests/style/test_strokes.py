@@ -28,6 +28,8 @@ from limner.patches.synthesis import Settings
 from limner.progress import Progress
 from limner.style.strokes import remove_foreign_colors, settings_for
 
+pytestmark = pytest.mark.slow  # whole pictures in strokes
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 GREEN = (0, 255, 0)
 
@@ -51,7 +53,6 @@ def test_without_strength_the_photo_is_returned(stroke: Paint) -> None:
     assert np.abs(rgb(stroke(HOUSE, WARM, strength=0)) - rgb(HOUSE)).max() <= 1
 
 
-@pytest.mark.slow
 def test_more_strength_leads_further_from_the_photo(stroke: Paint) -> None:
     """Colors change up to strength 0.5, shapes from then on."""
     painted = {
@@ -64,7 +65,6 @@ def test_more_strength_leads_further_from_the_photo(stroke: Paint) -> None:
     assert np.diff(alike).max() < -0.005 and alike[2] > 0.85
 
 
-@pytest.mark.slow
 def test_more_strength_leads_further_from_a_photo_with_the_colors_of_the_painting(
     stroke: Paint,
 ) -> None:
@@ -220,7 +220,6 @@ def test_regions_take_strokes_of_one_painting_in_the_shares_of_the_weights(
     assert (warm[:, 1:] != warm[:, :-1]).mean() < 0.06
 
 
-@pytest.mark.slow
 def test_twenty_paintings_have_a_region_each(stroke: Paint) -> None:
     colors = [(37 * i % 200 + 28, 91 * i % 200 + 28, 53 * i % 200 + 28) for i in range(20)]
     paintings = [brushwork(i, [color], 64, 64) for i, color in enumerate(colors)]
@@ -314,7 +313,6 @@ def test_colors_a_little_apart_from_the_photo_stay() -> None:
 # --- the network that comes with limner ------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_with_the_shipped_network_the_photo_looks_painted(stroke: Paint) -> None:
     """Every patch comes from the painting, and the photo is recognized."""
     photo, painting = (

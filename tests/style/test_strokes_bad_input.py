@@ -103,6 +103,7 @@ def test_photo_and_painting_of_one_color_each(stroke: Paint) -> None:
 # --- sizes of the pictures -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(8, 8), (1, 1), (3, 60), (5000, 16), (16, 5000), (1, 3000)])
 def test_a_painting_of_any_size_gives_strokes(
     stroke: Paint, four_levels: None, shape: tuple[int, int]
@@ -187,6 +188,7 @@ def test_a_size_that_memory_cannot_hold_is_refused_at_once(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["patches", "network"])
 @pytest.mark.parametrize("amount", [1.5, 6, 24])
 @pytest.mark.parametrize(("painting", "copies"), [(300, 1), (1500, 1), (1500, 3)])

@@ -19,6 +19,8 @@ from limner.errors import OptionError, WeightsError
 from limner.nn import weights
 from limner.progress import Progress, Stop
 
+pytestmark = pytest.mark.slow  # whole pictures in strokes
+
 
 @pytest.fixture
 def files(tmp_path: Path, network: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -104,7 +106,6 @@ def test_a_stopped_picture_can_be_replayed(
     assert recipe_of(again) == recipe_of(stopped)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("stop", [2, 4])
 def test_a_picture_stopped_at_one_of_two_sizes_can_be_replayed(
     stroke: Paint, files: list[str], stop: int
@@ -213,7 +214,6 @@ def test_other_exceptions_of_the_callback_propagate_from_the_strokes(
 # --- resuming --------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{"strength": 0.6, "keep_colors": True}, {"init": "noise", "detail_mask": "none"}],
@@ -332,7 +332,6 @@ def test_a_recipe_without_a_method_means_the_network(stroke: Paint, files: list[
     assert again.tobytes() != stroke(*files).tobytes()
 
 
-@pytest.mark.slow
 def test_gatys_has_no_method_and_no_strokes(files: list[str]) -> None:
     state, before = {}, 3
     random = torch.Generator().manual_seed(0)
@@ -407,7 +406,6 @@ def test_levels_that_are_not_there_are_refused(
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.slow
 def test_fewer_levels_can_be_chosen(stroke: Paint, four_levels: None) -> None:
     results = [stroke(HOUSE, WARM, steps=[2, levels]) for levels in range(5)]
     assert [steps_of(one) for one in results] == [[2, 0], [2, 1], [2, 2], [2, 3], [2]]

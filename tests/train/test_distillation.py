@@ -289,6 +289,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, photos: Path, narrow: Path) 
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_at", [2, 4, 5], ids=["before a save", "at a save", "after a save"])
 def test_a_resumed_run_gives_the_same_weights(
     tmp_path: Path, photos: Path, narrow: Path, whole: Path, stop_at: int

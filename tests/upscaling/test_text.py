@@ -28,6 +28,7 @@ def letters(image: Image.Image) -> NDArray[np.float64]:
     return (luma > (luma.min() + luma.max()) / 2).astype(np.float64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"quality": "best"}, {"quality": "best", "detail": 1}])
 @pytest.mark.parametrize("size", [24, 52])
 @pytest.mark.parametrize("colors", COLORS)

@@ -43,6 +43,7 @@ def test_a_resized_tile_has_no_place_where_it_begins(size: tuple[int, int]) -> N
     assert moved.shape[-2:] == size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"quality": "best"}, {"scale": 1.5}, {"scale": 3}])
 @pytest.mark.parametrize("channels", [3, 4])
 def test_the_picture_may_begin_anywhere(options: dict[str, Any], channels: int) -> None:
