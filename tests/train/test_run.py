@@ -253,6 +253,18 @@ def test_a_row_that_was_cut_off_is_dropped(tmp_path: Path) -> None:
     assert (tmp_path / "log.csv").read_bytes() == b"step,loss\n50,0.5\n"
 
 
+def test_a_first_line_that_was_cut_off_is_written_anew(tmp_path: Path) -> None:
+    run = start(tmp_path, OPTIONS, resume=False)
+    run.log(1, {"loss": 0.5})
+    whole = (tmp_path / "log.csv").read_bytes()
+    run.save({"step": 0})
+    (tmp_path / "log.csv").write_bytes(whole[:3])
+    again = start(tmp_path, OPTIONS, resume=True)
+    again.load()
+    again.log(1, {"loss": 0.5})
+    assert (tmp_path / "log.csv").read_bytes() == whole
+
+
 def test_a_log_stays_where_it_cannot_be_written_anew(tmp_path: Path) -> None:
     run = start(tmp_path, OPTIONS, resume=False)
     for step in range(100):

@@ -290,11 +290,10 @@ class Run:
         """
         numbers = {**numbers, **self._shares}
         log = self.folder / f"{name}.csv"
-        new = not log.exists()
         try:
             with log.open("a", newline="") as file:
                 writer = csv.writer(file, lineterminator="\n")
-                if new:
+                if not file.tell():  # new, or its first line was cut off and dropped
                     writer.writerow(["step", *numbers])
                 writer.writerow([step, *(f"{number:.6g}" for number in numbers.values())])
         except OSError as error:
