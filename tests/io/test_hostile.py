@@ -132,6 +132,18 @@ def test_a_box_that_claims_four_gigabytes_takes_no_memory(tmp_path: Path) -> Non
     assert peak < 2**22
 
 
+def test_a_png_that_claims_two_billion_frames_takes_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(
+        png(head(4, 4), (b"acTL", struct.pack(">II", 2**31 - 1, 0)), PIXELS, END)
+    )
+    tracemalloc.start()
+    picture = io.read(tmp_path / "a.png")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert picture.notes == (f"{tmp_path / 'a.png'}: only the first of 2 frames is used",)
+    assert peak < 2**22
+
+
 def test_a_sound_file_made_the_same_way_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png(head(4, 4), PIXELS, END))
     assert refusal(tmp_path / "a.png") is None

@@ -2,9 +2,11 @@
 
 import os
 import re
+from collections.abc import Sequence
 
 from PIL import Image
 from PIL.ExifTags import Base
+from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from limner.errors import LimnerError
@@ -12,6 +14,7 @@ from limner.io import formats
 
 _PARTS = 1 | 4  # TIFF 6.0, NewSubfileType: of reduced resolution, a mask
 _MOST_PAGES = 999_999  # what a name can hold
+_FRAME_OF_PNG = 54  # bytes, at least: a file can claim 2 billion frames that it does not have
 _NAMED = re.compile(r"(.+\.(?:gif|png|webp|tiff?|avif))#([1-9]\d{0,5})", re.IGNORECASE | re.DOTALL)
 
 
@@ -37,7 +40,7 @@ def count(image: Image.Image) -> int:
     return len(places(image))
 
 
-def places(image: Image.Image) -> list[int]:
+def places(image: Image.Image) -> Sequence[int]:
     """Return where the frames of an opened picture are, from 0.
 
     Pages of a TIFF that are previews, levels of a pyramid or masks do not count.
@@ -48,7 +51,12 @@ def places(image: Image.Image) -> list[int]:
         image.fp.seek(0)
         return _whole_pages(TiffImageFile(image.fp))  # an error there would spoil the image itself
     try:
-        return list(range(int(getattr(image, "n_frames", 1))))
+        claimed = int(getattr(image, "n_frames", 1))
+        if isinstance(image, PngImageFile) and image.fp is not None:
+            place = image.fp.tell()
+            claimed = min(claimed, image.fp.seek(0, os.SEEK_END) // _FRAME_OF_PNG + 1)
+            image.fp.seek(place)
+        return range(claimed)
     except Exception:  # a later frame is damaged; the first was read
         return [0]
 
