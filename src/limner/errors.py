@@ -85,6 +85,12 @@ def file_in_the_way(path: str | os.PathLike[str]) -> str:
     return "" if found is None else f"{printable(found)} is a file"
 
 
+def not_a_folder(path: str | os.PathLike[str]) -> str:
+    """Say the same after "there is no such file": ``": a is a file, not a folder"``, or nothing."""
+    known = file_in_the_way(path)
+    return f": {known}, not a folder" if known else ""
+
+
 def reason(error: Exception) -> str:
     """Return the text of an exception on one line."""
     if isinstance(error, NotADirectoryError) and (said := file_in_the_way(str(error.filename))):

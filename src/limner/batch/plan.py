@@ -14,6 +14,7 @@ from limner.errors import (
     OutputError,
     check_no_address,
     file_in_the_way,
+    not_a_folder,
     printable,
     reason,
 )
@@ -184,9 +185,9 @@ def _find(word: str, output: Path, recursive: bool) -> Iterator[Found]:
     if not os.path.isdir(word):  # noqa: PTH112
         if not os.path.exists(word):  # noqa: PTH110
             check_no_address(word)
-            known = file_in_the_way(folder)
-            known = f": {known}, not a folder" if known else ""
-            raise InputError(f"{shown}: no such file or folder{known}; check the name")
+            raise InputError(
+                f"{shown}: no such file or folder{not_a_folder(folder)}; check the name"
+            )
         yield Found(folder, Path(folder.name))
         return
     if output.resolve() == folder.resolve():

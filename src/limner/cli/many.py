@@ -103,8 +103,8 @@ def make_many(
         done = console.done - failures
         say(f"interrupted: {done} of {len(tasks)} are made; the same command makes the rest")
         return INTERRUPTED
-    to_make = [job for job, _ in left]
-    finished += [job.output for job in jobs if job not in to_make]
+    to_make = {job.output for job, _ in left}
+    finished += [job.output for job in jobs if job.output not in to_make]
     if not cluster and (gone := [path for path in finished if not path.is_file()]):
         say(
             f"{len(gone)} of {len(jobs)} finished pictures are gone, such as {gone[0]}; they were "

@@ -4,6 +4,7 @@ libtiff reports no error for them, and what was in memory becomes pixels. Pillow
 without its end marker, whether rows are missing or not.
 """
 
+import os
 import re
 import struct
 from collections import defaultdict
@@ -36,6 +37,7 @@ _LAYOUT = (  # tags that say where the data are
     Base.TileByteCounts,
 )
 _LARGEST_TILE = 2**26  # pixels
+_END = b"\xff\xd9"  # the end marker of a JPEG
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # a marker that ends the data of a scan
 _FILL = 8  # zeros at the end of a file that was not downloaded whole: data never have so many
 # data of other pixels, after each of the eight restart markers
@@ -95,8 +97,12 @@ def load(image: Image.Image, file: IO[bytes]) -> Image.Image:
     The decoder takes what follows the data for rows that are missing. So if all rows are there, it
     does not matter what follows.
     """
-    file.seek(0)
-    data = file.read() if image.format == "JPEG" else b""
+    data = b""
+    if image.format == "JPEG":
+        file.seek(-len(_END), os.SEEK_END)
+        if file.read() != _END:  # most files end with it, and need not be read twice
+            file.seek(0)
+            data = file.read()
     is_whole = _is_whole_scan(data)
     if is_whole is None:
         image.load()
@@ -104,8 +110,7 @@ def load(image: Image.Image, file: IO[bytes]) -> Image.Image:
     filled, data = data, data.rstrip(b"\0")
     data = (data if len(filled) - len(data) >= _FILL else filled).rstrip(b"\xff")
     one, other = (
-        Image.open(BytesIO(data + after + b"\xff\xd9"), formats=["JPEG"])
-        for after in (b"", _OTHER_ROWS)
+        Image.open(BytesIO(data + after + _END), formats=["JPEG"]) for after in (b"", _OTHER_ROWS)
     )
     if not is_whole or not np.array_equal(np.asarray(one), np.asarray(other)):
         raise OSError("rows at its end are missing")

@@ -104,9 +104,8 @@ def _tone_curve(transfer: int) -> NDArray[np.float64]:
     clipped. A white page of 203 cd/m² becomes 0.90 of white.
     """
     x = np.linspace(0, 1, 1024)
-    if (
-        transfer == _HLG
-    ):  # ITU-R BT.2100-2, table 5; its OOTF on each channel instead of on luminance
+    if transfer == _HLG:
+        # ITU-R BT.2100-2, table 5; its OOTF on each channel instead of on luminance
         scene = np.where(
             x <= 0.5, x**2 / 3, (np.exp((x - 0.55991073) / 0.17883277) + 0.28466892) / 12
         )

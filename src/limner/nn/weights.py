@@ -27,7 +27,7 @@ from limner.errors import (
     WeightsError,
     cannot_be_written,
     check_no_address,
-    file_in_the_way,
+    not_a_folder,
     reason,
 )
 from limner.io import foreign
@@ -123,10 +123,8 @@ def begin_of(path: Path, *, may_be_text: bool = False) -> bytes:
     if os.path.isdir(path):  # noqa: PTH112 - never raises, however odd the name
         raise WeightsError(f"{path}: is a folder; name a weights file")
     if not os.path.isfile(path):  # noqa: PTH113
-        known = file_in_the_way(path)
-        known = f": {known}, not a folder" if known else ""
         raise WeightsError(
-            f"{path}: there is no such weights file{known}; check its name and folder"
+            f"{path}: there is no such weights file{not_a_folder(path)}; check its name and folder"
         )
     try:
         with path.open("rb") as file:

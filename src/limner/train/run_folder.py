@@ -12,8 +12,10 @@ def check(folder: Path, *, resume: bool) -> None:
 
     Raises
     ------
+    InputError
+        It is an address.
     OutputError
-        It already holds a run, holds none to resume, or is a file.
+        It already holds a run, holds none to resume, or is a file or in one.
     """
     check_no_address(folder, "name a folder on this machine")
     try:
